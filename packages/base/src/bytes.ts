@@ -1,0 +1,204 @@
+import { QuorateError } from './errors.js';
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const EMPTY = new Uint8Array(0);
+
+/** UTF-8 bytes of a string. */
+export function utf8(text: string): Uint8Array {
+  return encoder.encode(text);
+}
+
+/** The string of UTF-8 bytes; malformed input throws `malformedFrame`. */
+export function fromUtf8(bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes);
+  } catch (cause) {
+    throw new QuorateError('malformedFrame', 'text is not valid UTF-8', {}, { cause });
+  }
+}
+
+/** True if both hold the same bytes. */
+export function bytesEqual(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+/** One array of all parts. */
+export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
+  if (parts.length === 1 && parts[0] !== undefined) return parts[0];
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const all = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+export function readU16(b: Uint8Array, at: number): number {
+  return (b[at] as number) | ((b[at + 1] as number) << 8);
+}
+export function readU32(b: Uint8Array, at: number): number {
+  return ((b[at] as number) | ((b[at + 1] as number) << 8) | ((b[at + 2] as number) << 16) | ((b[at + 3] as number) << 24)) >>> 0;
+}
+/** An unsigned 64-bit number as a safe integer; larger values give a value above `Number.MAX_SAFE_INTEGER`. */
+export function readU64(b: Uint8Array, at: number): number {
+  return readU32(b, at + 4) * 0x1_0000_0000 + readU32(b, at);
+}
+export function writeU16(b: Uint8Array, at: number, value: number): void {
+  b[at] = value;
+  b[at + 1] = value >>> 8;
+}
+export function writeU32(b: Uint8Array, at: number, value: number): void {
+  b[at] = value;
+  b[at + 1] = value >>> 8;
+  b[at + 2] = value >>> 16;
+  b[at + 3] = value >>> 24;
+}
+/** A safe non-negative integer in 8 bytes. */
+export function writeU64(b: Uint8Array, at: number, value: number): void {
+  writeU32(b, at, value % 0x1_0000_0000);
+  writeU32(b, at + 4, Math.floor(value / 0x1_0000_0000));
+}
+
+/** Appends little-endian fields to a growing buffer. `take()` gives the bytes and starts anew. */
+export class ByteWriter {
+  #buffer: Uint8Array;
+  #length = 0;
+
+  constructor(capacity = 256) {
+    this.#buffer = new Uint8Array(capacity);
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  #reserve(count: number): number {
+    const at = this.#length;
+    const needed = at + count;
+    if (needed > this.#buffer.length) {
+      const grown = new Uint8Array(Math.max(needed, this.#buffer.length * 2));
+      grown.set(this.#buffer.subarray(0, at));
+      this.#buffer = grown;
+    }
+    this.#length = needed;
+    return at;
+  }
+
+  u8(value: number): this {
+    const at = this.#reserve(1);
+    this.#buffer[at] = value;
+    return this;
+  }
+  u16(value: number): this {
+    const at = this.#reserve(2);
+    writeU16(this.#buffer, at, value);
+    return this;
+  }
+  u32(value: number): this {
+    const at = this.#reserve(4);
+    writeU32(this.#buffer, at, value);
+    return this;
+  }
+  u64(value: number): this {
+    const at = this.#reserve(8);
+    writeU64(this.#buffer, at, value);
+    return this;
+  }
+  /** Bytes without a length. */
+  raw(bytes: Uint8Array): this {
+    const at = this.#reserve(bytes.length);
+    this.#buffer.set(bytes, at);
+    return this;
+  }
+  /** u32 length, then the bytes. */
+  bytes(bytes: Uint8Array): this {
+    return this.u32(bytes.length).raw(bytes);
+  }
+  /** u16 length, then UTF-8. */
+  text(text: string): this {
+    const encoded = encoder.encode(text);
+    if (encoded.length > 0xffff) throw new QuorateError('invalidArgument', 'text is longer than 65535 bytes', { bytes: encoded.length });
+    return this.u16(encoded.length).raw(encoded);
+  }
+  /** Overwrites a u32 written earlier (a length known only afterwards). */
+  patchU32(at: number, value: number): void {
+    writeU32(this.#buffer, at, value);
+  }
+  /** The bytes written so far; the writer no longer refers to them. */
+  take(): Uint8Array {
+    const taken = this.#buffer.subarray(0, this.#length);
+    this.#buffer = EMPTY;
+    this.#length = 0;
+    return taken;
+  }
+}
+
+/** Reads little-endian fields; every read is checked against the end and throws `malformedFrame`. */
+export class ByteReader {
+  readonly #bytes: Uint8Array;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  get remaining(): number {
+    return this.#bytes.length - this.#at;
+  }
+  get position(): number {
+    return this.#at;
+  }
+
+  #advance(count: number): number {
+    const at = this.#at;
+    if (count < 0 || count > this.#bytes.length - at) {
+      throw new QuorateError('malformedFrame', `need ${count} bytes at ${at}, have ${this.#bytes.length - at}`, { at, need: count });
+    }
+    this.#at = at + count;
+    return at;
+  }
+
+  u8(): number {
+    return this.#bytes[this.#advance(1)] as number;
+  }
+  u16(): number {
+    return readU16(this.#bytes, this.#advance(2));
+  }
+  u32(): number {
+    return readU32(this.#bytes, this.#advance(4));
+  }
+  /** A u64 that must be a safe integer. */
+  u64(): number {
+    const at = this.#advance(8);
+    const value = readU64(this.#bytes, at);
+    if (!Number.isSafeInteger(value)) throw new QuorateError('malformedFrame', `number at ${at} is beyond 2^53`, { at });
+    return value;
+  }
+  /** A view of the next `count` bytes; it shares memory with the input. */
+  raw(count: number): Uint8Array {
+    const at = this.#advance(count);
+    return this.#bytes.subarray(at, at + count);
+  }
+  /** u32 length (at most `max`), then a view of the bytes. */
+  bytes(max: number): Uint8Array {
+    const length = this.u32();
+    if (length > max) throw new QuorateError('malformedFrame', `length ${length} is over the limit ${max}`, { length, max });
+    return this.raw(length);
+  }
+  /** u16 length (at most `max` bytes), then UTF-8. */
+  text(max = 0xffff): string {
+    const length = this.u16();
+    if (length > max) throw new QuorateError('malformedFrame', `text of ${length} bytes is over the limit ${max}`, { length, max });
+    return fromUtf8(this.raw(length));
+  }
+  /** Throws unless all bytes were read. */
+  end(): void {
+    if (this.remaining !== 0) throw new QuorateError('malformedFrame', `${this.remaining} bytes too many`, { extra: this.remaining });
+  }
+}

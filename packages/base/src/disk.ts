@@ -1,0 +1,67 @@
+/**
+ * The disk as Quorate sees it. Metadata and boot-time calls are synchronous and throw `DiskFault`; the hot path (write, sync) also has a
+ * form that completes by callback. Why: `docs/decisions/0002-synchronous-metadata.md`.
+ *
+ * Durability contract, the weakest that real file systems give:
+ * - written bytes survive a power cut only after `sync` of the file succeeded; until then any subset of 512-byte sectors may be there;
+ * - a created, renamed or removed name survives only after `syncDirectory` of its folder; until then any subset may be there;
+ * - after a failed sync nothing is known of what was written since the last good one, and a later good sync proves nothing.
+ * Paths are relative to the root the disk was opened on, with `/` between parts, never `..`.
+ */
+export interface Disk {
+  /** Names in a folder, sorted; a missing folder is empty. */
+  list(directory: string): string[];
+  /** Creates a folder and its parents; existing ones are fine. */
+  makeDirectory(directory: string): void;
+  /** Opens a file. `create`: must not exist yet. `open`: must exist; readable and writable. `read`: must exist, read only. */
+  open(path: string, mode: 'create' | 'open' | 'read'): DiskFile;
+  /** Moves a file over another name, atomically; an existing target is replaced. */
+  rename(from: string, to: string): void;
+  remove(path: string): void;
+  /** Makes creations, renames and removals in this folder durable. */
+  syncDirectory(directory: string): void;
+  /**
+   * Takes the lock of the root folder: an object of the operating system that dies with the process.
+   * A second holder, in this or another process, gets `directoryInUse`.
+   */
+  lock(done: (error: Error | null, release: () => void) => void): void;
+}
+
+/** Called once, never within the call that it completes. */
+export type DiskDone = (error: DiskFault | null) => void;
+
+export interface DiskFile {
+  /** Present length in bytes, as written by this process or found at open. */
+  size(): number;
+  /** The bytes at a position; fewer than asked only at the end of the file. A new array each time. Throws `DiskFault`. */
+  read(position: number, length: number): Uint8Array;
+  /** Writes all parts one after another at a position. Throws `DiskFault`; then any part of it may be there. */
+  writeNow(position: number, parts: readonly Uint8Array[]): void;
+  /** Makes all completed writes to this file durable before it returns. Throws `DiskFault`. */
+  syncNow(): void;
+  /** Like `writeNow`, completing by callback. The parts are not changed until then. One write or sync at a time per file. */
+  write(position: number, parts: readonly Uint8Array[], done: DiskDone): void;
+  /** Like `syncNow`, completing by callback. */
+  sync(done: DiskDone): void;
+  /** Cuts or extends with zeros. */
+  truncate(length: number): void;
+  close(): void;
+}
+
+/** `full`: no space or quota; the write may be tried again when there is. `missing`: no such name. `exists`: the name is taken. `io`: anything else; final. */
+export type DiskFaultKind = 'full' | 'missing' | 'exists' | 'io';
+
+/** A failed disk call. */
+export class DiskFault extends Error {
+  override readonly name: string = 'DiskFault';
+  readonly kind: DiskFaultKind;
+  readonly path: string;
+  readonly operation: string;
+
+  constructor(kind: DiskFaultKind, operation: string, path: string, options?: { cause?: unknown }) {
+    super(`${operation} ${path}: ${kind}${options?.cause instanceof Error ? ` (${options.cause.message})` : ''}`, options);
+    this.kind = kind;
+    this.operation = operation;
+    this.path = path;
+  }
+}

@@ -1,0 +1,44 @@
+/** Every numeric bound in one place, with its unit and reason. Hard limits are part of the formats; the rest may be tuned. */
+export const LIMITS = {
+  /** Hard. Largest record of a stream in bytes: the figure users know from other logs. */
+  recordBytesMax: 1_048_576,
+  /** Hard. Most records in one batch: keeps a count in 16 bits and one apply short. */
+  batchRecordsMax: 8192,
+  /** Hard. Largest batch payload in bytes: at least one full record with its headers, so that no legal record is refused. */
+  batchPayloadBytesMax: 2_097_152,
+  /** Hard. Largest frame on a connection in bytes: one full batch and its envelope (D3: limits are at least the batch limit). */
+  frameBytesMax: 4_194_304,
+  /** Hard. Largest frame before the handshake is done: a hello is small, and the other side is not yet known. */
+  helloFrameBytesMax: 16_384,
+  /** Hard. Longest name of a stream in UTF-8 bytes: fits one disk sector with its entry. */
+  nameBytesMax: 255,
+  /** Bytes and messages in flight to one follower of one group; bytes are at least one batch. */
+  replicationWindowBytes: 8_388_608,
+  replicationWindowMessages: 256,
+  /** Batches' bytes in one append message: below the frame limit, one batch always fits. */
+  appendMessageBytes: 2_101_248,
+  /** Bytes proposed on a group's leader and not yet committed; beyond it: `overloaded`. */
+  groupProposalBytesMax: 33_554_432,
+  /** Bytes queued to one connection; a client beyond it is cut (`slowConsumer`), a peer drops its queue and catches up. */
+  connectionQueueBytesMax: 16_777_216,
+  /** Bytes queued to a connection beyond which its requests are no longer read. */
+  connectionQueueBytesHigh: 1_048_576,
+  /** Requests of one client connection that wait for an answer; beyond it: `overloaded`. */
+  connectionRequestsMax: 16_384,
+  /** Open client connections of a node. */
+  clientConnectionsMax: 4096,
+  /** Records' bytes in one answer to a read. */
+  readBytesMax: 1_048_576,
+  /** Producers a stream remembers; the one idle for longest goes first and gets `producerUnknown`. */
+  producersPerStream: 10_000,
+  /** Last appends a stream remembers per producer: at least a client's window, so each resend finds its answer (T62). */
+  appendsPerProducer: 64,
+  /** Streams and other names in the catalogue. */
+  catalogueEntriesMax: 100_000,
+  /** Journal file size in bytes, filled with zeros beforehand. */
+  journalFileBytes: 67_108_864,
+  /** Bytes of recent batches that storage keeps in memory per node for feeding followers. */
+  recentBatchesBytes: 67_108_864,
+  /** Time a connection may take for its hello, in ms. */
+  handshakeTimeoutMs: 5000,
+} as const;

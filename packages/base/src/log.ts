@@ -1,0 +1,11 @@
+import type { ErrorDetails } from './errors.js';
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+/** Structured events for people who run the system. Never throws, never blocks for long. */
+export interface Logger {
+  log(level: LogLevel, event: string, fields?: ErrorDetails): void;
+}
+
+/** Drops everything. */
+export const SILENT_LOGGER: Logger = { log: () => {} };

@@ -1,0 +1,132 @@
+import type { Checksum, ClusterId, Disk, GroupId, Incarnation, Logger, LogIndex, NodeId, QuorateError, Term, Timers } from '@quorate/base';
+
+/** Who this data directory belongs to. Written once at first start (unformed) and once at formation. */
+export interface Identity {
+  readonly nodeId: NodeId;
+  readonly incarnation: Incarnation;
+  /** Null until the cluster is formed. */
+  readonly clusterId: ClusterId | null;
+  /** True: this directory joined a cluster that was formed before, so each of its replicas starts as a learner (D7). */
+  readonly isRejoined: boolean;
+  /** All members at formation. `incarnation` null while unformed. */
+  readonly members: readonly { readonly nodeId: NodeId; readonly address: string; readonly incarnation: Incarnation | null }[];
+}
+
+export interface GroupHardState {
+  readonly term: Term;
+  readonly votedFor: NodeId | 0;
+  readonly isLearner: boolean;
+}
+
+/** Where something is damaged. */
+export interface Damage {
+  readonly file: string;
+  readonly offset: number;
+  /** What was found there, for people. */
+  readonly what: string;
+  /** Groups whose log or hard state it touches; null: cannot be told, so all. */
+  readonly groups: readonly GroupId[] | null;
+}
+
+/** Told when a journal frame with facts of a group became durable. */
+export interface GroupDurable {
+  readonly group: GroupId;
+  /** Version given to the newest `setHardState` that is durable (0: none yet). */
+  readonly hardStateVersion: number;
+  /** Highest index durable *and still in the log*: a truncation takes it back, a late completion never raises it again (T13). */
+  readonly durableIndex: LogIndex;
+}
+
+/** What the rest of a node learns from storage. All calls come from the injected queue, never from within a call to storage. */
+export interface StorageEvents {
+  durable(groups: readonly GroupDurable[]): void;
+  /** A write or sync failed for good: nothing is durable from here on, ever (T25). */
+  failed(error: QuorateError): void;
+  /** No space (`true`) and space again (`false`). What was queued stays queued and is tried again. */
+  full(isFull: boolean): void;
+  /** A read met damage in a stored batch. */
+  damaged(damage: Damage): void;
+}
+
+export interface StorageOptions {
+  readonly disk: Disk;
+  readonly timers: Timers;
+  readonly checksum: Checksum;
+  readonly logger: Logger;
+  readonly events: StorageEvents;
+  /** Bytes of one journal file; default `LIMITS.journalFileBytes`, smaller in tests. */
+  readonly journalFileBytes?: number;
+  /** Bytes of recent batches kept in memory; default `LIMITS.recentBatchesBytes`. */
+  readonly recentBatchesBytes?: number;
+  /** `adaptive` (default): synchronous sync while little is queued and the disk is quick; else always one way. */
+  readonly syncMode?: 'adaptive' | 'sync' | 'async';
+}
+
+/** The log and hard state of one group. Changes are visible to readers at once and durable when `StorageEvents.durable` says so. */
+export interface GroupLog {
+  readonly group: GroupId;
+  readonly hardState: GroupHardState;
+  /** First index there is, 1 unless the prefix was dropped. */
+  readonly firstIndex: LogIndex;
+  /** Term of the entry before `firstIndex`. */
+  readonly previousTerm: Term;
+  /** 0 if empty. */
+  readonly lastIndex: LogIndex;
+  readonly durableIndex: LogIndex;
+  /** Runs of equal terms, ascending. */
+  readonly terms: readonly { readonly firstIndex: LogIndex; readonly term: Term }[];
+  /** Base indexes of the configuration batches in the log, ascending. */
+  readonly configurationIndexes: readonly LogIndex[];
+  /** Base index of the batch that holds an index. */
+  batchBaseOf(index: LogIndex): LogIndex;
+  /**
+   * Whole verified batches from the one that holds `fromIndex` on: at least one, then more while they fit `maxBytes`.
+   * Empty at the end of the log, or where damage was met (then `StorageEvents.damaged` was told).
+   */
+  read(fromIndex: LogIndex, maxBytes: number): readonly Uint8Array[];
+  /** `version` must grow. */
+  setHardState(state: GroupHardState, version: number): void;
+  /** A verified batch whose base index is `lastIndex + 1`. */
+  append(batch: Uint8Array): void;
+  /** Drops every batch after `index`, a batch border. */
+  truncateSuffix(index: LogIndex): void;
+  /** Drops every batch up to and including `index`, a batch border and durable. Space comes back later. */
+  truncatePrefix(index: LogIndex): void;
+}
+
+/** Counters since open, for `status`, `bench` and tests. */
+export interface StorageMetrics {
+  readonly syncs: number;
+  readonly frames: number;
+  readonly bytesWritten: number;
+  readonly batchesAppended: number;
+  readonly syncMsTotal: number;
+}
+
+/** A data directory. `openStorage` takes the lock, recovers, and gives this. */
+export interface Storage {
+  /** Null: the directory was empty. */
+  readonly identity: Identity | null;
+  /** Damage found at open that made logs shorter or groups unusable; the replicas concerned count as wiped. Empty: sound. */
+  readonly damage: readonly Damage[];
+  /** Sequence of the newest durable journal frame: only grows in the life of an incarnation (T37). */
+  readonly durableSequence: number;
+  readonly metrics: StorageMetrics;
+  /** Writes and syncs the identity before it returns. */
+  setIdentity(identity: Identity): void;
+  group(group: GroupId): GroupLog | undefined;
+  groups(): IterableIterator<GroupLog>;
+  /** A new empty log. `isLearner` is part of its first hard state. Durable with the next flush. */
+  createGroup(group: GroupId, isLearner: boolean): GroupLog;
+  /** Forgets a group's log and hard state and starts it anew as a learner: after damage or amnesia (D7). */
+  resetGroup(group: GroupId): GroupLog;
+  /** Highest value of another node's `durableSequence` seen; stored with the next frame, so that an old image of it is noticed after our own restart (T37). */
+  notePeerSequence(peer: NodeId, incarnation: Incarnation, sequence: number): void;
+  peerSequence(peer: NodeId, incarnation: Incarnation): number;
+  /** True if something waits to be written. */
+  readonly hasPending: boolean;
+  /** Starts writing all that is queued as one frame, unless one is being written; then that one's completion starts the next. */
+  flush(): void;
+  /** Writes what is queued and a closing marker, syncs, closes files, releases the lock. */
+  close(done: (error: QuorateError | null) => void): void;
+}
