@@ -1,0 +1,5 @@
+export * from './append-payload.js';
+export * from './offset-index.js';
+export * from './producer-table.js';
+export * from './read-records.js';
+export * from './stream-machine.js';
