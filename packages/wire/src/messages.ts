@@ -22,8 +22,10 @@ export interface PeerHello {
   readonly members: readonly Member[];
   /** Sequence of its newest durable journal frame: lower than seen before in this incarnation means an old image (T37). */
   readonly durableSequence: number;
-  /** Highest durable sequence that it has seen of the other side's present incarnation; 0: none. */
+  /** Highest durable sequence that it has seen of the other side, in `seenIncarnation`; 0: none. */
   readonly seenSequence: number;
+  /** The incarnation of the other side that `seenSequence` speaks of; null: none seen yet. */
+  readonly seenIncarnation: Incarnation | null;
 }
 
 /** First frame of the accepting side. A refusal carries an error and the connection ends. */

@@ -1,0 +1,438 @@
+import {
+  type Address, type Connection, type ConnectionHandlers, LIMITS, type Network, QuorateError, type TimerHandle, type Timers, formatAddress, invariant, utf8,
+} from '@quorate/base';
+import { fromWireError, toWireError } from './fields.js';
+import { FrameDecoder } from './frame-decoder.js';
+import { FRAME_TYPES } from './frame-types.js';
+import { decodeGoodbye, decodeHello, decodeHelloReply, encodeGoodbye, encodeHello, encodeHelloReply } from './hello.js';
+import type { Hello, HelloReply } from './messages.js';
+import { OutgoingFrames } from './outgoing-frames.js';
+import { encodePreface } from './preface.js';
+
+/*
+ * One side of a connection, from its first byte to its last:
+ *
+ *   handshake  both sides send the preface; the dialing side its hello, the accepting side then its reply. A deadline runs.
+ *   open       frames of the role that was agreed on, both ways
+ *   closing    a goodbye was sent, or the handshake refused: what is queued goes out, what comes in is dropped, until a deadline
+ *   closed     `closed` was told, once; nothing follows
+ *
+ * What is bounded: the frame that is received (small before the handshake is done), what is queued to be sent, and what a client may ask for
+ * while its answers wait (its requests are not read while more than `pauseAboveBytes` is queued). Peers are never paused for that, because two
+ * sides that both wait for the other to read would wait for ever; a message to a peer that does not fit is refused instead.
+ */
+
+/** A reply that opens the connection. */
+export type AcceptedReply = Exclude<HelloReply, { status: 'refused' }>;
+export type RefusedReply = Extract<HelloReply, { status: 'refused' }>;
+
+/** What an open connection tells its owner. Calls come one at a time, never from within a call to the connection. */
+export interface FrameHandlers {
+  /**
+   * A frame of the agreed role. `body` is valid only during the call. A `malformedFrame` or `frameTooLarge` thrown from here (by a codec)
+   * ends the connection with a goodbye; any other error is the owner's own fault and passes through.
+   */
+  frame(type: number, body: Uint8Array): void;
+  /** What was queued is with the operating system. */
+  drain(): void;
+  /**
+   * The connection is over; called once, nothing follows. The code says why: `connectionLost`, or what this or the other side found wrong.
+   * Whatever the code: requests that were sent and not answered may have happened.
+   */
+  closed(error: QuorateError): void;
+}
+
+interface CommonOptions {
+  readonly timers: Timers;
+  /** Default `LIMITS.handshakeTimeoutMs`. Also the time that a closing connection has to send what is queued. */
+  readonly handshakeTimeoutMs?: number;
+  /** Most bytes queued; default `LIMITS.connectionQueueBytesMax`. */
+  readonly queueBytesMax?: number;
+  /** Bytes queued above which a client's requests are not read; default `LIMITS.connectionQueueBytesHigh`. */
+  readonly pauseAboveBytes?: number;
+}
+
+export interface DialOptions extends CommonOptions {
+  readonly network: Network;
+  readonly address: Address;
+  /** Asked for when the connection stands, so that it tells the newest state. */
+  readonly hello: () => Hello;
+  readonly handlers: FrameHandlers & {
+    /** The other side took the hello; frames may be sent from now on. Before it, `closed` means that nothing was sent (mostly `unavailable`). */
+    opened(reply: AcceptedReply): void;
+  };
+}
+
+/** What the accepting side makes of a hello. */
+export type Admission = { readonly reply: AcceptedReply; readonly handlers: FrameHandlers } | { readonly reply: RefusedReply };
+
+export interface AcceptOptions extends CommonOptions {
+  /** Decides on a hello. The handlers take over after the reply was queued. */
+  readonly hello: (hello: Hello, frames: FrameConnection) => Admission;
+  /** A connection ended that was never admitted: refused, timed out, of another protocol or lost. For logs and counts. */
+  readonly failed?: (error: QuorateError, frames: FrameConnection) => void;
+}
+
+/** Dials. The result can be closed at any time, also before `opened`. */
+export function openFrameConnection(options: DialOptions): FrameConnection {
+  const { handlers } = options;
+  const frames = new FrameConnection(options, formatAddress(options.address), {
+    handshakeFrame: (type, body) => {
+      if (type !== FRAME_TYPES.helloReply) throw new QuorateError('malformedFrame', `the answer to a hello has frame type ${type}`, { type });
+      const reply = decodeHelloReply(body);
+      if (reply.status === 'refused') {
+        frames.abandon(fromWireError(reply));
+        return;
+      }
+      frames.opened(reply.status, handlers);
+      handlers.opened(reply);
+    },
+    closed: (error) => handlers.closed(error),
+  });
+  frames.dial(options);
+  return frames;
+}
+
+/** Takes an incoming connection; `listen` wants the `connectionHandlers` of the result. */
+export function acceptFrameConnection(connection: Connection, options: AcceptOptions): FrameConnection {
+  const frames = new FrameConnection(options, connection.remote, {
+    handshakeFrame: (type, body) => {
+      if (type !== FRAME_TYPES.hello) throw new QuorateError('malformedFrame', `the first frame has type ${type}, it must be a hello`, { type });
+      const admission = options.hello(decodeHello(body), frames);
+      if (!('handlers' in admission)) {
+        frames.refuse(admission.reply);
+        return;
+      }
+      frames.admit(admission.reply, admission.handlers);
+    },
+    closed: (error) => options.failed?.(error, frames),
+  });
+  frames.accept(connection);
+  return frames;
+}
+
+/** What dialing and accepting side do differently until the connection is open. */
+interface Handshake {
+  handshakeFrame(type: number, body: Uint8Array): void;
+  closed(error: QuorateError): void;
+}
+
+type State = 'handshake' | 'open' | 'closing' | 'closed';
+
+/** A connection that carries frames. Made by `openFrameConnection` and `acceptFrameConnection`. */
+export class FrameConnection {
+  /** The other side, for people. */
+  readonly remote: string;
+  /** What the network calls; only for `Network.listen`. */
+  readonly connectionHandlers: ConnectionHandlers;
+  readonly #timers: Timers;
+  readonly #timeoutMs: number;
+  readonly #queueBytesMax: number;
+  readonly #pauseAboveBytes: number;
+  readonly #decoder = new FrameDecoder({ frameBytesMax: LIMITS.helloFrameBytesMax, expectPreface: true });
+  readonly #outgoing = new OutgoingFrames(LIMITS.frameBytesMax);
+  readonly #handshake: Handshake;
+  readonly #onFrame = (type: number, body: Uint8Array): void => this.#frame(type, body);
+  #connection: Connection | null = null;
+  #isDialing = false;
+  #cancelDial: (() => void) | null = null;
+  #handlers: FrameHandlers | null = null;
+  #role: 'client' | 'peer' | null = null;
+  #state: State = 'handshake';
+  #deadline: TimerHandle | null = null;
+  /** Why it ends, once known: the first reason counts. */
+  #error: QuorateError | null = null;
+  #isFlushPlanned = false;
+  #isPausedByOwner = false;
+  #isPausedByQueue = false;
+
+  /** Use `openFrameConnection` or `acceptFrameConnection`. */
+  constructor(options: CommonOptions, remote: string, handshake: Handshake) {
+    this.remote = remote;
+    this.#timers = options.timers;
+    this.#timeoutMs = options.handshakeTimeoutMs ?? LIMITS.handshakeTimeoutMs;
+    this.#queueBytesMax = options.queueBytesMax ?? LIMITS.connectionQueueBytesMax;
+    this.#pauseAboveBytes = options.pauseAboveBytes ?? LIMITS.connectionQueueBytesHigh;
+    this.#handshake = handshake;
+    this.connectionHandlers = {
+      data: (bytes) => this.#data(bytes),
+      drain: () => this.#drained(),
+      closed: (reason) => this.#gone(reason),
+    };
+    this.#deadline = this.#timers.set(this.#timeoutMs, () => this.#handshakeLate());
+  }
+
+  /** True between the handshake and the end. */
+  get isOpen(): boolean {
+    return this.#state === 'open';
+  }
+
+  /** Bytes of frames that the operating system has not taken yet. */
+  get queuedBytes(): number {
+    return this.#outgoing.bytes + (this.#connection?.queuedBytes ?? 0);
+  }
+
+  /**
+   * Queues a frame; it goes out at the end of the turn, or at `flush`. Parts of 16 KiB and more must not change any more; smaller ones are
+   * copied at once. False if it was not queued: the connection is not open, or the queue is full. Then a peer's frame is dropped and the peer
+   * will catch up; a client that does not read its answers is cut (`slowConsumer`). A frame over the limit throws `frameTooLarge`.
+   */
+  send(type: number, parts: readonly Uint8Array[]): boolean {
+    if (this.#state !== 'open') return false;
+    let bytes = 0;
+    for (const part of parts) bytes += part.length;
+    if (bytes + this.queuedBytes > this.#queueBytesMax) {
+      if (this.#role === 'client' && !this.#isDialing) {
+        this.destroy(new QuorateError('slowConsumer', `${this.remote} does not read its answers: ${this.queuedBytes} bytes are queued`, {
+          remote: this.remote, queuedBytes: this.queuedBytes, max: this.#queueBytesMax,
+        }));
+      }
+      return false;
+    }
+    this.#outgoing.add(type, parts);
+    this.#planFlush();
+    return true;
+  }
+
+  /** Hands what is queued to the operating system now. */
+  flush(): void {
+    const connection = this.#connection;
+    if (connection === null || this.#outgoing.bytes === 0) return;
+    for (const chunk of this.#outgoing.takeChunks()) connection.write(chunk);
+    connection.flush();
+    if (this.#role === 'client' && !this.#isDialing && connection.queuedBytes > this.#pauseAboveBytes && !this.#isPausedByQueue) {
+      this.#isPausedByQueue = true;
+      this.#applyPause();
+    }
+  }
+
+  /** No `frame` is called until `resume`, except for what has been read from the operating system already. */
+  pause(): void {
+    this.#isPausedByOwner = true;
+    this.#applyPause();
+  }
+
+  resume(): void {
+    this.#isPausedByOwner = false;
+    this.#applyPause();
+  }
+
+  /**
+   * Ends the connection in good order: what is queued goes out, then, if there is an error to tell, a goodbye with it. `closed` follows
+   * with that error or `closed`, at the latest after the handshake timeout.
+   */
+  close(error?: QuorateError): void {
+    if (this.#state === 'closing' || this.#state === 'closed') return;
+    if (this.#connection === null) {
+      this.destroy(error);
+      return;
+    }
+    if (error !== undefined) this.#tell(error);
+    this.#linger(error ?? new QuorateError('closed', `the connection to ${this.remote} was closed here`, { remote: this.remote }));
+  }
+
+  /** Ends the connection at once; `closed` follows with the error given, or `closed`. */
+  destroy(error?: QuorateError): void {
+    if (this.#state === 'closed') return;
+    this.#error ??= error ?? new QuorateError('closed', `the connection to ${this.remote} was closed here`, { remote: this.remote });
+    this.#state = 'closing';
+    this.#decoder.stop();
+    this.#outgoing.clear();
+    this.#connection?.destroy();
+    this.#cancelDial?.();
+    this.#cancelDial = null;
+    // The network tells it too, unless the dialing was cancelled; whichever comes first.
+    this.#timers.defer(() => this.#finish());
+  }
+
+  /** Internal: starts to dial. */
+  dial(options: DialOptions): void {
+    this.#isDialing = true;
+    const attempt = options.network.connect(options.address, {
+      ...this.connectionHandlers,
+      opened: (connection) => {
+        this.#cancelDial = null;
+        if (this.#state !== 'handshake') {
+          connection.destroy();
+          return;
+        }
+        this.#connection = connection;
+        this.#outgoing.addRaw(encodePreface());
+        const hello = encodeHello(options.hello());
+        this.#outgoing.add(hello.type, hello.parts);
+        this.flush();
+      },
+    });
+    if (this.#state === 'handshake' && this.#connection === null) this.#cancelDial = () => attempt.cancel();
+  }
+
+  /** Internal: takes an accepted connection. */
+  accept(connection: Connection): void {
+    this.#connection = connection;
+    this.#outgoing.addRaw(encodePreface());
+    this.#planFlush();
+  }
+
+  /** Internal: the handshake is done. */
+  opened(role: 'client' | 'peer', handlers: FrameHandlers): void {
+    invariant(this.#state === 'handshake', 'a connection opens once');
+    this.#state = 'open';
+    this.#role = role;
+    this.#handlers = handlers;
+    this.#clearDeadline();
+    this.#decoder.setFrameBytesMax(LIMITS.frameBytesMax);
+    // Connections between peers are few and carry large frames all the time.
+    if (role === 'peer') this.#decoder.setKeepBytesMax(LIMITS.frameBytesMax);
+  }
+
+  /** Internal: the accepting side says yes. */
+  admit(reply: AcceptedReply, handlers: FrameHandlers): void {
+    if (this.#state !== 'handshake') return;
+    const frame = encodeHelloReply(reply);
+    this.opened(reply.status, handlers);
+    this.#outgoing.add(frame.type, frame.parts);
+    this.flush();
+  }
+
+  /** Internal: the accepting side says no. */
+  refuse(reply: RefusedReply): void {
+    if (this.#state !== 'handshake') return;
+    const frame = encodeHelloReply(reply);
+    this.#outgoing.add(frame.type, frame.parts);
+    this.#linger(fromWireError(reply));
+  }
+
+  /** Internal: the other side said why it ends the connection. */
+  abandon(error: QuorateError): void {
+    this.#linger(error);
+  }
+
+  #data(bytes: Uint8Array): void {
+    if (this.#state !== 'handshake' && this.#state !== 'open') return;
+    try {
+      this.#decoder.push(bytes, this.#onFrame);
+    } catch (thrown) {
+      if (!(thrown instanceof QuorateError) || !WIRE_FAULTS.has(thrown.code)) throw thrown;
+      this.#fault(thrown);
+    }
+  }
+
+  #frame(type: number, body: Uint8Array): void {
+    if (type === FRAME_TYPES.goodbye) {
+      this.abandon(fromWireError(decodeGoodbye(body)));
+    } else if (this.#state === 'handshake') {
+      this.#handshake.handshakeFrame(type, body);
+    } else if (this.#state === 'open') {
+      this.#handlers?.frame(type, body);
+    }
+  }
+
+  /** The other side broke the protocol: tell it in the words it may understand, then end. */
+  #fault(fault: QuorateError): void {
+    if (this.#state !== 'handshake' && this.#state !== 'open') return;
+    const error = new QuorateError(fault.code, `${this.remote}: ${fault.message}`, { ...fault.details, remote: this.remote }, { cause: fault });
+    if (fault.details['looksLike'] === 'HTTP' && !this.#isDialing) {
+      this.#outgoing.clear();
+      this.#outgoing.addRaw(httpAnswer(fault.message));
+    } else if (fault.code === 'protocolMismatch') {
+      this.#outgoing.clear();
+    } else {
+      this.#tell(fault);
+    }
+    this.#linger(error);
+  }
+
+  #handshakeLate(): void {
+    this.#deadline = null;
+    const error = new QuorateError('handshakeTimeout', `${this.remote} did not finish its hello within ${this.#timeoutMs} ms`, {
+      remote: this.remote, timeoutMs: this.#timeoutMs,
+    });
+    if (this.#connection === null) {
+      this.destroy(error);
+      return;
+    }
+    this.#tell(error);
+    this.#linger(error);
+  }
+
+  /** Queues why this side ends the connection, in the frame that the other side expects now. */
+  #tell(error: QuorateError): void {
+    const isReply = this.#state === 'handshake' && !this.#isDialing;
+    const frame = isReply ? encodeHelloReply({ status: 'refused', ...toWireError(error) }) : encodeGoodbye(toWireError(error));
+    this.#outgoing.add(frame.type, frame.parts);
+  }
+
+  /** Sends what is queued, ends, and makes sure that it is over soon. */
+  #linger(error: QuorateError): void {
+    if (this.#state === 'closing' || this.#state === 'closed') return;
+    this.#error ??= error;
+    this.#state = 'closing';
+    this.#decoder.stop();
+    this.#clearDeadline();
+    this.#isPausedByOwner = false;
+    this.#isPausedByQueue = false;
+    this.#applyPause();
+    this.flush();
+    this.#connection?.end();
+    this.#deadline = this.#timers.set(this.#timeoutMs, () => this.destroy());
+  }
+
+  #drained(): void {
+    if (this.#isPausedByQueue) {
+      this.#isPausedByQueue = false;
+      this.#applyPause();
+    }
+    if (this.#state === 'open') this.#handlers?.drain();
+  }
+
+  #gone(reason: string): void {
+    if (this.#error === null) {
+      // Before the handshake nothing of the owner's was sent: it may try again elsewhere.
+      const code = this.#state === 'handshake' ? 'unavailable' : 'connectionLost';
+      const what = this.#state === 'handshake' ? 'no connection' : 'connection lost';
+      this.#error = new QuorateError(code, `${this.remote}: ${what} (${reason})`, { remote: this.remote, reason });
+    }
+    this.#finish();
+  }
+
+  #finish(): void {
+    if (this.#state === 'closed') return;
+    const error = this.#error ?? new QuorateError('closed', `the connection to ${this.remote} was closed`, { remote: this.remote });
+    this.#state = 'closed';
+    this.#clearDeadline();
+    this.#decoder.stop();
+    this.#outgoing.clear();
+    this.#connection = null;
+    if (this.#handlers === null) this.#handshake.closed(error);
+    else this.#handlers.closed(error);
+  }
+
+  #planFlush(): void {
+    if (this.#isFlushPlanned) return;
+    this.#isFlushPlanned = true;
+    this.#timers.defer(() => {
+      this.#isFlushPlanned = false;
+      this.flush();
+    });
+  }
+
+  #applyPause(): void {
+    if (this.#isPausedByOwner || this.#isPausedByQueue) this.#connection?.pause();
+    else this.#connection?.resume();
+  }
+
+  #clearDeadline(): void {
+    if (this.#deadline !== null) this.#timers.clear(this.#deadline);
+    this.#deadline = null;
+  }
+}
+
+/** Faults in what the other side sent. */
+const WIRE_FAULTS: ReadonlySet<string> = new Set(['malformedFrame', 'frameTooLarge', 'protocolMismatch', 'versionUnsupported']);
+
+/** For the person who pointed a browser at the port. */
+function httpAnswer(message: string): Uint8Array {
+  const text = utf8(`${message}\n`);
+  const head = `HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${text.length}\r\nConnection: close\r\n\r\n`;
+  return utf8(head + `${message}\n`);
+}

@@ -1,0 +1,137 @@
+import { QuorateError, readU32 } from '@quorate/base';
+import { PrefaceReader } from './preface.js';
+
+/*
+ * A frame: u32 length of what follows (at least 1), u8 type, body. The format is described in docs/formats/wire.md.
+ *
+ * Memory: a length is compared with the limit before a byte is reserved for it, and what is reserved grows with the bytes that have really
+ * arrived (by doubling), so that a length alone costs nothing (T80). Frames that arrive whole in one read are handed out where they are.
+ */
+
+/** Bytes before the body: length and type. */
+export const FRAME_HEADER_BYTES = 5;
+const LENGTH_BYTES = 4;
+const PARTIAL_BYTES_MIN = 1024;
+const EMPTY = new Uint8Array(0);
+
+export interface FrameDecoderOptions {
+  /** Largest frame in bytes: type and body. */
+  readonly frameBytesMax: number;
+  /** True if the stream starts with the preface. */
+  readonly expectPreface: boolean;
+  /** Largest buffer that is kept for the next frame after one was put together; default 64 KiB. More only for connections that are trusted and few. */
+  readonly keepBytesMax?: number;
+}
+
+/** Cuts a byte stream into frames. After it has thrown, or after `stop`, it ignores whatever it is given. */
+export class FrameDecoder {
+  #frameBytesMax: number;
+  #keepBytesMax: number;
+  #preface: PrefaceReader | null;
+  /** The beginning of a frame, from its length on. */
+  #partial: Uint8Array = EMPTY;
+  #partialBytes = 0;
+  #isStopped = false;
+
+  constructor(options: FrameDecoderOptions) {
+    this.#frameBytesMax = options.frameBytesMax;
+    this.#keepBytesMax = options.keepBytesMax ?? 65_536;
+    this.#preface = options.expectPreface ? new PrefaceReader() : null;
+  }
+
+  /** Bytes reserved at present for incomplete frames; never above the frame limit plus the four bytes of a length. */
+  get bufferedBytes(): number {
+    return this.#partial.length;
+  }
+
+  /** Applies from the next frame on, also in the middle of a `push`. */
+  setFrameBytesMax(bytes: number): void {
+    this.#frameBytesMax = bytes;
+  }
+
+  setKeepBytesMax(bytes: number): void {
+    this.#keepBytesMax = bytes;
+  }
+
+  /** Drops what it holds and ignores what follows; may be called from within `onFrame`. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#partial = EMPTY;
+    this.#partialBytes = 0;
+  }
+
+  /**
+   * Takes the next bytes of the stream and calls back for each frame that is complete. `body` is a view that is valid only during the call
+   * (it may lie in `bytes` or in a buffer that is used again): whoever keeps some of it copies it. Not to be called from within `onFrame`.
+   * Throws `protocolMismatch`, `versionUnsupported`, `frameTooLarge` or `malformedFrame`.
+   */
+  push(bytes: Uint8Array, onFrame: (type: number, body: Uint8Array) => void): void {
+    if (this.#isStopped) return;
+    try {
+      let at = this.#takePreface(bytes);
+      if (this.#partialBytes > 0) at = this.#completePartial(bytes, at, onFrame);
+      while (!this.#isStopped && bytes.length - at >= LENGTH_BYTES) {
+        const end = at + LENGTH_BYTES + this.#checkLength(readU32(bytes, at));
+        if (end > bytes.length) break;
+        const type = bytes[at + LENGTH_BYTES] as number;
+        const body = bytes.subarray(at + FRAME_HEADER_BYTES, end);
+        at = end;
+        onFrame(type, body);
+      }
+      if (!this.#isStopped && at < bytes.length) this.#collect(bytes.subarray(at), LENGTH_BYTES + this.#frameBytesMax);
+    } catch (thrown) {
+      this.stop();
+      throw thrown;
+    }
+  }
+
+  #takePreface(bytes: Uint8Array): number {
+    if (this.#preface === null) return 0;
+    const taken = this.#preface.take(bytes);
+    if (this.#preface.isComplete) this.#preface = null;
+    return taken;
+  }
+
+  #checkLength(length: number): number {
+    if (length < 1) throw new QuorateError('malformedFrame', 'a frame of length 0 has no type', { length });
+    if (length > this.#frameBytesMax) {
+      throw new QuorateError('frameTooLarge', `a frame of ${length} bytes is over the limit of ${this.#frameBytesMax}`, {
+        length, max: this.#frameBytesMax,
+      });
+    }
+    return length;
+  }
+
+  /** Adds to the frame that was begun in an earlier read; returns the position after what was taken. */
+  #completePartial(bytes: Uint8Array, from: number, onFrame: (type: number, body: Uint8Array) => void): number {
+    let at = from;
+    if (this.#partialBytes < LENGTH_BYTES) {
+      const end = Math.min(bytes.length, at + LENGTH_BYTES - this.#partialBytes);
+      this.#collect(bytes.subarray(at, end), LENGTH_BYTES);
+      at = end;
+      if (this.#partialBytes < LENGTH_BYTES) return at;
+    }
+    const whole = LENGTH_BYTES + this.#checkLength(readU32(this.#partial, 0));
+    const end = Math.min(bytes.length, at + whole - this.#partialBytes);
+    this.#collect(bytes.subarray(at, end), whole);
+    if (this.#partialBytes < whole) return end;
+    this.#partialBytes = 0;
+    const frame = this.#partial;
+    if (frame.length > this.#keepBytesMax) this.#partial = EMPTY;
+    onFrame(frame[LENGTH_BYTES] as number, frame.subarray(FRAME_HEADER_BYTES, whole));
+    return end;
+  }
+
+  /** Copies bytes behind those held, in a buffer that at most doubles and never exceeds `bytesMax` (unless it was kept from before). */
+  #collect(bytes: Uint8Array, bytesMax: number): void {
+    const needed = this.#partialBytes + bytes.length;
+    if (needed > this.#partial.length) {
+      const capacity = Math.max(needed, Math.min(bytesMax, Math.max(this.#partial.length * 2, PARTIAL_BYTES_MIN)));
+      const grown = new Uint8Array(capacity);
+      grown.set(this.#partial.subarray(0, this.#partialBytes));
+      this.#partial = grown;
+    }
+    this.#partial.set(bytes, this.#partialBytes);
+    this.#partialBytes = needed;
+  }
+}

@@ -1,0 +1,13 @@
+export * from './client-codec.js';
+export { fromWireError, toWireError } from './fields.js';
+export * from './frame-connection.js';
+export * from './frame-decoder.js';
+export * from './frame-types.js';
+export * from './hello.js';
+export * from './messages.js';
+export * from './outgoing-frames.js';
+export * from './peer-codec.js';
+export * from './preface.js';
+export * from './records.js';
+export * from './stream-name.js';
+export * from './wire-limits.js';
