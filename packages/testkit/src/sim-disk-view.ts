@@ -1,0 +1,259 @@
+import { type Disk, type DiskDone, DiskFault, type DiskFile, QuorateError, concatBytes } from '@quorate/base';
+import type { DiskEffect, DiskOperation } from './disk-rules.js';
+import type { FileState } from './disk-state.js';
+import { SimulatedCrash } from './faults.js';
+import type { DiskUser, SimDisk } from './sim-disk.js';
+
+/** A `SimDisk` as one process sees it. */
+export class SimDiskView implements Disk {
+  readonly disk: SimDisk;
+  readonly user: DiskUser;
+  /** What to do about a write under way when the process dies. */
+  readonly interrupted: Set<() => void> = new Set();
+  #isDead = false;
+
+  constructor(disk: SimDisk, user: DiskUser) {
+    this.disk = disk;
+    this.user = user;
+  }
+
+  list(directory: string): string[] {
+    return this.call('list', directory, () => this.disk.state.list(checkPath(directory, true)));
+  }
+
+  makeDirectory(directory: string): void {
+    this.call('makeDirectory', directory, () => this.disk.state.makeDirectory(checkPath(directory, true)));
+  }
+
+  open(path: string, mode: 'create' | 'open' | 'read'): DiskFile {
+    checkPath(path, false);
+    return this.call(mode === 'create' ? 'create' : 'open', path, () => {
+      const file = mode === 'create' ? this.disk.state.create(path) : this.disk.state.find(path);
+      return new SimDiskFile(this, file, path, mode === 'read');
+    });
+  }
+
+  rename(from: string, to: string): void {
+    this.call('rename', from, () => this.disk.state.rename(checkPath(from, false), checkPath(to, false)));
+  }
+
+  remove(path: string): void {
+    this.call('remove', path, () => this.disk.state.remove(checkPath(path, false)));
+  }
+
+  syncDirectory(directory: string): void {
+    this.call('syncDirectory', directory, () => this.disk.state.syncDirectory(checkPath(directory, true)));
+    this.user.stall?.(this.disk.drawMs(this.disk.latency.syncMs));
+  }
+
+  lock(done: (error: Error | null, release: () => void) => void): void {
+    let failure: Error | null = null;
+    try {
+      this.call('lock', '', () => {
+        if (this.disk.lockHolder !== null) throw new QuorateError('directoryInUse', 'the data directory is in use by another process');
+        this.disk.lockHolder = this;
+      });
+    } catch (thrown) {
+      if (thrown instanceof SimulatedCrash) throw thrown;
+      failure = thrown as Error;
+    }
+    let isHeld = failure === null;
+    const release = (): void => {
+      if (isHeld && this.disk.lockHolder === this) this.disk.lockHolder = null;
+      isHeld = false;
+    };
+    this.user.timers.defer(() => {
+      if (!this.#isDead) done(failure, release);
+    });
+  }
+
+  /** The process is dead: every further call throws, nothing completes. */
+  die(): void {
+    this.#isDead = true;
+    for (const interrupt of this.interrupted) interrupt();
+    this.interrupted.clear();
+  }
+
+  get isDead(): boolean {
+    return this.#isDead;
+  }
+
+  /** Counts an operation; throws if the process is dead or dies now. Gives the effect that is left to the caller. */
+  enter(operation: DiskOperation, path: string): DiskEffect | undefined {
+    if (this.#isDead) throw new SimulatedCrash(`${operation} ${path}: this process is dead`);
+    const effect = this.disk.rules.enter(operation, path);
+    if (effect?.type === 'crash' && effect.when === 'before') this.crash(operation, path);
+    return effect;
+  }
+
+  /** Kills the process from within an operation. */
+  crash(operation: DiskOperation, path: string): never {
+    this.disk.detach(this);
+    this.user.kill?.();
+    throw new SimulatedCrash(`the process died in ${operation} ${path}`);
+  }
+
+  /** A synchronous operation that is done as a whole or not at all. */
+  call<T>(operation: DiskOperation, path: string, action: () => T): T {
+    const effect = this.enter(operation, path);
+    if (effect?.type === 'fail') throw new DiskFault(effect.kind, operation, path, INJECTED);
+    if (effect?.type === 'slow') this.user.stall?.(effect.ms);
+    const result = effect?.type === 'lost' && operation === 'syncDirectory' ? (undefined as T) : action();
+    if (effect?.type === 'crash') this.crash(operation, path);
+    return result;
+  }
+}
+
+const INJECTED = { cause: new Error('injected') };
+
+class SimDiskFile implements DiskFile {
+  readonly #view: SimDiskView;
+  readonly #file: FileState;
+  readonly #path: string;
+  readonly #isReadOnly: boolean;
+  #isOpen = true;
+  /** A write or sync of this handle that has not completed. */
+  #isBusy = false;
+
+  constructor(view: SimDiskView, file: FileState, path: string, isReadOnly: boolean) {
+    this.#view = view;
+    this.#file = file;
+    this.#path = path;
+    this.#isReadOnly = isReadOnly;
+  }
+
+  size(): number {
+    this.#requireOpen('read', false);
+    return this.#file.content.size;
+  }
+
+  read(position: number, length: number): Uint8Array {
+    this.#requireOpen('read', false);
+    checkRange('read', this.#path, position, length);
+    return this.#view.call('read', this.#path, () => this.#file.content.read(position, length));
+  }
+
+  writeNow(position: number, parts: readonly Uint8Array[]): void {
+    this.#requireOpen('write', true);
+    const effect = this.#view.enter('write', this.#path);
+    this.#view.user.stall?.(this.#view.disk.drawMs(this.#view.disk.latency.writeMs) + slowMs(effect));
+    const fault = this.#performWrite(position, concatBytes(parts), effect);
+    if (fault !== null) throw fault;
+  }
+
+  syncNow(): void {
+    this.#requireOpen('sync', true);
+    const effect = this.#view.enter('sync', this.#path);
+    this.#view.user.stall?.(this.#view.disk.drawMs(this.#view.disk.latency.syncMs) + slowMs(effect));
+    const fault = this.#performSync(effect);
+    if (fault !== null) throw fault;
+  }
+
+  write(position: number, parts: readonly Uint8Array[], done: DiskDone): void {
+    this.#requireOpen('write', true);
+    const { disk } = this.#view;
+    const effect = this.#view.enter('write', this.#path);
+    // Dead in the middle: the system had taken some first part of it.
+    const interrupt = (): void => {
+      const bytes = concatBytes(parts);
+      this.#apply(position, bytes.subarray(0, disk.drawPart(bytes.length)));
+    };
+    this.#view.interrupted.add(interrupt);
+    this.#later(disk.drawMs(disk.latency.writeMs) + slowMs(effect), done, () => {
+      this.#view.interrupted.delete(interrupt);
+      return this.#performWrite(position, concatBytes(parts), effect);
+    });
+  }
+
+  sync(done: DiskDone): void {
+    this.#requireOpen('sync', true);
+    const { disk } = this.#view;
+    const effect = this.#view.enter('sync', this.#path);
+    this.#later(disk.drawMs(disk.latency.syncMs) + slowMs(effect), done, () => this.#performSync(effect));
+  }
+
+  truncate(length: number): void {
+    this.#requireOpen('truncate', true);
+    checkRange('truncate', this.#path, 0, length);
+    this.#view.call('truncate', this.#path, () => {
+      if (!this.#fits(length)) throw new DiskFault('full', 'truncate', this.#path);
+      this.#file.truncate(length);
+    });
+  }
+
+  close(): void {
+    if (this.#view.isDead) throw new SimulatedCrash(`close ${this.#path}: this process is dead`);
+    this.#isOpen = false;
+  }
+
+  #fits(length: number): boolean {
+    const growth = length - this.#file.content.size;
+    return growth <= 0 || this.#view.disk.roomFor(this.#file, this.#file.content.size, growth) === growth;
+  }
+
+  #later(delayMs: number, done: DiskDone, perform: () => DiskFault | null): void {
+    this.#isBusy = true;
+    this.#view.user.timers.set(delayMs, () => {
+      if (this.#view.isDead) return;
+      this.#isBusy = false;
+      done(perform());
+    });
+  }
+
+  #performWrite(position: number, bytes: Uint8Array, effect: DiskEffect | undefined): DiskFault | null {
+    checkRange('write', this.#path, position, bytes.length);
+    const { disk } = this.#view;
+    const isPartial = effect?.type === 'fail' || (effect?.type === 'crash' && effect.when === 'midway');
+    const wanted = isPartial ? disk.drawPart(bytes.length) : bytes.length;
+    const room = disk.roomFor(this.#file, position, wanted);
+    if (effect?.type === 'misdirect') disk.state.find(effect.path ?? this.#path).write(effect.position, bytes);
+    else if (effect?.type !== 'lost') this.#apply(position, bytes.subarray(0, room));
+    if (effect?.type === 'crash') this.#view.crash('write', this.#path);
+    if (effect?.type === 'fail') return new DiskFault(effect.kind, 'write', this.#path, INJECTED);
+    return room < wanted ? new DiskFault('full', 'write', this.#path) : null;
+  }
+
+  #performSync(effect: DiskEffect | undefined): DiskFault | null {
+    if (effect?.type === 'crash' && effect.when === 'midway') this.#view.crash('sync', this.#path);
+    if (effect?.type === 'fail') {
+      this.#file.failSync();
+      return new DiskFault(effect.kind, 'sync', this.#path, INJECTED);
+    }
+    if (effect?.type !== 'lost') this.#file.sync();
+    if (effect?.type === 'crash') this.#view.crash('sync', this.#path);
+    return null;
+  }
+
+  #apply(position: number, bytes: Uint8Array): void {
+    if (bytes.length > 0) this.#file.write(position, bytes);
+  }
+
+  #requireOpen(operation: DiskOperation, isChange: boolean): void {
+    if (this.#view.isDead) throw new SimulatedCrash(`${operation} ${this.#path}: this process is dead`);
+    const problem = !this.#isOpen
+      ? 'the file is closed'
+      : isChange && this.#isReadOnly
+        ? 'the file was opened to read'
+        : isChange && this.#isBusy
+          ? 'a write or sync of this file is under way'
+          : null;
+    if (problem !== null) throw new DiskFault('io', operation, this.#path, { cause: new Error(problem) });
+  }
+}
+
+function slowMs(effect: DiskEffect | undefined): number {
+  return effect?.type === 'slow' ? effect.ms : 0;
+}
+
+function checkRange(operation: string, path: string, position: number, length: number): void {
+  if (!Number.isSafeInteger(position) || position < 0 || !Number.isSafeInteger(length) || length < 0) {
+    throw new DiskFault('io', operation, path, { cause: new Error(`bad range: ${position}, ${length}`) });
+  }
+}
+
+function checkPath(path: string, isRootAllowed: boolean): string {
+  const parts = path.split('/');
+  const isBad = path === '' ? !isRootAllowed : parts.some((part) => part === '' || part === '.' || part === '..' || part.includes('\0'));
+  if (isBad) throw new DiskFault('io', 'path', path, { cause: new Error('not a plain relative path') });
+  return path;
+}
