@@ -1,0 +1,71 @@
+import { FIRST_STREAM_GROUP, type GroupId, LIMITS, type NodeId, QuorateError, groupId } from '@quorate/base';
+import type { StreamEntry } from '@quorate/wire';
+import type { CatalogueCommand, RegisteredNode } from './commands.js';
+
+export type CatalogueOutcome =
+  | { readonly type: 'streamCreated'; readonly stream: StreamEntry; readonly wasCreated: boolean }
+  | { readonly type: 'nodesRegistered' }
+  | { readonly type: 'refused'; readonly error: QuorateError };
+
+/**
+ * State of the system group: the nodes with their incarnations, and the streams with the group of each.
+ * Deterministic: the same commands in the same order give the same state. Group ids are never reused.
+ */
+export class Catalogue {
+  readonly #streams = new Map<string, StreamEntry>();
+  readonly #byGroup = new Map<GroupId, StreamEntry>();
+  readonly #nodes = new Map<NodeId, RegisteredNode>();
+  #nextGroup: number = FIRST_STREAM_GROUP;
+  #sortedNames: string[] | null = null;
+
+  get nodes(): ReadonlyMap<NodeId, RegisteredNode> {
+    return this.#nodes;
+  }
+
+  apply(command: CatalogueCommand): CatalogueOutcome {
+    if (command.type === 'registerNodes') {
+      for (const node of command.nodes) this.#nodes.set(node.nodeId, node);
+      return { type: 'nodesRegistered' };
+    }
+    const existing = this.#streams.get(command.name);
+    if (existing !== undefined) return { type: 'streamCreated', stream: existing, wasCreated: false };
+    if (this.#streams.size >= LIMITS.catalogueEntriesMax) {
+      const error = new QuorateError('overloaded', `the catalogue is full: ${LIMITS.catalogueEntriesMax} names`);
+      return { type: 'refused', error };
+    }
+    const stream: StreamEntry = { name: command.name, group: groupId(this.#nextGroup++) };
+    this.#streams.set(stream.name, stream);
+    this.#byGroup.set(stream.group, stream);
+    this.#sortedNames = null;
+    return { type: 'streamCreated', stream, wasCreated: true };
+  }
+
+  find(name: string): StreamEntry | undefined {
+    return this.#streams.get(name);
+  }
+
+  ofGroup(group: GroupId): StreamEntry | undefined {
+    return this.#byGroup.get(group);
+  }
+
+  streams(): IterableIterator<StreamEntry> {
+    return this.#streams.values();
+  }
+
+  /** Names that start with `prefix` and come after `after`, in code-unit order, at most `limit`. */
+  list(prefix: string, after: string, limit: number): { streams: StreamEntry[]; hasMore: boolean } {
+    this.#sortedNames ??= [...this.#streams.keys()].sort(byCodeUnit);
+    const found: StreamEntry[] = [];
+    for (const name of this.#sortedNames) {
+      if (name <= after || !name.startsWith(prefix)) continue;
+      if (found.length === limit) return { streams: found, hasMore: true };
+      const entry = this.#streams.get(name);
+      if (entry !== undefined) found.push(entry);
+    }
+    return { streams: found, hasMore: false };
+  }
+}
+
+function byCodeUnit(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,158 @@
+import { type ClusterId, type Connection, type ConnectionHandlers, LIMITS, QuorateError, asQuorateError } from '@quorate/base';
+import {
+  type Admission,
+  type ClientResponseBody,
+  type FrameConnection,
+  type Hello,
+  type PeerHello,
+  acceptFrameConnection,
+  decodeRequest,
+  encodeResponse,
+  toWireError,
+} from '@quorate/wire';
+import type { Node } from '../node.js';
+import type { PeerLink } from '../peers/peer-link.js';
+import { RequestHandler } from './request-handler.js';
+
+/** A client connection: requests in, answers out, each bounded. */
+class ClientConnection {
+  readonly frames: FrameConnection;
+  readonly #handler: RequestHandler;
+  readonly #table: ClientTable;
+  #open = 0;
+  #isClosed = false;
+  isFlushDue = false;
+
+  constructor(init: { table: ClientTable; node: Node; frames: FrameConnection }) {
+    this.frames = init.frames;
+    this.#table = init.table;
+    this.#handler = new RequestHandler(init.node, this);
+  }
+
+  request(type: number, body: Uint8Array): void {
+    const request = decodeRequest(type, body);
+    this.#open++;
+    if (this.#open > LIMITS.connectionRequestsMax) {
+      this.#handler.failed(request.id, new QuorateError('overloaded', `more than ${LIMITS.connectionRequestsMax} requests wait on this connection`));
+      return;
+    }
+    this.#handler.handle(request);
+  }
+
+  reply(id: number, body: ClientResponseBody): void {
+    if (this.#isClosed) return;
+    this.#open--;
+    const { type, parts } = encodeResponse(id, body);
+    this.frames.send(type, parts);
+    this.#table.flushLater(this);
+  }
+
+  closed(): void {
+    this.#isClosed = true;
+  }
+}
+
+/** All connections that others opened to this node: a hello tells peers from clients. */
+export class ClientTable {
+  readonly #node: Node;
+  readonly #clients = new Set<ClientConnection>();
+  #toFlush: ClientConnection[] = [];
+
+  constructor(node: Node) {
+    this.#node = node;
+  }
+
+  get size(): number {
+    return this.#clients.size;
+  }
+
+  accept(connection: Connection): ConnectionHandlers {
+    const frames = acceptFrameConnection(connection, {
+      timers: this.#node.options.timers,
+      hello: (hello, accepted) => this.#hello(hello, accepted),
+      failed: (error) => this.#node.options.logger.log('info', 'connection refused', { code: error.code, message: error.message }),
+    });
+    return frames.connectionHandlers;
+  }
+
+  #hello(hello: Hello, frames: FrameConnection): Admission {
+    try {
+      return hello.role === 'peer' ? this.#peer(hello, frames) : this.#client(hello.clusterId, frames);
+    } catch (thrown) {
+      return { reply: { status: 'refused', ...toWireError(asQuorateError(thrown)) } };
+    }
+  }
+
+  #peer(hello: PeerHello, frames: FrameConnection): Admission {
+    const { peers } = this.#node;
+    const refusal = peers.refusal(hello);
+    if (refusal !== null) throw refusal;
+    const reply = { status: 'peer', ...peers.helloFor(hello) } as const;
+    // The link begins once the reply is queued: what the cores then send must come after it.
+    let link: PeerLink | null = null;
+    let isOver = false;
+    this.#node.options.timers.defer(() => {
+      if (!isOver) link ??= peers.established(hello, frames);
+    });
+    return {
+      reply,
+      handlers: {
+        frame: (type, body) => {
+          link ??= peers.established(hello, frames);
+          peers.frame(link, type, body);
+        },
+        drain: () => {},
+        closed: (error) => {
+          isOver = true;
+          if (link !== null) peers.closed(link, error);
+        },
+      },
+    };
+  }
+
+  #client(wanted: ClusterId | null, frames: FrameConnection): Admission {
+    const { nodeId, clusterId, members } = this.#node.introduction();
+    if (wanted !== null && clusterId !== null && wanted !== clusterId) {
+      throw new QuorateError('clusterMismatch', `this is cluster ${clusterId}, not ${wanted}`, { found: clusterId, wanted });
+    }
+    if (this.#clients.size >= LIMITS.clientConnectionsMax) {
+      throw new QuorateError('overloaded', `this node has ${LIMITS.clientConnectionsMax} client connections`);
+    }
+    const client = new ClientConnection({ table: this, node: this.#node, frames });
+    this.#clients.add(client);
+    return {
+      reply: { status: 'client', nodeId, clusterId, members },
+      handlers: {
+        frame: (type, body) => client.request(type, body),
+        drain: () => {},
+        closed: () => this.#closed(client),
+      },
+    };
+  }
+
+  #closed(client: ClientConnection): void {
+    client.closed();
+    this.#clients.delete(client);
+  }
+
+  flushLater(client: ClientConnection): void {
+    if (client.isFlushDue) return;
+    client.isFlushDue = true;
+    this.#toFlush.push(client);
+    this.#node.needTurn();
+  }
+
+  flush(): void {
+    const clients = this.#toFlush;
+    this.#toFlush = [];
+    for (const client of clients) {
+      client.isFlushDue = false;
+      client.frames.flush();
+    }
+  }
+
+  close(): void {
+    this.flush();
+    for (const client of this.#clients) client.frames.close();
+  }
+}

@@ -1,0 +1,219 @@
+import { LIMITS, type NodeId, QuorateError, SYSTEM_GROUP, asQuorateError } from '@quorate/base';
+import { checkAppendPayload, readRecords } from '@quorate/streams';
+import { type ClientRequest, type ClientRequestBody, type ClientResponseBody, type NodeStatus, checkStreamName } from '@quorate/wire';
+import { encodeCommand } from '../catalogue/commands.js';
+import type { Proposer } from '../groups/pending-proposals.js';
+import type { Replica } from '../groups/replica.js';
+import type { TailWaiters } from '../groups/tail-waiters.js';
+import { type ApplyOutcome, CatalogueView, StreamView } from '../groups/view.js';
+import type { HostOptions } from '../host-options.js';
+
+/** What requests need of the node. */
+export interface RequestNode {
+  readonly options: HostOptions;
+  readonly waiters: TailWaiters;
+  /** Null while the node serves; otherwise why it does not. */
+  refusal(): QuorateError | null;
+  replica(group: number): Replica | undefined;
+  status(): NodeStatus;
+  addressOf(node: NodeId): string | undefined;
+}
+
+/** Where answers go. `reply` may be called long after the request, or never if the connection is gone. */
+export interface ReplyTo {
+  reply(id: number, body: ClientResponseBody): void;
+}
+
+type RequestOf<T extends ClientRequestBody['type']> = Extract<ClientRequestBody, { type: T }>;
+
+/** Answers the requests of one client connection: each exactly once, an error as an answer of type `error`. */
+export class RequestHandler implements Proposer {
+  readonly #node: RequestNode;
+  readonly #to: ReplyTo;
+
+  constructor(node: RequestNode, to: ReplyTo) {
+    this.#node = node;
+    this.#to = to;
+  }
+
+  handle(request: ClientRequest): void {
+    try {
+      if (request.type === 'status') {
+        this.#to.reply(request.id, { type: 'status', status: this.#node.status() });
+        return;
+      }
+      const refusal = this.#node.refusal();
+      if (refusal !== null) throw refusal;
+      this.#dispatch(request.id, request);
+    } catch (thrown) {
+      this.failed(request.id, asQuorateError(thrown));
+    }
+  }
+
+  #dispatch(id: number, request: Exclude<ClientRequestBody, { type: 'status' }>): void {
+    switch (request.type) {
+      case 'createStream':
+        return this.#createStream(id, request);
+      case 'listStreams':
+        return this.#listStreams(id, request);
+      case 'findStream':
+        return this.#findStream(id, request);
+      case 'streamInfo':
+        return this.#streamInfo(id, request);
+      case 'append':
+        return this.#append(id, request);
+      case 'readStream':
+        return this.#readStream(id, request);
+      case 'transferLeader':
+        return this.#transferLeader(id, request);
+    }
+  }
+
+  /** An answer to a proposal, from the apply of its batch. */
+  applied(id: number, outcome: ApplyOutcome): void {
+    if (outcome.view === 'stream') {
+      const result = outcome.outcome;
+      if (result.status === 'refused') {
+        this.failed(id, new QuorateError(result.code, `the append was refused: ${result.code}`, result.details));
+      } else if (result.status !== 'none') this.#to.reply(id, { type: 'appended', offset: result.offset, count: result.count });
+    } else if (outcome.view === 'catalogue' && outcome.outcome.type === 'streamCreated') {
+      this.#to.reply(id, outcome.outcome);
+    } else if (outcome.view === 'catalogue' && outcome.outcome.type === 'refused') {
+      this.failed(id, outcome.outcome.error);
+    }
+  }
+
+  failed(id: number, error: QuorateError): void {
+    const leader = error.details['leader'];
+    const address = typeof leader === 'number' ? this.#node.addressOf(leader as NodeId) : undefined;
+    const details = address === undefined ? error.details : { ...error.details, address };
+    this.#to.reply(id, { type: 'error', code: error.code, message: error.message, details });
+  }
+
+  #replica(group: number): Replica {
+    const replica = this.#node.replica(group);
+    if (replica === undefined) {
+      throw new QuorateError('noLeader', `group ${group} is not open on this node`, { group });
+    }
+    return replica;
+  }
+
+  #system(): { replica: Replica; view: CatalogueView } {
+    const replica = this.#replica(SYSTEM_GROUP);
+    if (!(replica.view instanceof CatalogueView)) throw new QuorateError('invariantBroken', 'the system group has the catalogue');
+    return { replica, view: replica.view };
+  }
+
+  #stream(group: number): { replica: Replica; view: StreamView } {
+    const replica = this.#replica(group);
+    if (!(replica.view instanceof StreamView)) throw new QuorateError('kindMismatch', `group ${group} is not a stream`, { group });
+    return { replica, view: replica.view };
+  }
+
+  /** Answers from the state of a leader after a read-index round. */
+  #linearizable(id: number, replica: Replica, answer: () => ClientResponseBody): void {
+    replica.readLinearizable({
+      run: () => {
+        try {
+          this.#to.reply(id, answer());
+        } catch (thrown) {
+          this.failed(id, asQuorateError(thrown));
+        }
+      },
+      fail: (error) => this.failed(id, error),
+    });
+  }
+
+  #createStream(id: number, { name }: RequestOf<'createStream'>): void {
+    checkStreamName(name);
+    const { replica } = this.#system();
+    const payload = encodeCommand({ type: 'createStream', name });
+    replica.propose({ payload, payloadChecksum: this.#node.options.checksum(payload), count: 1 }, this, id);
+  }
+
+  #listStreams(id: number, { prefix, after, limit }: RequestOf<'listStreams'>): void {
+    const { replica, view } = this.#system();
+    const bound = Math.min(Math.max(1, limit), 1000);
+    this.#linearizable(id, replica, () => ({ type: 'streamList', ...view.catalogue.list(prefix, after, bound) }));
+  }
+
+  #findStream(id: number, { name }: RequestOf<'findStream'>): void {
+    const { replica, view } = this.#system();
+    this.#linearizable(id, replica, () => {
+      const stream = view.catalogue.find(name);
+      if (stream === undefined) throw new QuorateError('streamNotFound', `there is no stream "${name}"`, { name });
+      return { type: 'streamFound', stream };
+    });
+  }
+
+  #streamInfo(id: number, { group }: RequestOf<'streamInfo'>): void {
+    const { replica, view } = this.#stream(group);
+    this.#linearizable(id, replica, () => ({
+      type: 'streamInfo',
+      info: {
+        name: replica.name,
+        group: replica.group,
+        firstOffset: view.machine.firstOffset,
+        nextOffset: view.machine.nextOffset,
+        leader: replica.raft.leader,
+        term: replica.raft.term,
+      },
+    }));
+  }
+
+  #append(id: number, { group, payload, payloadChecksum }: RequestOf<'append'>): void {
+    const { replica } = this.#stream(group);
+    if (!replica.isLeader) throw replica.stopError ?? replica.notLeader();
+    const { count } = checkAppendPayload(payload);
+    if (this.#node.options.checksum(payload) !== payloadChecksum) {
+      throw new QuorateError('malformedFrame', 'the payload of an append does not match its checksum', { group });
+    }
+    replica.propose({ payload, payloadChecksum, count }, this, id);
+  }
+
+  #readStream(id: number, request: RequestOf<'readStream'>): void {
+    const { replica, view } = this.#stream(request.group);
+    const read = (): ClientResponseBody & { type: 'records' } => {
+      const limits = {
+        fromOffset: request.fromOffset,
+        maxRecords: Math.max(1, request.maxRecords),
+        maxBytes: Math.min(Math.max(1, request.maxBytes), LIMITS.readBytesMax),
+        appliedIndex: replica.appliedIndex,
+      };
+      return { type: 'records', ...readRecords(replica.log, view.machine, limits) };
+    };
+    const answerOrWait = (): void => {
+      const deadlineMs = this.#node.options.clock.nowMs() + Math.min(request.waitMs, 60_000);
+      const attempt = (isLast: boolean): boolean => this.#attemptRead(id, replica, read, isLast);
+      if (!attempt(request.waitMs === 0)) this.#node.waiters.add(replica, { deadlineMs, attempt });
+    };
+    if (request.consistency === 'sequential') {
+      if (replica.stopError !== null) throw replica.stopError;
+      answerOrWait();
+    } else {
+      replica.readLinearizable({ run: answerOrWait, fail: (error) => this.failed(id, error) });
+    }
+  }
+
+  /** True if the read was answered: with records, with an error, or empty if it may wait no longer. */
+  #attemptRead(id: number, replica: Replica, read: () => ClientResponseBody & { type: 'records' }, isLast: boolean): boolean {
+    try {
+      if (replica.stopError !== null) throw replica.stopError;
+      const records = read();
+      if (records.count === 0 && !isLast) return false;
+      this.#to.reply(id, records);
+    } catch (thrown) {
+      this.failed(id, asQuorateError(thrown));
+    }
+    return true;
+  }
+
+  #transferLeader(id: number, { group, to }: RequestOf<'transferLeader'>): void {
+    const replica = this.#replica(group);
+    if (!replica.isLeader) throw replica.stopError ?? replica.notLeader();
+    if (!replica.transferLeader(to)) {
+      throw new QuorateError('unavailable', `no caught-up node to hand group ${group} to`, { group, to });
+    }
+    this.#to.reply(id, { type: 'transferred' });
+  }
+}

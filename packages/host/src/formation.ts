@@ -1,0 +1,170 @@
+import { type ClusterId, type Incarnation, type Logger, type NodeId, QuorateError, type Random, clusterId, formatAddress, incarnation, randomHex16 } from '@quorate/base';
+import type { Identity, Storage } from '@quorate/storage';
+import type { Member, PeerHello } from '@quorate/wire';
+import type { HostOptions } from './host-options.js';
+
+/*
+ * A cluster is formed once. Before that every directory holds an identity without a cluster id but with its incarnation.
+ *
+ * - All members connected and all unformed: the lowest node id draws the cluster id, stores the formed identity, then sends `form` to all.
+ * - A formed node that meets an unformed one whose incarnation it has on its list sends it `form`: a formation cut short is completed.
+ * - A formed node's list names this node with another incarnation: this directory lost its data. It takes the cluster id over with its
+ *   own new incarnation, and each of its replicas starts as a learner.
+ * - Not all members connected and none formed: wait. An empty directory cannot rule out that a cluster exists.
+ *
+ * An unformed node has no groups: it cannot vote or acknowledge anything.
+ */
+
+export interface FormationPeers {
+  /** The newest hello of each connected peer. */
+  hellos(): Iterable<PeerHello>;
+  sendForm(to: NodeId, cluster: ClusterId, members: readonly Member[]): void;
+}
+
+export class Formation {
+  readonly #options: HostOptions;
+  readonly #storage: Storage;
+  readonly #peers: FormationPeers;
+  readonly #onFormed: () => void;
+
+  constructor(init: { options: HostOptions; storage: Storage; peers: FormationPeers; onFormed: () => void }) {
+    this.#options = init.options;
+    this.#storage = init.storage;
+    this.#peers = init.peers;
+    this.#onFormed = init.onFormed;
+    checkOrCreateIdentity(init.options, init.storage);
+  }
+
+  get identity(): Identity {
+    const identity = this.#storage.identity;
+    if (identity === null) throw new QuorateError('invariantBroken', 'an open directory has an identity');
+    return identity;
+  }
+
+  get isFormed(): boolean {
+    return this.identity.clusterId !== null;
+  }
+
+  /** Members that must be reached before the cluster can form; empty once formed. */
+  waitingFor(): NodeId[] {
+    if (this.isFormed) return [];
+    const connected = new Set([...this.#peers.hellos()].map((hello) => hello.nodeId));
+    return this.#options.members.map((member) => member.nodeId).filter((id) => id !== this.#options.nodeId && !connected.has(id));
+  }
+
+  /** A peer connected, or at the start (single member). */
+  consider(): void {
+    if (this.isFormed) {
+      for (const hello of this.#peers.hellos()) this.#completeFormationOf(hello);
+      return;
+    }
+    const hellos = [...this.#peers.hellos()];
+    const formed = hellos.find((hello) => hello.clusterId !== null);
+    if (formed !== undefined) this.#joinFormed(formed);
+    else if (this.waitingFor().length === 0) this.#coordinate(hellos);
+  }
+
+  #completeFormationOf(hello: PeerHello): void {
+    const { clusterId: cluster, members } = this.identity;
+    const listed = members.find((member) => member.nodeId === hello.nodeId);
+    if (cluster === null || hello.clusterId !== null || listed?.incarnation !== hello.incarnation) return;
+    this.#peers.sendForm(hello.nodeId, cluster, members);
+  }
+
+  #joinFormed(hello: PeerHello): void {
+    const own = this.identity.incarnation;
+    const listed = hello.members.find((member) => member.nodeId === this.#options.nodeId);
+    if (hello.clusterId === null || listed === undefined || listed.incarnation === own) return;
+    this.#options.logger.log('warn', 'this directory is empty but the cluster exists: joining as a new incarnation', { cluster: hello.clusterId });
+    const members = hello.members.map((member) => (member.nodeId === this.#options.nodeId ? { ...member, incarnation: own } : member));
+    this.#store({ clusterId: hello.clusterId, members, isRejoined: true });
+  }
+
+  #coordinate(hellos: readonly PeerHello[]): void {
+    const { nodeId, random } = this.#options;
+    if (hellos.some((hello) => hello.nodeId < nodeId)) return;
+    const cluster = this.#options.clusterId ?? clusterId(randomHex16(() => random.nextUint32()));
+    const incarnations = new Map<NodeId, Incarnation>(hellos.map((hello) => [hello.nodeId, hello.incarnation]));
+    incarnations.set(nodeId, this.identity.incarnation);
+    const members = this.#options.members.map((member) => ({ ...member, incarnation: incarnations.get(member.nodeId) ?? null }));
+    this.#store({ clusterId: cluster, members, isRejoined: false });
+    for (const hello of hellos) this.#peers.sendForm(hello.nodeId, cluster, members);
+  }
+
+  /** A `form` frame; false if it does not speak of this node as it is. */
+  form(cluster: ClusterId, members: readonly Member[]): boolean {
+    const { clusterId: present, incarnation: own } = this.identity;
+    if (present !== null) return present === cluster;
+    if (this.#options.clusterId !== undefined && this.#options.clusterId !== cluster) return false;
+    if (members.find((member) => member.nodeId === this.#options.nodeId)?.incarnation !== own) return false;
+    this.#store({ clusterId: cluster, members, isRejoined: false });
+    return true;
+  }
+
+  #store(change: { clusterId: ClusterId; members: readonly Member[]; isRejoined: boolean }): void {
+    this.#storage.setIdentity({ ...this.identity, ...change });
+    this.#options.logger.log('info', 'cluster formed', { cluster: change.clusterId, members: change.members.length, rejoined: change.isRejoined });
+    this.#onFormed();
+  }
+}
+
+/** This directory proved to be an old image or is damaged beyond telling where: it goes on as a new incarnation that lost everything. */
+export function reincarnate(storage: Storage, random: Random, logger: Logger, why: string): void {
+  const old = storage.identity;
+  if (old === null) return;
+  const fresh = incarnation(randomHex16(() => random.nextUint32()));
+  logger.log('error', 'this node counts as wiped and becomes a new incarnation', { why, old: old.incarnation, new: fresh });
+  const members = old.members.map((member) => (member.nodeId === old.nodeId ? { ...member, incarnation: fresh } : member));
+  storage.setIdentity({ ...old, incarnation: fresh, isRejoined: true, members });
+}
+
+function checkOrCreateIdentity(options: HostOptions, storage: Storage): void {
+  const identity = storage.identity;
+  if (identity === null) {
+    storage.setIdentity({
+      nodeId: options.nodeId,
+      incarnation: incarnation(randomHex16(() => options.random.nextUint32())),
+      clusterId: null,
+      isRejoined: false,
+      members: options.members.map((member) => ({ ...member, incarnation: null })),
+    });
+    return;
+  }
+  if (identity.nodeId !== options.nodeId) {
+    throw new QuorateError('directoryForeign', `this data directory belongs to node ${identity.nodeId}, not to node ${options.nodeId}`, {
+      found: identity.nodeId,
+      wanted: options.nodeId,
+    });
+  }
+  if (options.clusterId !== undefined && identity.clusterId !== null && identity.clusterId !== options.clusterId) {
+    throw new QuorateError('directoryForeign', `this data directory belongs to cluster ${identity.clusterId}, not to ${options.clusterId}`, {
+      found: identity.clusterId,
+      wanted: options.clusterId,
+    });
+  }
+  const found = identity.members.map((member) => member.nodeId).sort(ascending).join(', ');
+  const wanted = options.members.map((member) => member.nodeId).sort(ascending).join(', ');
+  if (identity.clusterId !== null && found !== wanted) {
+    throw new QuorateError('directoryForeign', `this data directory belongs to a cluster of nodes ${found}, not ${wanted}`, { found, wanted });
+  }
+}
+
+/** Checks what needs no directory: the list of members and the addresses. */
+export function checkMembers(options: HostOptions): void {
+  const ids = options.members.map((member) => member.nodeId);
+  if (new Set(ids).size !== ids.length) throw new QuorateError('invalidArgument', `a node id is listed twice: ${ids.join(', ')}`);
+  if (!ids.includes(options.nodeId)) {
+    throw new QuorateError('invalidArgument', `the members (${ids.join(', ')}) do not list this node, ${options.nodeId}`);
+  }
+  const addresses = options.members.map((member) => member.address);
+  if (new Set(addresses).size !== addresses.length) {
+    throw new QuorateError('invalidArgument', `an address is listed twice: ${addresses.join(', ')}`);
+  }
+  if (!addresses.includes(formatAddress(options.advertise))) {
+    throw new QuorateError('invalidArgument', `the members (${addresses.join(', ')}) do not list this node's address ${formatAddress(options.advertise)}`);
+  }
+}
+
+function ascending(a: number, b: number): number {
+  return a - b;
+}

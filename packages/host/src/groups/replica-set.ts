@@ -1,0 +1,70 @@
+import type { GroupId } from '@quorate/base';
+import type { Replica } from './replica.js';
+
+/** The groups that run on this node: look-up, the list of those with work, and one table of deadlines. */
+export class ReplicaSet {
+  readonly #replicas = new Map<GroupId, Replica>();
+  readonly #slots: Replica[] = [];
+  #deadlines = new Float64Array(64).fill(Number.POSITIVE_INFINITY);
+  #dirty: Replica[] = [];
+
+  get(group: GroupId): Replica | undefined {
+    return this.#replicas.get(group);
+  }
+
+  all(): IterableIterator<Replica> {
+    return this.#replicas.values();
+  }
+
+  get size(): number {
+    return this.#replicas.size;
+  }
+
+  /** Adds a replica, in place of an older one of the same group. */
+  set(replica: Replica): void {
+    const old = this.#replicas.get(replica.group);
+    const slot = old === undefined ? this.#slots.length : old.slot;
+    if (slot >= this.#deadlines.length) {
+      const grown = new Float64Array(this.#deadlines.length * 2).fill(Number.POSITIVE_INFINITY);
+      grown.set(this.#deadlines);
+      this.#deadlines = grown;
+    }
+    replica.slot = slot;
+    this.#slots[slot] = replica;
+    this.#replicas.set(replica.group, replica);
+    this.noteDeadline(replica);
+  }
+
+  noteDeadline(replica: Replica): void {
+    this.#deadlines[replica.slot] = replica.stopError === null ? replica.raft.nextDeadlineMs : Number.POSITIVE_INFINITY;
+  }
+
+  /** Ticks every replica whose deadline has come: one pass over a flat table. */
+  tickDue(nowMs: number): void {
+    for (let slot = 0; slot < this.#slots.length; slot++) {
+      if ((this.#deadlines[slot] as number) > nowMs) continue;
+      const replica = this.#slots[slot];
+      if (replica === undefined) continue;
+      replica.tick();
+      this.noteDeadline(replica);
+    }
+  }
+
+  markDirty(replica: Replica): void {
+    if (replica.isDirty) return;
+    replica.isDirty = true;
+    this.#dirty.push(replica);
+  }
+
+  get hasDirty(): boolean {
+    return this.#dirty.length > 0;
+  }
+
+  /** The replicas with work, each once; they may be marked again meanwhile. */
+  takeDirty(): Replica[] {
+    const dirty = this.#dirty;
+    this.#dirty = [];
+    for (const replica of dirty) replica.isDirty = false;
+    return dirty;
+  }
+}

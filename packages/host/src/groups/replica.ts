@@ -1,0 +1,309 @@
+import {
+  type BatchHeader,
+  type Checksum,
+  type Clock,
+  type GroupId,
+  LIMITS,
+  type LogIndex,
+  type NodeId,
+  QuorateError,
+  asQuorateError,
+  batchLastIndex,
+  batchPayload,
+  invariant,
+  trustedBatchHeader,
+} from '@quorate/base';
+import type { PeerContacts, PeerFault, Raft, RaftMessage, Ready } from '@quorate/raft';
+import type { GroupDurable, GroupLog } from '@quorate/storage';
+import type { GroupStatus } from '@quorate/wire';
+import { LoggedClock } from './logged-clock.js';
+import { PendingProposals, type Proposer } from './pending-proposals.js';
+import { type PendingRead, PendingReads } from './pending-reads.js';
+import type { View } from './view.js';
+
+/** Bytes applied in one turn before other groups and sockets get theirs. */
+const APPLY_BYTES_PER_TURN = 4 * 1024 * 1024;
+const APPLY_READ_BYTES = 1024 * 1024;
+
+/** What a replica asks of its node. */
+export interface ReplicaNode {
+  readonly clock: Clock;
+  readonly checksum: Checksum;
+  readonly contacts: PeerContacts;
+  send(to: NodeId, group: GroupId, message: RaftMessage): void;
+  /** Something is to be done for this replica at the end of the turn. */
+  markDirty(replica: Replica): void;
+  /** A stored batch that must be there cannot be read. */
+  unreadable(replica: Replica, index: LogIndex): void;
+  /** A broken invariant or an unknown command: this group no longer runs here. */
+  stopped(replica: Replica, error: QuorateError): void;
+  /** Leadership, term or leader changed. */
+  changed(replica: Replica): void;
+  /** A peer sent what a correct one cannot. */
+  peerFault(replica: Replica, fault: PeerFault): void;
+  /** Leader only: this learner waits for a barrier; gives the base index of the barrier, or null to be asked again. */
+  proposeBarrier(replica: Replica, learner: NodeId): LogIndex | null;
+}
+
+/** One group on this node: the only place where the facts of the consensus core meet its log and its view. */
+export class Replica {
+  readonly group: GroupId;
+  name: string;
+  readonly log: GroupLog;
+  readonly raft: Raft;
+  readonly view: View;
+  readonly #node: ReplicaNode;
+  readonly #loggedClock: LoggedClock;
+  readonly #proposals: PendingProposals = new PendingProposals();
+  readonly #reads: PendingReads = new PendingReads();
+  #appliedIndex: LogIndex;
+  #wasLeader = false;
+  #lastTerm = 0;
+  #lastLeader: NodeId | 0 = 0;
+  #stopError: QuorateError | null = null;
+  /** Called after each advance of the applied index. */
+  onApplied: (() => void) | null = null;
+  /** Position in the node's deadline table. */
+  slot = 0;
+  isDirty = false;
+
+  constructor(init: { name: string; log: GroupLog; raft: Raft; view: View; node: ReplicaNode }) {
+    this.group = init.log.group;
+    this.name = init.name;
+    this.log = init.log;
+    this.raft = init.raft;
+    this.view = init.view;
+    this.#node = init.node;
+    this.#appliedIndex = init.log.firstIndex - 1;
+    this.#loggedClock = new LoggedClock(init.node.clock);
+    if (init.log.lastIndex > 0) {
+      const last = init.log.read(init.log.batchBaseOf(init.log.lastIndex), 1)[0];
+      if (last !== undefined) this.#loggedClock.saw(last);
+    }
+  }
+
+  get appliedIndex(): LogIndex {
+    return this.#appliedIndex;
+  }
+  get stopError(): QuorateError | null {
+    return this.#stopError;
+  }
+  get isLeader(): boolean {
+    return this.#stopError === null && this.raft.role === 'leader';
+  }
+
+  /** Runs `step` on the core; a throw stops this group and no other. */
+  #guard(step: () => void): void {
+    if (this.#stopError !== null) return;
+    try {
+      step();
+    } catch (thrown) {
+      this.stop(asQuorateError(thrown));
+      return;
+    }
+    this.#node.markDirty(this);
+  }
+
+  receive(from: NodeId, message: RaftMessage): void {
+    this.#guard(() => this.raft.step(from, message, this.#node.clock.nowMs()));
+  }
+
+  tick(): void {
+    this.#guard(() => this.raft.tick(this.#node.clock.nowMs()));
+  }
+
+  durable(state: GroupDurable): void {
+    this.#guard(() => this.raft.onDurable(state.hardStateVersion, state.durableIndex, this.#node.clock.nowMs()));
+  }
+
+  peerConnected(peer: NodeId): void {
+    this.#guard(() => this.raft.connectionOpened(peer, this.#node.clock.nowMs()));
+  }
+
+  peerDisconnected(peer: NodeId): void {
+    this.#guard(() => this.raft.connectionLost(peer, this.#node.clock.nowMs()));
+  }
+
+  peerReplaced(peer: NodeId): void {
+    this.#guard(() => this.raft.peerReplaced(peer));
+  }
+
+  campaign(): void {
+    this.#guard(() => this.raft.campaign(this.#node.clock.nowMs()));
+  }
+
+  transferLeader(to: NodeId | 0): boolean {
+    let isStarted = false;
+    this.#guard(() => {
+      isStarted = this.raft.transferLeader(to, this.#node.clock.nowMs());
+    });
+    return isStarted;
+  }
+
+  /** Proposes a payload that takes `count` indexes. The proposer is told once, now or later. */
+  propose(input: { payload: Uint8Array; payloadChecksum: number; count: number }, proposer: Proposer, requestId: number): void {
+    const refusal = this.#refusal();
+    if (refusal !== null) {
+      proposer.failed(requestId, refusal);
+      return;
+    }
+    const full = new QuorateError('overloaded', `group ${this.group} has ${LIMITS.groupProposalBytesMax} bytes not yet committed`);
+    let refused: QuorateError | null = this.#proposals.isFull ? full : null;
+    if (refused === null) {
+      this.#guard(() => {
+        const at = this.raft.propose({ ...input, loggedTimeMs: this.#loggedClock.nowMs() }, this.#node.clock.nowMs());
+        if (at === 'notLeader') refused = this.notLeader();
+        else this.#proposals.add({ ...at, bytes: input.payload.length, proposer, requestId });
+      });
+      refused ??= this.#stopError;
+    }
+    if (refused !== null) proposer.failed(requestId, refused);
+  }
+
+  /** An entry of no meaning; its base index, or null if it cannot be proposed now. */
+  proposeNoop(): LogIndex | null {
+    let index: LogIndex | null = null;
+    this.#guard(() => {
+      const at = this.raft.proposeNoop(this.#loggedClock.nowMs(), this.#node.clock.nowMs());
+      if (at !== 'notLeader') index = at.index;
+    });
+    return index;
+  }
+
+  /** Runs `read` once this replica, as leader, has applied all that was committed when it was asked. */
+  readLinearizable(read: PendingRead): void {
+    const refusal = this.#refusal();
+    if (refusal !== null) {
+      read.fail(refusal);
+      return;
+    }
+    if (this.#reads.size >= LIMITS.connectionRequestsMax) {
+      read.fail(new QuorateError('overloaded', `group ${this.group} has ${this.#reads.size} reads waiting`));
+      return;
+    }
+    const id = this.#reads.add(read);
+    this.#guard(() => this.raft.readIndex(id, this.#node.clock.nowMs()));
+  }
+
+  #refusal(): QuorateError | null {
+    if (this.#stopError !== null) return this.#stopError;
+    return this.raft.role === 'leader' ? null : this.notLeader();
+  }
+
+  notLeader(): QuorateError {
+    const leader = this.raft.leader;
+    if (leader === 0) return new QuorateError('noLeader', `group ${this.group} has no leader at present`, { group: this.group });
+    return new QuorateError('notLeader', `node ${leader} leads group ${this.group}`, { group: this.group, leader });
+  }
+
+  /** The work of one turn: take the core's facts, store, send, apply, answer. */
+  turn(): void {
+    if (this.#stopError !== null) return;
+    try {
+      if (this.raft.hasReady()) this.#handle(this.raft.ready());
+      this.#apply();
+    } catch (thrown) {
+      this.stop(asQuorateError(thrown));
+      return;
+    }
+    if (this.raft.hasReady()) this.#node.markDirty(this);
+  }
+
+  #handle(ready: Ready): void {
+    if (ready.hardState !== null) this.log.setHardState(ready.hardState, ready.hardState.version);
+    if (ready.truncateAfter !== null) {
+      invariant(ready.truncateAfter >= this.#appliedIndex, 'truncation never reaches applied entries', { group: this.group });
+      this.log.truncateSuffix(ready.truncateAfter);
+    }
+    for (const append of ready.appends) {
+      this.log.append(append.batch);
+      this.#loggedClock.saw(append.batch);
+    }
+    for (const { to, message } of ready.sendNow) this.#node.send(to, this.group, message);
+    for (const read of ready.reads) this.#reads.confirmed(read.id, read.index);
+    for (const fault of ready.faults) this.#node.peerFault(this, fault);
+    for (const id of ready.readsFailed) this.#reads.failed(id, this.notLeader());
+    this.#noteLeadership(ready);
+    for (const learner of ready.learnersWaiting) {
+      const index = this.#node.proposeBarrier(this, learner);
+      if (index !== null) this.raft.learnerBarrier(learner, index);
+    }
+  }
+
+  #noteLeadership(ready: Ready): void {
+    const isLeader = ready.role === 'leader';
+    if (this.#wasLeader && (!isLeader || ready.term !== this.#lastTerm)) {
+      const lost = new QuorateError('leadershipLost', `this node no longer leads group ${this.group}; the outcome is not known here`, {
+        group: this.group,
+        ...(ready.leader === 0 ? {} : { leader: ready.leader }),
+      });
+      this.#proposals.failAll(lost);
+      this.#reads.failAll(this.notLeader());
+    }
+    const isChanged = isLeader !== this.#wasLeader || ready.term !== this.#lastTerm || ready.leader !== this.#lastLeader;
+    this.#wasLeader = isLeader;
+    this.#lastTerm = ready.term;
+    this.#lastLeader = ready.leader;
+    if (isChanged) this.#node.changed(this);
+  }
+
+  #apply(): void {
+    const commitIndex = this.raft.commitIndex;
+    let budget = APPLY_BYTES_PER_TURN;
+    const before = this.#appliedIndex;
+    while (this.#appliedIndex < commitIndex && budget > 0) {
+      const batches = this.log.read(this.#appliedIndex + 1, Math.min(budget, APPLY_READ_BYTES));
+      if (batches.length === 0) {
+        this.#node.unreadable(this, this.#appliedIndex + 1);
+        return;
+      }
+      for (const batch of batches) {
+        const header = trustedBatchHeader(batch);
+        if (batchLastIndex(header) > commitIndex) {
+          budget = 0;
+          break;
+        }
+        this.#applyBatch(header, batch);
+        budget -= batch.length;
+      }
+    }
+    if (this.#appliedIndex < commitIndex) this.#node.markDirty(this);
+    if (this.#appliedIndex > before) this.onApplied?.();
+    this.#reads.applied(this.#appliedIndex);
+  }
+
+  #applyBatch(header: BatchHeader, batch: Uint8Array): void {
+    invariant(header.baseIndex === this.#appliedIndex + 1, 'batches are applied densely', { group: this.group, index: header.baseIndex });
+    const outcome = this.view.apply(header, batchPayload(batch));
+    this.#appliedIndex = batchLastIndex(header);
+    this.#proposals.applied(header.baseIndex, header.term, outcome);
+  }
+
+  /** Ends this replica: whoever waits is told, nothing runs any more. */
+  stop(error: QuorateError): void {
+    if (this.#stopError !== null) return;
+    const details = { ...error.details, group: this.group };
+    this.#stopError = new QuorateError('groupStopped', `group ${this.group} stopped on this node: ${error.message}`, details, { cause: error });
+    const unknown = new QuorateError('leadershipLost', this.#stopError.message, { group: this.group });
+    this.#proposals.failAll(unknown);
+    this.#reads.failAll(this.#stopError);
+    this.onApplied?.();
+    this.#node.stopped(this, error);
+  }
+
+  status(): GroupStatus {
+    return {
+      group: this.group,
+      name: this.name,
+      role: this.#stopError === null ? this.raft.role : 'stopped',
+      isLearner: this.raft.isLearner,
+      term: this.raft.term,
+      leader: this.raft.leader,
+      firstIndex: this.log.firstIndex,
+      lastIndex: this.log.lastIndex,
+      durableIndex: this.log.durableIndex,
+      commitIndex: this.raft.commitIndex,
+      appliedIndex: this.#appliedIndex,
+    };
+  }
+}

@@ -1,0 +1,51 @@
+import type { BatchHeader, GroupId } from '@quorate/base';
+import { type AppendOutcome, StreamMachine } from '@quorate/streams';
+import { Catalogue, type CatalogueOutcome } from '../catalogue/catalogue.js';
+import { decodeCommand } from '../catalogue/commands.js';
+
+/** What applying one committed batch gave; the answer to whoever proposed it. */
+export type ApplyOutcome =
+  | { readonly view: 'stream'; readonly outcome: AppendOutcome }
+  | { readonly view: 'catalogue'; readonly outcome: CatalogueOutcome }
+  /** A no-op or configuration batch. */
+  | { readonly view: 'none' };
+
+/** A deterministic machine over the log of one group. */
+export interface View {
+  /** Applies the next committed batch. A throw stops the group: a batch is never skipped. */
+  apply(header: BatchHeader, payload: Uint8Array): ApplyOutcome;
+}
+
+const NOTHING: ApplyOutcome = { view: 'none' };
+
+/** The view of a stream's group. */
+export class StreamView implements View {
+  readonly machine: StreamMachine = new StreamMachine();
+
+  apply(header: BatchHeader, payload: Uint8Array): ApplyOutcome {
+    const outcome = this.machine.apply(header, payload);
+    return header.kind === 'commands' ? { view: 'stream', outcome } : NOTHING;
+  }
+}
+
+/** The view of the system group; tells `created` of every new stream so that its replica is opened. */
+export class CatalogueView implements View {
+  readonly catalogue: Catalogue = new Catalogue();
+  readonly #events: CatalogueEvents;
+
+  constructor(events: CatalogueEvents) {
+    this.#events = events;
+  }
+
+  apply(header: BatchHeader, payload: Uint8Array): ApplyOutcome {
+    if (header.kind !== 'commands') return NOTHING;
+    const outcome = this.catalogue.apply(decodeCommand(payload));
+    if (outcome.type === 'streamCreated' && outcome.wasCreated) this.#events.created(outcome.stream.group, outcome.stream.name);
+    return { view: 'catalogue', outcome };
+  }
+}
+
+export interface CatalogueEvents {
+  created(group: GroupId, name: string): void;
+}
+

@@ -1,0 +1,73 @@
+import type { Address, Checksum, Clock, ClusterId, Disk, Logger, Network, NodeId, QuorateError, Random, Timers } from '@quorate/base';
+import type { NodeStatus } from '@quorate/wire';
+
+/** A member as the operator lists it. */
+export interface ConfiguredMember {
+  readonly nodeId: NodeId;
+  /** `host:port` under which the others and clients reach it. */
+  readonly address: string;
+}
+
+/** Soft settings: they may differ between starts and nodes. */
+export interface HostSettings {
+  /** A leader's sign of life to each other node, per node pair. */
+  readonly heartbeatMs: number;
+  /** An election starts after a random time in this range without a leader's sign of life. */
+  readonly electionTimeoutMinMs: number;
+  readonly electionTimeoutMaxMs: number;
+  /** How often deadlines are looked at. */
+  readonly tickMs: number;
+  /** Longest wait for leadership to move and answers to leave at a stop. */
+  readonly drainMs: number;
+  /** Size of a journal file in bytes. */
+  readonly journalFileBytes: number;
+  readonly syncMode: 'adaptive' | 'sync' | 'async';
+}
+
+export const DEFAULT_SETTINGS: HostSettings = {
+  heartbeatMs: 30,
+  electionTimeoutMinMs: 150,
+  electionTimeoutMaxMs: 300,
+  tickMs: 15,
+  drainMs: 3000,
+  journalFileBytes: 64 * 1024 * 1024,
+  syncMode: 'adaptive',
+};
+
+export interface HostOptions {
+  readonly nodeId: NodeId;
+  /** If given, the directory and all peers must belong to this cluster; at formation it becomes the id. */
+  readonly clusterId?: ClusterId;
+  readonly listen: Address;
+  /** Address that others are told, if it is not the listening one. */
+  readonly advertise: Address;
+  /** All members, this node among them. */
+  readonly members: readonly ConfiguredMember[];
+  /** Opened on the data directory. */
+  readonly disk: Disk;
+  readonly network: Network;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly checksum: Checksum;
+  readonly logger: Logger;
+  /** Version of the product, for `status`. */
+  readonly version: string;
+  /** Process id, for `status`. */
+  readonly pid: number;
+  readonly settings?: Partial<HostSettings>;
+}
+
+export interface HostEvents {
+  /** The node cannot go on: its disk failed for good, or an invariant broke. It has stopped acknowledging; the process should end. */
+  fatal(error: QuorateError): void;
+}
+
+/** A running node. */
+export interface Host {
+  /** Where it listens. */
+  readonly address: Address;
+  status(): NodeStatus;
+  /** Hands leadership over, answers what is under way, closes the directory. Calls back once; a second stop is the same stop. */
+  stop(done: (error: QuorateError | null) => void): void;
+}

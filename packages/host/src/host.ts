@@ -1,0 +1,139 @@
+import { type Listener, QuorateError, asQuorateError } from '@quorate/base';
+import { type Storage, openStorage } from '@quorate/storage';
+import { checkMembers } from './formation.js';
+import { DEFAULT_SETTINGS, type Host, type HostEvents, type HostOptions } from './host-options.js';
+import { Node } from './node.js';
+
+/** Pause between two looks at a drain under way. */
+const DRAIN_POLL_MS = 10;
+
+/**
+ * Opens the data directory, listens and runs a node. `done` is called once: with an error if the options are impossible
+ * (`invalidArgument`), the directory is in use, foreign, damaged or of a newer format, or the address cannot be listened on; with the node
+ * otherwise. It may still wait for the other members to form the cluster; `status` says so.
+ */
+export function startHost(options: HostOptions, done: (error: QuorateError | null, host: Host | null) => void, events: HostEvents): void {
+  try {
+    checkMembers(options);
+  } catch (thrown) {
+    options.timers.defer(() => done(asQuorateError(thrown), null));
+    return;
+  }
+  let node: Node | null = null;
+  const settings = { ...DEFAULT_SETTINGS, ...options.settings };
+  const storageEvents = Node.storageEvents(() => {
+    if (node === null) throw new QuorateError('invariantBroken', 'storage tells nothing before the node is there');
+    return node;
+  });
+  openStorage(
+    {
+      disk: options.disk,
+      timers: options.timers,
+      checksum: options.checksum,
+      logger: options.logger,
+      events: storageEvents,
+      journalFileBytes: settings.journalFileBytes,
+      syncMode: settings.syncMode,
+    },
+    (error, storage) => {
+      if (error !== null || storage === null) {
+        done(error ?? new QuorateError('invariantBroken', 'storage opened with neither error nor result'), null);
+        return;
+      }
+      const giveUp = (reason: QuorateError): void => storage.close(() => done(reason, null));
+      try {
+        node = new Node({ options, storage, events });
+      } catch (thrown) {
+        giveUp(asQuorateError(thrown));
+        return;
+      }
+      listen(options, node, storage, done, giveUp);
+    },
+  );
+}
+
+function listen(
+  options: HostOptions,
+  node: Node,
+  storage: Storage,
+  done: (error: QuorateError | null, host: Host | null) => void,
+  giveUp: (reason: QuorateError) => void,
+): void {
+  options.network.listen(
+    options.listen,
+    (connection) => node.clients.accept(connection),
+    (error, listener) => {
+      if (error !== null || listener === null) {
+        giveUp(error ?? new QuorateError('invariantBroken', 'the network listened with neither error nor result'));
+        return;
+      }
+      try {
+        node.start();
+      } catch (thrown) {
+        listener.close();
+        node.close();
+        giveUp(asQuorateError(thrown));
+        return;
+      }
+      done(null, new RunningHost({ options, node, storage, listener }));
+    },
+  );
+}
+
+class RunningHost implements Host {
+  readonly #options: HostOptions;
+  readonly #node: Node;
+  readonly #storage: Storage;
+  readonly #listener: Listener;
+  #stopCallbacks: ((error: QuorateError | null) => void)[] | null = null;
+  #stopResult: { error: QuorateError | null } | null = null;
+
+  constructor(init: { options: HostOptions; node: Node; storage: Storage; listener: Listener }) {
+    this.#options = init.options;
+    this.#node = init.node;
+    this.#storage = init.storage;
+    this.#listener = init.listener;
+  }
+
+  get address(): Host['address'] {
+    return this.#listener.address;
+  }
+
+  status(): ReturnType<Host['status']> {
+    return this.#node.status();
+  }
+
+  stop(done: (error: QuorateError | null) => void): void {
+    if (this.#stopResult !== null) {
+      const { error } = this.#stopResult;
+      this.#options.timers.defer(() => done(error));
+      return;
+    }
+    if (this.#stopCallbacks !== null) {
+      this.#stopCallbacks.push(done);
+      return;
+    }
+    this.#stopCallbacks = [done];
+    this.#listener.close();
+    this.#node.drain();
+    const drainMs = this.#options.settings?.drainMs ?? DEFAULT_SETTINGS.drainMs;
+    const deadlineMs = this.#options.clock.nowMs() + drainMs;
+    if (this.#options.members.length > 1) for (const replica of this.#node.leaderships) replica.transferLeader(0);
+    this.#awaitDrain(deadlineMs);
+  }
+
+  /** Until no group is led here (a single member: until its answers are out), or time is up. */
+  #awaitDrain(deadlineMs: number): void {
+    const isAlone = this.#options.members.length === 1;
+    const waits = isAlone ? this.#storage.hasPending : this.#node.leaderships.length > 0;
+    if (waits && this.#options.clock.nowMs() < deadlineMs) {
+      this.#options.timers.set(DRAIN_POLL_MS, () => this.#awaitDrain(deadlineMs));
+      return;
+    }
+    this.#node.close();
+    this.#storage.close((error) => {
+      this.#stopResult = { error };
+      for (const done of this.#stopCallbacks ?? []) done(error);
+    });
+  }
+}

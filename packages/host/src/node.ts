@@ -1,0 +1,475 @@
+import {
+  type GroupId,
+  type LogIndex,
+  type NodeId,
+  QuorateError,
+  SYSTEM_GROUP,
+  asQuorateError,
+} from '@quorate/base';
+import { type PeerFault, Raft, type RaftMessage, decodeMessage, encodeMessage } from '@quorate/raft';
+import type { Damage, GroupDurable, GroupLog, Storage, StorageEvents } from '@quorate/storage';
+import type { Member, NodeStatus, PeerFrame, PeerHello } from '@quorate/wire';
+import { encodeCommand } from './catalogue/commands.js';
+import type { RequestNode } from './clients/request-handler.js';
+import { ClientTable } from './clients/client-table.js';
+import { Formation, reincarnate } from './formation.js';
+import { logStart } from './groups/log-start.js';
+import { Replica, type ReplicaNode } from './groups/replica.js';
+import { ReplicaSet } from './groups/replica-set.js';
+import { TailWaiters } from './groups/tail-waiters.js';
+import { CatalogueView, StreamView, type View } from './groups/view.js';
+import { DEFAULT_SETTINGS, type HostEvents, type HostOptions, type HostSettings } from './host-options.js';
+import { PeerTable } from './peers/peer-table.js';
+
+/**
+ * A node: many groups, one journal, one connection per peer, clients.
+ *
+ * A turn: what sockets and the disk brought was stepped into the cores; then once, at the end of the turn: take each core's facts, store
+ * them, send to peers, apply, answer, hand all sockets to the operating system, and only then write and sync the journal.
+ */
+export class Node implements ReplicaNode, RequestNode {
+  readonly options: HostOptions;
+  readonly settings: HostSettings;
+  readonly waiters: TailWaiters = new TailWaiters();
+  readonly #storage: Storage;
+  readonly #events: HostEvents;
+  readonly #replicas: ReplicaSet = new ReplicaSet();
+  readonly #peers: PeerTable;
+  readonly #clients: ClientTable;
+  readonly #formation: Formation;
+  readonly #resetting = new Set<GroupId>();
+  readonly #damage: string[] = [];
+  #isTurnDue = false;
+  #state: 'serving' | 'draining' | 'failed' | 'closed' = 'serving';
+  #failure: QuorateError | null = null;
+  #isFull = false;
+
+  constructor(init: { options: HostOptions; storage: Storage; events: HostEvents }) {
+    this.options = init.options;
+    this.settings = { ...DEFAULT_SETTINGS, ...init.options.settings };
+    this.#storage = init.storage;
+    this.#events = init.events;
+    this.#clients = new ClientTable(this);
+    this.#peers = new PeerTable({
+      options: init.options,
+      settings: this.settings,
+      storage: init.storage,
+      hello: () => this.#hello(),
+      events: {
+        connected: (hello, isReplaced) => this.#peerConnected(hello, isReplaced),
+        disconnected: (peer) => this.#peerDisconnected(peer),
+        frame: (from, frame) => this.#peerFrame(from, frame),
+        oldImage: () => this.#oldImage(),
+      },
+    });
+    this.#formation = new Formation({
+      options: init.options,
+      storage: init.storage,
+      peers: this.#peers,
+      onFormed: () => this.#openGroups(),
+    });
+  }
+
+  get clock(): HostOptions['clock'] {
+    return this.options.clock;
+  }
+  get checksum(): HostOptions['checksum'] {
+    return this.options.checksum;
+  }
+  get contacts(): PeerTable {
+    return this.#peers;
+  }
+  get clients(): ClientTable {
+    return this.#clients;
+  }
+  get peers(): PeerTable {
+    return this.#peers;
+  }
+  get leaderships(): Replica[] {
+    return [...this.#replicas.all()].filter((replica) => replica.isLeader);
+  }
+
+  start(): void {
+    this.#damageAtOpen();
+    if (this.#formation.isFormed) this.#openGroups();
+    this.#peers.start();
+    this.#formation.consider();
+    this.#tick();
+  }
+
+  /** Events of the journal, to be handed to `openStorage`. They arrive from its queue. */
+  static storageEvents(node: () => Node): StorageEvents {
+    return {
+      durable: (groups) => node().#durable(groups),
+      failed: (error) => node().#fail(error),
+      full: (isFull) => node().#diskFull(isFull),
+      damaged: (damage) => node().#damaged(damage),
+    };
+  }
+
+  // ---- groups
+
+  #openGroups(): void {
+    this.#open(SYSTEM_GROUP, 'system');
+    for (const log of [...this.#storage.groups()]) {
+      if (this.#replicas.get(log.group) === undefined) this.#open(log.group, `group ${log.group}`);
+    }
+  }
+
+  #open(group: GroupId, name: string): Replica {
+    const identity = this.#formation.identity;
+    const log = this.#storage.group(group) ?? this.#storage.createGroup(group, identity.isRejoined);
+    const replica = this.#replica(log, name);
+    for (const hello of this.#peers.hellos()) replica.peerConnected(hello.nodeId);
+    this.markDirty(replica);
+    return replica;
+  }
+
+  #replica(log: GroupLog, name: string): Replica {
+    const voters = this.#formation.identity.members.map((member) => member.nodeId);
+    const raft = new Raft({
+      options: {
+        group: log.group,
+        self: this.options.nodeId,
+        electionTimeoutMinMs: this.settings.electionTimeoutMinMs,
+        electionTimeoutMaxMs: this.settings.electionTimeoutMaxMs,
+        heartbeatMs: this.settings.heartbeatMs,
+        windowMessages: 256,
+        windowBytes: 8 * 1024 * 1024,
+        appendMessageBytes: 2 * 1024 * 1024 + 4096,
+      },
+      start: logStart(log, voters),
+      random: this.options.random,
+      contacts: this.#peers,
+      log,
+      checksum: this.options.checksum,
+      nowMs: this.options.clock.nowMs(),
+    });
+    const replica = new Replica({ name, log, raft, view: this.#view(log.group), node: this });
+    this.#replicas.set(replica);
+    return replica;
+  }
+
+  #view(group: GroupId): View {
+    if (group !== SYSTEM_GROUP) return new StreamView();
+    return new CatalogueView({ created: (created, name) => this.#streamCreated(created, name) });
+  }
+
+  /** The catalogue names a group: open it, or learn its name. One member, another for each group, starts the first election at once. */
+  #streamCreated(group: GroupId, name: string): void {
+    const existing = this.#replicas.get(group);
+    if (existing !== undefined) {
+      existing.name = name;
+      return;
+    }
+    const replica = this.#open(group, name);
+    const members = this.#formation.identity.members;
+    if (replica.log.lastIndex === 0 && members[group % members.length]?.nodeId === this.options.nodeId) replica.campaign();
+  }
+
+  replica(group: number): Replica | undefined {
+    return this.#replicas.get(group as GroupId);
+  }
+
+  peerFault(replica: Replica, fault: PeerFault): void {
+    this.options.logger.log('error', 'a peer sent what it must not', { group: replica.group, peer: fault.from, what: fault.what });
+  }
+
+  proposeBarrier(replica: Replica, learner: NodeId): LogIndex | null {
+    if (replica.group !== SYSTEM_GROUP) return replica.proposeNoop();
+    const hello = this.#peers.helloOf(learner);
+    const address = this.addressOf(learner);
+    if (hello === undefined || address === undefined) return null;
+    return this.#registerNodes(replica, [{ nodeId: learner, incarnation: hello.incarnation, address }]);
+  }
+
+  #registerNodes(replica: Replica, nodes: readonly { nodeId: NodeId; incarnation: PeerHello['incarnation']; address: string }[]): LogIndex | null {
+    const payload = encodeCommand({ type: 'registerNodes', nodes });
+    const before = replica.raft.lastIndex;
+    replica.propose({ payload, payloadChecksum: this.options.checksum(payload), count: 1 }, { applied: () => {}, failed: () => {} }, 0);
+    return replica.raft.lastIndex > before ? replica.raft.lastIndex : null;
+  }
+
+  changed(replica: Replica): void {
+    this.options.logger.log('info', 'leadership', {
+      group: replica.group,
+      name: replica.name,
+      role: replica.raft.role,
+      term: replica.raft.term,
+      leader: replica.raft.leader,
+    });
+    if (replica.group === SYSTEM_GROUP && replica.isLeader && replica.view instanceof CatalogueView && replica.view.catalogue.nodes.size === 0) {
+      const nodes = this.#formation.identity.members.flatMap(({ nodeId, incarnation, address }) => (incarnation === null ? [] : [{ nodeId, incarnation, address }]));
+      this.#registerNodes(replica, nodes);
+    }
+  }
+
+  // ---- damage
+
+  #damageAtOpen(): void {
+    for (const damage of this.#storage.damage) this.#noteDamage(damage);
+    const groups = this.#storage.damage.map((damage) => damage.groups);
+    if (groups.length === 0) return;
+    if (this.options.members.length === 1) {
+      throw this.#damageError();
+    }
+    if (groups.some((list) => list === null)) {
+      reincarnate(this.#storage, this.options.random, this.options.logger, 'damage whose groups cannot be told');
+      for (const log of [...this.#storage.groups()]) this.#storage.resetGroup(log.group);
+    } else {
+      for (const group of new Set(groups.flatMap((list) => list ?? []))) this.#storage.resetGroup(group);
+    }
+  }
+
+  #damageError(): QuorateError {
+    return new QuorateError('dataDamaged', `damage with no other node to repair from: ${this.#damage.join('; ')}`);
+  }
+
+  #noteDamage(damage: Damage): void {
+    const text = `${damage.file} at ${damage.offset}: ${damage.what}`;
+    if (this.#damage.length < 100) this.#damage.push(text);
+    this.options.logger.log('error', 'damage', { file: damage.file, offset: damage.offset, what: damage.what });
+  }
+
+  /** A stored batch was read and is damaged: the groups it touches start anew as learners and are fed by their leaders. */
+  #damaged(damage: Damage): void {
+    this.#noteDamage(damage);
+    const groups = damage.groups ?? [...this.#storage.groups()].map((log) => log.group);
+    for (const group of groups) this.#refetch(group);
+  }
+
+  unreadable(replica: Replica, index: LogIndex): void {
+    this.options.logger.log('error', 'a committed batch cannot be read', { group: replica.group, index });
+    if (this.#resetting.has(replica.group)) return;
+    this.#resetting.add(replica.group);
+    this.options.timers.defer(() => {
+      if (this.#resetting.delete(replica.group) && this.#replicas.get(replica.group) === replica) this.#refetch(replica.group);
+    });
+  }
+
+  #refetch(group: GroupId): void {
+    const replica = this.#replicas.get(group);
+    if (replica === undefined || replica.stopError !== null || this.#state === 'closed') return;
+    this.#resetting.delete(group);
+    replica.stop(new QuorateError('dataDamaged', `group ${group} has damaged batches here`, { group }));
+    if (this.options.members.length === 1) return;
+    this.options.logger.log('warn', 'group is fetched anew from its leader', { group });
+    this.#peers.disconnectAll('a group starts anew');
+    this.#storage.resetGroup(group);
+    this.#open(group, replica.name);
+  }
+
+  /** A peer has seen this incarnation further than this directory is: it is an old image. */
+  #oldImage(): void {
+    if (this.#state !== 'serving' || !this.#formation.isFormed) return;
+    for (const replica of this.#replicas.all()) replica.stop(new QuorateError('dataDamaged', 'this directory is an old image'));
+    reincarnate(this.#storage, this.options.random, this.options.logger, 'this directory is an old image of itself');
+    this.#peers.disconnectAll('new incarnation');
+    for (const log of [...this.#storage.groups()]) {
+      const name = this.#replicas.get(log.group)?.name ?? `group ${log.group}`;
+      this.#storage.resetGroup(log.group);
+      this.#open(log.group, name);
+    }
+  }
+
+  stopped(replica: Replica, error: QuorateError): void {
+    this.options.logger.log('error', 'group stopped', { group: replica.group, code: error.code, message: error.message });
+    if (error.code === 'invariantBroken') this.#fail(error);
+  }
+
+  // ---- peers
+
+  #hello(): Omit<PeerHello, 'seenSequence' | 'seenIncarnation'> {
+    const identity = this.#formation.identity;
+    return {
+      nodeId: identity.nodeId,
+      incarnation: identity.incarnation,
+      clusterId: identity.clusterId,
+      members: identity.members,
+      durableSequence: this.#storage.durableSequence,
+    };
+  }
+
+  #peerConnected(hello: PeerHello, isReplaced: boolean): void {
+    this.options.logger.log('info', 'peer connected', { peer: hello.nodeId });
+    for (const replica of this.#replicas.all()) {
+      if (isReplaced) replica.peerReplaced(hello.nodeId);
+      replica.peerConnected(hello.nodeId);
+    }
+    this.#formation.consider();
+  }
+
+  #peerDisconnected(peer: NodeId): void {
+    this.options.logger.log('info', 'peer disconnected', { peer });
+    for (const replica of this.#replicas.all()) replica.peerDisconnected(peer);
+  }
+
+  #peerFrame(from: NodeId, frame: PeerFrame): void {
+    switch (frame.type) {
+      case 'raft': {
+        const replica = this.#replicas.get(frame.group);
+        if (replica !== undefined) replica.receive(from, decodeMessage(frame.body, this.options.checksum));
+        return;
+      }
+      case 'form':
+        if (this.#formation.form(frame.clusterId, frame.members)) this.#peers.send(from, { type: 'formed', clusterId: frame.clusterId });
+        return;
+      case 'formed':
+        this.options.logger.log('info', 'peer formed', { peer: from });
+        this.#peers.formed(from, frame.clusterId);
+        return;
+      case 'heartbeat':
+      case 'heartbeatAck':
+        return;
+    }
+  }
+
+  send(to: NodeId, group: GroupId, message: RaftMessage): void {
+    this.#peers.sendRaft(to, group, encodeMessage(message));
+  }
+
+  addressOf(node: NodeId): string | undefined {
+    return this.options.members.find((member) => member.nodeId === node)?.address;
+  }
+
+  // ---- turns
+
+  markDirty(replica: Replica): void {
+    this.#replicas.markDirty(replica);
+    this.needTurn();
+  }
+
+  /** The end of this turn is to be handled: work for a group, or output for a client. */
+  needTurn(): void {
+    if (this.#isTurnDue) return;
+    this.#isTurnDue = true;
+    this.options.timers.defer(() => this.#endTurn());
+  }
+
+  #endTurn(): void {
+    this.#isTurnDue = false;
+    if (this.#state === 'closed') return;
+    try {
+      if (this.#state !== 'failed') {
+        for (const replica of this.#replicas.takeDirty()) {
+          replica.turn();
+          this.#replicas.noteDeadline(replica);
+        }
+      }
+      this.#peers.flush();
+      this.#clients.flush();
+      if (this.#state !== 'failed' && this.#storage.hasPending) this.#storage.flush();
+    } catch (thrown) {
+      this.#fail(asQuorateError(thrown));
+    }
+  }
+
+  #tick(): void {
+    if (this.#state === 'closed') return;
+    const nowMs = this.options.clock.nowMs();
+    if (this.#state !== 'failed') {
+      this.#peers.tick(nowMs);
+      this.#replicas.tickDue(nowMs);
+      this.waiters.expire(nowMs);
+      if (this.#storage.hasPending) this.needTurn();
+    }
+    this.options.timers.set(this.settings.tickMs, () => this.#tick());
+  }
+
+  #durable(groups: readonly GroupDurable[]): void {
+    if (this.#state === 'closed' || this.#state === 'failed') return;
+    this.#peers.ownSequence(this.#storage.durableSequence);
+    for (const state of groups) this.#replicas.get(state.group)?.durable(state);
+    // The disk's completion is a turn of its own: followers' acknowledgements and clients' answers leave at once.
+    if (this.#isTurnDue) return;
+    this.#endTurn();
+  }
+
+  #diskFull(isFull: boolean): void {
+    this.#isFull = isFull;
+    this.options.logger.log(isFull ? 'error' : 'info', isFull ? 'no space on the disk: writes are refused' : 'space on the disk again');
+  }
+
+  /** Nothing is acknowledged from here on. */
+  #fail(error: QuorateError): void {
+    if (this.#state === 'failed' || this.#state === 'closed') return;
+    this.#state = 'failed';
+    this.#failure = error;
+    this.options.logger.log('error', 'node failed', { code: error.code, message: error.message });
+    for (const replica of this.#replicas.all()) replica.stop(error);
+    this.waiters.flush();
+    this.#peers.stop();
+    this.#clients.flush();
+    this.#events.fatal(error);
+  }
+
+  // ---- requests
+
+  refusal(): QuorateError | null {
+    if (this.#failure !== null) return new QuorateError('groupStopped', `this node failed: ${this.#failure.message}`, {}, { cause: this.#failure });
+    if (this.#state !== 'serving') return new QuorateError('shuttingDown', 'this node is shutting down');
+    if (!this.#formation.isFormed) {
+      const missing = this.#formation.waitingFor();
+      const why = missing.length > 0 ? `waiting for nodes ${missing.join(', ')}` : 'forming now';
+      return new QuorateError('unavailable', `the cluster is not formed yet: ${why}`);
+    }
+    return null;
+  }
+
+  get isDiskFull(): boolean {
+    return this.#isFull;
+  }
+
+  /** Stops taking requests; what is under way goes on. */
+  drain(): void {
+    if (this.#state === 'serving') this.#state = 'draining';
+    this.waiters.flush();
+    this.needTurn();
+  }
+
+  /** Ends everything but the directory. */
+  close(): void {
+    const last = this.#state;
+    if (last === 'closed') return;
+    for (const replica of this.#replicas.all()) replica.stop(new QuorateError('shuttingDown', 'this node is shutting down'));
+    this.waiters.flush();
+    this.#state = 'closed';
+    this.#peers.stop();
+    this.#clients.close();
+  }
+
+  status(): NodeStatus {
+    const identity = this.#formation.identity;
+    const forming = this.#formation.isFormed ? 'serving' : 'forming';
+    const members: (Member & { isConnected: boolean })[] = identity.members.map((member) => ({
+      ...member,
+      incarnation: this.#incarnationOf(member),
+      isConnected: member.nodeId === this.options.nodeId || this.#peers.heardAtMs(member.nodeId) !== null,
+    }));
+    return {
+      nodeId: identity.nodeId,
+      clusterId: identity.clusterId,
+      incarnation: identity.incarnation,
+      state: this.#state === 'serving' ? forming : this.#state === 'failed' ? 'failed' : 'draining',
+      version: this.options.version,
+      pid: this.options.pid,
+      members,
+      groups: [...this.#replicas.all()].map((replica) => replica.status()),
+      metrics: { ...this.#storage.metrics, clientConnections: this.#clients.size, diskFull: this.#isFull ? 1 : 0 },
+      damage: this.#damage,
+    };
+  }
+
+  /** The incarnation that the system group holds, which may be newer than the one at formation. */
+  #incarnationOf(member: Member): Member['incarnation'] {
+    const system = this.#replicas.get(SYSTEM_GROUP);
+    const registered = system?.view instanceof CatalogueView ? system.view.catalogue.nodes.get(member.nodeId) : undefined;
+    return registered?.incarnation ?? member.incarnation;
+  }
+
+  /** What a client is told first. */
+  introduction(): Pick<NodeStatus, 'nodeId' | 'clusterId'> & { members: readonly Member[] } {
+    const { nodeId, clusterId, members } = this.#formation.identity;
+    return { nodeId, clusterId, members };
+  }
+}

@@ -1,0 +1,273 @@
+import {
+  type ClusterId,
+  type GroupId,
+  type NodeId,
+  QuorateError,
+  asQuorateError,
+  parseAddress,
+  randomBetween,
+} from '@quorate/base';
+import type { PeerContacts } from '@quorate/raft';
+import type { Storage } from '@quorate/storage';
+import {
+  type AcceptedReply,
+  FRAME_TYPES,
+  type FrameConnection,
+  type Member,
+  type PeerFrame,
+  type PeerHello,
+  decodePeerFrame,
+  openFrameConnection,
+} from '@quorate/wire';
+import type { HostOptions, HostSettings } from '../host-options.js';
+import { PeerLink } from './peer-link.js';
+import { SeenSequences } from './seen-sequences.js';
+
+const REDIAL_MIN_MS = 20;
+const REDIAL_MAX_MS = 250;
+
+export interface PeerEvents {
+  /** `isReplaced`: the peer has another incarnation than before. */
+  connected(hello: PeerHello, isReplaced: boolean): void;
+  disconnected(peer: NodeId): void;
+  frame(from: NodeId, frame: PeerFrame): void;
+  /** A peer has seen this incarnation at a later sequence than this directory holds. */
+  oldImage(): void;
+}
+
+interface Dial {
+  readonly peer: NodeId;
+  readonly address: string;
+  cancel: (() => void) | null;
+  delayMs: number;
+}
+
+/** One connection per pair of nodes: the lower node id dials, the higher accepts. Heartbeats are per pair. */
+export class PeerTable implements PeerContacts {
+  readonly #options: HostOptions;
+  readonly #settings: HostSettings;
+  readonly #hello: () => Omit<PeerHello, 'seenSequence' | 'seenIncarnation'>;
+  readonly #storage: Storage;
+  readonly #events: PeerEvents;
+  readonly #seen: SeenSequences;
+  readonly #links = new Map<NodeId, PeerLink>();
+  readonly #dials: Dial[];
+  #ownSequence = 0;
+  #isStopped = false;
+
+  constructor(init: {
+    options: HostOptions;
+    settings: HostSettings;
+    storage: Storage;
+    hello: () => Omit<PeerHello, 'seenSequence' | 'seenIncarnation'>;
+    events: PeerEvents;
+  }) {
+    this.#options = init.options;
+    this.#settings = init.settings;
+    this.#hello = init.hello;
+    this.#storage = init.storage;
+    this.#events = init.events;
+    this.#seen = new SeenSequences(init.storage);
+    this.#dials = init.options.members
+      .filter((member) => member.nodeId > init.options.nodeId)
+      .map((member) => ({ peer: member.nodeId, address: member.address, cancel: null, delayMs: REDIAL_MIN_MS }));
+  }
+
+  start(): void {
+    this.#ownSequence = this.#storage.durableSequence;
+    for (const dial of this.#dials) this.#dial(dial);
+  }
+
+  heardAtMs(peer: NodeId): number | null {
+    return this.#links.get(peer)?.heardAtMs ?? null;
+  }
+
+  *hellos(): Iterable<PeerHello> {
+    for (const link of this.#links.values()) yield link.hello;
+  }
+
+  helloOf(peer: NodeId): PeerHello | undefined {
+    return this.#links.get(peer)?.hello;
+  }
+
+  ownSequence(sequence: number): void {
+    this.#ownSequence = sequence;
+  }
+
+  #helloTo(peer: NodeId): PeerHello {
+    return { ...this.#hello(), ...this.#seen.of(peer) };
+  }
+
+  /** The reply to a peer whose hello is known: it speaks of the incarnation that said hello. */
+  helloFor(hello: PeerHello): PeerHello {
+    const seenSequence = this.#storage.peerSequence(hello.nodeId, hello.incarnation);
+    return { ...this.#hello(), seenSequence, seenIncarnation: hello.incarnation };
+  }
+
+  /** The peer told that it is formed now. */
+  formed(peer: NodeId, clusterId: ClusterId): void {
+    const link = this.#links.get(peer);
+    if (link !== undefined) link.hello = { ...link.hello, clusterId };
+  }
+
+  // ---- dialing
+
+  #dial(dial: Dial): void {
+    if (this.#isStopped) return;
+    let link: PeerLink | null = null;
+    const frames: FrameConnection = openFrameConnection({
+      network: this.#options.network,
+      timers: this.#options.timers,
+      address: parseAddress(dial.address),
+      hello: () => ({ role: 'peer', ...this.#helloTo(dial.peer) }),
+      handlers: {
+        opened: (reply) => {
+          link = this.#replied(dial, frames, reply);
+        },
+        frame: (type, body) => {
+          if (link !== null) this.frame(link, type, body);
+        },
+        drain: () => {},
+        closed: (error) => {
+          dial.cancel = null;
+          if (link !== null) this.closed(link, error);
+          else this.#dialFailed(dial, error);
+          this.#redial(dial);
+        },
+      },
+    });
+    dial.cancel = () => frames.destroy();
+  }
+
+  #dialFailed(dial: Dial, error: QuorateError): void {
+    const level = error.code === 'unavailable' || error.code === 'closed' ? 'debug' : 'warn';
+    this.#options.logger.log(level, 'peer not reached', { peer: dial.peer, address: dial.address, code: error.code, message: error.message });
+  }
+
+  #redial(dial: Dial): void {
+    if (this.#isStopped) return;
+    const delayMs = randomBetween(this.#options.random, Math.ceil(dial.delayMs / 2), dial.delayMs);
+    dial.delayMs = Math.min(dial.delayMs * 2, REDIAL_MAX_MS);
+    this.#options.timers.set(delayMs, () => this.#dial(dial));
+  }
+
+  #replied(dial: Dial, frames: FrameConnection, reply: AcceptedReply): PeerLink | null {
+    if (reply.status !== 'peer' || reply.nodeId !== dial.peer) {
+      frames.destroy(new QuorateError('clusterMismatch', `${dial.address} answers as node ${reply.nodeId}, not as node ${dial.peer}`));
+      return null;
+    }
+    const refusal = this.refusal(reply);
+    if (refusal !== null) {
+      frames.close(refusal);
+      return null;
+    }
+    dial.delayMs = REDIAL_MIN_MS;
+    return this.established(reply, frames);
+  }
+
+  // ---- both sides
+
+  /** Why a peer with this hello is not talked to; null if it is. */
+  refusal(hello: PeerHello): QuorateError | null {
+    const own = this.#hello();
+    if (hello.nodeId === own.nodeId) {
+      return new QuorateError('formationConflict', `two nodes have the id ${own.nodeId}`, { node: own.nodeId });
+    }
+    if (!this.#options.members.some((member) => member.nodeId === hello.nodeId)) {
+      return new QuorateError('clusterMismatch', `node ${hello.nodeId} is not a member of this cluster`, { node: hello.nodeId });
+    }
+    if (own.clusterId !== null && hello.clusterId !== null && own.clusterId !== hello.clusterId) {
+      const message = `node ${hello.nodeId} is of cluster ${hello.clusterId}, this node of ${own.clusterId}`;
+      return new QuorateError('clusterMismatch', message, { node: hello.nodeId, theirs: hello.clusterId, ours: own.clusterId });
+    }
+    if (hello.seenIncarnation === own.incarnation && hello.seenSequence > this.#storage.durableSequence) {
+      this.#options.timers.defer(() => this.#events.oldImage());
+      return new QuorateError('dataDamaged', `node ${own.nodeId} found that its directory is an old image`, { node: own.nodeId });
+    }
+    if (this.#seen.isOldImage(hello)) {
+      this.#seen.hello(hello);
+      return new QuorateError('dataDamaged', `the directory of node ${hello.nodeId} is an old image of itself`, { node: hello.nodeId });
+    }
+    return null;
+  }
+
+  /** A peer's hello was accepted on this connection: it replaces an older one of that peer. */
+  established(hello: PeerHello, frames: FrameConnection): PeerLink {
+    const old = this.#links.get(hello.nodeId);
+    const link = new PeerLink({ hello, frames, clock: this.#options.clock });
+    this.#links.set(hello.nodeId, link);
+    if (old !== undefined) {
+      old.frames.destroy();
+      this.#events.disconnected(hello.nodeId);
+    }
+    const isReplaced = this.#seen.hello(hello);
+    this.#events.connected(hello, isReplaced);
+    return link;
+  }
+
+  frame(link: PeerLink, type: number, body: Uint8Array): void {
+    if (this.#links.get(link.nodeId) !== link) return;
+    link.heard();
+    try {
+      // What a core keeps must not lie in the receive buffer.
+      const frame = decodePeerFrame(type, type === FRAME_TYPES.raft ? body.slice() : body);
+      if (frame.type === 'heartbeat' || frame.type === 'heartbeatAck') this.#seen.note(link.nodeId, frame.durableSequence);
+      if (frame.type === 'heartbeat') link.send({ type: 'heartbeatAck', nonce: frame.nonce, durableSequence: this.#ownSequence });
+      this.#events.frame(link.nodeId, frame);
+    } catch (thrown) {
+      const error = asQuorateError(thrown);
+      this.#options.logger.log('warn', 'bad frame of a peer', { peer: link.nodeId, code: error.code, message: error.message });
+      link.frames.destroy();
+    }
+  }
+
+  closed(link: PeerLink, error: QuorateError): void {
+    if (this.#links.get(link.nodeId) !== link) return;
+    this.#links.delete(link.nodeId);
+    this.#options.logger.log('debug', 'peer connection closed', { peer: link.nodeId, code: error.code, message: error.message });
+    this.#events.disconnected(link.nodeId);
+  }
+
+  send(to: NodeId, frame: PeerFrame): void {
+    const link = this.#links.get(to);
+    link?.send(frame);
+    link?.frames.flush();
+  }
+
+  sendForm(to: NodeId, clusterId: ClusterId, members: readonly Member[]): void {
+    this.send(to, { type: 'form', clusterId, members });
+  }
+
+  sendRaft(to: NodeId, group: GroupId, parts: readonly Uint8Array[]): void {
+    this.#links.get(to)?.sendRaft(group, parts);
+  }
+
+  tick(nowMs: number): void {
+    for (const link of this.#links.values()) {
+      link.heartbeat(nowMs, this.#settings.heartbeatMs, this.#ownSequence);
+      link.frames.flush();
+    }
+  }
+
+  flush(): void {
+    for (const link of this.#links.values()) link.frames.flush();
+  }
+
+  /** Closes all links; they are dialed anew, with the hello of then. */
+  disconnectAll(why: string): void {
+    this.#options.logger.log('info', 'peer connections are renewed', { why });
+    for (const link of [...this.#links.values()]) {
+      this.#links.delete(link.nodeId);
+      link.frames.destroy();
+      this.#events.disconnected(link.nodeId);
+    }
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    for (const dial of this.#dials) dial.cancel?.();
+    for (const link of this.#links.values()) link.frames.destroy();
+    this.#links.clear();
+  }
+}
+
