@@ -121,20 +121,3 @@ function recordEnd(payload: Uint8Array, at: number, index: LogIndex): number {
 function damaged(index: LogIndex, what: string): QuorateError {
   return new QuorateError('dataDamaged', `stream log at index ${index}: ${what}`, { index });
 }
-
-/** The records of an answer as views into it. `malformedFrame` unless there are exactly `count` of them and nothing else. */
-export function decodeRecords(records: Uint8Array, count: number): readonly Uint8Array[] {
-  const values: Uint8Array[] = [];
-  let at = 0;
-  while (at < records.length) {
-    const start = at + RECORD_OVERHEAD_BYTES;
-    const end = start <= records.length ? start + readU32(records, at) : Number.POSITIVE_INFINITY;
-    if (end > records.length || values.length === count) {
-      throw new QuorateError('malformedFrame', `records: not ${count} of them, or cut off at byte ${at}`, { at, count });
-    }
-    values.push(records.subarray(start, end));
-    at = end;
-  }
-  if (values.length !== count) throw new QuorateError('malformedFrame', `${values.length} records instead of ${count}`, { count });
-  return values;
-}

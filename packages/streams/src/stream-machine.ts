@@ -17,7 +17,7 @@ export type AppendOutcome =
   /** It was applied before: the answer it got then. */
   | { readonly status: 'duplicate'; readonly offset: Offset; readonly count: number }
   /** Nothing changed. */
-  | { readonly status: 'refused'; readonly code: AppendRefusal; readonly details: ErrorDetails }
+  | { readonly status: 'refused'; readonly code: AppendRefusal; readonly message: string; readonly details: ErrorDetails }
   /** Not an append (no-op or configuration). */
   | { readonly status: 'none' };
 
@@ -102,29 +102,35 @@ export class StreamMachine {
   #decide(header: BatchHeader, payload: Uint8Array): AppendOutcome {
     // The leader checked before it proposed; checking again costs a few ns per record and means no batch can ever break the offsets.
     const fault = appendPayloadFault(payload);
-    if (fault !== null) return { status: 'refused', code: 'malformedFrame', details: { ...fault } };
+    if (fault !== null) return { status: 'refused', code: 'malformedFrame', message: `append payload: ${fault.what} at byte ${fault.at}`, details: { ...fault } };
     const count = appendCount(payload);
-    if (count !== header.count) return { status: 'refused', code: 'malformedFrame', details: { at: 2, what: 'count differs from the batch' } };
+    if (count !== header.count) {
+      const message = `append payload of ${count} records in a batch of ${header.count}`;
+      return { status: 'refused', code: 'malformedFrame', message, details: { at: 2, count, batchCount: header.count } };
+    }
     const epoch = appendEpoch(payload);
     const firstNumber = appendFirstNumber(payload);
     const key = producerKey(payload);
     const producer = this.#producers.get(key);
-    const refused = (code: AppendRefusal, details: ErrorDetails): AppendOutcome => ({
-      status: 'refused', code, details: { producer: producerHex(payload), epoch, number: firstNumber, count, ...details },
+    const refused = (code: AppendRefusal, why: string, details: ErrorDetails): AppendOutcome => ({
+      status: 'refused', code, message: `append ${firstNumber} of producer ${producerHex(payload)}, epoch ${epoch}: ${why}`,
+      details: { producer: producerHex(payload), epoch, number: firstNumber, count, ...details },
     });
     if (producer === undefined) {
       // Number 0 of an unknown producer is a first append, unless it was sent before and a producer was forgotten since: then it may be
       // the forgotten one, and taking it could double it.
-      if (firstNumber > 0 || (isAppendResent(payload) && this.#producers.hasEvicted)) return refused('producerUnknown', {});
+      if (firstNumber > 0 || (isAppendResent(payload) && this.#producers.hasEvicted)) return refused('producerUnknown', 'the stream does not know this producer', {});
     } else if (epoch < producer.epoch) {
-      return refused('producerFenced', { currentEpoch: producer.epoch });
+      return refused('producerFenced', `epoch ${producer.epoch} has taken over`, { currentEpoch: producer.epoch });
     } else if (epoch > producer.epoch) {
-      if (firstNumber > 0) return refused('outOfOrder', { expected: 0 });
+      if (firstNumber > 0) return refused('outOfOrder', 'a new epoch starts at 0', { expected: 0 });
     } else if (firstNumber > producer.nextNumber) {
-      return refused('outOfOrder', { expected: producer.nextNumber });
+      return refused('outOfOrder', `expected ${producer.nextNumber}`, { expected: producer.nextNumber });
     } else if (firstNumber < producer.nextNumber) {
       const offset = producer.appends.find(firstNumber, count);
-      if (offset === undefined) return refused('appendForgotten', { expected: producer.nextNumber });
+      if (offset === undefined) {
+        return refused('appendForgotten', 'these numbers were taken, by another append or too long ago', { expected: producer.nextNumber });
+      }
       this.#producers.touch(key);
       return { status: 'duplicate', offset, count };
     }
