@@ -34,7 +34,7 @@ export interface AppendRequest {
   readonly commitIndex: LogIndex;
   /** Number of the leader's newest read-index round; the response repeats it. Grows within a term. */
   readonly probe: number;
-  /** Barrier index for a learner that may vote again once it holds it durably and knows it committed; 0 if none (D7). */
+  /** Barrier index for a learner that may vote again once it holds it durably and knows it committed; 0 if none. */
   readonly admitAt: LogIndex;
   /** Whole batches, in order, dense after `prevIndex`. */
   readonly batches: readonly Uint8Array[];
@@ -52,7 +52,7 @@ export interface AppendResponse {
   /** If refused: term of the follower's entry at the hint (0: none), so the leader can skip a whole term. */
   readonly hintTerm: Term;
   readonly probe: number;
-  /** This replica lost its data and must not be counted (D7). */
+  /** This replica lost its data and must not be counted. */
   readonly isLearner: boolean;
 }
 

@@ -8,7 +8,7 @@ export interface HardState {
   readonly term: Term;
   /** 0: none in this term. */
   readonly votedFor: NodeId | 0;
-  /** True while this replica lost its data and waits to be re-admitted: it neither votes nor counts (D7). */
+  /** True while this replica lost its data and waits to be re-admitted: it neither votes nor counts. */
   readonly isLearner: boolean;
 }
 
@@ -30,12 +30,14 @@ export interface LogStart {
   readonly lastIndex: LogIndex;
   /** Newest configuration in the log and where it stands; the initial one at index 0 if there is none. */
   readonly configurations: readonly { readonly index: LogIndex; readonly configuration: Configuration }[];
+  /** Logged time of the last batch, if the host knows it; otherwise the core reads that batch when it first leads. */
+  readonly lastLoggedTimeMs?: number;
 }
 
 /** The leader reads what it sends through this port: stored bytes, as they are. */
 export interface LogReader {
   /**
-   * Whole batches from `fromIndex` (a batch border) on: at least one, then more while they fit `maxBytes`.
+   * Whole batches from the one that holds `fromIndex` on: at least one, then more while they fit `maxBytes`.
    * Empty if they cannot be read now (damage, or a load under way); the core tries again on the next tick.
    */
   read(fromIndex: LogIndex, maxBytes: number): readonly Uint8Array[];
@@ -75,9 +77,22 @@ export interface Ready {
   readonly leader: NodeId | 0;
   /** True once the leader committed an entry of its own term: only then does it answer reads and count as established. */
   readonly isEstablished: boolean;
+  /**
+   * On a leader: peers that answered in this term as learners and have no barrier yet. The host proposes a barrier (`proposeNoop`) for
+   * each and calls `learnerBarrier`; until then each Ready names them again.
+   */
+  readonly learnersWaiting: readonly NodeId[];
+  /** Messages that a correct peer cannot have sent; they were dropped. For the log of the operator: a peer is broken or of another cluster. */
+  readonly faults: readonly PeerFault[];
 }
 
-/** When this node last heard of a peer by any frame; null: not connected. Stands in for group heartbeats (D6). */
+/** What a peer sent against the protocol. */
+export interface PeerFault {
+  readonly from: NodeId;
+  readonly what: string;
+}
+
+/** When this node last heard of a peer by any frame; null: not connected. Stands in for group heartbeats. */
 export interface PeerContacts {
   heardAtMs(peer: NodeId): number | null;
 }

@@ -1,0 +1,197 @@
+import {
+  type BatchKind, type Checksum, type LogIndex, type NodeId, type Random, type Term, encodeBatch, randomUnit, trustedBatchHeader,
+} from '@quorate/base';
+import { LogState } from './log-state.js';
+import type { RaftMessage } from './messages.js';
+import { Outbox } from './outbox.js';
+import type { LogReader, LogStart, PeerContacts, PeerFault, RaftOptions } from './ready.js';
+import type { RoleState } from './roles/states.js';
+
+/** What a replica needs to start. */
+export interface RaftInit {
+  readonly options: RaftOptions;
+  readonly start: LogStart;
+  readonly random: Random;
+  readonly contacts: PeerContacts;
+  readonly log: LogReader;
+  readonly checksum: Checksum;
+  readonly nowMs: number;
+}
+
+/** Most ms that a replica waits before a pre-vote once it knows that its leader is gone: enough that two rarely start together. */
+const GONE_DELAY_MS = 50;
+
+/**
+ * The state that all roles share. It holds no decisions: those are in `roles/` (what a role does by itself) and `handlers/` (what it
+ * does on a message), which change the state through the few methods below.
+ */
+export class Core {
+  readonly options: RaftOptions;
+  readonly contacts: PeerContacts;
+  readonly log: LogState;
+  readonly outbox: Outbox = new Outbox();
+  readonly #random: Random;
+  readonly #checksum: Checksum;
+
+  nowMs: number;
+  state: RoleState = { role: 'follower' };
+
+  term: Term;
+  votedFor: NodeId | 0;
+  isLearner: boolean;
+  /** Counts changes of the three above; `taken` is what the host has, `durable` what its disk has. */
+  hardVersion = 0;
+  hardVersionTaken = 0;
+  hardVersionDurable = 0;
+
+  /** Whom this replica follows; 0: nobody known, or known to be gone. */
+  leader: NodeId | 0 = 0;
+  /** Who led the present term, gone or not: it is told when the term moves on. */
+  termLeader: NodeId | 0 = 0;
+  /** Last append of `leader`. */
+  heardMs: number = Number.NEGATIVE_INFINITY;
+  timerFromMs: number;
+  timeoutMs = 0;
+
+  /** As a follower: highest index known to equal the leader's log of this term. */
+  verifiedIndex: LogIndex = 0;
+  probeSeen = 0;
+  admitAt: LogIndex = 0;
+  isResponseDue = false;
+  /** Match index of the last response in this term. */
+  respondedMatch: LogIndex = 0;
+
+  readonly disconnected: Set<NodeId> = new Set();
+  reads: { id: number; index: LogIndex }[] = [];
+  readsFailed: number[] = [];
+  faults: PeerFault[] = [];
+  /** When the newest batch was appended here: logged time goes on from it by the monotonic clock. */
+  loggedAtMs: number;
+
+  constructor(init: RaftInit) {
+    this.options = init.options;
+    this.contacts = init.contacts;
+    this.log = new LogState(init.start, init.log);
+    this.#random = init.random;
+    this.#checksum = init.checksum;
+    this.nowMs = init.nowMs;
+    this.timerFromMs = init.nowMs;
+    this.loggedAtMs = init.nowMs;
+    this.term = init.start.hardState.term;
+    this.votedFor = init.start.hardState.votedFor;
+    this.isLearner = init.start.hardState.isLearner;
+  }
+
+  get self(): NodeId {
+    return this.options.self;
+  }
+  get voters(): readonly NodeId[] {
+    return this.log.newestConfiguration.configuration.voters;
+  }
+  /** A learner, or a replica outside of the configuration, never stands for election. */
+  get canCampaign(): boolean {
+    return !this.isLearner && this.voters.includes(this.self);
+  }
+
+  /** Queues a message; it leaves once the present hard state is durable. */
+  send(to: NodeId, message: RaftMessage): void {
+    this.outbox.push(this.hardVersion, to, message);
+  }
+
+  sendAll(message: RaftMessage): void {
+    for (const voter of this.voters) if (voter !== this.self) this.send(voter, message);
+  }
+
+  /** The next Ready carries the hard state; messages from here on wait for it. */
+  hardStateChanged(): void {
+    this.hardVersion++;
+  }
+
+  /** Moves to a later term. A leader of the earlier one that may not know is told first, else it could stay in office for ever. */
+  adoptTerm(term: Term, from: NodeId | 0): void {
+    const passed = this.termLeader;
+    this.term = term;
+    this.votedFor = 0;
+    this.hardStateChanged();
+    this.leader = 0;
+    this.termLeader = 0;
+    this.heardMs = Number.NEGATIVE_INFINITY;
+    this.verifiedIndex = 0;
+    this.respondedMatch = 0;
+    this.probeSeen = 0;
+    this.admitAt = 0;
+    this.isResponseDue = false;
+    if (passed !== 0 && passed !== from && passed !== this.self) this.refuseAppend(passed, { prevIndex: 0, probe: 0 });
+  }
+
+  /** A refusal that carries nothing but the term. */
+  refuseAppend(to: NodeId, request: { prevIndex: LogIndex; probe: number }): void {
+    this.send(to, {
+      type: 'appendResponse', term: this.term, isAccepted: false, matchIndex: 0, receivedIndex: request.prevIndex, hintTerm: 0,
+      probe: request.probe, isLearner: this.isLearner,
+    });
+  }
+
+  /** A full random wait, from now (thesis 3.4). */
+  restartElectionTimer(): void {
+    const { electionTimeoutMinMs: min, electionTimeoutMaxMs: max } = this.options;
+    this.timerFromMs = this.nowMs;
+    this.timeoutMs = min + (max - min) * randomUnit(this.#random);
+  }
+
+  /** The leader is gone for sure: do not wait for a timeout, only long enough that replicas rarely start together. */
+  leaderIsGone(): void {
+    this.leader = 0;
+    this.heardMs = Number.NEGATIVE_INFINITY;
+    this.timerFromMs = this.nowMs;
+    this.timeoutMs = Math.min(GONE_DELAY_MS, this.options.electionTimeoutMinMs) * randomUnit(this.#random);
+  }
+
+  /** Last sign of life of the leader: an append of this group, or any frame of its node. */
+  get leaderHeardMs(): number {
+    if (this.leader === 0) return Number.NEGATIVE_INFINITY;
+    const contact = this.contacts.heardAtMs(this.leader);
+    return contact === null ? this.heardMs : Math.max(this.heardMs, contact);
+  }
+
+  get electionDueMs(): number {
+    return Math.max(this.timerFromMs, this.leaderHeardMs) + this.timeoutMs;
+  }
+
+  /** True while a leader is in office as far as this replica can tell: it then helps nobody else into office (thesis 4.2.3). */
+  get holdsToLeader(): boolean {
+    return this.state.role === 'leader' || this.nowMs - this.leaderHeardMs < this.options.electionTimeoutMinMs;
+  }
+
+  /** Encodes and appends a batch of this leader. */
+  appendOwn(kind: BatchKind, payload: Uint8Array, input: { payloadChecksum: number; count: number; loggedTimeMs: number }): LogIndex {
+    const baseIndex = this.log.lastIndex + 1;
+    const loggedTimeMs = Math.max(Math.floor(input.loggedTimeMs), this.log.loggedTimeMs);
+    const header = {
+      kind, group: this.options.group, term: this.term, baseIndex, count: input.count, loggedTimeMs, payloadChecksum: input.payloadChecksum,
+    };
+    const batch = encodeBatch(header, payload, this.#checksum);
+    this.log.append(trustedBatchHeader(batch), batch);
+    this.loggedAtMs = this.nowMs;
+    return baseIndex;
+  }
+
+  /** Logged time of a batch that this leader makes by itself: the last one's, plus what has passed since by the monotonic clock. */
+  get ownLoggedTimeMs(): number {
+    return this.log.loggedTimeMs + Math.max(0, this.nowMs - this.loggedAtMs);
+  }
+
+  checksumOf(payload: Uint8Array): number {
+    return this.#checksum(payload);
+  }
+
+  /** Drops every entry after `index`, together with a new hard state version by which completions before the cut are told apart (T13). */
+  truncate(index: LogIndex): void {
+    this.hardStateChanged();
+    this.log.truncate(index, this.hardVersion);
+  }
+
+  fault(from: NodeId, what: string): void {
+    if (this.faults.length < 16) this.faults.push({ from, what });
+  }
+}

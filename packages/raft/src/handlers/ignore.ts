@@ -1,0 +1,2 @@
+/** The message means nothing to this role: late, doubled, or answered by another one. */
+export function ignore(): void {}

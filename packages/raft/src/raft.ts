@@ -1,0 +1,263 @@
+import type { LogIndex, NodeId, Term } from '@quorate/base';
+import { Core, type RaftInit } from './core.js';
+import { dispatch } from './handlers/dispatch.js';
+import type { OutgoingMessage, RaftMessage } from './messages.js';
+import { addRead, confirmReads } from './reads.js';
+import type { Configuration, Ready, Role } from './ready.js';
+import { hasAppendsToSend, sendAppends } from './replication.js';
+import { onCandidateDurable, onElectionDue, startPreVote } from './roles/candidate.js';
+import { onFollowerDurable, sendDueResponse } from './roles/follower.js';
+import { advanceCommit, appendNoop, leaderDueMs, nudge, tickLeader } from './roles/leader.js';
+import { advanceTransfer, startTransfer } from './transfer.js';
+
+/** Commands to replicate as one batch. */
+export interface Proposal {
+  /** Copied once, into the batch. At most `LIMITS.batchPayloadBytesMax` bytes. */
+  readonly payload: Uint8Array;
+  /** CRC-32C of the payload, made by whoever made it. */
+  readonly payloadChecksum: number;
+  /** Log indexes that it takes: 1 to `LIMITS.batchRecordsMax`. */
+  readonly count: number;
+  /** Raised to the last logged time if it is lower: logged time never goes back within a log. */
+  readonly loggedTimeMs: number;
+}
+
+/** Where a proposal stands: `index` is the base index of its batch. It is done once that index is committed with that term. */
+export type Proposed = { readonly index: LogIndex; readonly term: Term } | 'notLeader';
+
+/**
+ * One replica of one Raft group as a function: messages, time and disk completions in, facts out (`ready`). It does no I/O, keeps no timer
+ * and draws no time or randomness of its own. All times are monotonic milliseconds of the caller's clock.
+ *
+ * After any calls in a turn the host asks `hasReady` and takes one `ready`; it calls `tick` once `nextDeadlineMs` has come. No call throws
+ * on anything that a peer can send; `invariantBroken` means a bug here or in the host, and the replica must not be used any further.
+ */
+export class Raft {
+  readonly #core: Core;
+  #seen: { role: Role; term: Term; leader: NodeId | 0; isEstablished: boolean; commitIndex: LogIndex; learnersWaiting: string };
+
+  constructor(init: RaftInit) {
+    this.#core = new Core(init);
+    this.#core.restartElectionTimer();
+    // Nobody else can lead a group of one: no reason to wait.
+    if (this.#core.canCampaign && this.#core.voters.length === 1) this.#core.timeoutMs = 0;
+    this.#seen = this.#visible();
+  }
+
+  get role(): Role {
+    return this.#core.state.role;
+  }
+  get term(): Term {
+    return this.#core.term;
+  }
+  /** Whom this replica takes for the leader; 0: unknown. */
+  get leader(): NodeId | 0 {
+    return this.#core.leader;
+  }
+  /** True on a leader that has committed an entry of its own term. */
+  get isEstablished(): boolean {
+    return this.#core.state.role === 'leader' && this.#core.state.isEstablished;
+  }
+  get isLearner(): boolean {
+    return this.#core.isLearner;
+  }
+  get commitIndex(): LogIndex {
+    return this.#core.log.commitIndex;
+  }
+  get lastIndex(): LogIndex {
+    return this.#core.log.lastIndex;
+  }
+  /** Highest index that is durable here and still in the log. */
+  get durableIndex(): LogIndex {
+    return this.#core.log.durableIndex;
+  }
+  get configuration(): Configuration {
+    return this.#core.log.newestConfiguration.configuration;
+  }
+
+  /** When `tick` has something to do; `Infinity`: never, until something else happens. It may move later by itself as peers are heard of. */
+  get nextDeadlineMs(): number {
+    const { state } = this.#core;
+    if (state.role === 'leader') return leaderDueMs(this.#core, state);
+    return this.#core.canCampaign ? this.#core.electionDueMs : Number.POSITIVE_INFINITY;
+  }
+
+  /** Handles a message of `from`, as the connection says, never the message. Unknown senders and nonsense are dropped. */
+  step(from: NodeId, message: RaftMessage, nowMs: number): void {
+    this.#now(nowMs);
+    if (from === this.#core.self) return;
+    this.#core.disconnected.delete(from);
+    dispatch(this.#core, from, message);
+  }
+
+  /** Does what time requires: elections, heartbeats, stepping down without a majority. Too early or too often does no harm. */
+  tick(nowMs: number): void {
+    this.#now(nowMs);
+    const { state } = this.#core;
+    if (state.role === 'leader') tickLeader(this.#core, state);
+    else if (this.#core.canCampaign && this.#core.nowMs >= this.#core.electionDueMs) onElectionDue(this.#core);
+  }
+
+  /** Appends commands on the leader; refused elsewhere and while leadership is being transferred. */
+  propose(input: Proposal, nowMs: number): Proposed {
+    this.#now(nowMs);
+    if (!this.#takesProposals) return 'notLeader';
+    return { index: this.#core.appendOwn('commands', input.payload, input), term: this.#core.term };
+  }
+
+  /** Appends a batch without meaning: a barrier. */
+  proposeNoop(loggedTimeMs: number, nowMs: number): Proposed {
+    this.#now(nowMs);
+    if (!this.#takesProposals) return 'notLeader';
+    return { index: appendNoop(this.#core, loggedTimeMs), term: this.#core.term };
+  }
+
+  get #takesProposals(): boolean {
+    return this.#core.state.role === 'leader' && this.#core.state.transfer === null;
+  }
+
+  /** Asks for a linearizable read. Answered once by `Ready.reads` or `Ready.readsFailed`; `id` is the caller's. */
+  readIndex(id: number, nowMs: number): void {
+    this.#now(nowMs);
+    const { state } = this.#core;
+    if (state.role === 'leader') addRead(this.#core, state, id);
+    else this.#core.readsFailed.push(id);
+  }
+
+  /**
+   * Hands leadership to a voter (0: the one with the longest durable log). False if this is not the leader, or that peer is unknown, not
+   * connected or a learner. Proposals are refused until it is done or an election timeout has passed.
+   */
+  transferLeader(to: NodeId | 0, nowMs: number): boolean {
+    this.#now(nowMs);
+    const { state } = this.#core;
+    return state.role === 'leader' && startTransfer(this.#core, state, to);
+  }
+
+  /** Starts a pre-vote now instead of after a timeout: for the preferred leader of a new group. */
+  campaign(nowMs: number): void {
+    this.#now(nowMs);
+    if (this.#core.state.role !== 'leader' && this.#core.canCampaign) startPreVote(this.#core);
+  }
+
+  /** No connection to `peer`, or messages to or from it were dropped. */
+  connectionLost(peer: NodeId, nowMs: number): void {
+    this.#now(nowMs);
+    this.#core.disconnected.add(peer);
+    const { state } = this.#core;
+    if (state.role === 'leader') {
+      const progress = state.peers.get(peer);
+      if (progress === undefined) return;
+      progress.isConnected = false;
+      progress.probeFrom(progress.receivedIndex + 1);
+    } else if (state.role === 'follower' && this.#core.leader === peer) {
+      this.#core.leaderIsGone();
+    }
+  }
+
+  /** Messages to `peer` can be sent again. */
+  connectionOpened(peer: NodeId, nowMs: number): void {
+    this.#now(nowMs);
+    this.#core.disconnected.delete(peer);
+    const { state } = this.#core;
+    if (state.role !== 'leader') return;
+    const progress = state.peers.get(peer);
+    if (progress === undefined) return;
+    progress.probeFrom(progress.receivedIndex + 1);
+    nudge(this.#core, peer);
+  }
+
+  /** `peer` came back without its data, as a new incarnation: nothing it acknowledged counts until a new barrier admits it. */
+  peerReplaced(peer: NodeId): void {
+    const { state } = this.#core;
+    if (state.role !== 'leader') return;
+    const progress = state.peers.get(peer);
+    if (progress === undefined) return;
+    progress.forget();
+    progress.hasResponded = false;
+  }
+
+  /** The host proposed a barrier at `index` for a learner of `Ready.learnersWaiting`: once it is committed the learner is told of it. */
+  learnerBarrier(peer: NodeId, index: LogIndex): void {
+    const { state } = this.#core;
+    if (state.role !== 'leader') return;
+    const progress = state.peers.get(peer);
+    if (progress?.isLearner === true && index >= state.firstOwnIndex) progress.barrierIndex = index;
+  }
+
+  /**
+   * The disk has hard state `hardStateVersion` (the newest that is durable; 0: none yet) and the log up to `durableIndex`. In the order in
+   * which the host took the Readys; a call that comes late is recognised by its version.
+   */
+  onDurable(hardStateVersion: number, durableIndex: LogIndex, nowMs: number): void {
+    this.#now(nowMs);
+    const core = this.#core;
+    core.hardVersionDurable = Math.max(core.hardVersionDurable, Math.min(hardStateVersion, core.hardVersionTaken));
+    core.log.durable(durableIndex, hardStateVersion);
+    onCandidateDurable(core);
+    const { state } = core;
+    if (state.role === 'follower') onFollowerDurable(core);
+    if (state.role === 'leader') {
+      advanceCommit(core, state);
+      confirmReads(core, state);
+      advanceTransfer(core, state);
+    }
+  }
+
+  /** True if `ready` would tell anything new. */
+  hasReady(): boolean {
+    const core = this.#core;
+    const seen = this.#seen;
+    return (
+      core.hardVersion > core.hardVersionTaken || core.log.hasFacts || core.isResponseDue || core.outbox.hasSendable(core.hardVersionDurable) ||
+      core.reads.length > 0 || core.readsFailed.length > 0 || core.faults.length > 0 || core.log.commitIndex !== seen.commitIndex ||
+      core.state.role !== seen.role || core.term !== seen.term || core.leader !== seen.leader || this.isEstablished !== seen.isEstablished ||
+      (core.state.role === 'leader' && hasAppendsToSend(core, core.state)) || this.#learnersWaiting().join() !== seen.learnersWaiting
+    );
+  }
+
+  /** Takes what the host must do now; see `Ready` for the order. */
+  ready(): Ready {
+    const core = this.#core;
+    const sendNow: OutgoingMessage[] = [];
+    sendDueResponse(core);
+    core.outbox.drainInto(sendNow, core.hardVersionDurable);
+    // A leader's term became durable before it was elected, so its appends wait for nothing, not even its own disk (thesis 10.2.1).
+    if (core.state.role === 'leader') sendAppends(core, core.state, sendNow);
+    const hardState =
+      core.hardVersion > core.hardVersionTaken
+        ? { term: core.term, votedFor: core.votedFor, isLearner: core.isLearner, version: core.hardVersion }
+        : null;
+    core.hardVersionTaken = core.hardVersion;
+    const { truncateAfter, appends } = core.log.take();
+    const ready: Ready = {
+      hardState, truncateAfter, appends, sendNow, commitIndex: core.log.commitIndex, reads: core.reads, readsFailed: core.readsFailed,
+      role: core.state.role, term: core.term, leader: core.leader, isEstablished: this.isEstablished, learnersWaiting: this.#learnersWaiting(),
+      faults: core.faults,
+    };
+    core.reads = [];
+    core.readsFailed = [];
+    core.faults = [];
+    this.#seen = this.#visible();
+    return ready;
+  }
+
+  #now(nowMs: number): void {
+    if (nowMs > this.#core.nowMs) this.#core.nowMs = nowMs;
+  }
+
+  #visible(): { role: Role; term: Term; leader: NodeId | 0; isEstablished: boolean; commitIndex: LogIndex; learnersWaiting: string } {
+    return {
+      role: this.role, term: this.term, leader: this.leader, isEstablished: this.isEstablished, commitIndex: this.commitIndex,
+      learnersWaiting: this.#learnersWaiting().join(),
+    };
+  }
+
+  #learnersWaiting(): NodeId[] {
+    const { state } = this.#core;
+    const waiting: NodeId[] = [];
+    if (state.role !== 'leader') return waiting;
+    for (const peer of state.peers.values()) if (peer.isLearner && peer.hasResponded && peer.barrierIndex === 0) waiting.push(peer.peer);
+    return waiting;
+  }
+}
