@@ -22,10 +22,13 @@ import { LIMITS } from './limits.js';
  *
  * A batch is atomic: never split, merged or cut. Two batches of a group with the same base index and term are the same bytes.
  */
+/** Length of a batch header in bytes; the payload follows. */
 export const BATCH_HEADER_BYTES = 52;
 const FORMAT = 1;
 
+/** What a batch holds, with its number in the header: nothing, a group's configuration, or commands of its machine. */
 export const BATCH_KINDS = { noop: 0, configuration: 1, commands: 2 } as const;
+/** Name of a batch kind. */
 export type BatchKind = keyof typeof BATCH_KINDS;
 const KIND_NAMES: readonly BatchKind[] = ['noop', 'configuration', 'commands'];
 
@@ -81,12 +84,27 @@ export function tryDecodeBatchHeader(bytes: Uint8Array, checksum: Checksum): Bat
   const loggedTimeMs = readU64(bytes, 28);
   const payloadBytes = readU32(bytes, 36);
   if (
-    kind === undefined || count < 1 || count > LIMITS.batchRecordsMax || payloadBytes > LIMITS.batchPayloadBytesMax || baseIndex < 1 ||
-    !Number.isSafeInteger(term) || !Number.isSafeInteger(baseIndex + count) || !Number.isSafeInteger(loggedTimeMs)
+    kind === undefined ||
+    count < 1 ||
+    count > LIMITS.batchRecordsMax ||
+    payloadBytes > LIMITS.batchPayloadBytesMax ||
+    baseIndex < 1 ||
+    !Number.isSafeInteger(term) ||
+    !Number.isSafeInteger(baseIndex + count) ||
+    !Number.isSafeInteger(loggedTimeMs)
   ) {
     return 'fields';
   }
-  return { kind, group: groupId(readU32(bytes, 8)), term, baseIndex, count, loggedTimeMs, payloadBytes, payloadChecksum: readU32(bytes, 40) };
+  return {
+    kind,
+    group: groupId(readU32(bytes, 8)),
+    term,
+    baseIndex,
+    count,
+    loggedTimeMs,
+    payloadBytes,
+    payloadChecksum: readU32(bytes, 40),
+  };
 }
 
 /** The header of bytes that are one whole batch with a sound payload; otherwise `malformedFrame`. */
@@ -97,7 +115,10 @@ export function verifyBatch(batch: Uint8Array, checksum: Checksum): BatchHeader 
     throw new QuorateError('malformedFrame', `batch is ${batch.length} bytes, its header says ${BATCH_HEADER_BYTES + header.payloadBytes}`);
   }
   if (checksum(batchPayload(batch)) !== header.payloadChecksum) {
-    throw new QuorateError('malformedFrame', 'batch payload checksum does not match', { fault: 'payloadChecksum', index: header.baseIndex });
+    throw new QuorateError('malformedFrame', 'batch payload checksum does not match', {
+      fault: 'payloadChecksum',
+      index: header.baseIndex,
+    });
   }
   return header;
 }

@@ -39,9 +39,11 @@ export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
   return all;
 }
 
+/** The little-endian unsigned 16-bit number at a position that the caller has checked. */
 export function readU16(b: Uint8Array, at: number): number {
   return (b[at] as number) | ((b[at + 1] as number) << 8);
 }
+/** The little-endian unsigned 32-bit number at a position that the caller has checked. */
 export function readU32(b: Uint8Array, at: number): number {
   return ((b[at] as number) | ((b[at + 1] as number) << 8) | ((b[at + 2] as number) << 16) | ((b[at + 3] as number) << 24)) >>> 0;
 }
@@ -49,10 +51,12 @@ export function readU32(b: Uint8Array, at: number): number {
 export function readU64(b: Uint8Array, at: number): number {
   return readU32(b, at + 4) * 0x1_0000_0000 + readU32(b, at);
 }
+/** Writes the low 16 bits, little-endian. */
 export function writeU16(b: Uint8Array, at: number, value: number): void {
   b[at] = value;
   b[at + 1] = value >>> 8;
 }
+/** Writes the low 32 bits, little-endian. */
 export function writeU32(b: Uint8Array, at: number, value: number): void {
   b[at] = value;
   b[at + 1] = value >>> 8;

@@ -13,6 +13,7 @@ export const ERROR_CODES = {
   streamNotFound: 'never',
   kindMismatch: 'never',
   offsetOutOfRange: 'never',
+  producerFenced: 'never',
   // State of the cluster.
   notLeader: 'safe',
   noLeader: 'safe',
@@ -25,9 +26,11 @@ export const ERROR_CODES = {
   slowConsumer: 'safe',
   // It may have happened.
   connectionLost: 'unknown',
+  leadershipLost: 'unknown',
   deadlineExceeded: 'unknown',
   aborted: 'unknown',
   producerUnknown: 'unknown',
+  appendForgotten: 'unknown',
   // The client object itself.
   closed: 'never',
   // Addresses, directories, formats.

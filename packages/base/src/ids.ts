@@ -20,6 +20,7 @@ export type Offset = number;
 
 const HEX16 = /^[0-9a-f]{16}$/;
 
+/** Checks a node id: 1 to 65,535, otherwise `invalidArgument`. */
 export function nodeId(value: number): NodeId {
   if (!Number.isInteger(value) || value < 1 || value > 0xffff) {
     throw new QuorateError('invalidArgument', `node id must be a whole number from 1 to 65535, not ${value}`, { value });
@@ -27,6 +28,7 @@ export function nodeId(value: number): NodeId {
   return value as NodeId;
 }
 
+/** Checks a group id: 0 to 4,294,967,295, otherwise `invalidArgument`. */
 export function groupId(value: number): GroupId {
   if (!Number.isInteger(value) || value < 0 || value > 0xffff_ffff) {
     throw new QuorateError('invalidArgument', `group id must be a whole number from 0 to 4294967295, not ${value}`, { value });
@@ -34,11 +36,13 @@ export function groupId(value: number): GroupId {
   return value as GroupId;
 }
 
+/** Checks a cluster id: 16 lower-case hexadecimal digits, otherwise `invalidArgument`. */
 export function clusterId(value: string): ClusterId {
   if (!HEX16.test(value)) throw new QuorateError('invalidArgument', `cluster id must be 16 hexadecimal digits, not "${value}"`);
   return value as ClusterId;
 }
 
+/** Checks an incarnation: 16 lower-case hexadecimal digits, otherwise `invalidArgument`. */
 export function incarnation(value: string): Incarnation {
   if (!HEX16.test(value)) throw new QuorateError('invalidArgument', `incarnation must be 16 hexadecimal digits, not "${value}"`);
   return value as Incarnation;

@@ -51,6 +51,7 @@ export interface Connection {
   destroy(): void;
 }
 
+/** An open listening address. */
 export interface Listener {
   /** The address in use (with the port that was given out for port 0). */
   readonly address: Address;
@@ -58,9 +59,14 @@ export interface Listener {
   close(): void;
 }
 
+/** The network as Quorate sees it. */
 export interface Network {
   /** Starts to listen. A used address gives `addressInUse`, an impossible one `addressInvalid`. */
-  listen(address: Address, accept: (connection: Connection) => ConnectionHandlers, done: (error: QuorateError | null, listener: Listener | null) => void): void;
+  listen(
+    address: Address,
+    accept: (connection: Connection) => ConnectionHandlers,
+    done: (error: QuorateError | null, listener: Listener | null) => void,
+  ): void;
   /** Connects; failure is told by `closed`, success by `opened`. */
   connect(address: Address, handlers: ConnectionHandlers & { opened(connection: Connection): void }): { cancel(): void };
 }

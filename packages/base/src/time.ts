@@ -9,6 +9,7 @@ export interface Clock {
 /** What `Timers.set` returned; opaque. */
 export type TimerHandle = object;
 
+/** Callbacks after a time or at the end of a turn. */
 export interface Timers {
   /** Calls back once after at least `delayMs`, never within this call. A timer does not keep the process alive by itself. */
   set(delayMs: number, callback: () => void): TimerHandle;
