@@ -1,0 +1,436 @@
+import assert from 'node:assert/strict';
+import {
+  type LogIndex, type NodeId, type Random, SeededRandom, type Term, batchPayload, bytesEqual, concatBytes, crc32c, fromUtf8, groupId, nodeId,
+  trustedBatchHeader, utf8,
+} from '@quorate/base';
+import { Raft, type RaftMessage, type RaftOptions, type Ready, decodeMessage, encodeMessage, quorumSize } from '@quorate/raft';
+import { PlainDisk, type StoredBatch } from './disk.js';
+
+export const GROUP = groupId(7);
+export const HEARTBEAT_MS = 30;
+
+export interface Flight {
+  readonly id: number;
+  readonly from: NodeId;
+  readonly to: NodeId;
+  readonly dueMs: number;
+  readonly bytes: Uint8Array;
+  readonly message: RaftMessage;
+}
+
+export interface Member {
+  readonly id: NodeId;
+  readonly disk: PlainDisk;
+  raft: Raft | null;
+  readonly heard: Map<NodeId, number>;
+  commitIndex: LogIndex;
+  /** Frames do not complete by themselves while held. */
+  isDiskHeld: boolean;
+  diskMs: number;
+  reads: { id: number; index: LogIndex }[];
+  readsFailed: number[];
+}
+
+export interface Proposal {
+  readonly text: string;
+  readonly node: NodeId;
+  readonly index: LogIndex;
+  readonly term: Term;
+  isAcked: boolean;
+}
+
+export interface ClusterOptions {
+  readonly nodes: number;
+  readonly seed?: number;
+  readonly latencyMs?: number;
+  readonly diskMs?: number;
+  readonly raft?: Partial<RaftOptions>;
+  /** False: nodes hear nothing of each other but raft messages. */
+  readonly hasContacts?: boolean;
+  /** False: nobody is told of lost and opened connections. */
+  readonly tellsConnections?: boolean;
+  readonly learners?: readonly number[];
+  readonly trace?: (line: string) => void;
+}
+
+/**
+ * Several replicas, a network and disks in virtual time. Every message goes through the codec; after every step of a replica its Ready is
+ * carried out and the invariants are checked:
+ * one leader a term, leader completeness, committed entries never change, each commit of a leader is durable on a quorum.
+ */
+export class Cluster {
+  nowMs = 1000;
+  flights: Flight[] = [];
+  readonly members: Member[];
+  readonly random: Random;
+  readonly leaders = new Map<Term, NodeId>();
+  /** Every batch that any leader has committed, by base index. */
+  readonly committed = new Map<LogIndex, StoredBatch>();
+  readonly proposals: Proposal[] = [];
+  readonly blocked = new Set<string>();
+  readonly options: ClusterOptions;
+  readonly voters: readonly NodeId[];
+  /** Called for every message about to be queued; false drops it. */
+  filter: (flight: Flight) => boolean = () => true;
+  faults: string[] = [];
+  #nextFlight = 1;
+  #nextHeartbeatMs = 1000;
+
+  constructor(options: ClusterOptions) {
+    this.options = options;
+    this.random = new SeededRandom(options.seed ?? 1);
+    this.voters = Array.from({ length: options.nodes }, (_, at) => nodeId(at + 1));
+    this.members = this.voters.map((id) => ({
+      id, disk: new PlainDisk(this.voters, options.learners?.includes(id) ?? false), raft: null, heard: new Map(), commitIndex: 0, isDiskHeld: false,
+      diskMs: options.diskMs ?? 2, reads: [], readsFailed: [],
+    }));
+    for (const member of this.members) this.start(member.id);
+  }
+
+  member(id: number): Member {
+    const member = this.members[id - 1];
+    assert.ok(member, `node ${id}`);
+    return member;
+  }
+  raft(id: number): Raft {
+    const { raft } = this.member(id);
+    assert.ok(raft, `node ${id} runs`);
+    return raft;
+  }
+  get leader(): number {
+    let best = 0;
+    for (const member of this.members) {
+      if (member.raft?.role === 'leader' && (best === 0 || member.raft.term > this.raft(best).term)) best = member.id;
+    }
+    return best;
+  }
+  trace(line: string): void {
+    this.options.trace?.(line);
+  }
+
+  // --- life of nodes ---
+
+  start(id: number): void {
+    const member = this.member(id);
+    assert.equal(member.raft, null);
+    member.heard.clear();
+    member.commitIndex = 0;
+    member.raft = new Raft({
+      options: {
+        group: GROUP, self: member.id, electionTimeoutMinMs: 150, electionTimeoutMaxMs: 300, heartbeatMs: HEARTBEAT_MS, windowMessages: 16,
+        windowBytes: 65_536, appendMessageBytes: 4096, ...this.options.raft,
+      },
+      start: member.disk.start(), random: this.random, contacts: { heardAtMs: (peer) => member.heard.get(peer) ?? null }, log: member.disk, checksum: crc32c,
+      nowMs: this.nowMs,
+    });
+    this.trace(`${id} starts in term ${member.raft.term} with log to ${member.raft.lastIndex}`);
+    for (const other of this.members) if (other !== member && other.raft !== null) this.#connection(member, other, true);
+  }
+
+  /** Ends a process: what is not durable is gone, and so is what is on its way from and to it. */
+  crash(id: number): void {
+    const member = this.member(id);
+    member.raft = null;
+    member.disk.crash();
+    this.trace(`${id} crashes`);
+    this.flights = this.flights.filter((flight) => flight.from !== id && flight.to !== id);
+    for (const other of this.members) if (other !== member) this.#connection(member, other, false);
+  }
+
+  restart(id: number): void {
+    this.start(id);
+  }
+
+  /** The data directory is gone; the replica starts as a learner. */
+  wipe(id: number): void {
+    if (this.member(id).raft !== null) this.crash(id);
+    this.member(id).disk.wipe();
+  }
+
+  isLinked(from: number, to: number): boolean {
+    return !this.blocked.has(`${from}>${to}`);
+  }
+  cut(a: number, b: number): void {
+    this.blocked.add(`${a}>${b}`).add(`${b}>${a}`);
+    this.flights = this.flights.filter((flight) => this.isLinked(flight.from, flight.to));
+    this.#connection(this.member(a), this.member(b), false);
+  }
+  isolate(id: number): void {
+    for (const other of this.members) if (other.id !== id) this.cut(id, other.id);
+  }
+  heal(): void {
+    const healed = [...this.blocked];
+    this.blocked.clear();
+    for (const link of healed) {
+      const [a, b] = link.split('>').map(Number) as [number, number];
+      if (a < b) this.#connection(this.member(a), this.member(b), true);
+    }
+  }
+
+  #connection(a: Member, b: Member, isOpen: boolean): void {
+    if (isOpen && (!this.isLinked(a.id, b.id) || !this.isLinked(b.id, a.id))) return;
+    for (const [self, peer] of [[a, b], [b, a]] as const) {
+      if (isOpen && (this.options.hasContacts ?? true)) self.heard.set(peer.id, this.nowMs);
+      if (self.raft === null || this.options.tellsConnections === false) continue;
+      if (isOpen) self.raft.connectionOpened(peer.id, this.nowMs);
+      else self.raft.connectionLost(peer.id, this.nowMs);
+      this.pump(self.id);
+    }
+  }
+
+  // --- steps ---
+
+  act(id: number, action: (raft: Raft) => void): void {
+    action(this.raft(id));
+    this.pump(id);
+  }
+
+  propose(id: number, text: string): Proposal | null {
+    const payload = utf8(text);
+    const raft = this.raft(id);
+    const proposed = raft.propose({ payload, payloadChecksum: crc32c(payload), count: 1, loggedTimeMs: this.nowMs }, this.nowMs);
+    if (proposed === 'notLeader') return null;
+    const proposal = { text, node: nodeId(id), index: proposed.index, term: proposed.term, isAcked: false };
+    this.proposals.push(proposal);
+    this.pump(id);
+    return proposal;
+  }
+
+  deliver(flight: Flight): void {
+    this.flights = this.flights.filter((other) => other !== flight);
+    const { raft } = this.member(flight.to);
+    if (raft === null || !this.isLinked(flight.from, flight.to)) return;
+    raft.step(flight.from, decodeMessage(flight.bytes, crc32c), this.nowMs);
+    this.pump(flight.to);
+  }
+
+  /** Completes the oldest frame of a node. */
+  sync(id: number): boolean {
+    const member = this.member(id);
+    const done = member.disk.completeOne();
+    if (done === null) return false;
+    member.raft?.onDurable(done.version, done.index, this.nowMs);
+    this.pump(id);
+    return true;
+  }
+
+  syncAll(id: number): void {
+    while (this.sync(id));
+  }
+
+  tick(id: number): void {
+    const { raft } = this.member(id);
+    if (raft === null) return;
+    raft.tick(this.nowMs);
+    this.pump(id);
+  }
+
+  /** Delivers and syncs, in order and without time passing, until nothing is under way. */
+  settle(): void {
+    for (let steps = 0; steps < 100_000; steps++) {
+      const flight = this.flights[0];
+      if (flight !== undefined) {
+        this.deliver(flight);
+        continue;
+      }
+      const busy = this.members.find((member) => member.disk.frames.length > 0 && !member.isDiskHeld && member.raft !== null);
+      if (busy === undefined) return;
+      this.sync(busy.id);
+    }
+    assert.fail('the cluster does not come to rest');
+  }
+
+  /** Lets virtual time pass: messages, syncs, deadlines and node heartbeats in the order of their times. */
+  run(forMs: number, until: () => boolean = () => false): void {
+    const endMs = this.nowMs + forMs;
+    while (!until()) {
+      const next = this.#next();
+      if (next.atMs > endMs) break;
+      this.nowMs = Math.max(this.nowMs, next.atMs);
+      next.act();
+    }
+    if (!until()) this.nowMs = endMs;
+  }
+
+  #next(): { atMs: number; act: () => void } {
+    let atMs = this.#nextHeartbeatMs;
+    let act = (): void => this.#heartbeat();
+    for (const flight of this.flights) {
+      if (flight.dueMs < atMs) [atMs, act] = [flight.dueMs, () => this.deliver(flight)];
+    }
+    for (const member of this.members) {
+      const dueMs = member.isDiskHeld || member.raft === null ? undefined : member.disk.frames[0]?.dueMs;
+      if (dueMs !== undefined && dueMs < atMs) [atMs, act] = [dueMs, () => void this.sync(member.id)];
+      const deadlineMs = member.raft?.nextDeadlineMs ?? Number.POSITIVE_INFINITY;
+      if (deadlineMs < atMs) [atMs, act] = [deadlineMs, () => this.tick(member.id)];
+    }
+    return { atMs, act };
+  }
+
+  #heartbeat(): void {
+    this.#nextHeartbeatMs = Math.max(this.#nextHeartbeatMs, this.nowMs) + HEARTBEAT_MS;
+    if (this.options.hasContacts === false) return;
+    for (const from of this.members) {
+      if (from.raft === null) continue;
+      for (const to of this.members) {
+        if (to !== from && to.raft !== null && this.isLinked(from.id, to.id)) to.heard.set(from.id, this.nowMs);
+      }
+    }
+  }
+
+  // --- facts ---
+
+  /** Carries out what a replica asks for. */
+  pump(id: number): void {
+    const member = this.member(id);
+    for (let turns = 0; member.raft?.hasReady() === true; turns++) {
+      assert.ok(turns < 100, `node ${id} has a Ready for ever`);
+      this.#carryOut(member, member.raft.ready());
+    }
+  }
+
+  #carryOut(member: Member, ready: Ready): void {
+    const before = member.disk.batches.at(-1)?.lastIndex ?? 0;
+    member.disk.write(ready, Math.max(this.nowMs + member.diskMs, member.disk.frames.at(-1)?.dueMs ?? 0));
+    if (ready.truncateAfter !== null) this.trace(`${member.id} cuts its log from ${before} to ${ready.truncateAfter}`);
+    for (const fact of ready.appends) this.trace(`${member.id} appends ${describeBatch(fact.batch)}`);
+    if (ready.role === 'leader') this.#checkLeader(member, ready);
+    for (const outgoing of ready.sendNow) {
+      const bytes = concatBytes(encodeMessage(outgoing.message).map((part) => part.slice()));
+      this.trace(`${member.id} -> ${outgoing.to} ${describe(outgoing.message)}`);
+      const flight: Flight = {
+        id: this.#nextFlight++, from: member.id, to: outgoing.to, dueMs: this.nowMs + (this.options.latencyMs ?? 1), bytes, message: outgoing.message,
+      };
+      if (this.isLinked(flight.from, flight.to) && this.filter(flight)) this.flights.push(flight);
+    }
+    if (ready.commitIndex !== member.commitIndex) {
+      this.trace(`${member.id} commits ${ready.commitIndex}`);
+      this.#checkCommit(member, ready);
+    }
+    for (const read of ready.reads) this.trace(`${member.id} confirms read ${read.id} at ${read.index}`);
+    for (const read of ready.readsFailed) this.trace(`${member.id} fails read ${read}`);
+    for (const fault of ready.faults) this.faults.push(`${member.id}: ${fault.from} ${fault.what}`);
+    member.reads.push(...ready.reads);
+    member.readsFailed.push(...ready.readsFailed);
+  }
+
+  #checkLeader(member: Member, ready: Ready): void {
+    const known = this.leaders.get(ready.term);
+    assert.ok(known === undefined || known === member.id, `nodes ${known} and ${member.id} both lead term ${ready.term}`);
+    if (known !== undefined) return;
+    this.leaders.set(ready.term, member.id);
+    this.trace(`${member.id} leads term ${ready.term}`);
+    // Leader completeness (thesis 3.6.3): all that was committed is in its log.
+    for (const batch of this.committed.values()) {
+      if (batch.term >= ready.term) continue;
+      const own = member.disk.batches.find((other) => other.baseIndex === batch.baseIndex);
+      assert.ok(own !== undefined && own.term === batch.term, `leader ${member.id} of term ${ready.term} lacks committed ${batch.baseIndex}@${batch.term}`);
+    }
+  }
+
+  #checkCommit(member: Member, ready: Ready): void {
+    assert.ok(ready.commitIndex > member.commitIndex, 'the commit index never goes back');
+    for (const batch of member.disk.batches) {
+      if (batch.lastIndex <= member.commitIndex || batch.baseIndex > ready.commitIndex) continue;
+      assert.ok(batch.lastIndex <= ready.commitIndex, `commit index ${ready.commitIndex} lies inside batch ${batch.baseIndex}..${batch.lastIndex}`);
+      const known = this.committed.get(batch.baseIndex);
+      if (known !== undefined) {
+        assert.ok(known.term === batch.term && bytesEqual(known.bytes, batch.bytes), `node ${member.id} commits another batch at ${batch.baseIndex}`);
+        continue;
+      }
+      this.committed.set(batch.baseIndex, batch);
+      const copies = this.members.filter((other) => other.disk.hasDurable(batch.baseIndex, batch.term));
+      assert.ok(copies.length >= quorumSize(this.voters.length), `${batch.baseIndex}@${batch.term} is committed with ${copies.length} durable copies`);
+    }
+    member.commitIndex = ready.commitIndex;
+    for (const proposal of this.proposals) {
+      const batch = this.committed.get(proposal.index);
+      if (!proposal.isAcked && proposal.node === member.id && batch?.term === proposal.term) proposal.isAcked = true;
+    }
+  }
+
+  // --- whole-cluster checks ---
+
+  /** Log matching (thesis 3.5): equal index and term means equal logs up to there. */
+  checkLogMatching(): void {
+    for (const a of this.members) {
+      for (const b of this.members) {
+        if (a.id >= b.id) continue;
+        let isEqual = true;
+        const length = Math.min(a.disk.batches.length, b.disk.batches.length);
+        for (let at = length - 1; at >= 0; at--) {
+          const [x, y] = [a.disk.batches[at] as StoredBatch, b.disk.batches[at] as StoredBatch];
+          if (x.baseIndex === y.baseIndex && x.term === y.term) {
+            assert.ok(bytesEqual(x.bytes, y.bytes), `nodes ${a.id} and ${b.id} differ at ${x.baseIndex}@${x.term}`);
+            isEqual = false;
+          } else {
+            assert.ok(isEqual, `nodes ${a.id} and ${b.id} agree after ${x.baseIndex}, but not there`);
+          }
+        }
+      }
+    }
+  }
+
+  /** Every replica holds every acknowledged proposal at its index, and all logs are the same. */
+  checkConverged(): void {
+    const [first] = this.members as [Member];
+    for (const member of this.members) {
+      assert.deepEqual(member.disk.batches.map((b) => `${b.baseIndex}@${b.term}`), first.disk.batches.map((b) => `${b.baseIndex}@${b.term}`), `log of ${member.id}`);
+      assert.equal(member.commitIndex, first.commitIndex, `commit index of ${member.id}`);
+    }
+    for (const proposal of this.proposals) {
+      if (!proposal.isAcked) continue;
+      const batch = first.disk.batches.find((other) => other.baseIndex === proposal.index);
+      assert.ok(batch !== undefined && fromUtf8(batchPayload(batch.bytes)) === proposal.text, `acknowledged "${proposal.text}" at ${proposal.index} is there`);
+    }
+  }
+
+  status(): string[] {
+    return this.members.map((member) => {
+      const { raft, disk } = member;
+      if (raft === null) return `${member.id} down, durable to ${disk.durableIndex}`;
+      const kind = raft.isLearner ? ' learner' : raft.isEstablished ? ' established' : '';
+      return `${member.id} ${raft.role}${kind} term ${raft.term} leader ${raft.leader} log ${raft.lastIndex} durable ${raft.durableIndex} commit ${raft.commitIndex}`;
+    });
+  }
+}
+
+export function describeBatch(batch: Uint8Array): string {
+  const header = trustedBatchHeader(batch);
+  const text = header.kind === 'commands' ? ` "${fromUtf8(batchPayload(batch))}"` : ` ${header.kind}`;
+  return `${header.baseIndex}@${header.term}${text}`;
+}
+
+export function describe(message: RaftMessage): string {
+  const head = `${message.type} t${message.term}`;
+  switch (message.type) {
+    case 'voteRequest':
+      return `${head}${message.isPreVote ? ' pre' : ''}${message.isTransfer ? ' transfer' : ''} last ${message.lastIndex}@${message.lastTerm}`;
+    case 'voteResponse':
+      return `${head}${message.isPreVote ? ' pre' : ''} ${message.isGranted ? 'granted' : 'refused'}`;
+    case 'appendRequest': {
+      const batches = message.batches.map(describeBatch).join(', ');
+      const admit = message.admitAt === 0 ? '' : ` admit ${message.admitAt}`;
+      return `${head} prev ${message.prevIndex}@${message.prevTerm} commit ${message.commitIndex} round ${message.probe}${admit} [${batches}]`;
+    }
+    case 'appendResponse': {
+      const what = message.isAccepted ? `match ${message.matchIndex} received ${message.receivedIndex}` : `refused ${message.receivedIndex} hint ${message.matchIndex}@${message.hintTerm}`;
+      return `${head} ${what} round ${message.probe}${message.isLearner ? ' learner' : ''}`;
+    }
+    case 'snapshotRequest':
+    case 'snapshotResponse':
+      return `${head} ${message.snapshotIndex}`;
+    case 'timeoutNow':
+    case 'leaderGone':
+      return head;
+    default:
+      return message satisfies never;
+  }
+}
+
+/** Runs until there is an established leader; its number. */
+export function electLeader(cluster: Cluster, withinMs = 5000): number {
+  cluster.run(withinMs, () => cluster.leader !== 0 && cluster.raft(cluster.leader).isEstablished);
+  assert.ok(cluster.leader !== 0 && cluster.raft(cluster.leader).isEstablished, `no leader within ${withinMs} ms:\n${cluster.status().join('\n')}`);
+  return cluster.leader;
+}

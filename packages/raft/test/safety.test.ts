@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { SeededRandom, nodeId, randomBetween, randomChance } from '@quorate/base';
+import { Cluster, electLeader } from './harness/cluster.js';
+
+const SEEDS = Number(process.env['RAFT_SEEDS'] ?? 400);
+const FIRST_SEED = Number(process.env['RAFT_FIRST_SEED'] ?? 1);
+
+/** A schedule of the worst kind: any message at any time, twice, late or never; syncs, crashes and cuts in between. */
+function randomSchedule(seed: number, nodes: number): Cluster {
+  const random = new SeededRandom(seed);
+  const cluster = new Cluster({
+    nodes, seed, hasContacts: randomChance(random, 0.5), tellsConnections: randomChance(random, 0.5),
+    raft: { windowMessages: randomBetween(random, 1, 6), windowBytes: randomBetween(random, 60, 400), appendMessageBytes: randomBetween(random, 60, 300) },
+  });
+  const kept: typeof cluster.flights = [];
+  let number = 0;
+  for (let step = 0; step < 350; step++) {
+    const id = randomBetween(random, 1, nodes);
+    const member = cluster.member(id);
+    const dice = randomBetween(random, 1, 100);
+    const flight = cluster.flights[randomBetween(random, 0, Math.max(0, cluster.flights.length - 1))];
+    if (dice <= 45) {
+      if (flight !== undefined) {
+        if (randomChance(random, 0.1) && kept.length < 50) kept.push(flight);
+        cluster.deliver(flight);
+      }
+    } else if (dice <= 49) {
+      cluster.flights = cluster.flights.filter((other) => other !== flight);
+    } else if (dice <= 53) {
+      const old = kept[randomBetween(random, 0, Math.max(0, kept.length - 1))];
+      if (old !== undefined) cluster.deliver(old);
+    } else if (dice <= 68) {
+      cluster.sync(id);
+    } else if (dice <= 80) {
+      cluster.nowMs += randomBetween(random, 0, 60);
+      if (member.raft !== null && member.raft.nextDeadlineMs <= cluster.nowMs) cluster.tick(id);
+    } else if (dice <= 84) {
+      cluster.nowMs += 400;
+      cluster.tick(id);
+    } else if (dice <= 94) {
+      const leader = cluster.members.find((other) => other.raft?.role === 'leader' && randomChance(random, 0.7));
+      if (leader !== undefined) cluster.propose(leader.id, `v${number++}`);
+    } else if (dice <= 96) {
+      if (member.raft === null) cluster.restart(id);
+      else cluster.crash(id);
+    } else if (dice <= 97) {
+      const leader = cluster.members.find((other) => other.raft?.role === 'leader');
+      if (leader !== undefined) cluster.act(leader.id, (raft) => raft.transferLeader(randomChance(random, 0.3) ? 0 : nodeId(id), cluster.nowMs));
+    } else if (dice <= 98) {
+      if (member.raft !== null) cluster.act(id, (raft) => raft.readIndex(step, cluster.nowMs));
+    } else if (dice <= 99) {
+      const other = randomBetween(random, 1, nodes);
+      if (other !== id) cluster.cut(id, other);
+    } else {
+      cluster.heal();
+    }
+  }
+  cluster.checkLogMatching();
+  return cluster;
+}
+
+/** Whatever happened, a quiet network and running nodes bring back progress, and nothing acknowledged is missing. */
+function recover(cluster: Cluster): void {
+  cluster.heal();
+  for (const member of cluster.members) if (member.raft === null) cluster.restart(member.id);
+  cluster.run(1500);
+  const leader = electLeader(cluster, 8000);
+  const proposal = cluster.propose(leader, 'last');
+  cluster.run(2000);
+  assert.ok(proposal?.isAcked === true, `the last proposal is acknowledged\n${cluster.status().join('\n')}`);
+  cluster.checkLogMatching();
+  cluster.checkConverged();
+  assert.deepEqual(cluster.faults, []);
+}
+
+for (const nodes of [1, 2, 3, 5]) {
+  test(`safety: ${SEEDS} random schedules of ${nodes} replicas → invariants hold, then progress, nothing acknowledged lost`, () => {
+    let acknowledged = 0;
+    for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
+      try {
+        const cluster = randomSchedule(seed, nodes);
+        recover(cluster);
+        acknowledged += cluster.proposals.filter((proposal) => proposal.isAcked).length;
+      } catch (error) {
+        throw new Error(`seed ${seed}, ${nodes} replicas (repeat: RAFT_FIRST_SEED=${seed} RAFT_SEEDS=1)`, { cause: error });
+      }
+    }
+    assert.ok(acknowledged > SEEDS, `${acknowledged} acknowledged`);
+  });
+}
