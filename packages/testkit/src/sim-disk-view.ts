@@ -129,7 +129,7 @@ class SimDiskFile implements DiskFile {
 
   read(position: number, length: number): Uint8Array {
     this.#requireOpen('read', false);
-    checkRange('read', this.#path, position, length);
+    if (!isRange(position, length)) throw badRange('read', this.#path, position, length);
     return this.#view.call('read', this.#path, () => this.#file.content.read(position, length));
   }
 
@@ -150,7 +150,7 @@ class SimDiskFile implements DiskFile {
   }
 
   write(position: number, parts: readonly Uint8Array[], done: DiskDone): void {
-    this.#requireOpen('write', true);
+    if (this.#isRefused('write', done)) return;
     const { disk } = this.#view;
     const effect = this.#view.enter('write', this.#path);
     // Dead in the middle: the system had taken some first part of it.
@@ -166,7 +166,7 @@ class SimDiskFile implements DiskFile {
   }
 
   sync(done: DiskDone): void {
-    this.#requireOpen('sync', true);
+    if (this.#isRefused('sync', done)) return;
     const { disk } = this.#view;
     const effect = this.#view.enter('sync', this.#path);
     this.#later(disk.drawMs(disk.latency.syncMs) + slowMs(effect), done, () => this.#performSync(effect));
@@ -174,7 +174,7 @@ class SimDiskFile implements DiskFile {
 
   truncate(length: number): void {
     this.#requireOpen('truncate', true);
-    checkRange('truncate', this.#path, 0, length);
+    if (!isRange(0, length)) throw badRange('truncate', this.#path, 0, length);
     this.#view.call('truncate', this.#path, () => {
       if (!this.#fits(length)) throw new DiskFault('full', 'truncate', this.#path);
       this.#file.truncate(length);
@@ -201,7 +201,7 @@ class SimDiskFile implements DiskFile {
   }
 
   #performWrite(position: number, bytes: Uint8Array, effect: DiskEffect | undefined): DiskFault | null {
-    checkRange('write', this.#path, position, bytes.length);
+    if (!isRange(position, bytes.length)) return badRange('write', this.#path, position, bytes.length);
     const { disk } = this.#view;
     const isPartial = effect?.type === 'fail' || (effect?.type === 'crash' && effect.when === 'midway');
     const wanted = isPartial ? disk.drawPart(bytes.length) : bytes.length;
@@ -228,6 +228,20 @@ class SimDiskFile implements DiskFile {
     if (bytes.length > 0) this.#file.write(position, bytes);
   }
 
+  /** Calls that complete by callback tell every fault by it. */
+  #isRefused(operation: DiskOperation, done: DiskDone): boolean {
+    try {
+      this.#requireOpen(operation, true);
+      return false;
+    } catch (thrown) {
+      if (!(thrown instanceof DiskFault)) throw thrown;
+      this.#view.user.timers.defer(() => {
+        if (!this.#view.isDead) done(thrown);
+      });
+      return true;
+    }
+  }
+
   #requireOpen(operation: DiskOperation, isChange: boolean): void {
     if (this.#view.isDead) throw new SimulatedCrash(`${operation} ${this.#path}: this process is dead`);
     const problem = !this.#isOpen
@@ -245,10 +259,12 @@ function slowMs(effect: DiskEffect | undefined): number {
   return effect?.type === 'slow' ? effect.ms : 0;
 }
 
-function checkRange(operation: string, path: string, position: number, length: number): void {
-  if (!Number.isSafeInteger(position) || position < 0 || !Number.isSafeInteger(length) || length < 0) {
-    throw new DiskFault('io', operation, path, { cause: new Error(`bad range: ${position}, ${length}`) });
-  }
+function isRange(position: number, length: number): boolean {
+  return Number.isSafeInteger(position) && position >= 0 && Number.isSafeInteger(length) && length >= 0;
+}
+
+function badRange(operation: string, path: string, position: number, length: number): DiskFault {
+  return new DiskFault('io', operation, path, { cause: new Error(`bad range: ${position}, ${length}`) });
 }
 
 function checkPath(path: string, isRootAllowed: boolean): string {
