@@ -1,0 +1,6 @@
+export * from './json-lines-logger.js';
+export { isChecksumNative, loadChecksum, nodeChecksum } from './node-checksum.js';
+export * from './node-disk.js';
+export * from './node-network.js';
+export * from './node-random.js';
+export * from './node-time.js';

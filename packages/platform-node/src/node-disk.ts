@@ -1,0 +1,237 @@
+import {
+  closeSync, constants, fdatasync, fdatasyncSync, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readSync, readdirSync, renameSync, unlinkSync,
+  writev, writevSync,
+} from 'node:fs';
+import { join, resolve } from 'node:path';
+import { type Disk, type DiskDone, DiskFault, type DiskFaultKind, type DiskFile, invariant } from '@quorate/base';
+import { LOCK_FILE, lockDirectory } from './directory-lock.js';
+
+const OPEN_FLAGS = {
+  create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL,
+  open: constants.O_RDWR,
+  read: constants.O_RDONLY,
+} as const;
+// Undefined on Windows. O_NONBLOCK: a named pipe in place of a file must not hang the process; regular files do not know it.
+const SAFE_FLAGS = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+
+/**
+ * A directory of the local file system. Files are opened without following a symbolic link in their last part, and no path leads out of the
+ * root by its own text. Folders and files are made readable and writable for their owner, and otherwise as the process's umask says.
+ */
+export class NodeDisk implements Disk {
+  /** Absolute path of the root folder. It need not exist yet: `makeDirectory` and `lock` create it. */
+  readonly root: string;
+
+  constructor(root: string) {
+    this.root = resolve(root);
+  }
+
+  list(directory: string): string[] {
+    const path = this.#path('list', directory);
+    try {
+      return readdirSync(path).filter((name) => directory !== '' || name !== LOCK_FILE).sort();
+    } catch (cause) {
+      const fault = diskFault('list', directory, cause);
+      if (fault.kind === 'missing') return [];
+      throw fault;
+    }
+  }
+
+  makeDirectory(directory: string): void {
+    attempt('makeDirectory', directory, () => mkdirSync(this.#path('makeDirectory', directory), { recursive: true }));
+  }
+
+  open(path: string, mode: 'create' | 'open' | 'read'): DiskFile {
+    return attempt('open', path, () => {
+      const fd = openSync(this.#path('open', path), OPEN_FLAGS[mode] | SAFE_FLAGS, 0o666);
+      if (!fstatSync(fd).isFile()) {
+        closeSync(fd);
+        throw new Error('not a regular file');
+      }
+      return new NodeFile(fd, path);
+    });
+  }
+
+  rename(from: string, to: string): void {
+    attempt('rename', from, () => renameSync(this.#path('rename', from), this.#path('rename', to)));
+  }
+
+  remove(path: string): void {
+    attempt('remove', path, () => unlinkSync(this.#path('remove', path)));
+  }
+
+  syncDirectory(directory: string): void {
+    const path = this.#path('syncDirectory', directory);
+    // Windows cannot open a folder to sync it; its file system journals names by itself.
+    if (process.platform === 'win32') return;
+    attempt('syncDirectory', directory, () => {
+      const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+      try {
+        fsyncSync(fd);
+      } finally {
+        closeSync(fd);
+      }
+    });
+  }
+
+  lock(done: (error: Error | null, release: () => void) => void): void {
+    lockDirectory(this.root, done);
+  }
+
+  #path(operation: string, path: string): string {
+    if (path === '') return this.root;
+    if (path.split('/').some((part) => part === '' || part === '.' || part === '..' || part.includes('\\') || part.includes('\0'))) {
+      throw new DiskFault('io', operation, path, { cause: new Error('not a path below the root') });
+    }
+    return join(this.root, path);
+  }
+}
+
+class NodeFile implements DiskFile {
+  readonly #path: string;
+  /** -1 once closed: every later call then fails. */
+  #fd: number;
+  #isBusy = false;
+  #isCloseWanted = false;
+
+  constructor(fd: number, path: string) {
+    this.#fd = fd;
+    this.#path = path;
+  }
+
+  size(): number {
+    return attempt('size', this.#path, () => fstatSync(this.#fd).size);
+  }
+
+  read(position: number, length: number): Uint8Array {
+    return attempt('read', this.#path, () => {
+      // Never reserves more than there is to read.
+      const available = Math.max(0, Math.min(length, fstatSync(this.#fd).size - position));
+      const bytes = new Uint8Array(available);
+      let at = 0;
+      while (at < available) {
+        const count = readSync(this.#fd, bytes, at, available - at, position + at);
+        if (count === 0) return bytes.slice(0, at);
+        at += count;
+      }
+      return bytes;
+    });
+  }
+
+  writeNow(position: number, parts: readonly Uint8Array[]): void {
+    attempt('write', this.#path, () => {
+      let rest = withoutEmpty(parts);
+      let at = position;
+      while (rest.length > 0) {
+        const count = writevSync(this.#fd, rest, at);
+        if (count === 0) throw new Error('the system wrote nothing');
+        at += count;
+        rest = dropBytes(rest, count);
+      }
+    });
+  }
+
+  syncNow(): void {
+    attempt('sync', this.#path, () => fdatasyncSync(this.#fd));
+  }
+
+  write(position: number, parts: readonly Uint8Array[], done: DiskDone): void {
+    this.#begin('write');
+    this.#writeRest(position, withoutEmpty(parts), done);
+  }
+
+  sync(done: DiskDone): void {
+    this.#begin('sync');
+    this.#try('sync', done, () => fdatasync(this.#fd, (cause) => this.#end('sync', cause, done)));
+  }
+
+  truncate(length: number): void {
+    attempt('truncate', this.#path, () => ftruncateSync(this.#fd, length));
+  }
+
+  /** While a write or sync is under way the file is closed after it: the number of a closed file may already name another one. */
+  close(): void {
+    if (this.#isBusy) {
+      this.#isCloseWanted = true;
+      return;
+    }
+    const fd = this.#fd;
+    this.#fd = -1;
+    if (fd >= 0) attempt('close', this.#path, () => closeSync(fd));
+  }
+
+  #writeRest(position: number, rest: readonly Uint8Array[], done: DiskDone): void {
+    if (rest.length === 0) {
+      setImmediate(() => this.#end('write', null, done));
+      return;
+    }
+    this.#try('write', done, () =>
+      writev(this.#fd, rest as Uint8Array[], position, (cause, count) => {
+        if (cause !== null) return this.#end('write', cause, done);
+        if (count === 0) return this.#end('write', new Error('the system wrote nothing'), done);
+        const left = dropBytes(rest, count);
+        if (left.length === 0) return this.#end('write', null, done);
+        return this.#writeRest(position + count, left, done);
+      }),
+    );
+  }
+
+  #begin(operation: string): void {
+    invariant(!this.#isBusy, 'one write or sync at a time per file', { operation, file: this.#path });
+    this.#isBusy = true;
+  }
+
+  /** Node refuses some calls at once (a closed file): told by the callback like everything else. */
+  #try(operation: string, done: DiskDone, start: () => void): void {
+    try {
+      start();
+    } catch (thrown) {
+      setImmediate(() => this.#end(operation, thrown, done));
+    }
+  }
+
+  #end(operation: string, cause: unknown, done: DiskDone): void {
+    this.#isBusy = false;
+    if (this.#isCloseWanted) {
+      this.#isCloseWanted = false;
+      try {
+        this.close();
+      } catch (thrown) {
+        done(diskFault(operation, this.#path, cause ?? thrown));
+        return;
+      }
+    }
+    done(cause === null ? null : diskFault(operation, this.#path, cause));
+  }
+}
+
+function withoutEmpty(parts: readonly Uint8Array[]): Uint8Array[] {
+  return parts.filter((part) => part.length > 0);
+}
+
+/** What is left of `parts` after their first `count` bytes. */
+function dropBytes(parts: readonly Uint8Array[], count: number): Uint8Array[] {
+  let left = count;
+  for (let i = 0; i < parts.length; i++) {
+    const part = parts[i] as Uint8Array;
+    if (left < part.length) return [part.subarray(left), ...parts.slice(i + 1)];
+    left -= part.length;
+  }
+  return [];
+}
+
+const FAULT_KINDS: Readonly<Record<string, DiskFaultKind>> = { ENOSPC: 'full', EDQUOT: 'full', ENOENT: 'missing', EEXIST: 'exists' };
+
+function diskFault(operation: string, path: string, cause: unknown): DiskFault {
+  if (cause instanceof DiskFault) return cause;
+  const code = (cause as NodeJS.ErrnoException | null)?.code ?? '';
+  return new DiskFault(FAULT_KINDS[code] ?? 'io', operation, path === '' ? '.' : path, { cause });
+}
+
+function attempt<T>(operation: string, path: string, act: () => T): T {
+  try {
+    return act();
+  } catch (thrown) {
+    throw diskFault(operation, path, thrown);
+  }
+}
