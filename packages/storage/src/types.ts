@@ -1,4 +1,4 @@
-import type { Checksum, ClusterId, Disk, GroupId, Incarnation, Logger, LogIndex, NodeId, QuorateError, Term, Timers } from '@quorate/base';
+import type { Checksum, Clock, ClusterId, Disk, GroupId, Incarnation, Logger, LogIndex, NodeId, QuorateError, Term, Timers } from '@quorate/base';
 
 /** Who this data directory belongs to. Written once at first start (unformed) and once at formation. */
 export interface Identity {
@@ -51,6 +51,8 @@ export interface StorageEvents {
 export interface StorageOptions {
   readonly disk: Disk;
   readonly timers: Timers;
+  /** Measures syncs for `metrics.syncMsTotal` and for the adaptive mode; without it that mode goes by the size of the queue alone. */
+  readonly clock?: Clock;
   readonly checksum: Checksum;
   readonly logger: Logger;
   readonly events: StorageEvents;
@@ -70,7 +72,7 @@ export interface GroupLog {
   readonly firstIndex: LogIndex;
   /** Term of the entry before `firstIndex`. */
   readonly previousTerm: Term;
-  /** 0 if empty. */
+  /** `firstIndex - 1` if empty, so 0 for a new log. */
   readonly lastIndex: LogIndex;
   readonly durableIndex: LogIndex;
   /** Runs of equal terms, ascending. */
@@ -86,7 +88,7 @@ export interface GroupLog {
   read(fromIndex: LogIndex, maxBytes: number): readonly Uint8Array[];
   /** `version` must grow. */
   setHardState(state: GroupHardState, version: number): void;
-  /** A verified batch whose base index is `lastIndex + 1`. */
+  /** A verified batch whose base index is `lastIndex + 1`. Its bytes are kept, not copied, until it is written: they must not change. */
   append(batch: Uint8Array): void;
   /** Drops every batch after `index`, a batch border. */
   truncateSuffix(index: LogIndex): void;
@@ -112,7 +114,10 @@ export interface Storage {
   /** Sequence of the newest durable journal frame: only grows in the life of an incarnation (T37). */
   readonly durableSequence: number;
   readonly metrics: StorageMetrics;
-  /** Writes and syncs the identity before it returns. */
+  /**
+   * Writes and syncs the identity before it returns. The first one also makes the first journal file, so it comes before the first group.
+   * Throws `diskFull` or `diskFailed`.
+   */
   setIdentity(identity: Identity): void;
   group(group: GroupId): GroupLog | undefined;
   groups(): IterableIterator<GroupLog>;
@@ -123,7 +128,7 @@ export interface Storage {
   /** Highest value of another node's `durableSequence` seen; stored with the next frame, so that an old image of it is noticed after our own restart (T37). */
   notePeerSequence(peer: NodeId, incarnation: Incarnation, sequence: number): void;
   peerSequence(peer: NodeId, incarnation: Incarnation): number;
-  /** True if something waits to be written. */
+  /** True if something waits for a `flush`. */
   readonly hasPending: boolean;
   /** Starts writing all that is queued as one frame, unless one is being written; then that one's completion starts the next. */
   flush(): void;

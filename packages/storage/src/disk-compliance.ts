@@ -1,0 +1,226 @@
+import { type Disk, DiskFault, type DiskFaultKind, QuorateError, bytesEqual } from '@quorate/base';
+
+/** One check of the Disk contract. `run` gets a fresh empty disk; it throws, or gives `done` an error, if the disk breaks the contract. */
+export interface DiskCase {
+  readonly title: string;
+  run(disk: Disk, done: (error: Error | null) => void): void;
+}
+
+/** The checks that every implementation of `Disk` passes. The caller gives each case an empty disk and waits for its `done`. */
+export function diskCompliance(): readonly DiskCase[] {
+  return [...nameCases(), ...contentCases(), ...callbackCases(), ...lockCases()];
+}
+
+function check(condition: boolean, what: string): void {
+  if (!condition) throw new Error(`disk contract broken: ${what}`);
+}
+
+function fill(length: number, seed: number): Uint8Array {
+  return Uint8Array.from({ length }, (_, i) => (i * 31 + seed) & 0xff);
+}
+
+function expectFault(kind: DiskFaultKind, what: string, act: () => void): void {
+  try {
+    act();
+  } catch (thrown) {
+    check(thrown instanceof DiskFault, `${what}: throws a DiskFault, not ${String(thrown)}`);
+    check((thrown as DiskFault).kind === kind, `${what}: fault kind ${kind}, not ${(thrown as DiskFault).kind}`);
+    return;
+  }
+  check(false, `${what}: must throw ${kind}`);
+}
+
+/** A case that needs no callback. */
+function plain(title: string, act: (disk: Disk) => void): DiskCase {
+  return {
+    title,
+    run(disk, done) {
+      act(disk);
+      done(null);
+    },
+  };
+}
+
+function writeFile(disk: Disk, path: string, bytes: Uint8Array): void {
+  const file = disk.open(path, 'create');
+  file.writeNow(0, [bytes]);
+  file.syncNow();
+  file.close();
+}
+
+function contentOf(disk: Disk, path: string): Uint8Array {
+  const file = disk.open(path, 'read');
+  const bytes = file.read(0, file.size());
+  file.close();
+  return bytes;
+}
+
+function nameCases(): DiskCase[] {
+  return [
+    plain('names: a missing folder → an empty list', (disk) => check(disk.list('nowhere').length === 0, 'list of a missing folder is empty')),
+    plain('names: folders and files → listed sorted, by their own folder only', (disk) => {
+      disk.makeDirectory('a/b');
+      disk.makeDirectory('a/b');
+      writeFile(disk, 'a/z', fill(1, 1));
+      writeFile(disk, 'a/m', fill(1, 1));
+      writeFile(disk, 'top', fill(1, 1));
+      check(disk.list('a').join() === 'b,m,z', `list('a') is b,m,z, not ${disk.list('a').join()}`);
+      check(disk.list('a/b').length === 0, "list('a/b') is empty");
+      check(disk.list('').join() === 'a,top', `list('') is the root: a,top, not ${disk.list('').join()}`);
+      disk.syncDirectory('a');
+      disk.syncDirectory('');
+    }),
+    plain('names: create, open and read modes → exists and missing are told apart', (disk) => {
+      expectFault('missing', 'open of a missing name', () => disk.open('f', 'open').close());
+      expectFault('missing', 'read of a missing name', () => disk.open('f', 'read').close());
+      writeFile(disk, 'f', fill(3, 1));
+      expectFault('exists', 'create of a taken name', () => disk.open('f', 'create').close());
+      disk.open('f', 'open').close();
+    }),
+    plain('names: create in a missing folder → missing', (disk) => {
+      expectFault('missing', 'create in a missing folder', () => disk.open('no/f', 'create').close());
+    }),
+    plain('names: rename over an existing name → the content moves, the old name is gone', (disk) => {
+      writeFile(disk, 'one', fill(5, 1));
+      writeFile(disk, 'two', fill(9, 2));
+      disk.rename('one', 'two');
+      check(disk.list('').join() === 'two', 'only the target is left');
+      check(bytesEqual(contentOf(disk, 'two'), fill(5, 1)), 'the target has the moved content');
+      expectFault('missing', 'rename of a missing name', () => disk.rename('one', 'three'));
+    }),
+    plain('names: rename of an open file → its handle goes on', (disk) => {
+      const file = disk.open('one', 'create');
+      file.writeNow(0, [fill(512, 1)]);
+      disk.rename('one', 'two');
+      file.writeNow(512, [fill(512, 2)]);
+      file.syncNow();
+      check(file.size() === 1024 && bytesEqual(file.read(512, 512), fill(512, 2)), 'the handle follows the file');
+      file.close();
+      check(contentOf(disk, 'two').length === 1024, 'the new name has what was written after the rename');
+    }),
+    plain('names: remove → gone; again → missing', (disk) => {
+      writeFile(disk, 'f', fill(3, 1));
+      disk.remove('f');
+      check(disk.list('').length === 0, 'a removed name is not listed');
+      expectFault('missing', 'remove of a missing name', () => disk.remove('f'));
+    }),
+  ];
+}
+
+function contentCases(): DiskCase[] {
+  return [
+    plain('content: parts written at a position → read back as one, short only at the end', (disk) => {
+      const file = disk.open('f', 'create');
+      check(file.size() === 0 && file.read(0, 10).length === 0, 'a new file is empty');
+      file.writeNow(0, [fill(700, 1), fill(5, 2), new Uint8Array(0), fill(300, 3)]);
+      check(file.size() === 1005, 'size counts all parts');
+      check(bytesEqual(file.read(700, 5), fill(5, 2)), 'the second part is at its place');
+      check(file.read(1000, 100).length === 5, 'a read across the end is short');
+      check(file.read(2000, 10).length === 0, 'a read beyond the end is empty');
+      file.writeNow(10, [fill(20, 9)]);
+      check(file.size() === 1005 && bytesEqual(file.read(10, 20), fill(20, 9)), 'an overwrite stays inside');
+      file.syncNow();
+      file.close();
+    }),
+    plain('content: what was read → a new array that later writes do not change', (disk) => {
+      const file = disk.open('f', 'create');
+      const source = fill(64, 1);
+      file.writeNow(0, [source]);
+      source.fill(0xee);
+      const before = file.read(0, 64);
+      check(bytesEqual(before, fill(64, 1)), 'written bytes are copied');
+      file.writeNow(0, [fill(64, 7)]);
+      check(bytesEqual(before, fill(64, 1)), 'read bytes are a copy');
+      file.close();
+    }),
+    plain('content: write beyond the end → zeros in between', (disk) => {
+      const file = disk.open('f', 'create');
+      file.writeNow(1000, [fill(4, 1)]);
+      check(file.size() === 1004 && file.read(0, 1000).every((byte) => byte === 0), 'the gap is zeros');
+      file.close();
+    }),
+    plain('content: truncate → cuts, or extends with zeros', (disk) => {
+      const file = disk.open('f', 'create');
+      file.writeNow(0, [fill(1000, 1)]);
+      file.truncate(600);
+      check(file.size() === 600 && file.read(500, 1000).length === 100, 'cut');
+      file.truncate(900);
+      check(file.size() === 900 && file.read(600, 300).every((byte) => byte === 0), 'extended with zeros, not with the old bytes');
+      file.close();
+    }),
+    plain('content: a second handle → sees what the first one wrote', (disk) => {
+      const writer = disk.open('f', 'create');
+      writer.writeNow(0, [fill(100, 1)]);
+      const reader = disk.open('f', 'read');
+      check(bytesEqual(reader.read(0, 100), fill(100, 1)), 'written bytes are visible');
+      writer.close();
+      reader.close();
+    }),
+    plain('content: a handle opened to read → refuses writes with a DiskFault', (disk) => {
+      writeFile(disk, 'f', fill(3, 1));
+      const reader = disk.open('f', 'read');
+      expectFault('io', 'write on a read handle', () => reader.writeNow(0, [fill(1, 1)]));
+      reader.close();
+    }),
+  ];
+}
+
+function callbackCases(): DiskCase[] {
+  return [
+    {
+      title: 'callbacks: write then sync → each completes once, after the call, and the bytes are there',
+      run(disk, done) {
+        const file = disk.open('f', 'create');
+        let isWithin = true;
+        file.write(0, [fill(600, 1), fill(600, 2)], (writeFault) => {
+          if (isWithin) return done(new Error('disk contract broken: write completed within its call'));
+          if (writeFault !== null) return done(writeFault);
+          isWithin = true;
+          file.sync((syncFault) => {
+            const isEarly = isWithin;
+            const isRight = file.size() === 1200 && bytesEqual(file.read(600, 600), fill(600, 2));
+            file.close();
+            if (isEarly) return done(new Error('disk contract broken: sync completed within its call'));
+            done(syncFault ?? (isRight ? null : new Error('disk contract broken: asynchronous write is not there')));
+          });
+          isWithin = false;
+        });
+        isWithin = false;
+      },
+    },
+    {
+      title: 'callbacks: a failing asynchronous write → told by the callback, not thrown',
+      run(disk, done) {
+        writeFile(disk, 'f', fill(3, 1));
+        const reader = disk.open('f', 'read');
+        reader.write(0, [fill(1, 1)], (fault) => {
+          reader.close();
+          done(fault instanceof DiskFault && fault.kind === 'io' ? null : new Error('disk contract broken: write on a read handle must give an io fault'));
+        });
+      },
+    },
+  ];
+}
+
+function lockCases(): DiskCase[] {
+  return [
+    {
+      title: 'lock: a second holder → directoryInUse; after release → free again',
+      run(disk, done) {
+        disk.lock((error, release) => {
+          if (error !== null) return done(error);
+          disk.lock((second) => {
+            if (!(second instanceof QuorateError) || second.code !== 'directoryInUse') {
+              return done(new Error(`disk contract broken: a second lock must give directoryInUse, not ${String(second)}`));
+            }
+            release();
+            disk.lock((third, releaseThird) => {
+              releaseThird();
+              done(third);
+            });
+          });
+        });
+      },
+    },
+  ];
+}

@@ -1,0 +1,265 @@
+import { type Checksum, type Disk, DiskFault, type DiskFile, type TimerHandle, type Timers } from '@quorate/base';
+import { SECTOR_BYTES } from './frame.js';
+import { encodeJournalHead } from './journal-head.js';
+import { JOURNAL_FOLDER, journalPath } from './journal-scan.js';
+import type { FileUses } from './log-state.js';
+
+/** Zeros are written in slices, each synced by itself at times, so that the journal's own syncs never wait for much. */
+const SLICE_BYTES = 1_048_576;
+const SYNC_EVERY_BYTES = 8_388_608;
+const OPEN_FILES_MAX = 64;
+const SPARE_FILES_MAX = 2;
+const RETRY_FIRST_MS = 100;
+const RETRY_MAX_MS = 3200;
+const NEXT_PATH = `${JOURNAL_FOLDER}/next`;
+
+/** What one journal file holds. */
+export interface FileUse {
+  readonly number: number;
+  /** Groups with at least one live batch in it. */
+  groups: number;
+  firstSequence: number;
+  lastSequence: number;
+}
+
+export interface JournalFilesOptions {
+  readonly disk: Disk;
+  readonly timers: Timers;
+  readonly checksum: Checksum;
+  readonly journalId: string;
+  readonly fileBytes: number;
+  /** A file is ready. */
+  readonly prepared: () => void;
+  /** There is no space for the next file; it is tried again. */
+  readonly full: () => void;
+  readonly failed: (fault: DiskFault) => void;
+  /** A file lost its last live batch. */
+  readonly emptied: () => void;
+}
+
+/**
+ * The files of the journal: which are in use by whom, the next one made ready in the background, dead ones used again, open handles.
+ * A file gets its number only when it is whole: zeros (or the remains of a dead file) and its head, synced, then renamed, then the folder
+ * synced. So a numbered file of less than its full length is damage, and a write into it never waits for space.
+ */
+export class JournalFiles implements FileUses {
+  readonly uses: Map<number, FileUse> = new Map();
+  readonly #options: JournalFilesOptions;
+  readonly #handles = new Map<number, DiskFile>();
+  #prepared: number[] = [];
+  #spares: string[] = [];
+  #highest = 0;
+  #active = 0;
+  #isPreparing = false;
+  #retry: TimerHandle | null = null;
+  #retryMs = RETRY_FIRST_MS;
+  #stopped: (() => void) | null = null;
+
+  constructor(options: JournalFilesOptions) {
+    this.#options = options;
+  }
+
+  get isPrepared(): boolean {
+    return this.#prepared.length > 0;
+  }
+
+  gained(file: number): void {
+    this.use(file).groups++;
+  }
+
+  lost(file: number): void {
+    const use = this.use(file);
+    use.groups--;
+    if (use.groups === 0 && file !== this.#active) this.#options.emptied();
+  }
+
+  use(number: number): FileUse {
+    let use = this.uses.get(number);
+    if (use === undefined) this.uses.set(number, (use = { number, groups: 0, firstSequence: 0, lastSequence: 0 }));
+    return use;
+  }
+
+  /** After recovery: which files there are beyond those in use, and the one to go on with. */
+  start(highest: number, active: number, prepared: readonly number[]): void {
+    this.#highest = highest;
+    this.#active = active;
+    this.#prepared = [...prepared];
+  }
+
+  /** A handle on a journal file; throws `DiskFault`. */
+  handle(number: number): DiskFile {
+    let file = this.#handles.get(number);
+    if (file !== undefined) {
+      this.#handles.delete(number);
+      this.#handles.set(number, file);
+      return file;
+    }
+    file = this.#options.disk.open(journalPath(number), 'open');
+    this.#handles.set(number, file);
+    for (const [other, oldest] of this.#handles) {
+      if (this.#handles.size <= OPEN_FILES_MAX) break;
+      if (other === this.#active || other === number) continue;
+      this.#handles.delete(other);
+      oldest.close();
+    }
+    return file;
+  }
+
+  /** The next file becomes the one being written; null if none is ready. */
+  takePrepared(): number | null {
+    const number = this.#prepared.shift();
+    if (number === undefined) return null;
+    this.#active = number;
+    this.use(number);
+    return number;
+  }
+
+  /** Makes a file ready before it returns. Throws `DiskFault`. */
+  prepareNow(): void {
+    const { file, isRecycled } = this.#begin();
+    try {
+      const zeros = new Uint8Array(SLICE_BYTES);
+      for (let at = 0; !isRecycled && at < this.#options.fileBytes; at += SLICE_BYTES) {
+        file.writeNow(at, [zeros.subarray(0, Math.min(SLICE_BYTES, this.#options.fileBytes - at))]);
+      }
+      file.writeNow(0, [this.#head()]);
+      file.syncNow();
+    } finally {
+      file.close();
+    }
+    this.#finish();
+  }
+
+  /** Makes the next file ready in the background, unless one is. */
+  prepare(): void {
+    if (this.#isPreparing || this.#prepared.length > 0 || this.#stopped !== null || this.#retry !== null) return;
+    this.#isPreparing = true;
+    let file: DiskFile | null = null;
+    const ended = (fault: DiskFault | null): void => {
+      file?.close();
+      this.#isPreparing = false;
+      if (this.#stopped !== null) return this.#stopped();
+      this.#settle(fault);
+    };
+    try {
+      const begun = this.#begin();
+      const opened = (file = begun.file);
+      this.#fill(opened, begun.isRecycled ? this.#options.fileBytes : 0, (fault) => {
+        if (fault !== null || this.#stopped !== null) return ended(fault);
+        opened.write(0, [this.#head()], (writeFault) => (writeFault === null ? opened.sync(ended) : ended(writeFault)));
+      });
+    } catch (thrown) {
+      if (!(thrown instanceof DiskFault)) throw thrown;
+      const fault = thrown;
+      this.#options.timers.defer(() => ended(fault));
+    }
+  }
+
+  /** Files that are still needed, ascending, the one being written last; and those that hold nothing live. */
+  retained(): { files: FileUse[]; deadFiles: number[] } {
+    const files: FileUse[] = [];
+    const deadFiles: number[] = [];
+    for (const use of this.uses.values()) {
+      if (use.number === this.#active || use.groups > 0) files.push(use);
+      else deadFiles.push(use.number);
+    }
+    files.sort((a, b) => a.number - b.number);
+    return { files, deadFiles };
+  }
+
+  /** The dead files may be used again. Throws `DiskFault`. */
+  recycle(numbers: readonly number[]): void {
+    const { disk } = this.#options;
+    for (const number of numbers) {
+      this.#handles.get(number)?.close();
+      this.#handles.delete(number);
+      this.uses.delete(number);
+      if (this.#spares.length >= SPARE_FILES_MAX) {
+        disk.remove(journalPath(number));
+        continue;
+      }
+      const spare = `${JOURNAL_FOLDER}/spare-${number}`;
+      disk.rename(journalPath(number), spare);
+      this.#spares.push(spare);
+    }
+  }
+
+  /** Stops the background work, then calls back (within this call if there is none). */
+  stop(done: () => void): void {
+    this.#stopped = done;
+    if (this.#retry !== null) this.#options.timers.clear(this.#retry);
+    this.#retry = null;
+    if (!this.#isPreparing) done();
+  }
+
+  closeAll(): void {
+    for (const file of this.#handles.values()) file.close();
+    this.#handles.clear();
+  }
+
+  #settle(fault: DiskFault | null): void {
+    let failure = fault;
+    try {
+      if (failure === null) this.#finish();
+    } catch (thrown) {
+      if (!(thrown instanceof DiskFault)) throw thrown;
+      failure = thrown;
+    }
+    if (failure === null) {
+      this.#retryMs = RETRY_FIRST_MS;
+      this.#options.prepared();
+    } else if (failure.kind === 'full') {
+      this.#options.full();
+      this.#retry = this.#options.timers.set(this.#retryMs, () => {
+        this.#retry = null;
+        this.prepare();
+      });
+      this.#retryMs = Math.min(RETRY_MAX_MS, this.#retryMs * 2);
+    } else {
+      this.#options.failed(failure);
+    }
+  }
+
+  /** A file under a name without a number: a dead one if there is one, else a new one. */
+  #begin(): { file: DiskFile; isRecycled: boolean } {
+    const { disk, fileBytes } = this.#options;
+    if (disk.list(JOURNAL_FOLDER).includes('next')) disk.remove(NEXT_PATH);
+    const spare = this.#spares.pop();
+    if (spare !== undefined) {
+      disk.rename(spare, NEXT_PATH);
+      const file = disk.open(NEXT_PATH, 'open');
+      if (file.size() === fileBytes) return { file, isRecycled: true };
+      file.close();
+      disk.remove(NEXT_PATH);
+    }
+    return { file: disk.open(NEXT_PATH, 'create'), isRecycled: false };
+  }
+
+  #head(): Uint8Array {
+    const { journalId, fileBytes, checksum } = this.#options;
+    return encodeJournalHead({ journalId, number: this.#highest + 1, fileBytes }, SECTOR_BYTES, checksum);
+  }
+
+  /** T26: neither the name nor the content is used before both are durable. */
+  #finish(): void {
+    const number = this.#highest + 1;
+    this.#options.disk.rename(NEXT_PATH, journalPath(number));
+    this.#options.disk.syncDirectory(JOURNAL_FOLDER);
+    this.#highest = number;
+    this.#prepared.push(number);
+  }
+
+  #fill(file: DiskFile, from: number, done: (fault: DiskFault | null) => void): void {
+    const total = this.#options.fileBytes;
+    const zeros = new Uint8Array(Math.min(SLICE_BYTES, total));
+    let at = from;
+    const step = (fault: DiskFault | null): void => {
+      if (fault !== null || at >= total || this.#stopped !== null) return done(fault);
+      const start = at;
+      at = Math.min(total, at + zeros.length);
+      const isSynced = at % SYNC_EVERY_BYTES === 0;
+      file.write(start, [zeros.subarray(0, at - start)], (writeFault) => (writeFault === null && isSynced ? file.sync(step) : step(writeFault)));
+    };
+    step(null);
+  }
+}

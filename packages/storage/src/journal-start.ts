@@ -1,0 +1,89 @@
+import type { Disk } from '@quorate/base';
+import { type FrameCodec, SECTOR_BYTES } from './frame.js';
+import type { JournalStart } from './journal.js';
+import type { JournalFiles } from './journal-files.js';
+import { FIRST_FRAME_OFFSET, JOURNAL_FOLDER, type ScanResult, journalNumbers } from './journal-scan.js';
+import type { Recovered } from './recovery.js';
+
+/*
+ * What is written before a journal is used. Each step may be cut off by a crash and done again:
+ *
+ * 1. The last sound frame is written again with the same bytes and synced. It may be in memory only: written by a process that died before
+ *    its sync, or kept after a failed one. A sector that is written with what it holds cannot be torn.
+ * 2. If that frame is not a marker, a marker is written after it and synced. It overwrites the head of a torn frame, which is so cut for
+ *    good, in one sector, which is there whole or not at all.
+ */
+
+/** The journal of a new directory: its first file with a marker, durable. Throws `DiskFault`. */
+export function createJournal(disk: Disk, files: JournalFiles, codec: FrameCodec): JournalStart {
+  disk.makeDirectory(JOURNAL_FOLDER);
+  disk.syncDirectory('');
+  // What a first start left that died before it had an identity.
+  for (const name of disk.list(JOURNAL_FOLDER)) disk.remove(`${JOURNAL_FOLDER}/${name}`);
+  files.start(0, 0, []);
+  files.prepareNow();
+  files.takePrepared();
+  return writeMarker(files, codec, { file: 1, offset: FIRST_FRAME_OFFSET, nextSequence: 1, chain: 0, checkpointNumber: 0, groups: null });
+}
+
+/** Makes what recovery found durable, and the place where the journal goes on. Throws `DiskFault`. */
+export function resumeJournal(disk: Disk, files: JournalFiles, codec: FrameCodec, recovered: Recovered): JournalStart {
+  const { scan, checkpoint, deadNumbers } = recovered;
+  for (const name of disk.list(JOURNAL_FOLDER)) if (!/^[0-9]{10}\.q$/.test(name)) disk.remove(`${JOURNAL_FOLDER}/${name}`);
+  for (const { number, firstSequence, lastSequence } of scan.files) {
+    if (firstSequence !== 0) Object.assign(files.use(number), { firstSequence, lastSequence });
+  }
+  const highest = Math.max(0, ...journalNumbers(disk), ...(checkpoint?.files.map((file) => file.number) ?? []));
+  const checkpointNumber = checkpoint?.number ?? 0;
+  const { last } = scan;
+  if (last === null || scan.isTailDamaged) return startAfterDamage(files, codec, scan, highest, checkpointNumber);
+  const unused = scan.files.filter(({ number }) => number > last.file);
+  files.start(highest, last.file, unused.filter((file) => file.isWhole).map((file) => file.number));
+  // One that cannot serve is dead.
+  for (const { number, isWhole } of unused) if (!isWhole) files.use(number);
+  if (recovered.damage.length === 0) files.recycle(deadNumbers);
+  const file = files.handle(last.file);
+  const bytes = file.read(last.offset, last.header.totalBytes);
+  file.writeNow(last.offset, [bytes]);
+  file.syncNow();
+  const offset = last.offset + bytes.length;
+  if (last.header.recordCount === 0) {
+    return { file: last.file, offset, nextSequence: scan.nextSequence, chain: last.header.checksum, isMarked: true };
+  }
+  const { checksum: chain, groups } = last.header;
+  return writeMarker(files, codec, { file: last.file, offset, nextSequence: scan.nextSequence, chain, checkpointNumber, groups });
+}
+
+/** The damaged end stays as it is, for whoever wants to look at it; the journal goes on in a new file. */
+function startAfterDamage(files: JournalFiles, codec: FrameCodec, scan: ScanResult, highest: number, checkpointNumber: number): JournalStart {
+  files.start(highest, 0, []);
+  files.prepareNow();
+  const file = files.takePrepared() as number;
+  const chain = scan.last?.header.checksum ?? 0;
+  return writeMarker(files, codec, { file, offset: FIRST_FRAME_OFFSET, nextSequence: scan.nextSequence, chain, checkpointNumber, groups: null });
+}
+
+interface MarkerPlace {
+  readonly file: number;
+  readonly offset: number;
+  readonly nextSequence: number;
+  readonly chain: number;
+  readonly checkpointNumber: number;
+  /** Groups of the frame before. */
+  readonly groups: readonly number[] | null;
+}
+
+function writeMarker(files: JournalFiles, codec: FrameCodec, place: MarkerPlace): JournalStart {
+  const { file: number, offset, nextSequence: sequence, checkpointNumber, groups: previousGroups } = place;
+  const marker = new Uint8Array(SECTOR_BYTES);
+  const chain = codec.seal(marker, 0, {
+    file: number, offset, sequence, durableUpTo: sequence - 1, previousChecksum: place.chain, checkpointNumber, recordCount: 0, groups: [], previousGroups,
+  });
+  const file = files.handle(number);
+  file.writeNow(offset, [marker]);
+  file.syncNow();
+  const use = files.use(number);
+  if (use.firstSequence === 0) use.firstSequence = sequence;
+  use.lastSequence = sequence;
+  return { file: number, offset: offset + SECTOR_BYTES, nextSequence: sequence + 1, chain, isMarked: true };
+}

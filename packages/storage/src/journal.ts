@@ -1,0 +1,420 @@
+import { type Clock, DiskFault, type DiskFile, type Timers, readU16, readU64 } from '@quorate/base';
+import type { CheckpointWriter } from './checkpoint-writer.js';
+import { FRAME_GROUPS_LISTED, type FrameCodec, SECTOR_BYTES, alignToSector, frameHeaderBytes } from './frame.js';
+import type { JournalFiles } from './journal-files.js';
+import { FIRST_FRAME_OFFSET } from './journal-scan.js';
+import { APPEND_OVERHEAD, recordBytes, writeRecord } from './records.js';
+import type { QueueEntry, StoredLog } from './stored-log.js';
+
+/** A frame takes records until its body has this many bytes: the largest write and sync that others wait for. */
+const FRAME_BODY_BYTES = 4_194_304;
+/** Up to this many bytes, on a quick disk, a frame is written and synced synchronously. */
+const SHALLOW_BYTES = 65_536;
+const QUICK_SYNC_MS = 2;
+/** After this long without a frame a marker is written; checked at this interval, so it may take twice as long. */
+const IDLE_MS = 25;
+const RETRY_FIRST_MS = 50;
+const RETRY_MAX_MS = 1600;
+
+/** Where the journal goes on after recovery. */
+export interface JournalStart {
+  readonly file: number;
+  readonly offset: number;
+  readonly nextSequence: number;
+  readonly chain: number;
+  /** The last frame is a marker that is durable, so no other is needed now. */
+  readonly isMarked: boolean;
+}
+
+export interface JournalOptions {
+  readonly timers: Timers;
+  readonly clock: Clock | null;
+  readonly syncMode: 'adaptive' | 'sync' | 'async';
+  readonly codec: FrameCodec;
+  readonly files: JournalFiles;
+  readonly checkpoints: CheckpointWriter;
+  readonly start: JournalStart;
+  /** These logs got something durable. Called once a frame was synced, from within `flush` if that was done synchronously. */
+  readonly durable: (logs: readonly StoredLog[]) => void;
+  readonly failed: (fault: DiskFault) => void;
+  readonly full: (isFull: boolean) => void;
+}
+
+interface Frame {
+  readonly bytes: Uint8Array;
+  readonly offset: number;
+  readonly sequence: number;
+  readonly logs: readonly StoredLog[];
+  readonly isMarker: boolean;
+}
+
+/** Counters of the journal; see `StorageMetrics`. */
+export interface JournalCounters {
+  syncs: number;
+  frames: number;
+  bytesWritten: number;
+  batchesAppended: number;
+  syncMsTotal: number;
+}
+
+/** The writer of the journal: gathers records into frames and makes them durable one after another. */
+export class Journal {
+  readonly counters: JournalCounters = { syncs: 0, frames: 0, bytesWritten: 0, batchesAppended: 0, syncMsTotal: 0 };
+  readonly #options: JournalOptions;
+  #queue: QueueEntry[] = [];
+  #queueHead = 0;
+  #queueBytes = 0;
+  #file: DiskFile;
+  #fileNumber: number;
+  #offset: number;
+  #sequence: number;
+  #chain: number;
+  #durable: number;
+  /** Groups of the newest frame, for the list in the next one; null: too many. */
+  #lastGroups: readonly number[] | null;
+  #isMarked: boolean;
+  #inflight: Frame | null = null;
+  #isFlushWanted = false;
+  #isFull = false;
+  #retryMs = RETRY_FIRST_MS;
+  #isFailed = false;
+  #syncMsAverage = 0;
+  #idleAt = 0;
+  #isIdleTimerSet = false;
+  #drained: ((isFull: boolean) => void) | null = null;
+
+  constructor(options: JournalOptions) {
+    this.#options = options;
+    const { start } = options;
+    this.#file = options.files.handle(start.file);
+    this.#fileNumber = start.file;
+    this.#offset = start.offset;
+    this.#sequence = start.nextSequence;
+    this.#chain = start.chain;
+    this.#durable = start.nextSequence - 1;
+    this.#isMarked = start.isMarked;
+    this.#lastGroups = start.isMarked ? [] : null;
+  }
+
+  get durableSequence(): number {
+    return this.#durable;
+  }
+  get hasPending(): boolean {
+    return this.#queueHead < this.#queue.length;
+  }
+
+  enqueue(entry: QueueEntry): void {
+    this.#queue.push(entry);
+    this.#queueBytes += recordBytes(entry.record);
+  }
+
+  flush(): void {
+    if (!this.hasPending) return;
+    this.#isFlushWanted = true;
+    this.#pump();
+  }
+
+  /** A prepared file may be what is waited for. */
+  filePrepared(): void {
+    if (this.#isFull && this.#inflight === null) this.#setFull(false);
+    this.#pump();
+  }
+
+  /** No space for the next file: told before the present one is used up. */
+  fileFull(): void {
+    this.#setFull(true);
+  }
+
+  /** Nothing is written from now on. */
+  fail(): void {
+    this.#isFailed = true;
+    this.#drained?.(false);
+  }
+
+  /** Writes all that is queued and a marker, then calls back; `true`: gave up for lack of space. At once after a failure. */
+  drain(done: (isFull: boolean) => void): void {
+    this.#drained = done;
+    this.#isFlushWanted = this.hasPending;
+    this.#pump();
+    this.#continueDrain();
+  }
+
+  #continueDrain(): void {
+    const done = this.#drained;
+    if (done === null) return;
+    const isStuck = this.#isFull && (this.#inflight !== null || this.hasPending);
+    if (this.#isFailed || isStuck) {
+      this.#drained = null;
+      done(isStuck && !this.#isFailed);
+    } else if (this.#inflight === null && !this.hasPending) {
+      if (this.#isMarked || !this.#hasMarkerRoom()) {
+        this.#drained = null;
+        done(false);
+      } else {
+        this.#writeMarker();
+      }
+    }
+  }
+
+  #pump(): void {
+    while (this.#isFlushWanted && this.#inflight === null && !this.#isFailed) {
+      const frame = this.#seal();
+      this.#isFlushWanted = this.hasPending;
+      if (frame === null) break;
+      this.#write(frame);
+    }
+  }
+
+  /** The next frame of the queue, or null if the file is full and no other is ready. */
+  #seal(): Frame | null {
+    let room = this.#room();
+    let taken = this.#choose(room);
+    if (taken === 0 && this.hasPending) {
+      if (!this.#nextFile()) return null;
+      room = this.#room();
+      taken = this.#choose(room);
+    }
+    if (taken === 0) return null;
+    const entries = this.#queue.slice(this.#queueHead, this.#queueHead + taken);
+    this.#dequeue(taken);
+    return this.#build(entries.filter((entry) => !entry.isDropped));
+  }
+
+  /** Bytes left for frames; the last sector of a file is kept for a marker. */
+  #room(): number {
+    return this.#file.size() - SECTOR_BYTES - this.#offset;
+  }
+
+  /** How many queued entries go into the next frame. Leading dropped ones are let go. */
+  #choose(room: number): number {
+    while (this.#queueHead < this.#queue.length && (this.#queue[this.#queueHead] as QueueEntry).isDropped) this.#dequeue(1);
+    let body = 0;
+    let at = this.#queueHead;
+    for (; at < this.#queue.length; at++) {
+      const entry = this.#queue[at] as QueueEntry;
+      if (entry.isDropped) continue;
+      const bytes = body + recordBytes(entry.record);
+      if ((body > 0 && bytes > FRAME_BODY_BYTES) || alignToSector(SECTOR_BYTES + bytes) > room) break;
+      body = bytes;
+    }
+    return body === 0 ? 0 : at - this.#queueHead;
+  }
+
+  #dequeue(count: number): void {
+    for (let left = count; left > 0; left--) {
+      this.#queueBytes -= recordBytes((this.#queue[this.#queueHead] as QueueEntry).record);
+      this.#queueHead++;
+    }
+    if (this.#queueHead === this.#queue.length) {
+      this.#queue = [];
+      this.#queueHead = 0;
+    } else if (this.#queueHead > 1024) {
+      this.#queue.splice(0, this.#queueHead);
+      this.#queueHead = 0;
+    }
+  }
+
+  #nextFile(): boolean {
+    const { files, checkpoints } = this.#options;
+    const number = files.takePrepared();
+    files.prepare();
+    if (number === null) return false;
+    checkpoints.want();
+    try {
+      this.#file = files.handle(number);
+    } catch (thrown) {
+      if (!(thrown instanceof DiskFault)) throw thrown;
+      this.#fail(thrown);
+      return false;
+    }
+    this.#fileNumber = number;
+    this.#offset = FIRST_FRAME_OFFSET;
+    return true;
+  }
+
+  #build(entries: readonly QueueEntry[]): Frame {
+    const sequence = this.#sequence;
+    const logs = this.#touch(entries, sequence);
+    const groups = logs.length > FRAME_GROUPS_LISTED ? null : logs.map((log) => log.group);
+    const headerBytes = frameHeaderBytes(groups, this.#lastGroups);
+    let bodyBytes = 0;
+    for (const entry of entries) bodyBytes += recordBytes(entry.record);
+    const bytes = new Uint8Array(alignToSector(headerBytes + bodyBytes));
+    let at = headerBytes;
+    for (const entry of entries) {
+      const { record, log } = entry;
+      writeRecord(bytes, at, record);
+      if (record.type === 'append' && log !== null) {
+        const start = at + APPEND_OVERHEAD;
+        log.placed(this.#fileNumber, this.#offset + start, bytes.subarray(start, start + record.batch.length));
+        this.counters.batchesAppended++;
+      }
+      at += recordBytes(record);
+    }
+    const frame = this.#finish(bytes, bodyBytes, entries.length, groups, logs);
+    this.#options.checkpoints.frameSealed(sequence, !this.hasPending);
+    return frame;
+  }
+
+  /** The logs with facts in these entries; each learns what the frame will make durable. */
+  #touch(entries: readonly QueueEntry[], sequence: number): StoredLog[] {
+    const logs: StoredLog[] = [];
+    for (const { record, log, version } of entries) {
+      if (log === null) continue;
+      if (log.sealSequence !== sequence) {
+        log.sealSequence = sequence;
+        log.sealedLast = -1;
+        log.sealedVersion = 0;
+        logs.push(log);
+      }
+      // A batch that was cut off meanwhile is not in the entries, so the last append of a log is still part of it.
+      if (record.type === 'append') log.sealedLast = lastIndexOf(record.batch);
+      else if (record.type === 'hardState') log.sealedVersion = version;
+      else if (record.type === 'createGroup' || record.type === 'resetGroup') log.resetSequence = sequence;
+    }
+    return logs;
+  }
+
+  #finish(bytes: Uint8Array, bodyBytes: number, recordCount: number, groups: readonly number[] | null, logs: readonly StoredLog[]): Frame {
+    const { codec, files, checkpoints } = this.#options;
+    const frame = { bytes, offset: this.#offset, sequence: this.#sequence, logs, isMarker: recordCount === 0 };
+    this.#chain = codec.seal(bytes, bodyBytes, {
+      file: this.#fileNumber,
+      offset: this.#offset,
+      sequence: this.#sequence,
+      durableUpTo: this.#durable,
+      previousChecksum: this.#chain,
+      checkpointNumber: checkpoints.number,
+      recordCount,
+      groups,
+      previousGroups: this.#lastGroups,
+    });
+    const use = files.use(this.#fileNumber);
+    if (use.firstSequence === 0) use.firstSequence = this.#sequence;
+    use.lastSequence = this.#sequence;
+    this.#lastGroups = groups;
+    this.#offset += bytes.length;
+    this.#sequence++;
+    return frame;
+  }
+
+  #hasMarkerRoom(): boolean {
+    return this.#offset + SECTOR_BYTES <= this.#file.size();
+  }
+
+  #writeMarker(): void {
+    const bytes = new Uint8Array(alignToSector(frameHeaderBytes([], this.#lastGroups)));
+    const frame = this.#finish(bytes, 0, 0, [], []);
+    this.#options.checkpoints.frameSealed(frame.sequence, true);
+    this.#write(frame);
+  }
+
+  #write(frame: Frame): void {
+    this.#inflight = frame;
+    if (!this.#isSynchronous(frame)) return this.#writeLater(frame);
+    let isSyncing = false;
+    try {
+      this.#file.writeNow(frame.offset, [frame.bytes]);
+      isSyncing = true;
+      const start = this.#nowMs();
+      this.#file.syncNow();
+      this.#synced(start);
+    } catch (thrown) {
+      if (!(thrown instanceof DiskFault)) throw thrown;
+      return this.#faulted(thrown, isSyncing);
+    }
+    this.#complete(frame);
+  }
+
+  #writeLater(frame: Frame): void {
+    this.#file.write(frame.offset, [frame.bytes], (writeFault) => {
+      if (this.#isFailed) return;
+      if (writeFault !== null) return this.#faulted(writeFault, false);
+      const start = this.#nowMs();
+      this.#file.sync((syncFault) => {
+        if (this.#isFailed) return;
+        if (syncFault !== null) return this.#faulted(syncFault, true);
+        this.#synced(start);
+        this.#complete(frame);
+        this.#pump();
+        this.#continueDrain();
+      });
+    });
+  }
+
+  #isSynchronous(frame: Frame): boolean {
+    const { syncMode } = this.#options;
+    // While space is short, or when closing, nothing hurries.
+    if (this.#isFull || this.#drained !== null || syncMode === 'async') return false;
+    return syncMode === 'sync' || (frame.bytes.length + this.#queueBytes < SHALLOW_BYTES && this.#syncMsAverage < QUICK_SYNC_MS);
+  }
+
+  #nowMs(): number {
+    return this.#options.clock?.nowMs() ?? 0;
+  }
+
+  #synced(startMs: number): void {
+    const tookMs = this.#nowMs() - startMs;
+    this.#syncMsAverage += (tookMs - this.#syncMsAverage) / 8;
+    this.counters.syncMsTotal += tookMs;
+    this.counters.syncs++;
+  }
+
+  #complete(frame: Frame): void {
+    this.#inflight = null;
+    this.counters.frames++;
+    this.counters.bytesWritten += frame.bytes.length;
+    this.#durable = frame.sequence;
+    this.#isMarked = frame.isMarker;
+    this.#retryMs = RETRY_FIRST_MS;
+    if (this.#isFull && this.#options.files.isPrepared) this.#setFull(false);
+    for (const log of frame.logs) {
+      if (log.sealedLast > log.durableIndex) log.durableIndex = log.sealedLast;
+      if (log.sealedVersion > 0) log.durableVersion = log.sealedVersion;
+    }
+    this.#options.checkpoints.frameDurable(frame.sequence);
+    if (frame.logs.length > 0) this.#options.durable(frame.logs);
+    if (!this.#isMarked && this.#drained === null) this.#watchIdle();
+  }
+
+  /** T25, T32: no space is tried again with the same bytes at the same place; anything else, and every failed sync, is final. */
+  #faulted(fault: DiskFault, isSync: boolean): void {
+    const frame = this.#inflight;
+    if (fault.kind !== 'full' || isSync || frame === null) return this.#fail(fault);
+    this.#setFull(true);
+    this.#options.timers.set(this.#retryMs, () => {
+      if (this.#inflight === frame && !this.#isFailed) this.#writeLater(frame);
+    });
+    this.#retryMs = Math.min(RETRY_MAX_MS, this.#retryMs * 2);
+    this.#continueDrain();
+  }
+
+  #fail(fault: DiskFault): void {
+    this.#options.failed(fault);
+  }
+
+  #setFull(isFull: boolean): void {
+    if (this.#isFull === isFull) return;
+    this.#isFull = isFull;
+    this.#options.full(isFull);
+    if (isFull) this.#continueDrain();
+  }
+
+  /** D4: an idle journal marks its end, so that its last frame is known to have been durable. One timer, never re-armed per frame. */
+  #watchIdle(): void {
+    if (this.#isIdleTimerSet) return;
+    this.#isIdleTimerSet = true;
+    this.#idleAt = this.#sequence;
+    this.#options.timers.set(IDLE_MS, () => {
+      this.#isIdleTimerSet = false;
+      if (this.#isFailed || this.#isMarked || this.#drained !== null) return;
+      const isIdle = this.#idleAt === this.#sequence && this.#inflight === null && !this.hasPending;
+      if (!isIdle) this.#watchIdle();
+      else if (this.#hasMarkerRoom()) this.#writeMarker();
+    });
+  }
+}
+
+function lastIndexOf(batch: Uint8Array): number {
+  return readU64(batch, 20) + readU16(batch, 6) - 1;
+}

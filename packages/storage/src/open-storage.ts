@@ -1,0 +1,115 @@
+import { DiskFault, type Disk, LIMITS, QuorateError, asQuorateError } from '@quorate/base';
+import { CHECKPOINT_FILES } from './checkpoint.js';
+import { FrameCodec, SECTOR_BYTES } from './frame.js';
+import { IDENTITY_FILE, loadIdentity } from './identity.js';
+import { FIRST_FRAME_OFFSET, JOURNAL_FOLDER, journalNumbers, journalPath } from './journal-scan.js';
+import { resumeJournal } from './journal-start.js';
+import { JournalFiles } from './journal-files.js';
+import { recover } from './recovery.js';
+import { type FileEvents, NodeStorage, failure } from './storage.js';
+import type { Storage, StorageOptions } from './types.js';
+
+const FILE_BYTES_MIN = 8192;
+
+/**
+ * Opens a data directory: takes its lock, reads it, and makes what it found durable. An empty directory gives a storage without identity.
+ * Damage of logs is reported in `Storage.damage`; everything that makes the directory as a whole unusable is an error: `directoryInUse`,
+ * `formatUnsupported`, `dataDamaged` (the identity), `diskFailed`, `diskFull`, `invalidArgument`. Nothing is ever deleted for being damaged.
+ */
+export function openStorage(options: StorageOptions, done: (error: QuorateError | null, storage: Storage | null) => void): void {
+  const fileBytes = options.journalFileBytes ?? LIMITS.journalFileBytes;
+  if (!Number.isInteger(fileBytes) || fileBytes < FILE_BYTES_MIN || fileBytes % SECTOR_BYTES !== 0 || fileBytes > 0x8000_0000) {
+    const message = `journalFileBytes must be a multiple of ${SECTOR_BYTES} from ${FILE_BYTES_MIN} to 2 GiB, not ${fileBytes}`;
+    options.timers.defer(() => done(new QuorateError('invalidArgument', message), null));
+    return;
+  }
+  options.disk.lock((lockError, release) => {
+    if (lockError !== null) {
+      const isOurs = lockError instanceof QuorateError;
+      return done(isOurs ? lockError : new QuorateError('directoryInUse', `cannot lock the data directory: ${lockError.message}`, {}, { cause: lockError }), null);
+    }
+    let storage: Storage;
+    try {
+      storage = openLocked(options, release);
+    } catch (thrown) {
+      release();
+      return done(openError(thrown), null);
+    }
+    done(null, storage);
+  });
+}
+
+function openError(thrown: unknown): QuorateError {
+  if (!(thrown instanceof DiskFault)) return asQuorateError(thrown);
+  if (thrown.kind === 'full') return new QuorateError('diskFull', `no space to open the data directory: ${thrown.message}`, { file: thrown.path }, { cause: thrown });
+  return failure(thrown);
+}
+
+function openLocked(options: StorageOptions, release: () => void): Storage {
+  const { disk, checksum, timers, logger } = options;
+  const stored = loadIdentity(disk, checksum);
+  if (stored === null) {
+    checkUnused(disk);
+    return new NodeStorage(options, release, null, null);
+  }
+  // The files tell a storage that is made only once they are read; until then nothing happens in the background.
+  const events: { to: FileEvents | null } = { to: null };
+  const files = new JournalFiles({
+    disk,
+    timers,
+    checksum,
+    journalId: stored.journalId,
+    fileBytes: options.journalFileBytes ?? LIMITS.journalFileBytes,
+    prepared: () => events.to?.prepared(),
+    full: () => events.to?.full(),
+    failed: (fault) => events.to?.failed(fault),
+    emptied: () => events.to?.emptied(),
+  });
+  const recovered = recover({
+    disk,
+    checksum,
+    logger,
+    journalId: stored.journalId,
+    uses: files,
+    unreadable: (fault, path, offset) => {
+      throw new QuorateError('diskFailed', `${path} cannot be read at offset ${offset}: ${fault.message}`, { file: path, offset }, { cause: fault });
+    },
+  });
+  const { groups, peers, damage, frozenUnknown } = recovered;
+  let storage: NodeStorage;
+  try {
+    const start = resumeJournal(disk, files, new FrameCodec(stored.journalId, checksum), recovered);
+    const checkpointNumber = recovered.checkpoint?.number ?? 0;
+    storage = new NodeStorage(options, release, stored, { files, start, checkpointNumber, groups, frozenUnknown, peers, damage });
+  } catch (thrown) {
+    files.closeAll();
+    throw thrown;
+  }
+  events.to = storage;
+  return storage;
+}
+
+/**
+ * Without an identity there is nothing that counts, or the identity was lost. A first start that died left at most a first file with a
+ * marker in it; anything more is somebody's data.
+ */
+function checkUnused(disk: Disk): void {
+  const lost = (file: string): QuorateError =>
+    new QuorateError('dataDamaged', `${IDENTITY_FILE} is missing, but ${file} is there`, { file: IDENTITY_FILE, offset: 0, found: file });
+  const root = disk.list('');
+  for (const path of CHECKPOINT_FILES) if (root.includes(path)) throw lost(path);
+  const numbers = journalNumbers(disk);
+  if (numbers.length === 0) return;
+  if (numbers.length > 1 || numbers[0] !== 1) throw lost(journalPath(numbers[0] as number));
+  const file = disk.open(journalPath(1), 'read');
+  try {
+    const firstData = FIRST_FRAME_OFFSET + SECTOR_BYTES;
+    for (let at = firstData; at < file.size(); ) {
+      const bytes = file.read(at, 1_048_576);
+      if (bytes.length === 0 || bytes.some((byte) => byte !== 0)) throw lost(`${JOURNAL_FOLDER}/ with frames`);
+      at += bytes.length;
+    }
+  } finally {
+    file.close();
+  }
+}

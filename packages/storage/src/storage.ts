@@ -1,0 +1,342 @@
+import {
+  DiskFault, type GroupId, type Incarnation, LIMITS, type NodeId, QuorateError, invariant,
+} from '@quorate/base';
+import type { Checkpoint, CheckpointGroup } from './checkpoint.js';
+import { CheckpointWriter } from './checkpoint-writer.js';
+import { FrameCodec, SECTOR_BYTES } from './frame.js';
+import { type StoredIdentity, storeIdentity } from './identity.js';
+import { Journal, type JournalStart } from './journal.js';
+import { JournalFiles } from './journal-files.js';
+import { createJournal } from './journal-start.js';
+import { LogState } from './log-state.js';
+import { PeerSequences } from './peer-sequences.js';
+import { RecentBatches } from './recent-batches.js';
+import type { RecoveredGroup } from './recovery.js';
+import { type LogHost, type QueueEntry, StoredLog } from './stored-log.js';
+import type { Damage, GroupLog, Identity, Storage, StorageMetrics, StorageOptions } from './types.js';
+
+/** Damage found by reads is told once per place; beyond so many places, always. */
+const DAMAGE_PLACES_REMEMBERED = 1024;
+
+/** What a sound directory with an identity gives to the storage that opens it. */
+export interface OpenedJournal {
+  readonly files: JournalFiles;
+  readonly start: JournalStart;
+  readonly checkpointNumber: number;
+  readonly groups: ReadonlyMap<GroupId, RecoveredGroup>;
+  readonly frozenUnknown: Set<GroupId>;
+  readonly peers: PeerSequences;
+  readonly damage: readonly Damage[];
+}
+
+/** Called by the files of the journal, which exist before the storage does. */
+export interface FileEvents {
+  prepared(): void;
+  full(): void;
+  failed(fault: DiskFault): void;
+  emptied(): void;
+}
+
+/** Storage over a Disk. Made by `openStorage`. */
+export class NodeStorage implements Storage, LogHost, FileEvents {
+  readonly checksum: StorageOptions['checksum'];
+  readonly recent: RecentBatches;
+  readonly batchBytesMax: number;
+  readonly damage: readonly Damage[];
+  readonly #options: StorageOptions;
+  readonly #release: () => void;
+  readonly #fileBytes: number;
+  #stored: StoredIdentity | null;
+  #files: JournalFiles | null = null;
+  #journal: Journal | null = null;
+  #checkpoints: CheckpointWriter | null = null;
+  readonly #groups = new Map<GroupId, StoredLog>();
+  readonly #frozenUnknown: Set<GroupId>;
+  readonly #peers: PeerSequences;
+  /** Peer sequences that are in no frame yet. */
+  readonly #newPeers = new Map<string, QueueEntry>();
+  readonly #toTell = new Set<StoredLog>();
+  readonly #damageTold = new Set<string>();
+  #isFailed = false;
+  #isClosed = false;
+
+  constructor(options: StorageOptions, release: () => void, stored: StoredIdentity | null, opened: OpenedJournal | null) {
+    this.#options = options;
+    this.checksum = options.checksum;
+    this.#release = release;
+    this.#stored = stored;
+    this.#fileBytes = options.journalFileBytes ?? LIMITS.journalFileBytes;
+    // First sector, frame header, record head, marker sector, and rounding up.
+    this.batchBytesMax = this.#fileBytes - 4 * SECTOR_BYTES;
+    this.recent = new RecentBatches(options.recentBatchesBytes ?? LIMITS.recentBatchesBytes);
+    this.#frozenUnknown = opened?.frozenUnknown ?? new Set();
+    this.#peers = opened?.peers ?? new PeerSequences();
+    this.damage = opened?.damage ?? [];
+    for (const [group, recovered] of opened?.groups ?? []) {
+      const log = new StoredLog(group, recovered.state, recovered.hardState, this);
+      log.isFrozen = recovered.isFrozen;
+      log.resetSequence = recovered.resetSequence;
+      this.#groups.set(group, log);
+    }
+    if (opened !== null && stored !== null) this.#startJournal(stored.journalId, opened.files, opened.start, opened.checkpointNumber);
+  }
+
+  get identity(): Identity | null {
+    return this.#stored?.identity ?? null;
+  }
+  get durableSequence(): number {
+    return this.#journal?.durableSequence ?? 0;
+  }
+  get metrics(): StorageMetrics {
+    return { ...(this.#journal?.counters ?? { syncs: 0, frames: 0, bytesWritten: 0, batchesAppended: 0, syncMsTotal: 0 }) };
+  }
+  get hasPending(): boolean {
+    return this.#journal?.hasPending ?? false;
+  }
+
+  setIdentity(identity: Identity): void {
+    this.checkOpen();
+    const { disk } = this.#options;
+    const stored = { identity, journalId: this.#stored?.journalId ?? identity.incarnation };
+    try {
+      if (this.#journal === null) {
+        // The journal first, then the identity that vouches for it: an identity without a journal is damage.
+        const files = this.makeFiles(stored.journalId);
+        const start = createJournal(disk, files, new FrameCodec(stored.journalId, this.checksum));
+        storeIdentity(disk, stored, this.checksum);
+        this.#startJournal(stored.journalId, files, start, 0);
+      } else {
+        storeIdentity(disk, stored, this.checksum);
+      }
+    } catch (thrown) {
+      if (!(thrown instanceof DiskFault)) throw thrown;
+      if (thrown.kind === 'full') throw new QuorateError('diskFull', 'no space for the identity and the journal', { path: thrown.path }, { cause: thrown });
+      this.failed(thrown);
+      throw failure(thrown);
+    }
+    this.#stored = stored;
+  }
+
+  group(group: GroupId): GroupLog | undefined {
+    return this.#groups.get(group);
+  }
+
+  groups(): IterableIterator<GroupLog> {
+    return this.#groups.values();
+  }
+
+  createGroup(group: GroupId, isLearner: boolean): GroupLog {
+    const journal = this.#writable();
+    invariant(!this.#groups.has(group), 'a group is created once', { group });
+    if (this.#frozenUnknown.has(group)) {
+      throw new QuorateError('dataDamaged', `group ${group} was touched by damage; it must be reset, not created`, { group });
+    }
+    const log = this.#newLog(group, isLearner);
+    journal.enqueue({ record: { type: 'createGroup', group, isLearner }, log, version: 0, isDropped: false });
+    return log;
+  }
+
+  resetGroup(group: GroupId): GroupLog {
+    const journal = this.#writable();
+    this.#groups.get(group)?.retire();
+    this.#frozenUnknown.delete(group);
+    const log = this.#newLog(group, true);
+    journal.enqueue({ record: { type: 'resetGroup', group }, log, version: 0, isDropped: false });
+    return log;
+  }
+
+  notePeerSequence(peer: NodeId, incarnation: Incarnation, sequence: number): void {
+    this.checkOpen();
+    if (!this.#peers.note(peer, incarnation, sequence)) return;
+    this.#newPeers.set(`${peer} ${incarnation}`, {
+      record: { type: 'peerSequence', peer, incarnation, sequence }, log: null, version: 0, isDropped: false,
+    });
+  }
+
+  peerSequence(peer: NodeId, incarnation: Incarnation): number {
+    return this.#peers.get(peer, incarnation);
+  }
+
+  flush(): void {
+    this.checkOpen();
+    const journal = this.#journal;
+    if (journal === null || this.#isFailed || !journal.hasPending) return;
+    this.#enqueuePeers(journal);
+    journal.flush();
+  }
+
+  close(done: (error: QuorateError | null) => void): void {
+    this.checkOpen();
+    this.#isClosed = true;
+    const journal = this.#journal;
+    const end = (error: QuorateError | null): void => {
+      const finish = (): void => {
+        this.#files?.closeAll();
+        this.#release();
+        this.#options.timers.defer(() => done(error));
+      };
+      const stopFiles = (): void => (this.#files === null ? finish() : this.#files.stop(finish));
+      if (this.#checkpoints === null) stopFiles();
+      else this.#checkpoints.stop(stopFiles);
+    };
+    if (journal === null || this.#isFailed) return end(null);
+    this.#enqueuePeers(journal);
+    journal.drain((isFull) => {
+      if (this.#isFailed) end(new QuorateError('diskFailed', 'the disk failed while closing'));
+      else end(isFull ? new QuorateError('diskFull', 'closed without space to write what was queued') : null);
+    });
+  }
+
+  // What logs need.
+
+  checkOpen(): void {
+    if (this.#isClosed) throw new QuorateError('closed', 'the storage is closed');
+  }
+
+  enqueue(entry: QueueEntry): void {
+    this.#writable().enqueue(entry);
+  }
+
+  readFile(file: number, offset: number, length: number): Uint8Array {
+    invariant(this.#files !== null, 'a placed batch has a journal');
+    return this.#files.handle(file).read(offset, length);
+  }
+
+  reportDamage(damage: Damage): void {
+    const place = `${damage.file}:${damage.offset}`;
+    if (this.#damageTold.has(place)) return;
+    if (this.#damageTold.size < DAMAGE_PLACES_REMEMBERED) this.#damageTold.add(place);
+    this.#options.logger.log('error', 'batchDamaged', { file: damage.file, offset: damage.offset, what: damage.what });
+    this.#tell(() => this.#options.events.damaged(damage));
+  }
+
+  // What the files of the journal tell.
+
+  prepared(): void {
+    this.#journal?.filePrepared();
+  }
+  full(): void {
+    this.#journal?.fileFull();
+  }
+  emptied(): void {
+    this.#checkpoints?.want();
+  }
+
+  /** T25: once failed, always failed. */
+  failed(fault: DiskFault): void {
+    if (this.#isFailed) return;
+    this.#isFailed = true;
+    const error = failure(fault);
+    this.#options.logger.log('error', 'diskFailed', { operation: fault.operation, path: fault.path, what: fault.message });
+    this.#toTell.clear();
+    this.#tell(() => this.#options.events.failed(error));
+    this.#journal?.fail();
+  }
+
+  makeFiles(journalId: string): JournalFiles {
+    return new JournalFiles({
+      disk: this.#options.disk,
+      timers: this.#options.timers,
+      checksum: this.checksum,
+      journalId,
+      fileBytes: this.#fileBytes,
+      prepared: () => this.prepared(),
+      full: () => this.full(),
+      failed: (fault) => this.failed(fault),
+      emptied: () => this.emptied(),
+    });
+  }
+
+  #startJournal(journalId: string, files: JournalFiles, start: JournalStart, checkpointNumber: number): void {
+    const { disk, timers, events } = this.#options;
+    this.#files = files;
+    this.#checkpoints = new CheckpointWriter({
+      disk,
+      checksum: this.checksum,
+      journalId,
+      number: checkpointNumber,
+      capture: (number, sequence) => this.#capture(number, sequence),
+      release: (deadFiles) => files.recycle(deadFiles),
+      failed: (fault) => this.failed(fault),
+    });
+    this.#journal = new Journal({
+      timers,
+      clock: this.#options.clock ?? null,
+      syncMode: this.#options.syncMode ?? 'adaptive',
+      codec: new FrameCodec(journalId, this.checksum),
+      files,
+      checkpoints: this.#checkpoints,
+      start,
+      durable: (logs) => this.#durable(logs),
+      failed: (fault) => this.failed(fault),
+      full: (isFull) => this.#tell(() => events.full(isFull)),
+    });
+    files.prepare();
+  }
+
+  #writable(): Journal {
+    this.checkOpen();
+    const journal = this.#journal;
+    if (journal === null) throw new QuorateError('invalidArgument', 'a data directory gets its identity before its first group');
+    return journal;
+  }
+
+  #newLog(group: GroupId, isLearner: boolean): StoredLog {
+    invariant(this.#files !== null, 'a group has a journal');
+    const log = new StoredLog(group, new LogState(this.#files), { term: 0, votedFor: 0, isLearner }, this);
+    this.#groups.set(group, log);
+    return log;
+  }
+
+  #enqueuePeers(journal: Journal): void {
+    for (const entry of this.#newPeers.values()) journal.enqueue(entry);
+    this.#newPeers.clear();
+  }
+
+  /** One event for all that became durable since the last one; its values are those of the moment of telling (T13). */
+  #durable(logs: readonly StoredLog[]): void {
+    const isScheduled = this.#toTell.size > 0;
+    for (const log of logs) this.#toTell.add(log);
+    if (isScheduled) return;
+    this.#tell(() => {
+      if (this.#isFailed && this.#toTell.size === 0) return;
+      const told = [];
+      for (const log of this.#toTell) {
+        if (!log.isRetired) told.push({ group: log.group, hardStateVersion: log.durableVersion, durableIndex: log.durableIndex });
+      }
+      this.#toTell.clear();
+      if (told.length > 0) this.#options.events.durable(told);
+    });
+  }
+
+  #tell(event: () => void): void {
+    this.#options.timers.defer(event);
+  }
+
+  #capture(number: number, sequence: number): { checkpoint: Checkpoint; deadFiles: readonly number[] } | null {
+    if (this.#files === null || this.#frozenUnknown.size > 0) return null;
+    const groups: CheckpointGroup[] = [];
+    for (const log of this.#groups.values()) {
+      // T29: as long as damage is open nothing is thrown away.
+      if (log.isFrozen) return null;
+      groups.push({
+        group: log.group,
+        term: log.hardState.term,
+        votedFor: log.hardState.votedFor,
+        isLearner: log.hardState.isLearner,
+        firstIndex: log.firstIndex,
+        previousTerm: log.previousTerm,
+        lastIndex: log.lastIndex,
+        resetSequence: log.resetSequence,
+      });
+    }
+    const { files, deadFiles } = this.#files.retained();
+    return { checkpoint: { number, sequence, files, groups, peers: [...this.#peers.all()] }, deadFiles };
+  }
+}
+
+/** The error that the rest of the node sees. */
+export function failure(fault: DiskFault): QuorateError {
+  return new QuorateError('diskFailed', `the disk failed: ${fault.message}`, { file: fault.path, operation: fault.operation }, { cause: fault });
+}
+

@@ -1,0 +1,260 @@
+import {
+  BATCH_HEADER_BYTES, type Checksum, DiskFault, type GroupId, type LogIndex, QuorateError, type Term, asQuorateError, invariant, readU16, readU32,
+  readU64, verifyBatch,
+} from '@quorate/base';
+import { UNPLACED } from './batch-rows.js';
+import { journalPath } from './journal-scan.js';
+import type { LogState } from './log-state.js';
+import { type CachedLog, type RecentBatches, RecentTail } from './recent-batches.js';
+import type { JournalRecord } from './records.js';
+import type { Damage, GroupHardState, GroupLog } from './types.js';
+
+/** Bytes between two batches of a log up to which both are fetched with one read. */
+const READ_GAP_BYTES = 65_536;
+
+/** A record waiting for its frame, with the log it belongs to. */
+export interface QueueEntry {
+  readonly record: JournalRecord;
+  readonly log: StoredLog | null;
+  /** Version of a hard state, else 0. */
+  readonly version: number;
+  /** Its batch was cut off before it was written: it never will be. */
+  isDropped: boolean;
+}
+
+/** What a log needs of its storage. */
+export interface LogHost {
+  readonly checksum: Checksum;
+  readonly recent: RecentBatches;
+  readonly batchBytesMax: number;
+  /** Throws `closed` once the storage is. */
+  checkOpen(): void;
+  enqueue(entry: QueueEntry): void;
+  /** Bytes of a journal file; throws `DiskFault`. */
+  readFile(file: number, offset: number, length: number): Uint8Array;
+  reportDamage(damage: Damage): void;
+}
+
+/** The log of one group over the shared journal. */
+export class StoredLog implements GroupLog, CachedLog {
+  readonly group: GroupId;
+  readonly state: LogState;
+  readonly tail: RecentTail = new RecentTail();
+  /** Its log was touched by damage: only reading, until it is reset. */
+  isFrozen = false;
+  /** Replaced by a reset: no longer told about. */
+  isRetired = false;
+  /** Sequence of the frame that created or last reset it; 0 until that frame is sealed. */
+  resetSequence = 0;
+  durableIndex: LogIndex = 0;
+  durableVersion = 0;
+  /** Of the frame being written: its sequence, the last index it makes durable (-1: none), the hard state version (0: none). */
+  sealSequence = 0;
+  sealedLast: LogIndex = -1;
+  sealedVersion = 0;
+  readonly #host: LogHost;
+  #hardState: GroupHardState;
+  #version = 0;
+  /** Appends that are in no frame yet, in order; those before `#unsealedHead` are sealed. */
+  #unsealed: QueueEntry[] = [];
+  #unsealedHead = 0;
+
+  constructor(group: GroupId, state: LogState, hardState: GroupHardState, host: LogHost) {
+    this.group = group;
+    this.state = state;
+    this.#hardState = hardState;
+    this.#host = host;
+    this.durableIndex = state.lastIndex;
+  }
+
+  get hardState(): GroupHardState {
+    return this.#hardState;
+  }
+  get firstIndex(): LogIndex {
+    return this.state.firstIndex;
+  }
+  get previousTerm(): Term {
+    return this.state.previousTerm;
+  }
+  get lastIndex(): LogIndex {
+    return this.state.lastIndex;
+  }
+  get terms(): GroupLog['terms'] {
+    return this.state.terms;
+  }
+  get configurationIndexes(): readonly LogIndex[] {
+    return this.state.configurationIndexes;
+  }
+  get rowCount(): number {
+    return this.state.rows.length;
+  }
+  isRowDurable(row: number): boolean {
+    return this.state.lastOf(row) <= this.durableIndex;
+  }
+
+  batchBaseOf(index: LogIndex): LogIndex {
+    invariant(index >= this.firstIndex && index <= this.lastIndex, 'firstIndex <= index <= lastIndex', { group: this.group, index });
+    return this.state.rows.base(this.state.rows.find(index));
+  }
+
+  read(fromIndex: LogIndex, maxBytes: number): readonly Uint8Array[] {
+    const { rows } = this.state;
+    if (fromIndex > this.lastIndex) return [];
+    invariant(fromIndex >= this.firstIndex, 'fromIndex >= firstIndex', { group: this.group, fromIndex, firstIndex: this.firstIndex });
+    this.#host.checkOpen();
+    const batches: Uint8Array[] = [];
+    let left = maxBytes;
+    for (let row = rows.find(fromIndex); row < rows.length; ) {
+      if (batches.length > 0 && rows.bytes(row) > left) break;
+      const cached = this.#host.recent.get(this, row);
+      if (cached !== undefined) {
+        batches.push(cached);
+        left -= cached.length;
+        row++;
+        continue;
+      }
+      const end = this.#spanEnd(row, left);
+      if (!this.#readSpan(row, end, batches)) break;
+      for (; row < end; row++) left -= rows.bytes(row);
+    }
+    return batches;
+  }
+
+  /** Rows from `row` on that one read of the disk fetches: same file, close together, within `maxBytes`, at least one. */
+  #spanEnd(row: number, maxBytes: number): number {
+    const { rows } = this.state;
+    const file = rows.file(row);
+    let bytes = rows.bytes(row);
+    let end = row + 1;
+    for (; end < rows.length; end++) {
+      bytes += rows.bytes(end);
+      const gap = rows.offset(end) - rows.offset(end - 1) - rows.bytes(end - 1);
+      if (rows.file(end) !== file || bytes > maxBytes || gap > READ_GAP_BYTES || this.#host.recent.get(this, end) !== undefined) break;
+    }
+    return end;
+  }
+
+  #readSpan(row: number, end: number, batches: Uint8Array[]): boolean {
+    const { rows } = this.state;
+    const start = rows.offset(row);
+    const file = rows.file(row);
+    invariant(file !== UNPLACED, 'a batch that is not in memory has a place on disk', { group: this.group });
+    let span: Uint8Array;
+    try {
+      span = this.#host.readFile(file, start, rows.offset(end - 1) + rows.bytes(end - 1) - start);
+    } catch (thrown) {
+      if (!(thrown instanceof DiskFault)) throw thrown;
+      this.#host.reportDamage({ file: journalPath(file), offset: start, what: `a batch cannot be read: ${thrown.message}`, groups: [this.group] });
+      return false;
+    }
+    for (let at = row; at < end; at++) {
+      const offset = rows.offset(at) - start;
+      const batch = span.subarray(offset, offset + rows.bytes(at));
+      const fault = this.#faultOf(batch, rows.base(at));
+      if (fault !== null) {
+        this.#host.reportDamage({ file: journalPath(file), offset: rows.offset(at), what: fault, groups: [this.group] });
+        return false;
+      }
+      batches.push(batch);
+    }
+    return true;
+  }
+
+  /** Why bytes are not the batch of this group and index (T30), or null. */
+  #faultOf(batch: Uint8Array, baseIndex: LogIndex): string | null {
+    try {
+      const header = verifyBatch(batch, this.#host.checksum);
+      const isMine = header.group === this.group && header.baseIndex === baseIndex && header.term === this.state.termAt(baseIndex);
+      return isMine ? null : `another batch stands there: group ${header.group}, index ${header.baseIndex}, term ${header.term}`;
+    } catch (thrown) {
+      return asQuorateError(thrown).message;
+    }
+  }
+
+  setHardState(state: GroupHardState, version: number): void {
+    this.#checkWritable();
+    invariant(version > this.#version, 'hard state version grows', { group: this.group, version, newest: this.#version });
+    this.#version = version;
+    this.#hardState = { term: state.term, votedFor: state.votedFor, isLearner: state.isLearner };
+    this.#host.enqueue({ record: { type: 'hardState', group: this.group, ...this.#hardState }, log: this, version, isDropped: false });
+  }
+
+  append(batch: Uint8Array): void {
+    this.#checkWritable();
+    if (batch.length > this.#host.batchBytesMax) {
+      throw new QuorateError('recordTooLarge', `a batch of ${batch.length} bytes does not fit a journal file`, { bytes: batch.length, max: this.#host.batchBytesMax });
+    }
+    const isWhole = batch.length >= BATCH_HEADER_BYTES && batch.length === BATCH_HEADER_BYTES + readU32(batch, 36);
+    invariant(isWhole && readU32(batch, 8) === this.group, 'an appended batch is whole and of this group', { group: this.group, bytes: batch.length });
+    const baseIndex = readU64(batch, 20);
+    const term = readU64(batch, 12);
+    invariant(baseIndex === this.lastIndex + 1, 'baseIndex = lastIndex + 1', { group: this.group, baseIndex, lastIndex: this.lastIndex });
+    invariant(term >= this.state.lastTerm, 'terms never decrease', { group: this.group, term, lastTerm: this.state.lastTerm });
+    const facts = { baseIndex, count: readU16(batch, 6), term, isConfiguration: batch[5] === 1, bytes: batch.length };
+    this.state.append(facts, UNPLACED, 0);
+    const entry: QueueEntry = { record: { type: 'append', batch }, log: this, version: 0, isDropped: false };
+    this.#unsealed.push(entry);
+    this.#host.enqueue(entry);
+    this.#host.recent.push(this, batch);
+  }
+
+  truncateSuffix(index: LogIndex): void {
+    this.#checkWritable();
+    if (index >= this.lastIndex) return;
+    invariant(index >= this.firstIndex - 1 && this.state.isBorder(index), 'a log is cut at a batch border', { group: this.group, index });
+    const rowsBefore = this.rowCount;
+    const placedBefore = this.state.placedRows;
+    this.state.truncateSuffix(index);
+    this.#dropUnsealed(rowsBefore - placedBefore - (this.rowCount - this.state.placedRows));
+    this.#host.recent.dropLast(this, rowsBefore - this.rowCount);
+    // T13: what was durable and is gone is not durable, and a frame on its way no longer makes it so.
+    this.durableIndex = Math.min(this.durableIndex, index);
+    this.sealedLast = Math.min(this.sealedLast, index);
+    // Batches that never were in a frame need no record of their end.
+    if (placedBefore > this.state.placedRows) {
+      this.#host.enqueue({ record: { type: 'truncateSuffix', group: this.group, index }, log: this, version: 0, isDropped: false });
+    }
+  }
+
+  truncatePrefix(index: LogIndex): void {
+    this.#checkWritable();
+    if (index < this.firstIndex) return;
+    invariant(index <= this.durableIndex && this.state.isBorder(index), 'a log starts after a durable batch border', {
+      group: this.group, index, durableIndex: this.durableIndex,
+    });
+    const term = this.state.termAt(index);
+    this.state.truncatePrefix(index, term);
+    this.#host.recent.keepLast(this);
+    this.#host.enqueue({ record: { type: 'truncatePrefix', group: this.group, index, term }, log: this, version: 0, isDropped: false });
+  }
+
+  /** The oldest unsealed append got its place; `batch` is the same bytes in memory of the storage. */
+  placed(file: number, offset: number, batch: Uint8Array): void {
+    const row = this.state.place(file, offset);
+    this.#host.recent.replace(this, row, batch);
+    this.#unsealedHead++;
+    if (this.#unsealedHead === this.#unsealed.length) {
+      this.#unsealed = [];
+      this.#unsealedHead = 0;
+    }
+  }
+
+  /** Gives up all it holds: a reset log takes its place. */
+  retire(): void {
+    this.isRetired = true;
+    this.#dropUnsealed(this.#unsealed.length - this.#unsealedHead);
+    const rows = this.rowCount;
+    this.state.dropAll();
+    this.#host.recent.dropLast(this, rows);
+  }
+
+  #dropUnsealed(count: number): void {
+    for (let left = count; left > 0; left--) (this.#unsealed.pop() as QueueEntry).isDropped = true;
+  }
+
+  #checkWritable(): void {
+    this.#host.checkOpen();
+    if (this.isRetired) throw new QuorateError('invariantBroken', `the log of group ${this.group} was reset; this is the old one`);
+    if (this.isFrozen) throw new QuorateError('dataDamaged', `the log of group ${this.group} is damaged; it must be reset first`, { group: this.group });
+  }
+}
