@@ -176,7 +176,8 @@ function readDetail(reader: ByteReader): string | number | boolean {
   if (kind === 'false' || kind === 'true') return kind === 'true';
   const text = reader.text(WIRE_LIMITS.detailTextBytesMax);
   if (kind === 'text') return text;
-  const value = text === '' ? Number.NaN : Number(text);
+  // Adding 0 makes -0 an ordinary 0, so that encoding it again gives the same.
+  const value = text === '' ? Number.NaN : Number(text) + 0;
   if (!Number.isFinite(value)) throw malformed('a detail is not a number');
   return value;
 }

@@ -1,0 +1,15 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { fuzzWire } from './fuzz-cases.js';
+
+const CASES = 30_000;
+
+test('T80: fuzzed frames and streams, fixed seed → only QuorateErrors, bounded memory, equal round trips', () => {
+  assert.deepEqual(fuzzWire(1, CASES), { cases: CASES });
+});
+
+test('T80: fuzzed frames and streams, new seed each run → the same', (context) => {
+  const seed = Date.now() >>> 0;
+  context.diagnostic(`seed ${seed}`);
+  assert.deepEqual(fuzzWire(seed, CASES), { cases: CASES });
+});
