@@ -1,0 +1,183 @@
+import { type Address, type Logger, type QuorateError, type Random, SeededRandom, SYSTEM_GROUP, formatAddress, nodeId } from '@quorate/base';
+import type { HostSettings } from '@quorate/host';
+import type { GroupStatus } from '@quorate/wire';
+import { ClusterInvariants } from './cluster-invariants.js';
+import { checkStreams } from './check-streams.js';
+import type { SimulationFault } from './faults.js';
+import { History } from './history.js';
+import { SimScheduler } from './scheduler.js';
+import { SimClient } from './sim-client.js';
+import type { DiskLatency } from './sim-disk.js';
+import type { LinkConditions } from './sim-link.js';
+import { SimNetwork } from './sim-network.js';
+import { SimNode } from './sim-node.js';
+
+export interface SimClusterOptions {
+  /** Everything random in the run comes from it. */
+  readonly seed: number;
+  /** Default 3. */
+  readonly nodes?: number;
+  readonly settings?: Partial<HostSettings>;
+  readonly link?: Partial<LinkConditions>;
+  readonly diskLatency?: DiskLatency;
+  readonly timerSlackMs?: number;
+  readonly stepsMax?: number;
+  readonly logger?: (node: string) => Logger;
+}
+
+/** Journal files are small in simulations, so that rotation and recycling happen in seconds. */
+const SIM_SETTINGS: Partial<HostSettings> = { journalFileBytes: 1_048_576 };
+/** How often the invariants are looked at, in virtual ms. */
+const OBSERVE_EVERY_MS = 20;
+
+/**
+ * Whole nodes and clients, the real code, over a simulated network, simulated disks and virtual time. The same seed and the same calls give
+ * the same run, to the last event.
+ */
+export class SimCluster {
+  readonly seed: number;
+  readonly random: Random;
+  readonly scheduler: SimScheduler;
+  readonly network: SimNetwork;
+  readonly nodes: readonly SimNode[];
+  readonly history: History = new History();
+  readonly invariants: ClusterInvariants = new ClusterInvariants();
+  readonly #clients: SimClient[] = [];
+
+  constructor(options: SimClusterOptions) {
+    this.seed = options.seed;
+    this.random = new SeededRandom(options.seed);
+    const slack = options.timerSlackMs === undefined ? {} : { timerSlackMs: options.timerSlackMs, random: this.#fork() };
+    this.scheduler = new SimScheduler({ label: `seed ${options.seed}`, ...slack, ...(options.stepsMax === undefined ? {} : { stepsMax: options.stepsMax }) });
+    this.network = new SimNetwork({ scheduler: this.scheduler, random: this.#fork(), ...(options.link === undefined ? {} : { link: options.link }) });
+    const addresses = Array.from({ length: options.nodes ?? 3 }, (_, i): Address => ({ host: '127.0.0.1', port: 7400 + i }));
+    const members = addresses.map((address, i) => ({ nodeId: nodeId(i + 1), address: formatAddress(address) }));
+    const context = {
+      scheduler: this.scheduler,
+      network: this.network,
+      members,
+      settings: { ...SIM_SETTINGS, ...options.settings },
+      ...(options.logger === undefined ? {} : { logger: options.logger }),
+    };
+    const latency = options.diskLatency === undefined ? {} : { latency: options.diskLatency };
+    this.nodes = members.map((member, i) => new SimNode(context, { member, address: addresses[i] as Address, random: this.#fork(), ...latency }));
+    this.#observe();
+  }
+
+  get clients(): readonly SimClient[] {
+    return this.#clients;
+  }
+
+  /** The node of that id, 1 to the number of nodes. */
+  node(id: number): SimNode {
+    const node = this.nodes[id - 1];
+    if (node === undefined) throw this.fault(`there is no node ${id}`);
+    return node;
+  }
+
+  startAll(): void {
+    for (const node of this.nodes) if (!node.isUp) node.start();
+  }
+
+  /** Power is lost in the whole building. */
+  powerCutAll(): void {
+    for (const node of this.nodes) node.powerCut(this.random);
+  }
+
+  /** A client in a process of its own, connected to all nodes. */
+  client(name: string): SimClient {
+    const client = new SimClient({
+      name,
+      scheduler: this.scheduler,
+      network: this.network,
+      addresses: this.nodes.map((node) => node.address),
+      random: this.#fork(),
+      history: this.history,
+    });
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** What a node says of one of its groups. */
+  groupOn(node: SimNode, group: number): GroupStatus | undefined {
+    return node.status()?.groups.find((candidate) => candidate.group === group);
+  }
+
+  /** The node that leads a group in the highest term, of those that run. */
+  leaderOf(group: number = SYSTEM_GROUP): SimNode | undefined {
+    let leader: SimNode | undefined;
+    let highest = -1;
+    for (const node of this.nodes) {
+      const status = this.groupOn(node, group);
+      if (status?.role === 'leader' && status.term > highest) {
+        leader = node;
+        highest = status.term;
+      }
+    }
+    return leader;
+  }
+
+  runFor(ms: number): void {
+    this.scheduler.runFor(ms);
+  }
+
+  runUntil(condition: () => boolean, withinMs: number, what: string): void {
+    this.scheduler.runUntil(condition, { withinMs, what });
+  }
+
+  /** Waits until a group has a leader; gives it. */
+  awaitLeader(group: number = SYSTEM_GROUP, withinMs = 20_000): SimNode {
+    this.runUntil(() => this.leaderOf(group) !== undefined, withinMs, `a leader of group ${group}`);
+    return this.leaderOf(group) as SimNode;
+  }
+
+  /** Waits for a call that is given a callback; its error is a fault of the run. */
+  await<T>(what: string, withinMs: number, call: (done: (error: QuorateError | null, result: T) => void) => void): T {
+    let outcome: { error: QuorateError | null; result: T } | null = null;
+    call((error, result) => {
+      outcome = { error, result };
+    });
+    this.runUntil(() => outcome !== null, withinMs, what);
+    const { error, result } = outcome as unknown as { error: QuorateError | null; result: T };
+    if (error !== null) throw this.fault(`${what}: ${error.code}: ${error.message}`);
+    return result;
+  }
+
+  /** Mends all cables, resumes and starts every node. */
+  healAll(): void {
+    this.network.healAll();
+    for (const node of this.nodes) {
+      node.resume();
+      if (!node.isUp) node.start();
+    }
+  }
+
+  /**
+   * After healing: waits until every call has settled, reads each stream through a new client and compares. Returns the records of each stream.
+   * Any fault ends the run with a message that has the seed.
+   */
+  check(streams: readonly string[], withinMs = 60_000): Map<string, readonly string[]> {
+    this.runUntil(() => this.history.open === 0, withinMs, `${this.history.open} open calls settle`);
+    const reader = this.client(`checker${this.#clients.length}`);
+    const final = new Map<string, readonly string[]>();
+    for (const stream of streams) final.set(stream, this.await(`reading ${stream}`, withinMs, (done) => reader.readAll(stream, done)));
+    const faults = checkStreams(this.history, final);
+    if (faults.length > 0) throw this.fault(`guarantees broken:\n  ${faults.join('\n  ')}\n`);
+    return final;
+  }
+
+  /** A failure of this run; the message has the seed. */
+  fault(message: string): SimulationFault {
+    return this.scheduler.fault(message);
+  }
+
+  #observe(): void {
+    const faults = this.invariants.observe(this.nodes);
+    if (faults.length > 0) throw this.fault(`invariant broken:\n  ${faults.join('\n  ')}\n`);
+    this.scheduler.schedule(this.scheduler.nowMs + OBSERVE_EVERY_MS, () => this.#observe(), null);
+  }
+
+  #fork(): Random {
+    return new SeededRandom(this.random.nextUint32());
+  }
+}

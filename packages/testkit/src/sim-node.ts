@@ -1,0 +1,171 @@
+import {
+  type Address, type NodeId, QuorateError, type Random, SILENT_LOGGER, type Logger, crc32c, formatAddress, nodeId, randomUnit, SeededRandom,
+} from '@quorate/base';
+import { type ConfiguredMember, type Host, type HostSettings, startHost } from '@quorate/host';
+import type { NodeStatus } from '@quorate/wire';
+import type { DiskImage } from './disk-state.js';
+import type { SimScheduler } from './scheduler.js';
+import { type DiskLatency, SimDisk } from './sim-disk.js';
+import type { SimNetwork } from './sim-network.js';
+import type { SimProcess } from './sim-process.js';
+
+/** What all nodes of a simulated cluster share. */
+export interface SimNodeContext {
+  readonly scheduler: SimScheduler;
+  readonly network: SimNetwork;
+  readonly members: readonly ConfiguredMember[];
+  readonly settings: Partial<HostSettings>;
+  readonly logger?: (node: string) => Logger;
+}
+
+/** Time for which others hear nothing of a machine without power, unless it comes back before. */
+const SILENCE_MS = 15_000;
+
+/** One machine of a simulated cluster: its disk, and the process on it, if any. */
+export class SimNode {
+  readonly name: string;
+  readonly nodeId: NodeId;
+  readonly address: Address;
+  readonly disk: SimDisk;
+  /** Rate of the monotonic clock: constant, a little different on each machine. */
+  readonly clockRate: number;
+  /** Starts so far. */
+  starts = 0;
+  /** Why the last start failed, or why the host gave up; null if neither. */
+  failure: QuorateError | null = null;
+  readonly #context: SimNodeContext;
+  readonly #random: Random;
+  #process: SimProcess | null = null;
+  #host: Host | null = null;
+
+  constructor(context: SimNodeContext, init: { readonly member: ConfiguredMember; readonly address: Address; readonly random: Random; readonly latency?: DiskLatency }) {
+    this.#context = context;
+    this.#random = init.random;
+    this.nodeId = nodeId(init.member.nodeId);
+    this.name = `n${init.member.nodeId}`;
+    this.address = init.address;
+    this.disk = new SimDisk({ random: new SeededRandom(init.random.nextUint32()), ...(init.latency === undefined ? {} : { latency: init.latency }) });
+    this.clockRate = 1 + (randomUnit(init.random) - 0.5) / 1000;
+  }
+
+  get process(): SimProcess | null {
+    return this.#process;
+  }
+  get host(): Host | null {
+    return this.#host;
+  }
+  /** True from the start of the process to its end. */
+  get isUp(): boolean {
+    return this.#process !== null;
+  }
+  get isPaused(): boolean {
+    return this.#process?.isPaused === true;
+  }
+
+  /** What the host says of itself; null if it is not running (yet). */
+  status(): NodeStatus | null {
+    return this.#host === null ? null : this.#host.status();
+  }
+
+  /** Starts a process on the machine. It must not run. */
+  start(): void {
+    if (this.#process !== null) throw this.#context.scheduler.fault(`${this.name} is running already`);
+    const { scheduler, network, members, settings } = this.#context;
+    const process = scheduler.forNode(this.name, { rate: this.clockRate, startMs: Math.floor(randomUnit(this.#random) * 1000) });
+    this.#process = process;
+    this.starts++;
+    this.failure = null;
+    process.onKilled(() => this.#ended(process));
+    const disk = this.disk.attach(process);
+    startHost(
+      {
+        nodeId: this.nodeId,
+        listen: this.address,
+        advertise: this.address,
+        members,
+        disk,
+        network: network.attach(process),
+        clock: process.clock,
+        timers: process.timers,
+        random: new SeededRandom(this.#random.nextUint32()),
+        checksum: crc32c,
+        logger: this.#context.logger?.(this.name) ?? SILENT_LOGGER,
+        version: '0.0.0-sim',
+        pid: this.starts,
+        settings,
+      },
+      (error, host) => {
+        if (!process.isAlive) return;
+        if (error !== null) this.#exit(process, error);
+        else this.#host = host;
+      },
+      { fatal: (error) => this.#exit(process, error) },
+    );
+  }
+
+  /** SIGKILL: what was written stays in the page cache, connections close. */
+  kill(): void {
+    this.#process?.kill();
+  }
+
+  /** Power is lost, also if no process runs: what was not synced may be gone, and nobody is told. */
+  powerCut(random: Random): void {
+    if (this.#process !== null) {
+      this.#context.network.powerLost(this.#process, SILENCE_MS);
+      this.#process.kill();
+    }
+    this.disk.powerCut(random);
+  }
+
+  /** SIGTERM: the host hands over and closes; `done` once the process has ended. */
+  stop(done: (error: QuorateError | null) => void): void {
+    const process = this.#process;
+    const host = this.#host;
+    if (process === null || host === null) throw this.#context.scheduler.fault(`${this.name} does not run a host to stop`);
+    host.stop((error) => {
+      process.kill();
+      done(error);
+    });
+  }
+
+  /** SIGSTOP and SIGCONT. */
+  pause(): void {
+    this.#process?.pause();
+  }
+  resume(): void {
+    this.#process?.resume();
+  }
+
+  /** Deletes everything on its disk; kills the process first. */
+  wipe(): void {
+    this.kill();
+    this.disk.wipe();
+  }
+
+  /** Puts an old state of the disk back; kills the process first. */
+  restoreImage(image: DiskImage): void {
+    this.kill();
+    this.disk.restore(image);
+  }
+
+  /** The process ends by itself, as a server does on a fatal error. */
+  #exit(process: SimProcess, error: QuorateError): void {
+    if (!process.isAlive) return;
+    if (error.code === 'invariantBroken') {
+      const cause = error.cause instanceof Error ? `\n${error.cause.stack ?? ''}` : '';
+      const fault = this.#context.scheduler.fault(`${this.name} at ${formatAddress(this.address)}: ${error.message}\n${error.stack ?? ''}${cause}\n`);
+      // Told by an event of its own: thrown here, the host might catch it.
+      this.#context.scheduler.schedule(this.#context.scheduler.nowMs, () => {
+        throw fault;
+      }, null);
+    }
+    this.failure = error;
+    this.#context.scheduler.schedule(this.#context.scheduler.nowMs, () => process.kill(), process);
+  }
+
+  #ended(process: SimProcess): void {
+    if (this.#process !== process) return;
+    this.#process = null;
+    this.#host = null;
+  }
+}
