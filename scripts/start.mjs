@@ -1,11 +1,10 @@
-// `npm start`: installs and builds what is missing, then runs a cluster of three processes on this machine until Ctrl-C.
-import { spawn } from 'node:child_process';
+// `npm start [-- --nodes N --data DIR --port P]`: installs and builds what is missing, then runs a cluster of three processes on this
+// machine until Ctrl-C. The cluster's supervisor runs in this very process, so that signals reach it without a middleman.
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { ROOT, build, ensureInstalled, main, say } from './workspace.mjs';
 
 const DEFAULTS = { '--nodes': '3', '--data': './data', '--port': '7400' };
-// A terminal gives Ctrl-C to its whole process group and npm passes it on once more: within this time it is the same one.
-const SAME_SIGNAL_MS = 1000;
 const PARENT_CHECK_MS = 500;
 
 /** The arguments of the command line, completed by the defaults. */
@@ -17,37 +16,14 @@ function clusterArguments(given) {
   return args;
 }
 
-/** Runs the cluster and gives its exit code. It has a process group of its own, so it hears each signal once, from here. */
-function runCluster(args) {
-  return new Promise((resolve, reject) => {
-    const cluster = spawn(process.execPath, [join(ROOT, 'packages', 'quorate', 'bin', 'quorate.mjs'), 'dev', ...args], {
-      cwd: ROOT,
-      stdio: ['ignore', 'inherit', 'inherit'],
-      detached: process.platform !== 'win32',
-    });
-    let lastSignalAt = Number.NEGATIVE_INFINITY;
-    const pass = (signal) => {
-      const now = performance.now();
-      if (now - lastSignalAt < SAME_SIGNAL_MS) return;
-      lastSignalAt = now;
-      cluster.kill(signal);
-    };
-    for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => pass(signal));
-    process.on('SIGHUP', () => pass('SIGTERM'));
-    watchParent(() => pass('SIGTERM'));
-    cluster.once('error', reject);
-    cluster.once('exit', (code) => resolve(code ?? 1));
-  });
-}
-
-/** If npm dies without passing its signal on, the cluster must not stay behind. */
-function watchParent(gone) {
-  if (process.env.npm_lifecycle_event !== 'start') return;
+/** Stops this process in order if the npm that started it dies without passing its signal on: no cluster stays behind. */
+function watchParent() {
+  if (process.env.npm_lifecycle_event !== 'start' || process.platform === 'win32') return;
   const parent = process.ppid;
   const timer = setInterval(() => {
     if (process.ppid === parent) return;
     clearInterval(timer);
-    gone();
+    process.kill(process.pid, 'SIGTERM');
   }, PARENT_CHECK_MS);
   timer.unref();
 }
@@ -58,7 +34,9 @@ await main(async () => {
   await build(['packages/quorate']);
   const args = clusterArguments(process.argv.slice(2));
   say(`cluster: quorate dev ${args.join(' ')}`);
-  const code = await runCluster(args);
-  say(code === 0 ? 'cluster: stopped' : `cluster: ended with exit code ${code}`);
-  process.exit(code);
+  const bin = join(ROOT, 'packages', 'quorate', 'bin', 'quorate.mjs');
+  process.chdir(ROOT);
+  process.argv = [process.execPath, bin, 'dev', ...args];
+  watchParent();
+  await import(pathToFileURL(bin).href);
 });

@@ -1,0 +1,161 @@
+import { VERSION } from '@quorate/server/version';
+import { Command, Option } from 'commander';
+import { DEFAULT_CONNECT, addressList, seconds, wholeNumber } from './arguments.js';
+import type { CliIo } from './cli-io.js';
+import { exitCodeTable } from './exit-codes.js';
+
+/** Where an action leaves its exit code. */
+export interface Run {
+  code: number;
+}
+
+/** Flags that every command takes. */
+export interface CommonFlags {
+  readonly connect: readonly string[];
+  readonly cluster?: string;
+  readonly timeout: number;
+  readonly json: boolean;
+}
+
+/**
+ * The whole command line. Each action loads its module only when it runs, so that `--help` and errors come at once.
+ */
+export function createProgram(io: CliIo, run: Run): Command {
+  const program = new Command('quorate')
+    .description('A replicated log for Node.js: streams that several machines agree on, and the tools around them.')
+    .version(VERSION, '-V, --version', 'print the version')
+    .helpCommand(false)
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: () => {}, outputError: () => {} });
+  example(program, 'quorate dev                       # a cluster of three on this machine', 'quorate stream create orders', "quorate stream append orders 'hello'", 'quorate stream read orders');
+  addNodeCommands(program, io, run);
+  addStreamCommands(program, io, run);
+  addToolCommands(program, io, run);
+  return program;
+}
+
+function addNodeCommands(program: Command, io: CliIo, run: Run): void {
+  const dev = program
+    .command('dev')
+    .description('Run a whole cluster on this machine, each node a process of its own. Ctrl-C drains and stops all; a second start resumes.')
+    .option('--nodes <count>', 'number of nodes', wholeNumber(1, 15), 3)
+    .option('--data <directory>', 'folder for the data directories of all nodes', './data')
+    .option('--port <port>', 'port of the first node on 127.0.0.1; the others take the next ones', wholeNumber(1, 65_535), 7400)
+    .addOption(logLevelOption());
+  example(common(dev, { connect: false }), 'quorate dev --nodes 3 --data ./data --port 7400').action(async (flags) => {
+    const { runDev } = await import('./commands/dev.js');
+    run.code = await runDev(flags, io);
+  });
+
+  const server = program
+    .command('server')
+    .description(
+      'Run one node. Each flag may also be a QUORATE_* variable (QUORATE_DATA) or a key of a JSON file (--config); a flag wins over a ' +
+        'variable, a variable over the file. SIGTERM, SIGINT and SIGHUP stop it in order: it accepts nothing new, hands leadership over, ' +
+        'answers what is under way and exits 0; a second signal ends it at once.',
+    )
+    .option('--node <id>', 'number of this node, 1 to 65535')
+    .option('--data <directory>', 'its data directory')
+    .option('--listen <address>', 'HOST:PORT to listen on (default: its address in the list of members)')
+    .option('--advertise <address>', 'HOST:PORT under which others reach it, if it listens elsewhere')
+    .option('--members <list>', 'all members: 1=HOST:PORT,2=HOST:PORT,…')
+    .option('--cluster <id>', 'id of the cluster (16 hexadecimal digits): refuse any other')
+    .option('--config <file>', 'JSON file with the same keys and "settings"')
+    .option('--log-level <level>', 'debug, info, warn or error (default: info)')
+    .addOption(new Option('--exit-with-parent', 'stop when standard input ends').hideHelp());
+  example(
+    common(server, { connect: false }),
+    'quorate server --node 1 --data /var/lib/quorate --listen 0.0.0.0:7400 --advertise 10.0.0.1:7400 \\',
+    '    --members 1=10.0.0.1:7400,2=10.0.0.2:7400,3=10.0.0.3:7400',
+  ).action(async (flags) => {
+    const { runServerCommand } = await import('./commands/server.js');
+    run.code = await runServerCommand(flags, io);
+  });
+}
+
+function addStreamCommands(program: Command, io: CliIo, run: Run): void {
+  const stream = program.command('stream').description('Create, list, write and read streams.').exitOverride();
+  example(stream, "quorate stream append orders 'hello' --connect 127.0.0.1:7400,127.0.0.1:7401");
+
+  const create = stream.command('create').argument('<name>', 'name of the stream').description('Create a stream; fine if it exists.');
+  example(common(create), 'quorate stream create orders').action(async (name: string, flags) => {
+    run.code = await (await import('./commands/stream.js')).createStream(name, flags, io);
+  });
+
+  const list = stream.command('list').description('List streams by name.').option('--prefix <text>', 'only names that start with it', '');
+  example(common(list), 'quorate stream list --prefix order').action(async (flags) => {
+    run.code = await (await import('./commands/stream.js')).listStreams(flags, io);
+  });
+
+  const info = stream.command('info').argument('<name>', 'name of the stream').description('Show the offsets, group and leader of a stream.');
+  example(common(info), 'quorate stream info orders').action(async (name: string, flags) => {
+    run.code = await (await import('./commands/stream.js')).streamInfo(name, flags, io);
+  });
+
+  const append = stream
+    .command('append')
+    .argument('<name>', 'name of the stream')
+    .argument('[value]', 'the record; "-" or nothing: each line of standard input is a record', '-')
+    .description('Append records; each is on the disks of a majority when its offset is printed.')
+    .option('--in-flight <count>', 'most records under way at once when they come from standard input', wholeNumber(1, 10_000), 1000);
+  example(common(append), "quorate stream append orders 'hello'", 'quorate stream append orders - < lines.txt').action(async (name: string, value: string, flags) => {
+    run.code = await (await import('./commands/stream-append.js')).appendToStream({ name, value, flags }, io);
+  });
+
+  const read = stream
+    .command('read')
+    .argument('<name>', 'name of the stream')
+    .description('Print records, one per line.')
+    .option('--from <offset>', 'first offset (default: the oldest there is)', wholeNumber(0))
+    .option('--limit <count>', 'stop after so many records', wholeNumber(1))
+    .option('--follow', 'wait for new records at the end', false);
+  example(common(read), 'quorate stream read orders --from 10 --limit 5 --json', 'quorate stream read orders --follow').action(async (name: string, flags) => {
+    run.code = await (await import('./commands/stream-read.js')).readStream(name, flags, io);
+  });
+}
+
+function addToolCommands(program: Command, io: CliIo, run: Run): void {
+  const status = program.command('status').description('Show the nodes of the cluster, their roles and what is damaged.').option('--groups', 'show each group of each node', false);
+  example(common(status), 'quorate status --connect 127.0.0.1:7400,127.0.0.1:7401').action(async (flags) => {
+    run.code = await (await import('./commands/status.js')).showStatus(flags, io);
+  });
+
+  const inspect = program
+    .command('inspect')
+    .argument('<directory>', 'data directory of a node that is stopped')
+    .description('Print and verify a data directory offline. Changes nothing.');
+  example(common(inspect, { connect: false }), 'quorate inspect ./data/node-1').action(async (directory: string, flags) => {
+    run.code = await (await import('./commands/inspect.js')).inspectDirectory(directory, flags, io);
+  });
+
+  const bench = program
+    .command('bench')
+    .description('Append for a while and measure: op/s, latency, server CPU and syncs per append, memory. Leaves streams named bench-….')
+    .option('--in-flight <count>', 'appends under way at once, over all connections', wholeNumber(1, 100_000), 64)
+    .option('--connections <count>', 'client connections', wholeNumber(1, 1000), 4)
+    .option('--streams <count>', 'streams to append to', wholeNumber(1, 1000), 1)
+    .option('--bytes <count>', 'bytes of each record', wholeNumber(0, 1_048_576), 128)
+    .option('--seconds <seconds>', 'how long to measure', seconds, 5)
+    .option('--warmup <seconds>', 'how long to run before measuring', seconds, 1);
+  example(common(bench), 'quorate bench --in-flight 1000 --connections 8 --seconds 10').action(async (flags) => {
+    run.code = await (await import('./commands/bench.js')).runBench(flags, io);
+  });
+}
+
+function logLevelOption(): Option {
+  return new Option('--log-level <level>', 'what the nodes log').choices(['debug', 'info', 'warn', 'error']).default('info');
+}
+
+function common(command: Command, { connect = true }: { connect?: boolean } = {}): Command {
+  if (connect) {
+    command.addOption(new Option('--connect <addresses>', 'HOST:PORT[,…] of some nodes').argParser(addressList).default(addressList(DEFAULT_CONNECT), DEFAULT_CONNECT));
+    command.option('--cluster <id>', 'refuse any other cluster than this');
+    command.option('--timeout <seconds>', 'give up after this time without an answer', seconds, 10);
+  }
+  return command.option('--json', 'print JSON, one object per line; errors too', false).exitOverride();
+}
+
+function example(command: Command, ...lines: string[]): Command {
+  return command.addHelpText('after', () => `\nExample:\n${lines.map((line) => `  ${line}`).join('\n')}\n\n${exitCodeTable()}`);
+}

@@ -1,0 +1,32 @@
+import { type ErrorDetails, QuorateError, type RetryClass, asQuorateError } from '@quorate/base';
+import type { CliIo } from './cli-io.js';
+import { EXIT_CODES, exitCodeOf } from './exit-codes.js';
+import { OutputClosed } from './output.js';
+
+/** The command was called wrongly; the message names the flag or argument. Exit code 2. */
+export class UsageError extends Error {
+  override readonly name: string = 'UsageError';
+}
+
+/** One error as `--json` prints it on standard error: `{"error": …}`. */
+export interface ReportedError {
+  readonly code: string;
+  readonly retry: RetryClass;
+  readonly message: string;
+  readonly details: ErrorDetails;
+}
+
+/** Says what went wrong on standard error (`error: CODE: message`, or one JSON object) and gives the exit code. */
+export function reportError(thrown: unknown, io: Pick<CliIo, 'stderr'>, isJson: boolean): number {
+  if (thrown instanceof OutputClosed) return EXIT_CODES.ok.code;
+  const isUsage = thrown instanceof UsageError;
+  const error = isUsage ? new QuorateError('invalidArgument', thrown.message) : asQuorateError(thrown);
+  const reported: ReportedError = { code: error.code, retry: error.retry, message: error.message, details: error.details };
+  io.stderr.write(isJson ? `${JSON.stringify({ error: reported })}\n` : `error: ${error.code}: ${error.message}\n`);
+  if (isUsage && !isJson) io.stderr.write("run 'quorate --help', or a command with --help, to see what it takes\n");
+  if (error.code === 'invariantBroken' && !isJson) {
+    const stack = error.cause instanceof Error ? error.cause.stack : error.stack;
+    io.stderr.write(`this is a bug in Quorate; please report it with these lines:\n${stack}\n`);
+  }
+  return isUsage ? EXIT_CODES.usage.code : exitCodeOf(error);
+}
