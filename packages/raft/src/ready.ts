@@ -92,7 +92,10 @@ export interface PeerFault {
   readonly what: string;
 }
 
-/** When this node last heard of a peer by any frame; null: not connected. Stands in for group heartbeats. */
+/**
+ * When this node last heard of a peer by any frame; null: not connected. Stands in for group heartbeats: while it is not null, a leader
+ * sends nothing to a follower that lacks nothing. Where no node heartbeats exist, null throughout gives Raft's usual heartbeats.
+ */
 export interface PeerContacts {
   heardAtMs(peer: NodeId): number | null;
 }

@@ -13,13 +13,13 @@ function admitAtOf(core: Core, peer: Progress): LogIndex {
 
 /**
  * True if the peer may lack anything: entries, the newest commit index, the round of a read, or its admission. Then heartbeats go to it
- * until its answers say otherwise; a peer that lacks nothing gets no messages at all.
+ * until its answers say otherwise; a peer that lacks nothing gets no messages at all, as long as the heartbeats of its node stand in.
  */
 export function isOwedAnything(core: Core, leader: LeaderState, peer: Progress): boolean {
   return (
     peer.isConnected &&
     (peer.mode === 'probe' || peer.matchIndex < core.log.lastIndex || peer.ackedRound < leader.round || admitAtOf(core, peer) !== 0 ||
-      leader.transfer?.to === peer.peer)
+      leader.transfer?.to === peer.peer || core.contacts.heardAtMs(peer.peer) === null)
   );
 }
 

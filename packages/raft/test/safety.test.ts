@@ -15,6 +15,7 @@ function randomSchedule(seed: number, nodes: number): Cluster {
   });
   const kept: typeof cluster.flights = [];
   let number = 0;
+  if (randomChance(random, 0.7)) cluster.run(700);
   for (let step = 0; step < 350; step++) {
     const id = randomBetween(random, 1, nodes);
     const member = cluster.member(id);
@@ -49,6 +50,8 @@ function randomSchedule(seed: number, nodes: number): Cluster {
       if (leader !== undefined) cluster.act(leader.id, (raft) => raft.transferLeader(randomChance(random, 0.3) ? 0 : nodeId(id), cluster.nowMs));
     } else if (dice <= 98) {
       if (member.raft !== null) cluster.act(id, (raft) => raft.readIndex(step, cluster.nowMs));
+    } else if (dice <= 99 && randomChance(random, 0.6)) {
+      cluster.run(randomBetween(random, 1, 400));
     } else if (dice <= 99) {
       const other = randomBetween(random, 1, nodes);
       if (other !== id) cluster.cut(id, other);

@@ -29,6 +29,8 @@ export interface Member {
   diskMs: number;
   reads: { id: number; index: LogIndex }[];
   readsFailed: number[];
+  /** As the last Ready said. */
+  learnersWaiting: readonly NodeId[];
 }
 
 export interface Proposal {
@@ -82,7 +84,7 @@ export class Cluster {
     this.voters = Array.from({ length: options.nodes }, (_, at) => nodeId(at + 1));
     this.members = this.voters.map((id) => ({
       id, disk: new PlainDisk(this.voters, options.learners?.includes(id) ?? false), raft: null, heard: new Map(), commitIndex: 0, isDiskHeld: false,
-      diskMs: options.diskMs ?? 2, reads: [], readsFailed: [],
+      diskMs: options.diskMs ?? 2, reads: [], readsFailed: [], learnersWaiting: [],
     }));
     for (const member of this.members) this.start(member.id);
   }
@@ -310,6 +312,7 @@ export class Cluster {
     for (const read of ready.reads) this.trace(`${member.id} confirms read ${read.id} at ${read.index}`);
     for (const read of ready.readsFailed) this.trace(`${member.id} fails read ${read}`);
     for (const fault of ready.faults) this.faults.push(`${member.id}: ${fault.from} ${fault.what}`);
+    member.learnersWaiting = ready.learnersWaiting;
     member.reads.push(...ready.reads);
     member.readsFailed.push(...ready.readsFailed);
   }
