@@ -1,0 +1,366 @@
+import { type Address, type GroupId, LIMITS, type NodeId, type Offset, QuorateError, SYSTEM_GROUP, asQuorateError, formatAddress, utf8 } from '@quorate/base';
+import {
+  type ClientRequestBody, type ClientResponse, type NodeStatus, type StreamEntry, type StreamInfo, type StreamRecord, WIRE_LIMITS, checkStreamName,
+  splitRecords,
+} from '@quorate/wire';
+import { AppendCall, type AppendResult } from './append-call.js';
+import { Call, type CallOptions } from './call.js';
+import { ConnectionPool } from './connection-pool.js';
+import { DeadlineHeap } from './deadline-heap.js';
+import { LeaderCache } from './leader-cache.js';
+import { type ClientOptions, type Settings, checkDuration, settingsOf } from './options.js';
+import { type ProducerContext, StreamProducer } from './producer.js';
+
+/** How a call ends: with an error or a result, once, never from within the call that started it. It must not throw. */
+export type Done<T> = (error: QuorateError | null, result: T | null) => void;
+
+/** A call that runs. */
+export interface PendingCall {
+  /** Ends it with `aborted` (unknown), unless it is settled. */
+  cancel(): void;
+}
+
+/** Options of every call. */
+export interface CallTime {
+  /** Time it may take, retries included; above 0, may be Infinity. Default: the client's. */
+  readonly deadlineMs?: number;
+}
+
+export interface ReadOptions extends CallTime {
+  readonly from: Offset;
+  /** Default: as many as fit. */
+  readonly maxRecords?: number;
+  /** Default and most: `LIMITS.readBytesMax`. */
+  readonly maxBytes?: number;
+  /** Time the node waits for a first record if there is none yet; default 0. */
+  readonly waitMs?: number;
+  /** `linearizable` (default): everything acknowledged before the call. `sequential`: any node, what it has applied. */
+  readonly consistency?: 'linearizable' | 'sequential';
+}
+
+export interface ReadBatch {
+  /** Dense from the offset asked for. */
+  readonly records: readonly StreamRecord[];
+  /** End of the stream at the node that answered. */
+  readonly nextOffset: Offset;
+}
+
+export interface StreamList {
+  readonly streams: readonly StreamEntry[];
+  readonly hasMore: boolean;
+}
+
+/** Names whose group is remembered, and producers kept. */
+const NAMES_MAX = 10_000;
+
+/**
+ * A client without promises: every operation calls back once (T77). It keeps one connection per node it needs, finds leaders, tries again
+ * where that is safe until the deadline, and stores each append exactly once. One per process is enough for any number of streams.
+ *
+ * Errors of every operation besides its own: `unavailable` and other `safe` ones (not done before the deadline), `deadlineExceeded`
+ * (unknown), `aborted` (cancelled), `overloaded` (too much waits in this client), `closed`, `clusterMismatch`, `protocolMismatch`,
+ * `versionUnsupported`.
+ */
+export class ClientCore {
+  readonly #settings: Settings;
+  readonly #pool: ConnectionPool;
+  readonly #leaders = new LeaderCache();
+  readonly #deadlines: DeadlineHeap;
+  readonly #context: ProducerContext;
+  readonly #calls = new Set<Call>();
+  readonly #producers = new Map<string, StreamProducer>();
+  readonly #names = new Map<string, StreamEntry>();
+  #appendCalls = 0;
+  #appendBytes = 0;
+  #isClosed = false;
+
+  /** `invalidArgument` if an option is wrong. Opens no connection yet. */
+  constructor(options: ClientOptions) {
+    this.#settings = settingsOf(options);
+    this.#pool = new ConnectionPool(this.#settings);
+    this.#deadlines = new DeadlineHeap(this.#settings.clock, this.#settings.timers);
+    this.#context = {
+      settings: this.#settings,
+      pool: this.#pool,
+      leaders: this.#leaders,
+      deadlines: this.#deadlines,
+      resolve: (name, done) => this.#lookUp(name, this.#settings.deadlineMs, done),
+      appendBytesChanged: (delta) => {
+        this.#appendBytes += delta;
+      },
+      callSettled: () => {
+        this.#appendCalls -= 1;
+      },
+    };
+  }
+
+  /** Addresses known by now, the given ones first. */
+  get addresses(): readonly string[] {
+    return this.#pool.addresses;
+  }
+  /** Calls that are not settled. */
+  get openCalls(): number {
+    return this.#calls.size + this.#appendCalls;
+  }
+  /** Bytes of appends that wait or are on their way. */
+  get appendBytes(): number {
+    return this.#appendBytes;
+  }
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+  /** Time that a call may take by default, in ms. */
+  get deadlineMs(): number {
+    return this.#settings.deadlineMs;
+  }
+
+  /** Creates a stream, or finds the one of that name. `nameInvalid`; `overloaded` if the catalogue is full. */
+  createStream(name: string, options: CallTime, done: Done<{ readonly stream: StreamEntry; readonly wasCreated: boolean }>): PendingCall {
+    return this.#guarded(done, () => {
+      checkStreamName(name);
+      return this.#call(options, { body: { type: 'createStream', name }, group: SYSTEM_GROUP, isRead: false }, done, (response) => {
+        if (response.type !== 'streamCreated') throw wrongType(response);
+        if (response.stream.name !== name) throw new QuorateError('malformedFrame', 'another stream than the one asked for');
+        this.#remember(response.stream);
+        return { stream: response.stream, wasCreated: response.wasCreated };
+      });
+    });
+  }
+
+  /** Names that start with `prefix`, after `after`, in byte order, at most `limit`. Linearizable. */
+  listStreams(query: { readonly prefix?: string; readonly after?: string; readonly limit?: number } & CallTime, done: Done<StreamList>): PendingCall {
+    const body = { type: 'listStreams', prefix: query.prefix ?? '', after: query.after ?? '', limit: query.limit ?? 1000 } as const;
+    return this.#guarded(done, () => {
+      checkNameBytes('prefix', body.prefix);
+      checkNameBytes('after', body.after);
+      checkWhole('limit', body.limit, 1, WIRE_LIMITS.streamListMax);
+      return this.#call(query, { body, group: SYSTEM_GROUP, isRead: true }, done, (response) => {
+        if (response.type !== 'streamList') throw wrongType(response);
+        return { streams: response.streams, hasMore: response.hasMore };
+      });
+    });
+  }
+
+  /** The stream of that name. `streamNotFound`. Linearizable. */
+  findStream(name: string, options: CallTime, done: Done<StreamEntry>): PendingCall {
+    return this.#guarded(done, () => {
+      checkStreamName(name);
+      return this.#call(options, { body: { type: 'findStream', name }, group: SYSTEM_GROUP, isRead: true }, done, (response) => this.#found(name, response));
+    });
+  }
+
+  /** First and next offset and the leader of a stream. `streamNotFound`. Linearizable. */
+  streamInfo(name: string, options: CallTime, done: Done<StreamInfo>): PendingCall {
+    return this.#named(name, options, done, (entry, deadlineMs, settle) =>
+      this.#call({ deadlineMs }, { body: { type: 'streamInfo', group: entry.group }, group: entry.group, isRead: true }, settle, (response) => {
+        if (response.type !== 'streamInfo') throw wrongType(response);
+        return response.info;
+      }),
+    );
+  }
+
+  /**
+   * Appends records in order, each exactly once. Appends of one client to one stream keep the order of the calls. A list that fits one batch
+   * (`LIMITS.batchRecordsMax` records, about 2 MiB) is stored whole or not at all; a longer one in several batches. The records must not
+   * change before the call is settled. `recordTooLarge`, `invalidArgument` (no records), `streamNotFound`, `producerUnknown`.
+   */
+  append(name: string, records: readonly Uint8Array[], options: CallTime, done: Done<AppendResult>): PendingCall {
+    return this.#guarded(done, () => {
+      checkStreamName(name);
+      const deadlineMs = this.#deadlineOf(options);
+      const producer = this.#producer(name);
+      const call = new AppendCall({ name, records, deadlineMs, owner: producer, done });
+      let bytes = 0;
+      for (const part of call.parts) bytes += part.range.payloadBytes;
+      this.#checkRoom(bytes);
+      this.#appendCalls += 1;
+      producer.append(call);
+      return {
+        cancel: () => call.fail(new QuorateError('aborted', `append to "${name}" was aborted; it may have happened`)),
+      };
+    });
+  }
+
+  /** Records from an offset on. `streamNotFound`, `offsetOutOfRange` (details: firstOffset, nextOffset). */
+  read(name: string, options: ReadOptions, done: Done<ReadBatch>): PendingCall {
+    const { from, maxRecords = WIRE_LIMITS.readRecordsMax, maxBytes = LIMITS.readBytesMax, waitMs = 0, consistency = 'linearizable' } = options;
+    const limits = { fromOffset: from, maxRecords, maxBytes: Math.min(maxBytes, LIMITS.readBytesMax), waitMs: Math.ceil(waitMs) };
+    return this.#guarded(done, () => {
+      checkWhole('from', from, 0, Number.MAX_SAFE_INTEGER);
+      checkWhole('maxRecords', maxRecords, 1, WIRE_LIMITS.readRecordsMax);
+      checkWhole('maxBytes', maxBytes, 1, Number.MAX_SAFE_INTEGER);
+      checkWhole('waitMs', limits.waitMs, 0, WIRE_LIMITS.waitMsMax);
+      return this.#named(name, options, done, (entry, deadlineMs, settle) => {
+        const body = { type: 'readStream', group: entry.group, ...limits, consistency } as const;
+        const group = consistency === 'linearizable' ? entry.group : null;
+        return this.#call({ deadlineMs: deadlineMs + waitMs }, { body, group, waitMs, isRead: true }, settle, (response) => {
+          if (response.type !== 'records') throw wrongType(response);
+          if (response.fromOffset !== from || response.count > maxRecords) {
+            throw new QuorateError('malformedFrame', 'other records than those asked for', { fromOffset: response.fromOffset, count: response.count });
+          }
+          return { records: splitRecords(response), nextOffset: response.nextOffset };
+        });
+      });
+    });
+  }
+
+  /** Status of one node, by default of any that answers. */
+  status(options: { readonly address?: Address } & CallTime, done: Done<NodeStatus>): PendingCall {
+    const only = options.address === undefined ? null : formatAddress(options.address);
+    return this.#guarded(done, () =>
+      this.#call(options, { body: { type: 'status' }, group: null, only, isRead: true }, done, (response) => {
+        if (response.type !== 'status') throw wrongType(response);
+        return response.status;
+      }),
+    );
+  }
+
+  /** Asks the leader of a group to hand over; `to` 0: to the most caught-up node. */
+  transferLeader(group: GroupId, to: NodeId | 0, options: CallTime, done: Done<true>): PendingCall {
+    return this.#guarded(done, () => this.#call(options, { body: { type: 'transferLeader', group, to }, group, isRead: false }, done, (): true => true));
+  }
+
+  /**
+   * Ends the client: calls that are not settled end with `closed`, or with `aborted` (unknown) if they are writes that may have happened;
+   * then `done`. May be called again.
+   */
+  close(done: () => void): void {
+    if (this.#isClosed) {
+      this.#settings.timers.defer(done);
+      return;
+    }
+    this.#isClosed = true;
+    this.#settings.timers.defer(() => {
+      const error = closedError();
+      for (const producer of this.#producers.values()) producer.close(error);
+      for (const call of [...this.#calls]) call.close(error);
+      this.#deadlines.close();
+      this.#pool.close(error);
+      done();
+    });
+  }
+
+  /** Runs an operation; what it throws at once is told by `done`, later. */
+  #guarded<T>(done: Done<T>, start: () => PendingCall): PendingCall {
+    try {
+      if (this.isClosed) throw closedError();
+      return start();
+    } catch (thrown) {
+      this.#settings.timers.defer(() => done(asQuorateError(thrown), null));
+      return { cancel: () => {} };
+    }
+  }
+
+  #call<T>(
+    time: CallTime, options: Omit<CallOptions, 'deadlineMs' | 'done' | 'check'>, done: Done<T>, take: (response: ClientResponse) => T, isInternal = false,
+  ): Call {
+    if (!isInternal) this.#checkRoom(0);
+    let result: T | null = null;
+    const call: Call = new Call(this.#context, {
+      ...options,
+      deadlineMs: this.#deadlineOf(time),
+      check: (response) => {
+        result = take(response);
+      },
+      done: (error) => {
+        this.#calls.delete(call);
+        done(error, error === null ? result : null);
+      },
+    });
+    this.#calls.add(call);
+    call.start();
+    return call;
+  }
+
+  /** An operation on a stream by name: looks the name up first unless it is known. */
+  #named<T>(name: string, time: CallTime, done: Done<T>, start: (entry: StreamEntry, deadlineMs: number, settle: Done<T>) => PendingCall): PendingCall {
+    return this.#guarded(done, () => {
+      checkStreamName(name);
+      const deadlineMs = this.#deadlineOf(time);
+      const settle: Done<T> = (error, result) => {
+        // The name may have been given to another stream, or be gone.
+        if (error?.code === 'streamNotFound' || error?.code === 'kindMismatch') this.#names.delete(name);
+        done(error, result);
+      };
+      const known = this.#names.get(name);
+      if (known !== undefined) return start(known, deadlineMs, settle);
+      const startMs = this.#settings.clock.nowMs();
+      this.#checkRoom(0);
+      let current: PendingCall = this.#lookUp(name, deadlineMs, (error, entry) => {
+        if (entry === null) {
+          done(error, null);
+          return;
+        }
+        const leftMs = Math.max(1, deadlineMs - (this.#settings.clock.nowMs() - startMs));
+        current = start(entry, leftMs, settle);
+      });
+      return { cancel: () => current.cancel() };
+    });
+  }
+
+  #lookUp(name: string, deadlineMs: number, done: Done<StreamEntry>): Call {
+    const body: ClientRequestBody = { type: 'findStream', name };
+    return this.#call({ deadlineMs }, { body, group: SYSTEM_GROUP, isRead: true }, done, (response) => this.#found(name, response), true);
+  }
+
+  #found(name: string, response: ClientResponse): StreamEntry {
+    if (response.type !== 'streamFound') throw wrongType(response);
+    if (response.stream.name !== name) throw new QuorateError('malformedFrame', 'another stream than the one asked for');
+    this.#remember(response.stream);
+    return response.stream;
+  }
+
+  #remember(entry: StreamEntry): void {
+    this.#names.delete(entry.name);
+    this.#names.set(entry.name, entry);
+    if (this.#names.size <= NAMES_MAX) return;
+    for (const oldest of this.#names.keys()) {
+      this.#names.delete(oldest);
+      break;
+    }
+  }
+
+  #producer(name: string): StreamProducer {
+    const known = this.#producers.get(name);
+    if (known !== undefined) return known;
+    if (this.#producers.size >= NAMES_MAX) {
+      for (const [other, producer] of this.#producers) if (producer.isIdle) this.#producers.delete(other);
+      if (this.#producers.size >= NAMES_MAX) throw new QuorateError('overloaded', `appends to ${NAMES_MAX} streams wait already`);
+    }
+    const producer = new StreamProducer(name, this.#context);
+    this.#producers.set(name, producer);
+    return producer;
+  }
+
+  #checkRoom(bytes: number): void {
+    const { callsMax, appendBytesMax } = this.#settings;
+    if (this.openCalls >= callsMax) throw new QuorateError('overloaded', `${this.openCalls} calls wait already`, { callsMax });
+    // A single append is taken whatever its size while nothing else waits, so that no legal one is refused for ever.
+    if (bytes > 0 && this.#appendBytes > 0 && this.#appendBytes + bytes > appendBytesMax) {
+      throw new QuorateError('overloaded', `${this.#appendBytes} bytes of appends wait already`, { appendBytes: this.#appendBytes, bytes, appendBytesMax });
+    }
+  }
+
+  #deadlineOf(time: CallTime): number {
+    return time.deadlineMs === undefined ? this.#settings.deadlineMs : checkDuration('deadlineMs', time.deadlineMs);
+  }
+}
+
+function closedError(): QuorateError {
+  return new QuorateError('closed', 'this client is closed');
+}
+
+function wrongType(response: ClientResponse): QuorateError {
+  return new QuorateError('malformedFrame', `unexpected answer of type ${response.type}`);
+}
+
+function checkNameBytes(name: string, text: string): void {
+  const bytes = utf8(text).length;
+  if (bytes > LIMITS.nameBytesMax) throw new QuorateError('nameInvalid', `${name} has ${bytes} bytes, names have at most ${LIMITS.nameBytesMax}`, { bytes });
+}
+
+function checkWhole(name: string, value: number, min: number, max: number): void {
+  if (!Number.isSafeInteger(value) || value < min || value > max) {
+    throw new QuorateError('invalidArgument', `${name} must be a whole number from ${min} to ${max}, not ${String(value)}`, { name });
+  }
+}

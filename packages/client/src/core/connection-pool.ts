@@ -1,0 +1,75 @@
+import { type ClusterId, QuorateError, formatAddress, parseAddress } from '@quorate/base';
+import type { AcceptedReply } from '@quorate/wire';
+import { type LinkEvents, NodeLink } from './node-link.js';
+import type { Settings } from './options.js';
+
+/** Addresses a client keeps: those it was given, those of the members it learnt, and hints. */
+const ADDRESSES_MAX = 256;
+
+/** The nodes that a client knows: one link per address, opened when needed. */
+export class ConnectionPool implements LinkEvents {
+  readonly #settings: Settings;
+  readonly #links = new Map<string, NodeLink>();
+  readonly #addresses: string[] = [];
+  #clusterId: ClusterId | null;
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+    this.#clusterId = settings.clusterId;
+    for (const address of settings.addresses) this.learn(address);
+  }
+
+  /** Addresses in the order they were learnt. */
+  get addresses(): readonly string[] {
+    return this.#addresses;
+  }
+  /** The cluster that was asked for, or the first that answered. */
+  get clusterId(): ClusterId | null {
+    return this.#clusterId;
+  }
+
+  /** Adds an address to those that are asked in turn; false if it is none, or there are too many. */
+  learn(address: string): boolean {
+    if (this.#addresses.includes(address)) return true;
+    if (this.#addresses.length >= ADDRESSES_MAX || !isAddress(address)) return false;
+    this.#addresses.push(address);
+    return true;
+  }
+
+  /** The link to an address. `addressInvalid` if it is none. */
+  link(address: string): NodeLink {
+    const known = this.#links.get(address);
+    if (known !== undefined) return known;
+    if (this.#links.size >= 2 * ADDRESSES_MAX) throw new QuorateError('overloaded', `a client keeps at most ${2 * ADDRESSES_MAX} addresses`);
+    const link = new NodeLink(address, this.#settings, this);
+    this.#links.set(address, link);
+    return link;
+  }
+
+  close(error: QuorateError): void {
+    for (const link of this.#links.values()) link.close(error);
+  }
+
+  wantedCluster(): ClusterId | null {
+    return this.#clusterId;
+  }
+
+  greeted(reply: AcceptedReply, address: string): void {
+    if (reply.status !== 'client') throw new QuorateError('protocolMismatch', `${address} took this client for a peer`, { address });
+    if (this.#clusterId !== null && reply.clusterId !== null && reply.clusterId !== this.#clusterId) {
+      throw new QuorateError('clusterMismatch', `${address} belongs to cluster ${reply.clusterId}, not ${this.#clusterId}`, {
+        address, expected: this.#clusterId, found: reply.clusterId,
+      });
+    }
+    this.#clusterId ??= reply.clusterId;
+    for (const member of reply.members) this.learn(member.address);
+  }
+}
+
+function isAddress(text: string): boolean {
+  try {
+    return formatAddress(parseAddress(text)) === text;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,125 @@
+import type { Clock, TimerHandle, Timers } from '@quorate/base';
+
+/** Something that wants to be called at a moment. */
+export interface Deadline {
+  /** Only the heap writes these two. */
+  dueMs: number;
+  /** Place in the heap; -1 if it is not in it. */
+  heapAt: number;
+  /** The moment has come; it is no longer in the heap. */
+  expire(nowMs: number): void;
+}
+
+/** All deadlines of a client in one binary heap with one timer. */
+export class DeadlineHeap {
+  readonly #clock: Clock;
+  readonly #timers: Timers;
+  readonly #heap: Deadline[] = [];
+  #timer: TimerHandle | null = null;
+  #timerDueMs = Number.POSITIVE_INFINITY;
+
+  constructor(clock: Clock, timers: Timers) {
+    this.#clock = clock;
+    this.#timers = timers;
+  }
+
+  get size(): number {
+    return this.#heap.length;
+  }
+
+  /** Adds it, or moves it to another moment. Infinity: never. */
+  set(entry: Deadline, dueMs: number): void {
+    if (dueMs === Number.POSITIVE_INFINITY) {
+      this.clear(entry);
+      return;
+    }
+    entry.dueMs = dueMs;
+    if (entry.heapAt < 0) {
+      entry.heapAt = this.#heap.length;
+      this.#heap.push(entry);
+      this.#up(entry.heapAt);
+    } else {
+      this.#up(entry.heapAt);
+      this.#down(entry.heapAt);
+    }
+    this.#arm();
+  }
+
+  /** Harmless if it is not there. */
+  clear(entry: Deadline): void {
+    const at = entry.heapAt;
+    if (at < 0) return;
+    entry.heapAt = -1;
+    const last = this.#heap.pop() as Deadline;
+    if (last === entry) return;
+    last.heapAt = at;
+    this.#heap[at] = last;
+    this.#up(at);
+    this.#down(last.heapAt);
+  }
+
+  /** Forgets all and stops the timer. */
+  close(): void {
+    for (const entry of this.#heap) entry.heapAt = -1;
+    this.#heap.length = 0;
+    if (this.#timer !== null) this.#timers.clear(this.#timer);
+    this.#timer = null;
+    this.#timerDueMs = Number.POSITIVE_INFINITY;
+  }
+
+  // A timer that is early costs one look; it is moved only if something is due before it.
+  #arm(): void {
+    const first = this.#heap[0];
+    if (first === undefined || first.dueMs >= this.#timerDueMs) return;
+    if (this.#timer !== null) this.#timers.clear(this.#timer);
+    this.#timerDueMs = first.dueMs;
+    this.#timer = this.#timers.set(Math.max(0, first.dueMs - this.#clock.nowMs()), () => this.#fire());
+  }
+
+  #fire(): void {
+    this.#timer = null;
+    this.#timerDueMs = Number.POSITIVE_INFINITY;
+    const nowMs = this.#clock.nowMs();
+    for (;;) {
+      const first = this.#heap[0];
+      if (first === undefined || first.dueMs > nowMs) break;
+      this.clear(first);
+      first.expire(nowMs);
+    }
+    this.#arm();
+  }
+
+  #up(from: number): void {
+    const heap = this.#heap;
+    let at = from;
+    const entry = heap[at] as Deadline;
+    while (at > 0) {
+      const above = (at - 1) >> 1;
+      const parent = heap[above] as Deadline;
+      if (parent.dueMs <= entry.dueMs) break;
+      heap[at] = parent;
+      parent.heapAt = at;
+      at = above;
+    }
+    heap[at] = entry;
+    entry.heapAt = at;
+  }
+
+  #down(from: number): void {
+    const heap = this.#heap;
+    let at = from;
+    const entry = heap[at] as Deadline;
+    for (;;) {
+      let below = 2 * at + 1;
+      if (below >= heap.length) break;
+      if (below + 1 < heap.length && (heap[below + 1] as Deadline).dueMs < (heap[below] as Deadline).dueMs) below += 1;
+      const child = heap[below] as Deadline;
+      if (child.dueMs >= entry.dueMs) break;
+      heap[at] = child;
+      child.heapAt = at;
+      at = below;
+    }
+    heap[at] = entry;
+    entry.heapAt = at;
+  }
+}

@@ -1,0 +1,244 @@
+import { type Address, type ClusterId, QuorateError, formatAddress, parseAddress } from '@quorate/base';
+import {
+  type AcceptedReply, type ClientRequestBody, type ClientResponse, type FrameConnection, decodeResponse, encodeRequest, openFrameConnection,
+} from '@quorate/wire';
+import type { Settings } from './options.js';
+import { Backoff } from './retry.js';
+
+/** Who waits for the answer to a request. Exactly one of `answered` and `failed` is called, never from within `NodeLink.request`. */
+export interface RequestSink {
+  /** The request went to the connection; from now on it may take effect. Called before `answered` or `failed`, possibly from within `request`. */
+  sent(): void;
+  /** Views in the response are valid only during the call. A thrown `malformedFrame` ends the connection; `failed` follows. */
+  answered(response: ClientResponse): void;
+  /** No answer will come. */
+  failed(error: QuorateError): void;
+}
+
+/** What a link tells the pool. */
+export interface LinkEvents {
+  /** A hello was answered; throws `clusterMismatch` if it is not the cluster that is wanted. */
+  greeted(reply: AcceptedReply, address: string): void;
+  wantedCluster(): ClusterId | null;
+}
+
+const EXPECTED = {
+  status: 'status', createStream: 'streamCreated', listStreams: 'streamList', findStream: 'streamFound', streamInfo: 'streamInfo',
+  append: 'appended', readStream: 'records', transferLeader: 'transferred',
+} as const satisfies Record<ClientRequestBody['type'], ClientResponse['type']>;
+
+interface PendingRequest {
+  readonly sink: RequestSink;
+  readonly expects: ClientResponse['type'];
+}
+
+/** Silence after which a connection that owes an answer is taken for dead. */
+const SILENCE_MAX_MS = 3000;
+
+/**
+ * The one connection to a node's address: opened when something is asked, opened again after a loss with growing delays. Requests made
+ * while it opens wait and go out in order.
+ */
+export class NodeLink {
+  readonly address: string;
+  readonly #target: Address;
+  readonly #settings: Settings;
+  readonly #events: LinkEvents;
+  readonly #backoff: Backoff;
+  #frames: FrameConnection | null = null;
+  #isOpen = false;
+  #isClosed = false;
+  #retryAtMs = 0;
+  #heardMs = 0;
+  #lastError: QuorateError | null = null;
+  #nextId = 1;
+  readonly #pending = new Map<number, PendingRequest>();
+  #waiting = new Map<number, { readonly body: ClientRequestBody; readonly sink: RequestSink }>();
+  #drainCallbacks = new Set<() => void>();
+
+  constructor(address: string, settings: Settings, events: LinkEvents) {
+    this.#target = parseAddress(address);
+    this.address = formatAddress(this.#target);
+    this.#settings = settings;
+    this.#events = events;
+    this.#backoff = new Backoff(settings.random, { firstMs: 20, maxMs: 1000 });
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+  /** Requests that wait for an answer or for the connection. */
+  get openRequests(): number {
+    return this.#pending.size + this.#waiting.size;
+  }
+  /** Bytes that the operating system has not taken. */
+  get queuedBytes(): number {
+    return this.#frames?.queuedBytes ?? 0;
+  }
+
+  /** Sends a request, now or when the connection is open; while a lost connection rests it fails soon. Returns a number for `cancel`. */
+  request(body: ClientRequestBody, sink: RequestSink): number {
+    const id = this.#newId();
+    if (this.#isOpen) {
+      this.#send(id, body, sink);
+      return id;
+    }
+    if (this.#frames === null) {
+      if (this.#isClosed || this.#settings.clock.nowMs() < this.#retryAtMs) {
+        const error = this.#lastError ?? new QuorateError('unavailable', `${this.address}: no connection`, { remote: this.address });
+        this.#failLater(id, body, sink, error);
+        return id;
+      }
+      this.#open();
+    }
+    this.#waiting.set(id, { body, sink });
+    return id;
+  }
+
+  /** The answer is no longer wanted: the sink is not called any more. Harmless if it was. */
+  cancel(id: number): void {
+    this.#pending.delete(id);
+    this.#waiting.delete(id);
+  }
+
+  /** Calls back once when what is queued has gone out, or the connection is gone. */
+  whenDrained(callback: () => void): void {
+    this.#drainCallbacks.add(callback);
+  }
+
+  /** Somebody waited too long for an answer: a connection that has been silent for long is given up. */
+  suspect(): void {
+    if (!this.#isOpen || this.#settings.clock.nowMs() - this.#heardMs < SILENCE_MAX_MS) return;
+    const error = new QuorateError('connectionLost', `${this.address}: silent for more than ${SILENCE_MAX_MS} ms`, { remote: this.address });
+    this.#frames?.destroy(error);
+  }
+
+  /** Ends the connection; every open request fails with `error`. */
+  close(error: QuorateError): void {
+    this.#isClosed = true;
+    this.#lastError = error;
+    const frames = this.#frames;
+    this.#lost(error);
+    frames?.close();
+  }
+
+  #newId(): number {
+    do {
+      this.#nextId = this.#nextId >= 0xffff_ffff ? 1 : this.#nextId + 1;
+    } while (this.#pending.has(this.#nextId) || this.#waiting.has(this.#nextId));
+    return this.#nextId;
+  }
+
+  #open(): void {
+    const isCurrent = (): boolean => this.#frames === frames;
+    const frames: FrameConnection = openFrameConnection({
+      network: this.#settings.network,
+      address: this.#target,
+      timers: this.#settings.timers,
+      handshakeTimeoutMs: this.#settings.handshakeTimeoutMs,
+      hello: () => ({ role: 'client', clusterId: this.#events.wantedCluster() }),
+      handlers: {
+        opened: (reply) => {
+          if (isCurrent()) this.#opened(reply, frames);
+        },
+        frame: (type, body) => {
+          if (isCurrent()) this.#frame(type, body);
+        },
+        drain: () => this.#drained(),
+        closed: (error) => {
+          if (isCurrent()) this.#lost(error);
+        },
+      },
+    });
+    this.#frames = frames;
+  }
+
+  #opened(reply: AcceptedReply, frames: FrameConnection): void {
+    try {
+      this.#events.greeted(reply, this.address);
+    } catch (thrown) {
+      if (!(thrown instanceof QuorateError)) throw thrown;
+      this.#lost(thrown);
+      frames.close();
+      return;
+    }
+    this.#isOpen = true;
+    this.#heardMs = this.#settings.clock.nowMs();
+    this.#settings.logger.log('debug', 'clientConnected', { address: this.address, nodeId: reply.nodeId });
+    const waiting = this.#waiting;
+    this.#waiting = new Map();
+    for (const [id, { body, sink }] of waiting) this.#send(id, body, sink);
+  }
+
+  #send(id: number, body: ClientRequestBody, sink: RequestSink): void {
+    const frame = encodeRequest(id, body);
+    if (this.#frames?.isOpen !== true) {
+      // The other side said goodbye; `closed` follows.
+      this.#failLater(id, body, sink, new QuorateError('unavailable', `${this.address}: the connection is closing`, { remote: this.address }));
+      return;
+    }
+    if (!this.#frames.send(frame.type, frame.parts)) {
+      const full = new QuorateError('overloaded', `${this.address}: too much waits to be sent`, { remote: this.address, queuedBytes: this.queuedBytes });
+      this.#failLater(id, body, sink, full);
+      return;
+    }
+    this.#pending.set(id, { sink, expects: EXPECTED[body.type] });
+    sink.sent();
+  }
+
+  #failLater(id: number, body: ClientRequestBody, sink: RequestSink, error: QuorateError): void {
+    const entry = { body, sink };
+    this.#waiting.set(id, entry);
+    this.#settings.timers.defer(() => {
+      if (this.#waiting.get(id) !== entry) return;
+      this.#waiting.delete(id);
+      sink.failed(error);
+    });
+  }
+
+  #frame(type: number, body: Uint8Array): void {
+    this.#heardMs = this.#settings.clock.nowMs();
+    this.#backoff.reset();
+    let pending: PendingRequest | undefined;
+    try {
+      const response = decodeResponse(type, body);
+      pending = this.#pending.get(response.id);
+      if (pending === undefined) return;
+      this.#pending.delete(response.id);
+      if (response.type !== pending.expects && response.type !== 'error') {
+        throw new QuorateError('malformedFrame', `an answer of type ${response.type} where ${pending.expects} belongs`, { type });
+      }
+      pending.sink.answered(response);
+    } catch (thrown) {
+      if (!(thrown instanceof QuorateError) || thrown.code !== 'malformedFrame') throw thrown;
+      const lost = new QuorateError('connectionLost', `${this.address}: malformed answer, connection dropped: ${thrown.message}`, { remote: this.address }, {
+        cause: thrown,
+      });
+      this.#settings.logger.log('warn', 'malformedAnswer', { address: this.address, what: thrown.message });
+      pending?.sink.failed(lost);
+      this.#lost(lost);
+      // The frame connection says goodbye with it.
+      throw thrown;
+    }
+  }
+
+  #drained(): void {
+    if (this.#drainCallbacks.size === 0) return;
+    const callbacks = this.#drainCallbacks;
+    this.#drainCallbacks = new Set();
+    for (const callback of callbacks) callback();
+  }
+
+  #lost(error: QuorateError): void {
+    this.#frames = null;
+    this.#isOpen = false;
+    this.#lastError = error;
+    this.#retryAtMs = this.#settings.clock.nowMs() + this.#backoff.next();
+    this.#settings.logger.log('debug', 'clientDisconnected', { address: this.address, code: error.code, reason: error.message });
+    const sinks = [...[...this.#pending.values()].map((pending) => pending.sink), ...[...this.#waiting.values()].map((waiting) => waiting.sink)];
+    this.#pending.clear();
+    this.#waiting.clear();
+    for (const sink of sinks) sink.failed(error);
+    this.#drained();
+  }
+}

@@ -1,0 +1,499 @@
+import { type ErrorCode, type GroupId, LIMITS, QuorateError, randomHex16 } from '@quorate/base';
+import type { AppendPosition } from '@quorate/streams';
+import { type ClientResponse, type StreamEntry, fromWireError } from '@quorate/wire';
+import { AppendBatch, AppendQueue } from './append-batch.js';
+import type { AppendCall, AppendOwner } from './append-call.js';
+import { type CallContext, finalFault } from './call.js';
+import type { Deadline } from './deadline-heap.js';
+import { Route } from './leader-cache.js';
+import type { NodeLink, RequestSink } from './node-link.js';
+import { Backoff, deadlineError, isAmbiguous, isFinalHandshakeFault, reactionTo } from './retry.js';
+
+/** What a producer needs of the client. */
+export interface ProducerContext extends CallContext {
+  /** Looks the name up; the answer comes later, once. */
+  resolve(name: string, done: (error: QuorateError | null, entry: StreamEntry | null) => void): { readonly causes: ReadonlyMap<string, QuorateError> };
+  /** Counts what waits in all producers. */
+  appendBytesChanged(delta: number): void;
+  callSettled(): void;
+}
+
+const NO_CAUSES: ReadonlyMap<string, QuorateError> = new Map();
+/** Bytes of one stream's payloads that are on their way at a time; at least one full payload. */
+const WINDOW_BYTES = 8_388_608;
+/** Bytes queued to a connection above which appends wait for it to drain. */
+const LINK_QUEUE_BYTES = 8_388_608;
+const FAULTY_ROUNDS_MAX = 3;
+/** Generations whose late answers are still listened to. */
+const GENERATIONS_KEPT = 2;
+/** Answers that refuse this copy for certain; what they leave open is whether an earlier copy was taken. */
+const IDENTITY_LOST: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['producerUnknown', 'producerFenced', 'appendForgotten']);
+const STALL_MAX_MS = 3200;
+
+/**
+ * All appends of one client to one stream, in the order of the calls.
+ *
+ * What is called in one turn goes out as one payload. Payloads are numbered (producer, epoch, number) when first sent and kept in a window
+ * until they are stored; numbers have no gaps, so the stream takes each once and in order, however often copies arrive. When the connection,
+ * the leader or an answer is lost, the window is sent again from its head (a new *generation*): first the head alone, and the rest once a
+ * node has taken it.
+ *
+ * A call that ends at its deadline leaves its payload in the window while calls behind it wait, because their numbers follow. When nobody
+ * waits any more the window is given up, and the next append starts a new epoch at number 0: it fences whatever old copy arrives late, which
+ * then can neither double a record nor overtake one.
+ */
+export class StreamProducer implements AppendOwner, Deadline {
+  dueMs = 0;
+  heapAt = -1;
+  readonly name: string;
+  readonly #context: ProducerContext;
+  readonly #queue = new AppendQueue();
+  readonly #window: AppendBatch[] = [];
+  readonly #backoff: Backoff;
+  #group: GroupId | null = null;
+  /** The look-up of the name, while it runs. */
+  #resolving: { readonly causes: ReadonlyMap<string, QuorateError> } | null = null;
+  #route: Route | null = null;
+  #link: NodeLink | null = null;
+  /** Grows whenever the window is sent anew; answers to older copies count only if they say "stored". */
+  #generation = 0;
+  /** Batches of the window that were sent in this generation, from the head. */
+  #sentCount = 0;
+  #sentBytes = 0;
+  /** A node has stored something in this generation: it leads, so the whole window may go out. */
+  #isConfirmed = false;
+  #isFlushPlanned = false;
+  #isResting = false;
+  #isWaitingForDrain = false;
+  #liveCalls = 0;
+  #stallMs: number;
+  #faultyRounds = 0;
+  #producerId: string;
+  #epoch = 0;
+  #nextNumber = 0;
+  /** Requests of this generation, to be forgotten with it. */
+  readonly #attempts = new Set<AppendAttempt>();
+
+  constructor(name: string, context: ProducerContext) {
+    this.name = name;
+    this.#context = context;
+    const { random, stallMs } = context.settings;
+    this.#backoff = new Backoff(random, { firstMs: 10, maxMs: 200 });
+    this.#stallMs = stallMs;
+    this.#producerId = randomHex16(() => random.nextUint32());
+  }
+
+  /** What each node said last. */
+  get causes(): ReadonlyMap<string, QuorateError> {
+    return this.#route?.causes ?? this.#resolving?.causes ?? NO_CAUSES;
+  }
+  /** True if nothing waits and nothing is on its way. */
+  get isIdle(): boolean {
+    return this.#liveCalls === 0 && this.#window.length === 0 && this.#resolving === null;
+  }
+
+  /** Takes a call; it settles later. */
+  append(call: AppendCall): void {
+    this.#liveCalls += 1;
+    let bytes = 0;
+    for (const part of call.parts) {
+      this.#queue.push(part);
+      bytes += part.range.payloadBytes;
+    }
+    this.#context.appendBytesChanged(bytes);
+    this.#context.deadlines.set(call, this.#context.settings.clock.nowMs() + call.deadlineMs);
+    this.#planFlush();
+  }
+
+  callSettled(call: AppendCall): void {
+    this.#context.deadlines.clear(call);
+    const before = this.#queue.bytes;
+    this.#queue.drop(call.parts);
+    this.#context.appendBytesChanged(this.#queue.bytes - before);
+    this.#liveCalls -= 1;
+    this.#context.callSettled();
+    if (this.#liveCalls === 0 && this.#window.some((batch) => !batch.isStored)) this.#giveUpWindow();
+  }
+
+  callExpired(call: AppendCall): void {
+    // Told as "not done" only if that stays true: what waits in the window without a copy on its way is taken out of it.
+    const mayHaveHappened = call.mayHaveHappened || !this.#withdraw(call);
+    call.fail(deadlineError({ what: `append to "${this.name}"`, deadlineMs: call.deadlineMs, mayHaveHappened, causes: this.causes }));
+  }
+
+  /** Settles every call: those that may have been stored end as unknown. */
+  close(error: QuorateError): void {
+    this.#failAll(error);
+    this.#context.deadlines.clear(this);
+  }
+
+  /** The pause is over, or an answer is overdue. */
+  expire(): void {
+    if (this.#isResting) {
+      this.#isResting = false;
+      this.#flush();
+      return;
+    }
+    if (this.#link === null || (this.#sentCount === 0 && !this.#isWaitingForDrain)) return;
+    const { address } = this.#link;
+    this.#link.suspect();
+    this.#stallMs = Math.min(this.#stallMs * 2, STALL_MAX_MS);
+    this.#leave(new QuorateError('connectionLost', `${address}: no answer yet`, { remote: address }));
+  }
+
+  answered(attempt: AppendAttempt, response: ClientResponse): void {
+    const { batch } = attempt;
+    this.#attempts.delete(attempt);
+    if (response.type === 'appended') {
+      if (response.count !== batch.count) {
+        throw new QuorateError('malformedFrame', `${response.count} records stored where ${batch.count} were sent`, { count: response.count });
+      }
+      this.#stored(attempt, response.offset);
+    } else if (response.type === 'error') {
+      const error = fromWireError(response);
+      if (!isAmbiguous(error) || IDENTITY_LOST.has(error.code)) attempt.refusedForCertain();
+      if (attempt.generation === this.#generation) this.#refused(batch, error);
+    }
+  }
+
+  failed(attempt: AppendAttempt, error: QuorateError): void {
+    this.#attempts.delete(attempt);
+    if (attempt.generation !== this.#generation) return;
+    if (error.code === 'overloaded') this.#rest(error);
+    else this.#leave(error);
+  }
+
+  #planFlush(): void {
+    if (this.#isFlushPlanned) return;
+    this.#isFlushPlanned = true;
+    this.#context.settings.timers.defer(() => {
+      this.#isFlushPlanned = false;
+      this.#flush();
+    });
+  }
+
+  /** Sends what may be sent now. */
+  #flush(): void {
+    if (this.#isResting || this.#isWaitingForDrain || (this.#queue.isEmpty && this.#window.length === 0)) return;
+    if (this.#group === null) {
+      this.#resolve();
+      return;
+    }
+    const link = this.#link ?? this.#chooseLink(this.#group);
+    if (link === null) return;
+    const isIdle = this.#sentCount === 0;
+    while (this.#mayFlyMore()) {
+      const batch = this.#window[this.#sentCount] ?? this.#nextBatch();
+      if (batch === null) break;
+      if (batch.isStored) {
+        this.#sentCount += 1;
+        continue;
+      }
+      if (link.queuedBytes > LINK_QUEUE_BYTES) {
+        this.#waitForDrain(link);
+        break;
+      }
+      this.#send(link, batch, this.#group);
+    }
+    if (isIdle && this.#sentCount > 0) this.#arm(this.#stallMs);
+  }
+
+  #mayFlyMore(): boolean {
+    if (!this.#isConfirmed) return this.#sentCount === 0;
+    return this.#sentCount < LIMITS.appendsPerProducer && (this.#sentBytes < WINDOW_BYTES - LIMITS.batchPayloadBytesMax || this.#sentCount === 0);
+  }
+
+  #nextBatch(): AppendBatch | null {
+    if (this.#window.length >= LIMITS.appendsPerProducer) return null;
+    const before = this.#queue.bytes;
+    const parts = this.#queue.take();
+    const taken = before - this.#queue.bytes;
+    if (parts.length === 0) return null;
+    const batch = new AppendBatch(parts, this.#position());
+    this.#nextNumber += batch.count;
+    this.#window.push(batch);
+    this.#context.appendBytesChanged(batch.bytes - taken);
+    return batch;
+  }
+
+  #position(): AppendPosition {
+    return { producer: this.#producerId, epoch: this.#epoch, firstNumber: this.#nextNumber };
+  }
+
+  #send(link: NodeLink, batch: AppendBatch, group: GroupId): void {
+    const attempt = new AppendAttempt(this, batch, this.#generation, link);
+    this.#attempts.add(attempt);
+    this.#sentCount += 1;
+    this.#sentBytes += batch.bytes;
+    attempt.start({ type: 'append', group, ...batch.copy(this.#context.settings.checksum) });
+  }
+
+  #waitForDrain(link: NodeLink): void {
+    this.#isWaitingForDrain = true;
+    if (this.#sentCount === 0) this.#arm(this.#stallMs);
+    link.whenDrained(() => {
+      if (this.#link === link) this.#isWaitingForDrain = false;
+      this.#planFlush();
+    });
+  }
+
+  #chooseLink(group: GroupId): NodeLink | null {
+    const { pool, leaders, settings } = this.#context;
+    this.#route ??= new Route({ pool, leaders, random: settings.random, group });
+    const address = this.#route.next();
+    if (address === null) {
+      this.#roundOver(this.#route);
+      return null;
+    }
+    this.#link = pool.link(address);
+    return this.#link;
+  }
+
+  #roundOver(route: Route): void {
+    const fault = finalFault(route.causes);
+    this.#faultyRounds = fault === null ? 0 : this.#faultyRounds + 1;
+    route.startRound();
+    if (fault !== null && (isFinalHandshakeFault(fault) || this.#faultyRounds >= FAULTY_ROUNDS_MAX)) {
+      this.#faultyRounds = 0;
+      this.#failAll(fault);
+      return;
+    }
+    this.#isResting = true;
+    this.#arm(this.#backoff.next());
+  }
+
+  #stored(attempt: AppendAttempt, offset: number): void {
+    const { batch, link } = attempt;
+    if (!batch.isStored && this.#window.includes(batch)) batch.stored(offset);
+    while (this.#window[0]?.isStored === true) {
+      const gone = this.#window.shift() as AppendBatch;
+      this.#release(gone);
+      if (this.#sentCount > 0) {
+        this.#sentCount -= 1;
+        this.#sentBytes = Math.max(0, this.#sentBytes - gone.bytes);
+      }
+    }
+    if (attempt.generation === this.#generation) this.#progressed(link);
+    if (!this.#queue.isEmpty || this.#sentCount < this.#window.length) this.#planFlush();
+  }
+
+  #progressed(link: NodeLink): void {
+    if (!this.#isConfirmed) {
+      this.#isConfirmed = true;
+      this.#backoff.reset();
+      this.#faultyRounds = 0;
+      this.#stallMs = this.#context.settings.stallMs;
+      this.#route?.succeeded(link.address);
+      this.#route?.startRound();
+    }
+    if (this.#sentCount > 0) this.#arm(this.#stallMs);
+    else this.#context.deadlines.clear(this);
+  }
+
+  #refused(batch: AppendBatch, error: QuorateError): void {
+    const reaction = reactionTo(error);
+    if (reaction === 'otherNode') {
+      this.#leave(error);
+    } else if (reaction === 'sameNode') {
+      this.#rest(error);
+    } else if (this.#window[0] !== batch) {
+      // The batches before it come first: once it is the head, its refusal is looked at.
+      this.#rest(error);
+    } else {
+      this.#headRefused(batch, error);
+    }
+  }
+
+  /**
+   * The head was refused for good. If no copy of it may have been applied, none behind it was or can be either (their numbers follow): they
+   * go on under a new producer. If an earlier copy may have been applied, so may those behind it, and all of them end as unknown: to send
+   * them again under other numbers could double them (T63).
+   */
+  #headRefused(head: AppendBatch, error: QuorateError): void {
+    const isCertain = head.unknownCopies === 0;
+    const headGoesOn = isCertain && IDENTITY_LOST.has(error.code);
+    this.#newGeneration();
+    const ended: AppendBatch[] = [];
+    const again: AppendBatch[] = [];
+    for (const batch of this.#window.splice(0)) {
+      if (batch.isStored) this.#release(batch);
+      else if (isCertain ? batch !== head || headGoesOn : batch.unknownCopies === 0) again.push(batch);
+      else ended.push(batch);
+    }
+    this.#newProducer();
+    for (const batch of again) {
+      batch.move(this.#position());
+      this.#nextNumber += batch.count;
+      this.#window.push(batch);
+    }
+    for (const batch of ended) {
+      this.#release(batch);
+      for (const { call } of batch.parts) call.fail(isCertain ? error : unknownOutcome(error));
+    }
+    // After "producer unknown" the same node will do; it leads.
+    this.#planFlush();
+  }
+
+  /** Takes an expired call out of the window; false if that cannot be done, because copies of it or of what follows may be applied. */
+  #withdraw(call: AppendCall): boolean {
+    const first = this.#window.findIndex((batch) => batch.parts.some((part) => part.call === call));
+    if (first < 0) return true;
+    const behind = this.#window.slice(first);
+    if (behind.some((batch) => batch.unknownCopies > 0 || batch.isStored)) return false;
+    const link = this.#link;
+    const isResting = this.#isResting;
+    const dueMs = this.#dueMs();
+    for (const batch of behind) this.#nextNumber -= batch.count;
+    this.#window.length = first;
+    for (const batch of behind) {
+      this.#release(batch);
+      batch.withdraw(call);
+      if (batch.count === 0) continue;
+      batch.move(this.#position());
+      this.#nextNumber += batch.count;
+      this.#window.push(batch);
+      this.#context.appendBytesChanged(batch.bytes);
+    }
+    // What was about to go out has old numbers.
+    this.#newGeneration();
+    this.#link = link;
+    this.#isResting = isResting;
+    if (isResting) this.#context.deadlines.set(this, dueMs);
+    else this.#planFlush();
+    return true;
+  }
+
+  #dueMs(): number {
+    return this.heapAt >= 0 ? this.dueMs : this.#context.settings.clock.nowMs();
+  }
+
+  #newProducer(): void {
+    this.#producerId = randomHex16(() => this.#context.settings.random.nextUint32());
+    this.#epoch = 0;
+    this.#nextNumber = 0;
+  }
+
+  #release(batch: AppendBatch): void {
+    this.#context.appendBytesChanged(-batch.bytes);
+  }
+
+  /** This node does not do it: another one. */
+  #leave(error: QuorateError): void {
+    const link = this.#link;
+    this.#newGeneration();
+    if (link !== null) this.#route?.failed(link.address, error);
+    this.#planFlush();
+  }
+
+  /** This node cannot do it now: the same again after a pause. */
+  #rest(error: QuorateError): void {
+    const link = this.#link;
+    this.#newGeneration();
+    this.#link = link;
+    if (link !== null) this.#route?.causes.set(link.address, error);
+    this.#isResting = true;
+    this.#arm(this.#backoff.next());
+  }
+
+  #newGeneration(): void {
+    this.#generation += 1;
+    this.#sentCount = 0;
+    this.#sentBytes = 0;
+    this.#isConfirmed = false;
+    this.#link = null;
+    this.#isResting = false;
+    this.#isWaitingForDrain = false;
+    this.#context.deadlines.clear(this);
+    // Copies that never left are taken back; of the others a late "stored" is still welcome, for a while.
+    for (const attempt of this.#attempts) {
+      if (attempt.wasSent && attempt.generation >= this.#generation - GENERATIONS_KEPT) continue;
+      attempt.cancel();
+      this.#attempts.delete(attempt);
+    }
+  }
+
+  /** Nobody waits for what is in the window: copies of it may still arrive, the next epoch fences them. */
+  #giveUpWindow(): void {
+    for (const batch of this.#window) this.#release(batch);
+    this.#window.length = 0;
+    for (const attempt of this.#attempts) attempt.cancel();
+    this.#attempts.clear();
+    this.#newGeneration();
+    if (this.#epoch === 0xffff_ffff) this.#newProducer();
+    else this.#epoch += 1;
+    this.#nextNumber = 0;
+  }
+
+  #resolve(): void {
+    if (this.#resolving !== null) return;
+    this.#resolving = this.#context.resolve(this.name, (error, entry) => {
+      this.#resolving = null;
+      if (entry !== null) {
+        this.#group = entry.group;
+        this.#flush();
+      } else if (error !== null && error.retry === 'never') {
+        this.#failAll(error);
+      } else if (this.#liveCalls > 0) {
+        // The calls have deadlines of their own; until then, again.
+        this.#resolve();
+      }
+    });
+  }
+
+  #failAll(error: QuorateError): void {
+    const calls = this.#queue.calls();
+    for (const batch of this.#window) for (const { call } of batch.parts) calls.add(call);
+    for (const call of calls) call.fail(call.mayHaveHappened ? unknownOutcome(error) : error);
+  }
+
+  #arm(delayMs: number): void {
+    this.#context.deadlines.set(this, this.#context.settings.clock.nowMs() + delayMs);
+  }
+}
+
+/** The error of an append of which a copy may have been stored, whatever was said last. */
+function unknownOutcome(error: QuorateError): QuorateError {
+  if (error.retry === 'unknown') return error;
+  const code = error.code === 'closed' ? 'aborted' : 'connectionLost';
+  return new QuorateError(code, `the append was sent and may have been stored; then: ${error.message}`, { ...error.details }, { cause: error });
+}
+
+/** One copy of a batch on its way to a node. */
+class AppendAttempt implements RequestSink {
+  readonly batch: AppendBatch;
+  readonly generation: number;
+  readonly link: NodeLink;
+  readonly #producer: StreamProducer;
+  #id = 0;
+  #version = 0;
+  wasSent = false;
+
+  constructor(producer: StreamProducer, batch: AppendBatch, generation: number, link: NodeLink) {
+    this.#producer = producer;
+    this.batch = batch;
+    this.generation = generation;
+    this.link = link;
+  }
+
+  start(body: { type: 'append'; group: GroupId; payloadChecksum: number; payload: Uint8Array }): void {
+    this.#version = this.batch.version;
+    this.#id = this.link.request(body, this);
+  }
+  cancel(): void {
+    this.link.cancel(this.#id);
+  }
+  sent(): void {
+    this.wasSent = true;
+    this.batch.unknownCopies += 1;
+  }
+  /** This copy was not and will not be applied. */
+  refusedForCertain(): void {
+    if (this.#version === this.batch.version) this.batch.unknownCopies -= 1;
+  }
+  answered(response: ClientResponse): void {
+    this.#producer.answered(this, response);
+  }
+  failed(error: QuorateError): void {
+    this.#producer.failed(this, error);
+  }
+}

@@ -1,0 +1,5 @@
+export * from './core/append-call.js';
+export * from './core/client-core.js';
+export type { ClientOptions } from './core/options.js';
+export * from './quorate-client.js';
+export * from './stream.js';

@@ -1,0 +1,154 @@
+import { type Offset, QuorateError, utf8 } from '@quorate/base';
+import type { StreamInfo, StreamRecord } from '@quorate/wire';
+import type { AppendResult } from './core/append-call.js';
+import type { ClientCore, ReadBatch, ReadOptions } from './core/client-core.js';
+import { promiseOf, throwIfAborted } from './pending-promise.js';
+
+/** A record: bytes as they are, text as UTF-8. */
+export type Value = Uint8Array | string;
+
+/** Options of every call of the public face. */
+export interface StreamCallOptions {
+  /** Ends the call with `aborted`. */
+  readonly signal?: AbortSignal;
+  /** Time it may take in ms, retries included. Default: the client's (5000). */
+  readonly deadlineMs?: number;
+}
+
+export interface StreamReadOptions extends StreamCallOptions {
+  /** First offset; default 0. */
+  readonly from?: Offset;
+  /** Most records; default all. */
+  readonly limit?: number;
+  /** `linearizable` (default): everything acknowledged before. `sequential`: any node, what it has applied by then. */
+  readonly consistency?: 'linearizable' | 'sequential';
+}
+
+export interface StreamTailOptions extends StreamCallOptions {
+  /** `'end'` (default): only what comes after the call; `'start'`; or an offset. */
+  readonly from?: Offset | 'start' | 'end';
+}
+
+/** Time a node holds a read that waits for records, in ms: short enough to notice a lost node, long enough to cost nothing. */
+const TAIL_WAIT_MS = 5000;
+
+/**
+ * One stream by name. Costs nothing to make; nothing is asked before the first call.
+ *
+ * @example
+ * ```ts
+ * const orders = client.stream('orders');
+ * await orders.create();
+ * const { offset } = await orders.append(JSON.stringify({ item: 7 }));
+ * for await (const record of orders.read({ from: offset })) console.log(record.offset, record.value);
+ * ```
+ */
+export class Stream {
+  readonly name: string;
+  readonly #core: ClientCore;
+
+  /** Use `QuorateClient.stream`. */
+  constructor(core: ClientCore, name: string) {
+    this.#core = core;
+    this.name = name;
+  }
+
+  /** Creates the stream unless it exists; true if this call created it. `nameInvalid`. */
+  async create(options: StreamCallOptions = {}): Promise<boolean> {
+    const created = await promiseOf<{ wasCreated: boolean }>(options.signal, (done) => this.#core.createStream(this.name, timeOf(options), done));
+    return created.wasCreated;
+  }
+
+  /**
+   * Appends one record or a list, each exactly once; resolves when a majority of the nodes has them on disk. Calls keep their order, and
+   * need not be awaited one by one: what is appended in one turn travels together. A list of at most 8192 records and about 2 MiB is stored
+   * whole or not at all. Bytes must not change before it resolves.
+   *
+   * Errors: `recordTooLarge` (1 MiB), `streamNotFound`, `overloaded`; class `unknown` (`deadlineExceeded`, `aborted`, …): it may be stored.
+   */
+  async append(value: Value | readonly Value[], options: StreamCallOptions = {}): Promise<AppendResult> {
+    const records = recordsOf(value);
+    return promiseOf(options.signal, (done) => this.#core.append(this.name, records, timeOf(options), done));
+  }
+
+  /**
+   * Reads from an offset to the present end (as it is when the reading begins), then ends. Dense and in order.
+   * Errors: `streamNotFound`, `offsetOutOfRange`.
+   */
+  async *read(options: StreamReadOptions = {}): AsyncGenerator<StreamRecord, void, undefined> {
+    const { limit = Number.POSITIVE_INFINITY, consistency = 'linearizable' } = options;
+    if (!(limit >= 0)) throw new QuorateError('invalidArgument', `limit must be a number from 0, not ${String(limit)}`, { limit });
+    let next = options.from ?? 0;
+    let left = limit;
+    let end = Number.POSITIVE_INFINITY;
+    while (left > 0 && next < end) {
+      throwIfAborted(options.signal);
+      const maxRecords = Math.min(left, end - next);
+      const batch = await this.#read(options, { from: next, consistency, ...(maxRecords < READ_RECORDS ? { maxRecords } : {}) });
+      if (end === Number.POSITIVE_INFINITY) end = Math.max(batch.nextOffset, next);
+      if (batch.records.length === 0) return;
+      next += batch.records.length;
+      left -= batch.records.length;
+      yield* batch.records;
+    }
+  }
+
+  /**
+   * Reads and then waits for more, until it is aborted or left; never skips or repeats a record, also when leaders change. It rides out
+   * outages of up to `deadlineMs`, then throws what kept it waiting; the records already given are a dense prefix, so go on from the last.
+   *
+   * @example
+   * ```ts
+   * for await (const record of client.stream('orders').tail({ from: 'start', signal })) handle(record);
+   * ```
+   */
+  async *tail(options: StreamTailOptions = {}): AsyncGenerator<StreamRecord, void, undefined> {
+    const { from = 'end' } = options;
+    let next: Offset;
+    if (from === 'end') next = (await this.info(options)).nextOffset;
+    else if (from === 'start') next = (await this.info(options)).firstOffset;
+    else next = from;
+    for (;;) {
+      throwIfAborted(options.signal);
+      const batch = await this.#read(options, { from: next, waitMs: TAIL_WAIT_MS, consistency: 'linearizable' });
+      next += batch.records.length;
+      yield* batch.records;
+    }
+  }
+
+  /** First and next offset, leader and term. `streamNotFound`. */
+  async info(options: StreamCallOptions = {}): Promise<StreamInfo> {
+    return promiseOf(options.signal, (done) => this.#core.streamInfo(this.name, timeOf(options), done));
+  }
+
+  async #read(options: StreamCallOptions, query: ReadOptions): Promise<ReadBatch> {
+    const ask = (asked: ReadOptions): Promise<ReadBatch> =>
+      promiseOf(options.signal, (done) => this.#core.read(this.name, { ...timeOf(options), ...asked }, done));
+    if (query.consistency !== 'sequential') return ask(query);
+    try {
+      return await ask(query);
+    } catch (thrown) {
+      // The node may be behind what this reader has seen: whether the offset exists is for the leader to say.
+      if (!(thrown instanceof QuorateError) || thrown.code !== 'offsetOutOfRange') throw thrown;
+      return ask({ ...query, consistency: 'linearizable' });
+    }
+  }
+}
+
+const READ_RECORDS = 1_048_576;
+
+function timeOf(options: StreamCallOptions): { readonly deadlineMs?: number } {
+  return options.deadlineMs === undefined ? {} : { deadlineMs: options.deadlineMs };
+}
+
+function recordsOf(value: Value | readonly Value[]): readonly Uint8Array[] {
+  if (typeof value === 'string' || value instanceof Uint8Array) return [bytesOf(value)];
+  if (!Array.isArray(value)) throw new QuorateError('invalidArgument', `a record must be a Uint8Array or a string, not ${typeof value}`);
+  return value.map(bytesOf);
+}
+
+function bytesOf(value: Value): Uint8Array {
+  if (typeof value === 'string') return utf8(value);
+  if (value instanceof Uint8Array) return value;
+  throw new QuorateError('invalidArgument', `a record must be a Uint8Array or a string, not ${value === null ? 'null' : typeof value}`);
+}
