@@ -10,7 +10,7 @@ import { ROOT, listFiles, listPackages, main, readJson, say } from './workspace.
 /** Names of the outside world. Time, chance, sockets and files come through the ports of `base`. */
 const AMBIENT =
   /(?<![.\w$#'"])(?:Date|performance|setTimeout|setInterval|setImmediate|clearTimeout|clearInterval|queueMicrotask|Buffer|fetch|globalThis|require|structuredClone)(?=\s*[.(]|\s*\?\.)|(?<![.\w$#'"])process\s*\.\s*(?:env|hrtime|nextTick|exit|std\w+|pid|argv|memoryUsage|cpuUsage)\b|(?<![.\w$#'"])console\s*\.\s*(?:log|error|warn|info|debug)\b|\bnew\s+Date\b|\bMath\s*\.\s*random\b|\bIntl\s*\.|\.\s*toLocale\w*\s*\(|\.\s*localeCompare\s*\(/g;
-const ASYNC = /(?<![.\w$#])async(?=\s+(?:function|\*|\w|\[|#)|\s*\()|(?<![.\w$#])await\b|\bPromise\b/g;
+const ASYNC = /(?<![.\w$#])async(?=\s+(?:function|\*|\w|\[|#)|\s*\()|(?<![.\w$#])await\b(?!\s*<\w+>\()|\bPromise\b/g;
 const BUILTINS = new Set(builtinModules);
 const LAYER_WITHOUT_DEPENDENCIES = 2;
 

@@ -100,7 +100,9 @@ export function importsOf(source) {
   const text = codeOnly(source, { keepStrings: true });
   const found = [];
   // Matched on the code, where strings are blank, so a sentence in a string is never taken for an import; read from the text.
-  for (const match of code.matchAll(/(?:\bfrom\s*|\bimport\s*\(\s*|\bimport\s*|\brequire\s*\(\s*)(['"`])/g)) {
+  for (const match of code.matchAll(
+    /(?:\bfrom\s*|\bimport\s*\(\s*|\bimport\s*|\brequire\s*\(\s*|\bcreateRequire\s*\([^()]*\)\s*\(\s*)(['"`])/g,
+  )) {
     const start = match.index + match[0].length;
     const end = text.indexOf(match[1], start);
     if (end !== -1) found.push({ specifier: text.slice(start, end), line: lineAt(source, match.index) });

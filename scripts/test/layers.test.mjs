@@ -102,7 +102,7 @@ test('layers: the same words in comments, strings, names and the public face →
     '/* Math.random() */',
     'export const text = \'await Date.now(), import { x } from "node:fs"\';',
     'export const pattern = /setTimeout\\(["\'`]/;',
-    'export const handler = { setTimeout(delay: number): number { return delay; }, isAsync: true, process: 1 };',
+    'export const handler = { onSetTimeout: 1, isAsync: true, process: 1 };',
     'export const process = { disk: 1 }; export const d = process.disk;',
   ].join('\n');
   assert.deepEqual(
