@@ -273,7 +273,7 @@ export class Node implements ReplicaNode, RequestNode {
   }
 
   stopped(replica: Replica, error: QuorateError): void {
-    this.options.logger.log('error', 'group stopped', { group: replica.group, code: error.code, message: error.message });
+    this.options.logger.log(error.code === 'shuttingDown' ? 'debug' : 'error', 'group stopped', { group: replica.group, code: error.code, message: error.message });
     if (error.code === 'invariantBroken') this.#fail(error);
   }
 
