@@ -85,6 +85,8 @@ export interface ScanOptions {
   /** Files to read, ascending. */
   readonly numbers: readonly number[];
   readonly checkpoint: Checkpoint | null;
+  /** A frame that is read from here instead of from its place; see rescue.ts. */
+  readonly rescued: { readonly file: number; readonly offset: number; readonly frame: Uint8Array } | null;
   /** Told with path and offset when a file cannot be read; must throw to stop. */
   readonly unreadable: (fault: DiskFault, path: string, offset: number) => void;
 }
@@ -169,8 +171,10 @@ class JournalScan {
       scanned.isWhole = scanned.isHeadSound && head?.fileBytes === window.size;
       let offset = FIRST_FRAME_OFFSET;
       while (offset + SECTOR_BYTES <= window.size) {
-        const header = this.#codec.header(window.view(offset, SECTOR_BYTES), number, offset, window.size - offset);
-        const body = header === null ? null : window.view(offset + header.headerBytes, header.bodyBytes);
+        const { rescued } = this.#options;
+        const copy = rescued?.file === number && rescued.offset === offset ? rescued.frame : null;
+        const header = this.#codec.header(copy?.subarray(0, SECTOR_BYTES) ?? window.view(offset, SECTOR_BYTES), number, offset, window.size - offset);
+        const body = header === null ? null : bodyOf(header, copy) ?? window.view(offset + header.headerBytes, header.bodyBytes);
         const isSound = header !== null && body !== null && this.#codec.isBodySound(header, body);
         if (!isSound || !this.#isWanted(header, path, offset)) {
           const isTorn = header !== null || this.#bad?.isTorn === true || !window.isZero(offset, SECTOR_BYTES);
@@ -256,6 +260,10 @@ class JournalScan {
     this.#missing = null;
     this.#isTailDamaged = false;
   }
+}
+
+function bodyOf(header: FrameHeader, frame: Uint8Array | null): Uint8Array | null {
+  return frame?.subarray(header.headerBytes, header.headerBytes + header.bodyBytes) ?? null;
 }
 
 /** A file seen through one large buffer that moves forward. */

@@ -1,17 +1,19 @@
-import type { Disk } from '@quorate/base';
+import type { Checksum, Disk } from '@quorate/base';
 import { type FrameCodec, SECTOR_BYTES } from './frame.js';
 import type { JournalStart } from './journal.js';
 import type { JournalFiles } from './journal-files.js';
 import { FIRST_FRAME_OFFSET, JOURNAL_FOLDER, type ScanResult, journalNumbers } from './journal-scan.js';
 import type { Recovered } from './recovery.js';
+import { dropRescue, storeRescue } from './rescue.js';
 
 /*
  * What is written before a journal is used. Each step may be cut off by a crash and done again:
  *
- * 1. The last sound frame is written again with the same bytes and synced. It may be in memory only: written by a process that died before
- *    its sync, or kept after a failed one. A sector that is written with what it holds cannot be torn.
- * 2. If that frame is not a marker, a marker is written after it and synced. It overwrites the head of a torn frame, which is so cut for
- *    good, in one sector, which is there whole or not at all.
+ * 1. The last sound frame, if no later frame proves that it was durable, is written again with the same bytes and synced: it may be in
+ *    memory only, written by a process that died before its sync or kept after a failed one. Because it may also be durable and
+ *    acknowledged, and a power cut may tear what is being written, it is copied to `journal/rescue` before and taken from there if need be.
+ * 2. A marker is written after it and synced. It overwrites the head of a torn frame, which is so cut for good. A frame that is a marker
+ *    itself needs neither copy nor another marker: it holds nothing.
  */
 
 /** The journal of a new directory: its first file with a marker, durable. Throws `DiskFault`. */
@@ -27,9 +29,9 @@ export function createJournal(disk: Disk, files: JournalFiles, codec: FrameCodec
 }
 
 /** Makes what recovery found durable, and the place where the journal goes on. Throws `DiskFault`. */
-export function resumeJournal(disk: Disk, files: JournalFiles, codec: FrameCodec, recovered: Recovered): JournalStart {
-  const { scan, checkpoint, deadNumbers } = recovered;
-  for (const name of disk.list(JOURNAL_FOLDER)) if (!/^[0-9]{10}\.q$/.test(name)) disk.remove(`${JOURNAL_FOLDER}/${name}`);
+export function resumeJournal(disk: Disk, files: JournalFiles, codec: FrameCodec, checksum: Checksum, recovered: Recovered): JournalStart {
+  const { scan, checkpoint, deadNumbers, rescued } = recovered;
+  for (const name of disk.list(JOURNAL_FOLDER)) if (!/^([0-9]{10}\.q|rescue)$/.test(name)) disk.remove(`${JOURNAL_FOLDER}/${name}`);
   for (const { number, firstSequence, lastSequence } of scan.files) {
     if (firstSequence !== 0) Object.assign(files.use(number), { firstSequence, lastSequence });
   }
@@ -42,12 +44,16 @@ export function resumeJournal(disk: Disk, files: JournalFiles, codec: FrameCodec
   // One that cannot serve is dead.
   for (const { number, isWhole } of unused) if (!isWhole) files.use(number);
   if (recovered.damage.length === 0) files.recycle(deadNumbers);
+  const isMarker = last.header.recordCount === 0;
   const file = files.handle(last.file);
-  const bytes = file.read(last.offset, last.header.totalBytes);
+  const isRescued = rescued?.file === last.file && rescued.offset === last.offset;
+  const bytes = isRescued ? rescued.frame : file.read(last.offset, last.header.totalBytes);
+  if (!isMarker && !isRescued) storeRescue(disk, { file: last.file, offset: last.offset, frame: bytes }, checksum);
   file.writeNow(last.offset, [bytes]);
   file.syncNow();
+  dropRescue(disk);
   const offset = last.offset + bytes.length;
-  if (last.header.recordCount === 0) {
+  if (isMarker) {
     return { file: last.file, offset, nextSequence: scan.nextSequence, chain: last.header.checksum, isMarked: true };
   }
   const { checksum: chain, groups } = last.header;

@@ -78,6 +78,8 @@ export class Journal {
   #isFull = false;
   #retryMs = RETRY_FIRST_MS;
   #isFailed = false;
+  /** A write or sync that completes by callback is under way. */
+  #isBusy = false;
   #syncMsAverage = 0;
   #idleAt = 0;
   #isIdleTimerSet = false;
@@ -128,10 +130,13 @@ export class Journal {
   /** Nothing is written from now on. */
   fail(): void {
     this.#isFailed = true;
-    this.#drained?.(false);
+    this.#continueDrain();
   }
 
-  /** Writes all that is queued and a marker, then calls back; `true`: gave up for lack of space. At once after a failure. */
+  /**
+   * Writes all that is queued and a marker, then calls back; `true`: gave up for lack of space. After a failure it only waits for the call
+   * under way. Nothing is written afterwards.
+   */
   drain(done: (isFull: boolean) => void): void {
     this.#drained = done;
     this.#isFlushWanted = this.hasPending;
@@ -141,19 +146,15 @@ export class Journal {
 
   #continueDrain(): void {
     const done = this.#drained;
-    if (done === null) return;
-    const isStuck = this.#isFull && (this.#inflight !== null || this.hasPending);
-    if (this.#isFailed || isStuck) {
-      this.#drained = null;
-      done(isStuck && !this.#isFailed);
-    } else if (this.#inflight === null && !this.hasPending) {
-      if (this.#isMarked || !this.#hasMarkerRoom()) {
-        this.#drained = null;
-        done(false);
-      } else {
-        this.#writeMarker();
-      }
-    }
+    if (done === null || this.#isBusy) return;
+    const isDone = this.#inflight === null && !this.hasPending;
+    const isStuck = this.#isFull && !isDone;
+    if (!this.#isFailed && isDone && !this.#isMarked && this.#hasMarkerRoom()) return this.#writeMarker();
+    if (!this.#isFailed && !isStuck && !isDone) return;
+    const hasFailed = this.#isFailed;
+    this.#isFailed = true;
+    this.#drained = null;
+    done(isStuck && !hasFailed);
   }
 
   #pump(): void {
@@ -327,12 +328,16 @@ export class Journal {
   }
 
   #writeLater(frame: Frame): void {
+    this.#isBusy = true;
     this.#file.write(frame.offset, [frame.bytes], (writeFault) => {
-      if (this.#isFailed) return;
+      this.#isBusy = false;
+      if (this.#isFailed) return this.#continueDrain();
       if (writeFault !== null) return this.#faulted(writeFault, false);
       const start = this.#nowMs();
+      this.#isBusy = true;
       this.#file.sync((syncFault) => {
-        if (this.#isFailed) return;
+        this.#isBusy = false;
+        if (this.#isFailed) return this.#continueDrain();
         if (syncFault !== null) return this.#faulted(syncFault, true);
         this.#synced(start);
         this.#complete(frame);

@@ -1,4 +1,4 @@
-import { DiskFault, type Disk, LIMITS, QuorateError, asQuorateError } from '@quorate/base';
+import { type Disk, DiskFault, LIMITS, QuorateError } from '@quorate/base';
 import { CHECKPOINT_FILES } from './checkpoint.js';
 import { FrameCodec, SECTOR_BYTES } from './frame.js';
 import { IDENTITY_FILE, loadIdentity } from './identity.js';
@@ -32,6 +32,7 @@ export function openStorage(options: StorageOptions, done: (error: QuorateError 
     try {
       storage = openLocked(options, release);
     } catch (thrown) {
+      if (!(thrown instanceof DiskFault || thrown instanceof QuorateError)) throw thrown;
       release();
       return done(openError(thrown), null);
     }
@@ -39,8 +40,8 @@ export function openStorage(options: StorageOptions, done: (error: QuorateError 
   });
 }
 
-function openError(thrown: unknown): QuorateError {
-  if (!(thrown instanceof DiskFault)) return asQuorateError(thrown);
+function openError(thrown: DiskFault | QuorateError): QuorateError {
+  if (thrown instanceof QuorateError) return thrown;
   if (thrown.kind === 'full') return new QuorateError('diskFull', `no space to open the data directory: ${thrown.message}`, { file: thrown.path }, { cause: thrown });
   return failure(thrown);
 }
@@ -78,7 +79,7 @@ function openLocked(options: StorageOptions, release: () => void): Storage {
   const { groups, peers, damage, frozenUnknown } = recovered;
   let storage: NodeStorage;
   try {
-    const start = resumeJournal(disk, files, new FrameCodec(stored.journalId, checksum), recovered);
+    const start = resumeJournal(disk, files, new FrameCodec(stored.journalId, checksum), checksum, recovered);
     const checkpointNumber = recovered.checkpoint?.number ?? 0;
     storage = new NodeStorage(options, release, stored, { files, start, checkpointNumber, groups, frozenUnknown, peers, damage });
   } catch (thrown) {

@@ -8,6 +8,7 @@ import { type ScanDamage, type ScanResult, type ScanVisitor, journalNumbers, jou
 import { type FileUses, LogState } from './log-state.js';
 import { PeerSequences } from './peer-sequences.js';
 import { type RecordVisitor, readRecords } from './records.js';
+import { type RescuedFrame, loadRescue } from './rescue.js';
 import type { Damage, GroupHardState } from './types.js';
 
 /*
@@ -39,6 +40,7 @@ export interface Recovered {
   readonly scan: ScanResult;
   readonly checkpoint: Checkpoint | null;
   readonly slots: readonly CheckpointSlot[];
+  readonly rescued: RescuedFrame | null;
   /** Files that a checkpoint declared dead. */
   readonly deadNumbers: readonly number[];
 }
@@ -62,6 +64,7 @@ export function recover(options: RecoveryOptions): Recovered {
   const listed = new Set(checkpoint?.files.map((file) => file.number));
   const numbers = journalNumbers(options.disk);
   const deadNumbers = numbers.filter((number) => number < active && !listed.has(number));
+  const rescued = loadRescue(options.disk, options.checksum);
   const recovery = new Recovery(options, checkpoint);
   const scan = scanJournal(
     {
@@ -70,11 +73,12 @@ export function recover(options: RecoveryOptions): Recovered {
       journalId: options.journalId,
       numbers: numbers.filter((number) => !deadNumbers.includes(number)),
       checkpoint,
+      rescued,
       unreadable: options.unreadable,
     },
     recovery,
   );
-  return { ...recovery.finish(scan, slots), scan, checkpoint, slots, deadNumbers };
+  return { ...recovery.finish(scan, slots), scan, checkpoint, slots, rescued, deadNumbers };
 }
 
 class Recovery implements ScanVisitor, RecordVisitor {

@@ -4,7 +4,7 @@ import { type Checksum, QuorateError, readU32, writeU32 } from '@quorate/base';
  * Every file of a data directory starts with the same head, in all formats to come, so that a file of a newer version can be told from a
  * damaged one. Little-endian:
  *
- *   0  8 bytes  "QUORATE" and a letter: I identity, J journal file, C checkpoint
+ *   0  8 bytes  "QUORATE" and a letter: I identity, J journal file, C checkpoint, R rescue
  *   8  u32      format of the body
  *  12  u32      body length
  *  16  u32      CRC-32C of the body
@@ -14,10 +14,10 @@ import { type Checksum, QuorateError, readU32, writeU32 } from '@quorate/base';
 export const FILE_HEAD_BYTES = 24;
 
 /** Which kind of file a head belongs to. */
-export type FileLetter = 'I' | 'J' | 'C';
+export type FileLetter = 'I' | 'J' | 'C' | 'R';
 
 /** Newest format of each kind of file that this version reads, and the one it writes. */
-export const FILE_FORMATS: Readonly<Record<FileLetter, number>> = { I: 1, J: 1, C: 1 };
+export const FILE_FORMATS: Readonly<Record<FileLetter, number>> = { I: 1, J: 1, C: 1, R: 1 };
 
 const NAME = 'QUORATE';
 

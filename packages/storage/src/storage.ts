@@ -179,10 +179,12 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
       if (this.#checkpoints === null) stopFiles();
       else this.#checkpoints.stop(stopFiles);
     };
-    if (journal === null || this.#isFailed) return end(null);
-    this.#enqueuePeers(journal);
+    if (journal === null) return end(null);
+    const hadFailed = this.#isFailed;
+    if (!hadFailed) this.#enqueuePeers(journal);
     journal.drain((isFull) => {
-      if (this.#isFailed) end(new QuorateError('diskFailed', 'the disk failed while closing'));
+      if (hadFailed) end(null);
+      else if (this.#isFailed) end(new QuorateError('diskFailed', 'the disk failed while closing'));
       else end(isFull ? new QuorateError('diskFull', 'closed without space to write what was queued') : null);
     });
   }
