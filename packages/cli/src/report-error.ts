@@ -30,3 +30,13 @@ export function reportError(thrown: unknown, io: Pick<CliIo, 'stderr'>, isJson: 
   }
   return isUsage ? EXIT_CODES.usage.code : exitCodeOf(error);
 }
+
+/** Runs a parser of a flag's value so that its refusal names the flag. */
+export function asUsage<T>(flag: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (thrown) {
+    if (thrown instanceof QuorateError) throw new UsageError(`${flag}: ${thrown.message}`);
+    throw thrown;
+  }
+}
