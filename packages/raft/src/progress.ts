@@ -109,6 +109,14 @@ export class Progress {
     this.#inflightBytes = 0;
   }
 
+  /**
+   * What was under way may be lost. In `probe` mode nothing more is known than before, so the place to ask at stays: a peer that was down
+   * when this leadership began must not be sent the whole log.
+   */
+  connectionChanged(): void {
+    this.probeFrom(this.mode === 'probe' ? this.nextIndex : this.receivedIndex + 1);
+  }
+
   /** Nothing that it acknowledged counts any longer: it is a new incarnation without data. */
   forget(): void {
     this.isLearner = true;

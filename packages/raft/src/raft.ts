@@ -149,7 +149,7 @@ export class Raft {
       const progress = state.peers.get(peer);
       if (progress === undefined) return;
       progress.isConnected = false;
-      progress.probeFrom(progress.receivedIndex + 1);
+      progress.connectionChanged();
     } else if (state.role === 'follower' && this.#core.leader === peer) {
       this.#core.leaderIsGone();
     }
@@ -163,7 +163,7 @@ export class Raft {
     if (state.role !== 'leader') return;
     const progress = state.peers.get(peer);
     if (progress === undefined) return;
-    progress.probeFrom(progress.receivedIndex + 1);
+    progress.connectionChanged();
     nudge(this.#core, peer);
   }
 

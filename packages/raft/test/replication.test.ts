@@ -420,6 +420,26 @@ test('follower with a hanging disk: entries go on coming → it takes no more th
   cluster.checkConverged();
 });
 
+test('follower was down when its leader was elected: it returns with nearly all of a long log → it is sent only what it lacks', () => {
+  const cluster = new Cluster({ nodes: 3 });
+  const first = electLeader(cluster);
+  for (let i = 0; i < 200; i++) cluster.propose(first, `v${i}`);
+  cluster.run(500);
+  cluster.crash(first);
+  const next = electLeader(cluster);
+  cluster.propose(next, 'last');
+  cluster.run(50);
+  let batches = 0;
+  cluster.filter = (flight) => {
+    if (flight.message.type === 'appendRequest' && flight.to === first) batches += flight.message.batches.length;
+    return true;
+  };
+  cluster.restart(first);
+  cluster.run(500);
+  cluster.checkConverged();
+  assert.ok(batches <= 4, `${batches} batches sent for the 2 that it lacked`);
+});
+
 test('conflict inside a batch of the leader: follower hint lies between borders → they meet at the border below', () => {
   const cluster = new Cluster({ nodes: 3, tellsConnections: false });
   const [one, two] = [cluster.member(1), cluster.member(2)];

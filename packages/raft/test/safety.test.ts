@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { SeededRandom, nodeId, randomBetween, randomChance } from '@quorate/base';
 import { Cluster, electLeader } from './harness/cluster.js';
 
-const SEEDS = Number(process.env['RAFT_SEEDS'] ?? 400);
+const SEEDS = Number(process.env['RAFT_SEEDS'] ?? 250);
 const FIRST_SEED = Number(process.env['RAFT_FIRST_SEED'] ?? 1);
 
 /** A schedule of the worst kind: any message at any time, twice, late or never; syncs, crashes and cuts in between. */
