@@ -17,6 +17,8 @@ export interface HostSettings {
   readonly electionTimeoutMaxMs: number;
   /** How often deadlines are looked at. */
   readonly tickMs: number;
+  /** A connection to a peer on which nothing came for so long is half open: it is closed and dialed anew. */
+  readonly peerSilenceMs: number;
   /** Longest wait for leadership to move and answers to leave at a stop. */
   readonly drainMs: number;
   /** Size of a journal file in bytes. */
@@ -29,6 +31,7 @@ export const DEFAULT_SETTINGS: HostSettings = {
   electionTimeoutMinMs: 150,
   electionTimeoutMaxMs: 300,
   tickMs: 15,
+  peerSilenceMs: 3000,
   drainMs: 3000,
   journalFileBytes: 64 * 1024 * 1024,
   syncMode: 'adaptive',

@@ -1,2 +1,6 @@
-export { DEFAULT_SETTINGS, type ConfiguredMember, type Host, type HostEvents, type HostOptions, type HostSettings } from './host-options.js';
+export { Catalogue, type CatalogueOutcome } from './catalogue/catalogue.js';
+export { type CatalogueCommand, type RegisteredNode, decodeCommand, encodeCommand } from './catalogue/commands.js';
+export { PendingProposals, type Proposer } from './groups/pending-proposals.js';
+export { type PendingRead, PendingReads } from './groups/pending-reads.js';
 export { startHost } from './host.js';
+export { type ConfiguredMember, DEFAULT_SETTINGS, type Host, type HostEvents, type HostOptions, type HostSettings } from './host-options.js';

@@ -14,6 +14,8 @@ export interface RequestNode {
   readonly waiters: TailWaiters;
   /** Null while the node serves; otherwise why it does not. */
   refusal(): QuorateError | null;
+  /** True while there is no space on the disk: writes are refused, reads go on. */
+  readonly isDiskFull: boolean;
   replica(group: number): Replica | undefined;
   status(): NodeStatus;
   addressOf(node: NodeId): string | undefined;
@@ -124,8 +126,13 @@ export class RequestHandler implements Proposer {
     });
   }
 
+  #checkSpace(): void {
+    if (this.#node.isDiskFull) throw new QuorateError('diskFull', `node ${this.#node.options.nodeId} has no space on its disk`);
+  }
+
   #createStream(id: number, { name }: RequestOf<'createStream'>): void {
     checkStreamName(name);
+    this.#checkSpace();
     const { replica } = this.#system();
     const payload = encodeCommand({ type: 'createStream', name });
     replica.propose({ payload, payloadChecksum: this.#node.options.checksum(payload), count: 1 }, this, id);
@@ -164,6 +171,7 @@ export class RequestHandler implements Proposer {
   #append(id: number, { group, payload, payloadChecksum }: RequestOf<'append'>): void {
     const { replica } = this.#stream(group);
     if (!replica.isLeader) throw replica.stopError ?? replica.notLeader();
+    this.#checkSpace();
     const { count } = checkAppendPayload(payload);
     if (this.#node.options.checksum(payload) !== payloadChecksum) {
       throw new QuorateError('malformedFrame', 'the payload of an append does not match its checksum', { group });

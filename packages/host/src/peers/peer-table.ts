@@ -25,6 +25,8 @@ import { SeenSequences } from './seen-sequences.js';
 
 const REDIAL_MIN_MS = 20;
 const REDIAL_MAX_MS = 250;
+/** Two ticks further apart mean that this process was stopped or stalled in between. */
+const AWAKE_MS = 500;
 
 export interface PeerEvents {
   /** `isReplaced`: the peer has another incarnation than before. */
@@ -53,6 +55,7 @@ export class PeerTable implements PeerContacts {
   readonly #links = new Map<NodeId, PeerLink>();
   readonly #dials: Dial[];
   #ownSequence = 0;
+  #tickedAtMs = Number.NEGATIVE_INFINITY;
   #isStopped = false;
 
   constructor(init: {
@@ -243,7 +246,14 @@ export class PeerTable implements PeerContacts {
   }
 
   tick(nowMs: number): void {
+    // After a pause of this process its own ears were shut: silence then says nothing about the peers.
+    const wasAwake = nowMs - this.#tickedAtMs < AWAKE_MS;
+    this.#tickedAtMs = nowMs;
     for (const link of this.#links.values()) {
+      if (wasAwake && nowMs - link.heardAtMs > this.#settings.peerSilenceMs) {
+        link.frames.destroy(new QuorateError('connectionLost', `node ${link.nodeId} was silent for ${this.#settings.peerSilenceMs} ms`));
+        continue;
+      }
       link.heartbeat(nowMs, this.#settings.heartbeatMs, this.#ownSequence);
       link.frames.flush();
     }

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { LIMITS, QuorateError } from '@quorate/base';
+import { PendingProposals, PendingReads } from '@quorate/host';
+
+const LOST = new QuorateError('leadershipLost', 'lost');
+
+function recorder(): { told: string[]; applied(id: number): void; failed(id: number, error: QuorateError): void } {
+  const told: string[] = [];
+  return { told, applied: (id) => told.push(`${id} applied`), failed: (id, error) => told.push(`${id} ${error.code}`) };
+}
+
+test('pending proposals: batches applied in order, some of others → each of ours is told once', () => {
+  const proposals = new PendingProposals();
+  const proposer = recorder();
+  for (const [index, id] of [[5, 1], [6, 2], [9, 3]] as const) proposals.add({ index, term: 2, bytes: 10, proposer, requestId: id });
+  proposals.applied(4, 1, { view: 'none' });
+  proposals.applied(5, 2, { view: 'none' });
+  proposals.applied(6, 2, { view: 'none' });
+  assert.deepEqual(proposer.told, ['1 applied', '2 applied']);
+  proposals.failAll(LOST);
+  proposals.failAll(LOST);
+  assert.deepEqual(proposer.told, ['1 applied', '2 applied', '3 leadershipLost']);
+  assert.equal(proposals.size, 0);
+});
+
+test('pending proposals: the index was taken by a batch of another term → not told as applied', () => {
+  const proposals = new PendingProposals();
+  const proposer = recorder();
+  proposals.add({ index: 5, term: 2, bytes: 10, proposer, requestId: 1 });
+  proposals.applied(5, 3, { view: 'none' });
+  assert.deepEqual(proposer.told, []);
+});
+
+test('T71: more bytes proposed than the limit → full until some are applied', () => {
+  const proposals = new PendingProposals();
+  const proposer = recorder();
+  const half = LIMITS.groupProposalBytesMax / 2;
+  proposals.add({ index: 1, term: 1, bytes: half, proposer, requestId: 1 });
+  assert.equal(proposals.isFull, false);
+  proposals.add({ index: 2, term: 1, bytes: half, proposer, requestId: 2 });
+  assert.equal(proposals.isFull, true);
+  proposals.applied(1, 1, { view: 'none' });
+  assert.equal(proposals.isFull, false);
+});
+
+test('pending proposals: many through a short queue → memory of settled ones is given back', () => {
+  const proposals = new PendingProposals();
+  const proposer = recorder();
+  for (let index = 1; index <= 10_000; index++) {
+    proposals.add({ index, term: 1, bytes: 1, proposer, requestId: index });
+    if (index > 3) proposals.applied(index - 3, 1, { view: 'none' });
+    assert.ok(proposals.size <= 4);
+  }
+  assert.equal(proposer.told.length, 9997);
+});
+
+test('pending reads: confirmed but not applied → waits; failed, confirmed again or unknown → told once', () => {
+  const reads = new PendingReads();
+  const told: string[] = [];
+  const read = (name: string): number => reads.add({ run: () => told.push(`${name} ran`), fail: (error) => told.push(`${name} ${error.code}`) });
+  const [a, b, c] = [read('a'), read('b'), read('c')];
+  reads.confirmed(a, 7);
+  reads.applied(6);
+  assert.deepEqual(told, []);
+  reads.applied(7);
+  reads.confirmed(a, 8);
+  reads.applied(8);
+  assert.deepEqual(told, ['a ran']);
+  reads.failed(b, LOST);
+  reads.failed(b, LOST);
+  reads.failAll(LOST);
+  assert.deepEqual(told, ['a ran', 'b leadershipLost', 'c leadershipLost']);
+  assert.equal(reads.size, 0);
+  reads.confirmed(c, 1);
+});
