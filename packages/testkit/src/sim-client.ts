@@ -1,0 +1,132 @@
+import { type Address, type Offset, type QuorateError, type Random, SeededRandom, crc32c, fromUtf8, randomBetween, randomUnit, utf8 } from '@quorate/base';
+import { ClientCore } from '@quorate/client';
+import type { AppendRecord, History } from './history.js';
+import type { SimScheduler } from './scheduler.js';
+import type { SimNetwork } from './sim-network.js';
+import type { SimProcess } from './sim-process.js';
+
+/** What a client does by itself until told to stop. */
+export interface Workload {
+  readonly streams: readonly string[];
+  /** Calls open at a time. Default 2. */
+  readonly lanes?: number;
+  /** Longest pause between two calls of a lane, in ms. Default 5. */
+  readonly pauseMsMax?: number;
+  /** Most records in one append. Default 3. */
+  readonly recordsMax?: number;
+  /** Longest value in bytes. Default 100. */
+  readonly valueBytesMax?: number;
+  /** Part of the calls that read. Default 0.1. */
+  readonly readShare?: number;
+}
+
+type AppendDone = (error: QuorateError | null, append: AppendRecord) => void;
+
+/** A client in a process of its own; all that it appends and reads is noted in the history. */
+export class SimClient {
+  readonly name: string;
+  readonly process: SimProcess;
+  readonly core: ClientCore;
+  readonly #history: History;
+  readonly #random: Random;
+  readonly #scheduler: SimScheduler;
+  #workload: Workload | null = null;
+
+  constructor(init: {
+    readonly name: string;
+    readonly scheduler: SimScheduler;
+    readonly network: SimNetwork;
+    readonly addresses: readonly Address[];
+    readonly random: Random;
+    readonly history: History;
+  }) {
+    this.name = init.name;
+    this.process = init.scheduler.forNode(init.name);
+    this.#history = init.history;
+    this.#random = init.random;
+    this.#scheduler = init.scheduler;
+    this.core = new ClientCore({
+      addresses: init.addresses,
+      network: init.network.attach(this.process),
+      clock: this.process.clock,
+      timers: this.process.timers,
+      random: new SeededRandom(init.random.nextUint32()),
+      checksum: crc32c,
+    });
+  }
+
+  createStream(name: string, done: (error: QuorateError | null, result: unknown) => void, deadlineMs = 30_000): void {
+    this.core.createStream(name, { deadlineMs }, done);
+  }
+
+  /** Appends values of its own making, which no other append has. */
+  append(stream: string, options: { readonly count?: number; readonly valueBytes?: number; readonly deadlineMs?: number } = {}, done: AppendDone = () => {}): AppendRecord {
+    const values = Array.from({ length: options.count ?? 1 }, () => this.#history.nextValue(this.name, options.valueBytes ?? 20));
+    const append = this.#history.beginAppend({ client: this.name, stream, values, nowMs: this.#scheduler.nowMs });
+    const time = options.deadlineMs === undefined ? {} : { deadlineMs: options.deadlineMs };
+    this.core.append(stream, values.map(utf8), time, (error, result) => {
+      this.#history.endAppend(append, this.#scheduler.nowMs, error, result?.offset ?? -1);
+      done(error, append);
+    });
+    return append;
+  }
+
+  /** One linearizable read. */
+  read(stream: string, fromOffset: Offset, done: () => void = () => {}): void {
+    const read = this.#history.beginRead({ client: this.name, stream, fromOffset });
+    this.core.read(stream, { from: fromOffset }, (error, result) => {
+      // The bytes are views into the connection's buffer: text is made of them now.
+      this.#history.endRead(read, error, result?.records.map((record) => fromUtf8(record.value)) ?? []);
+      done();
+    });
+  }
+
+  /** All records of a stream, by linearizable reads to its end. */
+  readAll(stream: string, done: (error: QuorateError | null, values: string[]) => void): void {
+    const values: string[] = [];
+    const next = (): void => {
+      this.core.read(stream, { from: values.length, deadlineMs: 30_000 }, (error, result) => {
+        if (error !== null || result === null) {
+          done(error, values);
+          return;
+        }
+        for (const record of result.records) {
+          if (record.offset !== values.length) throw this.#scheduler.fault(`${stream}: record ${record.offset} where ${values.length} was due`);
+          values.push(fromUtf8(record.value));
+        }
+        if (values.length >= result.nextOffset) done(null, values);
+        else next();
+      });
+    };
+    next();
+  }
+
+  /** Works until `stopWork`. */
+  startWork(workload: Workload): void {
+    this.#workload = workload;
+    for (let lane = 0; lane < (workload.lanes ?? 2); lane++) this.#pause(workload);
+  }
+
+  /** No new calls; those open go on. */
+  stopWork(): void {
+    this.#workload = null;
+  }
+
+  #pause(workload: Workload): void {
+    this.process.timers.set(randomUnit(this.#random) * (workload.pauseMsMax ?? 5), () => {
+      if (this.#workload === workload) this.#work(workload);
+    });
+  }
+
+  #work(workload: Workload): void {
+    const stream = workload.streams[randomBetween(this.#random, 0, workload.streams.length - 1)] as string;
+    if (randomUnit(this.#random) < (workload.readShare ?? 0.1)) {
+      // Mostly near the end, where a stale answer would show.
+      const newest = this.#history.appends.findLast((append) => append.stream === stream && append.outcome === 'done');
+      this.read(stream, randomBetween(this.#random, 0, 3) === 0 ? 0 : Math.max(0, newest?.offset ?? 0), () => this.#pause(workload));
+      return;
+    }
+    const count = randomBetween(this.#random, 1, workload.recordsMax ?? 3);
+    this.append(stream, { count, valueBytes: randomBetween(this.#random, 1, workload.valueBytesMax ?? 100) }, () => this.#pause(workload));
+  }
+}
