@@ -18,7 +18,7 @@ import { encodePreface } from './preface.js';
  *   closed     `closed` was told, once; nothing follows
  *
  * What is bounded: the frame that is received (small before the handshake is done), what is queued to be sent, and what a client may ask for
- * while its answers wait (its requests are not read while more than `pauseAboveBytes` is queued). Peers are never paused for that, because two
+ * while its answers wait (its requests are neither handed out nor read while more than `pauseAboveBytes` is queued). Peers are never paused for that, because two
  * sides that both wait for the other to read would wait for ever; a message to a peer that does not fit is refused instead.
  */
 
@@ -143,6 +143,7 @@ export class FrameConnection {
   /** Why it ends, once known: the first reason counts. */
   #error: QuorateError | null = null;
   #isFlushPlanned = false;
+  #isResumePlanned = false;
   #isPausedByOwner = false;
   #isPausedByQueue = false;
 
@@ -191,6 +192,10 @@ export class FrameConnection {
     }
     this.#outgoing.add(type, parts);
     this.#planFlush();
+    if (this.#role === 'client' && !this.#isDialing && this.queuedBytes > this.#pauseAboveBytes && !this.#isPausedByQueue) {
+      this.#isPausedByQueue = true;
+      this.#applyPause();
+    }
     return true;
   }
 
@@ -200,13 +205,9 @@ export class FrameConnection {
     if (connection === null || this.#outgoing.bytes === 0) return;
     for (const chunk of this.#outgoing.takeChunks()) connection.write(chunk);
     connection.flush();
-    if (this.#role === 'client' && !this.#isDialing && connection.queuedBytes > this.#pauseAboveBytes && !this.#isPausedByQueue) {
-      this.#isPausedByQueue = true;
-      this.#applyPause();
-    }
   }
 
-  /** No `frame` is called until `resume`, except for what has been read from the operating system already. */
+  /** No `frame` is called until `resume`. */
   pause(): void {
     this.#isPausedByOwner = true;
     this.#applyPause();
@@ -308,9 +309,13 @@ export class FrameConnection {
   }
 
   #data(bytes: Uint8Array): void {
+    this.#receive(() => this.#decoder.push(bytes, this.#onFrame));
+  }
+
+  #receive(decode: () => void): void {
     if (this.#state !== 'handshake' && this.#state !== 'open') return;
     try {
-      this.#decoder.push(bytes, this.#onFrame);
+      decode();
     } catch (thrown) {
       if (!(thrown instanceof QuorateError) || !WIRE_FAULTS.has(thrown.code)) throw thrown;
       this.#fault(thrown);
@@ -369,10 +374,9 @@ export class FrameConnection {
     this.#state = 'closing';
     this.#decoder.stop();
     this.#clearDeadline();
-    this.#isPausedByOwner = false;
-    this.#isPausedByQueue = false;
-    this.#applyPause();
     this.flush();
+    // What comes in is dropped, but read, so that the end of the other side is seen.
+    this.#connection?.resume();
     this.#connection?.end();
     this.#deadline = this.#timers.set(this.#timeoutMs, () => this.destroy());
   }
@@ -417,8 +421,22 @@ export class FrameConnection {
   }
 
   #applyPause(): void {
-    if (this.#isPausedByOwner || this.#isPausedByQueue) this.#connection?.pause();
-    else this.#connection?.resume();
+    if (this.#state !== 'handshake' && this.#state !== 'open') return;
+    if (this.#isPausedByOwner || this.#isPausedByQueue) {
+      this.#decoder.suspend();
+      this.#connection?.pause();
+    } else if (this.#decoder.isSuspended && !this.#isResumePlanned) {
+      this.#isResumePlanned = true;
+      this.#timers.defer(() => this.#resumeNow());
+    }
+  }
+
+  /** Frames that were received already come first; they may pause it again. */
+  #resumeNow(): void {
+    this.#isResumePlanned = false;
+    if (this.#isPausedByOwner || this.#isPausedByQueue) return;
+    this.#receive(() => this.#decoder.resume(this.#onFrame));
+    if (!this.#decoder.isSuspended) this.#connection?.resume();
   }
 
   #clearDeadline(): void {

@@ -1,4 +1,4 @@
-import { QuorateError, readU32 } from '@quorate/base';
+import { QuorateError, concatBytes, readU32 } from '@quorate/base';
 import { PrefaceReader } from './preface.js';
 
 /*
@@ -32,6 +32,9 @@ export class FrameDecoder {
   #partial: Uint8Array = EMPTY;
   #partialBytes = 0;
   #isStopped = false;
+  #isSuspended = false;
+  /** What came behind the frame in which the decoder was suspended. */
+  #backlog: Uint8Array = EMPTY;
 
   constructor(options: FrameDecoderOptions) {
     this.#frameBytesMax = options.frameBytesMax;
@@ -39,9 +42,13 @@ export class FrameDecoder {
     this.#preface = options.expectPreface ? new PrefaceReader() : null;
   }
 
-  /** Bytes reserved at present for incomplete frames; never above the frame limit plus the four bytes of a length. */
+  /** Bytes reserved at present for an incomplete frame, never above the frame limit plus four; and what came since it was suspended. */
   get bufferedBytes(): number {
-    return this.#partial.length;
+    return this.#partial.length + this.#backlog.length;
+  }
+
+  get isSuspended(): boolean {
+    return this.#isSuspended;
   }
 
   /** Applies from the next frame on, also in the middle of a `push`. */
@@ -58,6 +65,20 @@ export class FrameDecoder {
     this.#isStopped = true;
     this.#partial = EMPTY;
     this.#partialBytes = 0;
+    this.#backlog = EMPTY;
+  }
+
+  /** No frame is handed out until `resume`; may be called from within `onFrame`. What comes meanwhile is kept: stop the source, too. */
+  suspend(): void {
+    this.#isSuspended = true;
+  }
+
+  /** Goes on with what was kept, like `push`. */
+  resume(onFrame: (type: number, body: Uint8Array) => void): void {
+    this.#isSuspended = false;
+    const backlog = this.#backlog;
+    this.#backlog = EMPTY;
+    if (backlog.length > 0) this.#run(backlog, true, onFrame);
   }
 
   /**
@@ -67,10 +88,15 @@ export class FrameDecoder {
    */
   push(bytes: Uint8Array, onFrame: (type: number, body: Uint8Array) => void): void {
     if (this.#isStopped) return;
+    if (this.#isSuspended) this.#backlog = this.#backlog.length === 0 ? bytes.slice() : concatBytes([this.#backlog, bytes]);
+    else this.#run(bytes, false, onFrame);
+  }
+
+  #run(bytes: Uint8Array, isOwn: boolean, onFrame: (type: number, body: Uint8Array) => void): void {
     try {
       let at = this.#takePreface(bytes);
       if (this.#partialBytes > 0) at = this.#completePartial(bytes, at, onFrame);
-      while (!this.#isStopped && bytes.length - at >= LENGTH_BYTES) {
+      while (!this.#isStopped && !this.#isSuspended && bytes.length - at >= LENGTH_BYTES) {
         const end = at + LENGTH_BYTES + this.#checkLength(readU32(bytes, at));
         if (end > bytes.length) break;
         const type = bytes[at + LENGTH_BYTES] as number;
@@ -78,7 +104,9 @@ export class FrameDecoder {
         at = end;
         onFrame(type, body);
       }
-      if (!this.#isStopped && at < bytes.length) this.#collect(bytes.subarray(at), LENGTH_BYTES + this.#frameBytesMax);
+      if (this.#isStopped || at === bytes.length) return;
+      if (this.#isSuspended) this.#backlog = isOwn ? bytes.subarray(at) : bytes.slice(at);
+      else this.#collect(bytes.subarray(at), LENGTH_BYTES + this.#frameBytesMax);
     } catch (thrown) {
       this.stop();
       throw thrown;

@@ -101,6 +101,29 @@ test('frame decoder: stopped from within a frame → no further frame, nothing k
   assert.equal(tested.bufferedBytes, 0);
 });
 
+test('frame decoder: suspended at every frame of a stream in pieces → one frame per resume, in order, none lost', () => {
+  const frames = Array.from({ length: 50 }, (_, i) => frame(i, new Uint8Array(i * 7).fill(i)));
+  const bytes = concatBytes(frames);
+  const tested = decoder();
+  const types: number[] = [];
+  const onFrame = (type: number, body: Uint8Array): void => {
+    assert.equal(body.length, type * 7);
+    types.push(type);
+    tested.suspend();
+  };
+  for (let at = 0; at < bytes.length; at += 333) {
+    const before = types.length;
+    tested.push(bytes.subarray(at, at + 333), onFrame);
+    assert.ok(types.length <= before + 1);
+  }
+  while (types.length < 50) {
+    const before = types.length;
+    tested.resume(onFrame);
+    assert.equal(types.length, before + 1);
+  }
+  assert.deepEqual(types, frames.map((_, i) => i));
+});
+
 test('frame decoder: large frame in pieces → its buffer is given back, unless it may be kept', () => {
   const bytes = frame(1, new Uint8Array(300_000));
   for (const [keepBytesMax, expected] of [[65_536, 0], [MAX, bytes.length]] as const) {

@@ -1,0 +1,134 @@
+import { type Socket, connect } from 'node:net';
+import { type Address, type Listener, type NodeId, type QuorateError, SYSTEM_GROUP, nodeId } from '@quorate/base';
+import { NodeNetwork, nodeTimers } from '@quorate/platform-node';
+import {
+  type AcceptOptions, type AcceptedReply, type DialOptions, type FrameConnection, type FrameHandlers, type Hello, acceptFrameConnection, encodeRaftFrame,
+  openFrameConnection,
+} from '@quorate/wire';
+
+/** A promise and what settles it. */
+export interface Signal<T> {
+  readonly promise: Promise<T>;
+  fire(value: T): void;
+}
+
+export function signal<T>(): Signal<T> {
+  let fire: (value: T) => void = () => {};
+  const promise = new Promise<T>((resolve) => {
+    fire = resolve;
+  });
+  return { promise, fire };
+}
+
+/** Handlers that remember what they are told. */
+export class Recorder implements FrameHandlers {
+  readonly frames: { type: number; body: Uint8Array }[] = [];
+  readonly opened: Signal<AcceptedReply> = signal();
+  readonly ended: Signal<QuorateError> = signal();
+  closedCount = 0;
+  drains = 0;
+  #waiting: { count: number; signal: Signal<void> } | null = null;
+  onFrame: (type: number, body: Uint8Array) => void = () => {};
+
+  frame(type: number, body: Uint8Array): void {
+    this.frames.push({ type, body: body.slice() });
+    this.onFrame(type, body);
+    if (this.#waiting !== null && this.frames.length >= this.#waiting.count) this.#waiting.signal.fire();
+  }
+  drain(): void {
+    this.drains++;
+  }
+  closed(error: QuorateError): void {
+    this.closedCount++;
+    this.ended.fire(error);
+  }
+  /** Settles when that many frames came in all. */
+  received(count: number): Promise<void> {
+    this.#waiting = { count, signal: signal() };
+    if (this.frames.length >= count) this.#waiting.signal.fire();
+    return this.#waiting.signal.promise;
+  }
+}
+
+export const SELF: NodeId = nodeId(1);
+export const CLIENT_REPLY: AcceptedReply = { status: 'client', nodeId: SELF, clusterId: null, members: [] };
+
+/** A listening node on a free port of loopback: admits every hello as a client, unless told otherwise. */
+export class TestServer {
+  readonly network: NodeNetwork = new NodeNetwork();
+  readonly hellos: Hello[] = [];
+  /** Per admitted connection. */
+  readonly recorders: Recorder[] = [];
+  readonly connections: FrameConnection[] = [];
+  readonly failed: Signal<QuorateError> = signal();
+  readonly admitted: Signal<FrameConnection> = signal();
+  #listener: Listener | null = null;
+
+  async start(options: Partial<AcceptOptions> = {}): Promise<this> {
+    await new Promise<void>((resolve, reject) => {
+      this.network.listen(
+        { host: '127.0.0.1', port: 0 },
+        (connection) => {
+          const frames = acceptFrameConnection(connection, {
+            timers: nodeTimers,
+            hello: (hello, admitted) => {
+              this.hellos.push(hello);
+              const recorder = new Recorder();
+              this.recorders.push(recorder);
+              this.admitted.fire(admitted);
+              return { reply: CLIENT_REPLY, handlers: recorder };
+            },
+            failed: (error) => this.failed.fire(error),
+            ...options,
+          });
+          this.connections.push(frames);
+          return frames.connectionHandlers;
+        },
+        (error, listener) => {
+          this.#listener = listener;
+          if (error === null) resolve();
+          else reject(error);
+        },
+      );
+    });
+    return this;
+  }
+
+  get address(): Address {
+    return (this.#listener as Listener).address;
+  }
+
+  dial(recorder: Recorder, options: Partial<DialOptions> = {}): FrameConnection {
+    return openFrameConnection({
+      network: this.network, address: this.address, timers: nodeTimers, hello: () => ({ role: 'client', clusterId: null }),
+      handlers: {
+        opened: (reply) => recorder.opened.fire(reply),
+        frame: (type, body) => recorder.frame(type, body),
+        drain: () => recorder.drain(),
+        closed: (error) => recorder.closed(error),
+      },
+      ...options,
+    });
+  }
+
+  /** A socket that speaks whatever the test writes; resolves with all it was sent once the server closed it. */
+  raw(bytes: Uint8Array | string): { socket: Socket; all: Promise<Buffer> } {
+    const socket = connect({ host: '127.0.0.1', port: this.address.port });
+    const chunks: Buffer[] = [];
+    socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+    socket.on('error', () => {});
+    const all = new Promise<Buffer>((resolve) => socket.on('close', () => resolve(Buffer.concat(chunks))));
+    socket.write(bytes);
+    return { socket, all };
+  }
+
+  stop(): void {
+    this.#listener?.close();
+    for (const connection of this.connections) connection.destroy();
+  }
+}
+
+/** A frame of some bytes to send. */
+export function payload(bytes: Uint8Array): { type: number; parts: readonly Uint8Array[] } {
+  return encodeRaftFrame(SYSTEM_GROUP, [bytes]);
+}
