@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type NodeId, QuorateError, type Random, SeededRandom, randomBetween, randomChance, utf8 } from '@quorate/base';
+import type { AppendResult } from '@quorate/client';
+import type { ClientRequest } from '@quorate/wire';
+import { type Action, Outcome, SERVE, ScriptedCluster } from './scripted-cluster.js';
+
+interface Sent {
+  readonly text: string;
+  readonly outcome: Outcome<AppendResult>;
+}
+
+function mischief(random: Random, request: ClientRequest): Action {
+  const roll = randomBetween(random, 0, 99);
+  if (roll < 60) return SERVE;
+  if (roll < 68) return { do: 'cut', when: 'before' };
+  if (roll < 76) return { do: 'cut', when: 'after' };
+  if (roll < 82) return { do: 'late', ms: randomBetween(random, 1, 2500), when: 'after' };
+  if (roll < 88) return { do: 'late', ms: randomBetween(random, 1, 2500), when: 'before' };
+  if (roll < 92) return { do: 'refuse', error: new QuorateError('overloaded', 'busy') };
+  if (roll < 95) return { do: 'ignore' };
+  if (roll < 97) return { do: 'garbage' };
+  return request.type === 'append' ? { do: 'refuse', error: new QuorateError('leadershipLost', 'no longer leader') } : SERVE;
+}
+
+/** Two clients append to two streams while connections break, answers are lost or late and leaders move. */
+function run(seed: number): void {
+  const cluster = new ScriptedCluster(seed);
+  const random = new SeededRandom(seed * 7919 + 1);
+  const names = ['one', 'two'];
+  for (const name of names) cluster.create(name);
+  const clients = [cluster.client([1, 2, 3]), cluster.client([2], { stallMs: 150 })];
+  let isMischievous = true;
+  for (const node of cluster.nodes) node.script = (request) => (isMischievous ? mischief(random, request) : SERVE);
+  const sent = new Map<string, Sent[]>();
+  let number = 0;
+  for (let step = 0; step < 120; step++) {
+    const index = randomBetween(random, 0, 1);
+    const name = names[randomBetween(random, 0, 1)] ?? 'one';
+    const key = `${index}/${name}`;
+    const text = `${key}/${number++}`;
+    const outcome = new Outcome<AppendResult>(cluster.scheduler);
+    const list = sent.get(key) ?? [];
+    sent.set(key, list);
+    list.push({ text, outcome });
+    const pending = clients[index]?.append(name, [utf8(text)], { deadlineMs: randomBetween(random, 200, 4000) }, outcome.done);
+    if (randomChance(random, 0.03)) cluster.scheduler.runFor(1), pending?.cancel();
+    if (randomChance(random, 0.05)) cluster.leader = randomBetween(random, 1, 3) as NodeId;
+    cluster.scheduler.runFor(randomBetween(random, 0, 60));
+  }
+  isMischievous = false;
+  cluster.scheduler.runFor(15_000);
+  for (const [key, list] of sent) {
+    const stored = cluster.values(key.split('/')[1] ?? '').filter((value) => value.startsWith(`${key}/`));
+    const context = `seed ${seed}, ${key}`;
+    assert.equal(new Set(stored).size, stored.length, `${context}: a record twice`);
+    const order = stored.map((value) => Number(value.split('/')[2]));
+    assert.deepEqual(order, [...order].sort((a, b) => a - b), `${context}: out of order`);
+    const all = cluster.values(key.split('/')[1] ?? '');
+    for (const { text, outcome } of list) {
+      assert.equal(outcome.settled, 1, `${context}: ${text} settled ${outcome.settled} times`);
+      if (outcome.error === null) assert.equal(all[outcome.result?.offset ?? -1], text, `${context}: ${text} acknowledged and not there`);
+      else if (outcome.error.retry !== 'unknown') assert.ok(!stored.includes(text), `${context}: ${text} is there after ${outcome.error.code}`);
+    }
+  }
+  clients.forEach((client, i) => {
+    assert.equal(client.openCalls, 0, `seed ${seed}, client ${i}: open calls`);
+    assert.equal(client.appendBytes, 0, `seed ${seed}, client ${i}: bytes`);
+  });
+}
+
+test('appends: T63, T77: 150 seeds of lost connections, late answers and moving leaders → acknowledged once in order, "safe" means not stored, one settlement each', () => {
+  for (let seed = 1; seed <= 150; seed++) run(seed);
+});
