@@ -1,10 +1,10 @@
-import type { Checksum, Disk } from '@quorate/base';
+import { type Checksum, type Disk, DiskFault } from '@quorate/base';
 import { type FrameCodec, SECTOR_BYTES } from './frame.js';
 import type { JournalStart } from './journal.js';
 import type { JournalFiles } from './journal-files.js';
 import { FIRST_FRAME_OFFSET, JOURNAL_FOLDER, type ScanResult, journalNumbers } from './journal-scan.js';
 import type { Recovered } from './recovery.js';
-import { dropRescue, storeRescue } from './rescue.js';
+import { type RescuedFrame, dropRescue, storeRescue } from './rescue.js';
 
 /*
  * What is written before a journal is used. Each step may be cut off by a crash and done again:
@@ -48,8 +48,8 @@ export function resumeJournal(disk: Disk, files: JournalFiles, codec: FrameCodec
   const file = files.handle(last.file);
   const isRescued = rescued?.file === last.file && rescued.offset === last.offset;
   const bytes = isRescued ? rescued.frame : file.read(last.offset, last.header.totalBytes);
-  if (!isMarker && !isRescued) storeRescue(disk, { file: last.file, offset: last.offset, frame: bytes }, checksum);
-  file.writeNow(last.offset, [bytes]);
+  const isSafe = isMarker || isRescued || tryStoreRescue(disk, { file: last.file, offset: last.offset, frame: bytes }, checksum);
+  if (isSafe) file.writeNow(last.offset, [bytes]);
   file.syncNow();
   dropRescue(disk);
   const offset = last.offset + bytes.length;
@@ -58,6 +58,20 @@ export function resumeJournal(disk: Disk, files: JournalFiles, codec: FrameCodec
   }
   const { checksum: chain, groups } = last.header;
   return writeMarker(files, codec, { file: last.file, offset, nextSequence: scan.nextSequence, chain, checkpointNumber, groups });
+}
+
+/**
+ * False: there is no space for the copy. A full disk must still open, so the frame is then only synced: what a process wrote that died
+ * before its sync is made durable so, only what an earlier sync failed on is not.
+ */
+function tryStoreRescue(disk: Disk, rescued: RescuedFrame, checksum: Checksum): boolean {
+  try {
+    storeRescue(disk, rescued, checksum);
+    return true;
+  } catch (thrown) {
+    if (thrown instanceof DiskFault && thrown.kind === 'full') return false;
+    throw thrown;
+  }
 }
 
 /** The damaged end stays as it is, for whoever wants to look at it; the journal goes on in a new file. */

@@ -25,8 +25,8 @@ export function openStorage(options: StorageOptions, done: (error: QuorateError 
   }
   options.disk.lock((lockError, release) => {
     if (lockError !== null) {
-      const isOurs = lockError instanceof QuorateError;
-      return done(isOurs ? lockError : new QuorateError('directoryInUse', `cannot lock the data directory: ${lockError.message}`, {}, { cause: lockError }), null);
+      if (lockError instanceof DiskFault || lockError instanceof QuorateError) return done(openError(lockError), null);
+      return done(new QuorateError('directoryInUse', `cannot lock the data directory: ${lockError.message}`, {}, { cause: lockError }), null);
     }
     let storage: Storage;
     try {

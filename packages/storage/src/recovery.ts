@@ -154,8 +154,10 @@ class Recovery implements ScanVisitor, RecordVisitor {
     const baseIndex = readU64(body, at + 20);
     if (length !== BATCH_HEADER_BYTES + readU32(body, at + 36) || count === 0) return this.#contradict(group, 'a stored batch has a wrong length');
     if (this.#isCovered(recovered)) {
-      if (baseIndex > state.lastIndex + 1 || baseIndex < state.firstIndex) return;
+      if (baseIndex < state.firstIndex) return;
       state.truncateSuffix(baseIndex - 1);
+      // It follows a batch of a file that is gone, so it is dead itself.
+      if (baseIndex !== state.lastIndex + 1) return;
     }
     if (baseIndex !== state.lastIndex + 1) {
       return this.#contradict(group, `a stored batch starts at index ${baseIndex} where ${state.lastIndex + 1} is next`);

@@ -52,7 +52,7 @@ test('storage: events → never from within a call', () => {
   storage.flush();
   assert.equal(logOf(storage).durableIndex, 1, 'synchronous sync is done');
   assert.deepEqual(rig.life.durable, []);
-  rig.scheduler.runFor(1);
+  rig.scheduler.runFor(50);
   assert.deepEqual(rig.life.durable, [{ group: G1, hardStateVersion: 0, durableIndex: 1 }]);
 });
 
