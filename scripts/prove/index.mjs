@@ -34,6 +34,8 @@ for (const key of ['seconds', 'rounds', 'images']) {
   if (value !== undefined) options[key] = value;
 }
 console.log(`prove ${name}: ${PROOFS[name]}; seed ${options.seed}`);
+// The timers of a client that waits do not keep the process alive.
+const keepAlive = setInterval(() => {}, 60_000);
 const { prove } = await import(`./${name}.mjs`);
 try {
   process.exitCode = await prove(options);
@@ -42,6 +44,7 @@ try {
   process.exitCode = 1;
 }
 console.log(`repeat with: npm run prove -- ${name} --seed ${options.seed}`);
+clearInterval(keepAlive);
 process.exit();
 
 function whole(key) {

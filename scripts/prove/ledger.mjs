@@ -7,8 +7,7 @@ const PROBLEMS_SHOWN = 20;
 
 export class Ledger {
   #calls = new Map();
-  #problems = [];
-  #problemCount = 0;
+  #settledTwice = [];
   #nextSequence = new Map();
 
   /** A call that is about to be made. Its value is unique; `client` counts up per stream. */
@@ -26,7 +25,7 @@ export class Ledger {
   settle(call, outcome, offset = null) {
     if (!OUTCOMES.includes(outcome)) throw new Error(`no such outcome: ${outcome}`);
     if (call.outcome !== null) {
-      this.#problem(`${call.value}: settled twice, ${call.outcome} then ${outcome}`);
+      this.#settledTwice.push(`${call.value}: settled twice, ${call.outcome} then ${outcome}`);
       return;
     }
     call.outcome = outcome;
@@ -60,46 +59,53 @@ export class Ledger {
     return count;
   }
 
-  /**
-   * Compares with what is stored. `streams`: name → iterable of { offset, value: text }, from offset 0 on.
-   * `isPrefix`: only a prefix of the acknowledged records need be there (a replica that lags).
-   */
+  /** Compares with what is stored. `streams`: name → iterable of { offset, value: text }, from offset 0 to the end. */
   async check(streams) {
-    for (const [value, call] of this.#calls) if (call.outcome === null) this.#problem(`${value}: never settled`);
+    const problems = new Problems(this.#settledTwice);
     const found = new Map();
     let records = 0;
-    for (const [stream, stored] of Object.entries(streams)) {
-      let expected = 0;
-      const lastSequence = new Map();
-      for await (const { offset, value } of stored) {
-        records++;
-        if (offset !== expected) this.#problem(`${stream}: offset ${offset} where ${expected} was due`);
-        expected = offset + 1;
-        const call = this.#calls.get(value);
-        if (call === undefined || call.stream !== stream) {
-          this.#problem(`${stream} at ${offset}: a record nobody appended: ${value.slice(0, 60)}`);
-          continue;
-        }
-        if (found.has(value)) this.#problem(`${value}: stored twice, at ${found.get(value)} and ${offset}`);
-        found.set(value, offset);
-        const before = lastSequence.get(call.client) ?? -1;
-        if (call.sequence <= before) this.#problem(`${value}: out of order, after number ${before} of the same client`);
-        lastSequence.set(call.client, call.sequence);
-      }
-    }
+    for (const [stream, stored] of Object.entries(streams)) records += await this.#checkStream(stream, stored, found, problems);
     for (const [value, call] of this.#calls) {
+      if (!Object.hasOwn(streams, call.stream)) continue;
       const offset = found.get(value);
-      if (call.outcome === 'done' && offset === undefined) this.#problem(`${value}: acknowledged at ${call.offset} and missing`);
-      else if (call.outcome === 'done' && offset !== call.offset)
-        this.#problem(`${value}: acknowledged at ${call.offset}, stored at ${offset}`);
-      else if (call.outcome === 'never' && offset !== undefined)
-        this.#problem(`${value}: said never to have happened, stored at ${offset}`);
+      if (call.outcome === null) problems.add(`${value}: never settled`);
+      else if (call.outcome === 'done' && offset === undefined) problems.add(`${value}: acknowledged at ${call.offset} and missing`);
+      else if (call.outcome === 'done' && offset !== call.offset) problems.add(`${value}: acknowledged at ${call.offset}, stored at ${offset}`);
+      else if (call.outcome === 'never' && offset !== undefined) problems.add(`${value}: said never to have happened, stored at ${offset}`);
     }
-    return { records, problemCount: this.#problemCount, problems: this.#problems };
+    return { records, problemCount: problems.count, problems: problems.shown };
   }
 
-  #problem(text) {
-    this.#problemCount++;
-    if (this.#problems.length < PROBLEMS_SHOWN) this.#problems.push(text);
+  /** Offsets dense, nothing that nobody appended, nothing twice, each client's records in its order. */
+  async #checkStream(stream, stored, found, problems) {
+    let expected = 0;
+    const lastSequence = new Map();
+    for await (const { offset, value } of stored) {
+      if (offset !== expected) problems.add(`${stream}: offset ${offset} where ${expected} was due`);
+      expected = offset + 1;
+      const call = this.#calls.get(value);
+      if (call === undefined || call.stream !== stream) {
+        problems.add(`${stream} at ${offset}: a record nobody appended: ${value.slice(0, 60)}`);
+        continue;
+      }
+      if (found.has(value)) problems.add(`${value}: stored twice, at ${found.get(value)} and ${offset}`);
+      found.set(value, offset);
+      const before = lastSequence.get(call.client) ?? -1;
+      if (call.sequence <= before) problems.add(`${value}: out of order, after number ${before} of the same client`);
+      lastSequence.set(call.client, call.sequence);
+    }
+    return expected;
+  }
+}
+
+/** Names the first problems and counts the rest. */
+class Problems {
+  constructor(first) {
+    this.shown = first.slice(0, PROBLEMS_SHOWN);
+    this.count = first.length;
+  }
+  add(text) {
+    this.count++;
+    if (this.shown.length < PROBLEMS_SHOWN) this.shown.push(text.length > 200 ? `${text.slice(0, 200)}…` : text);
   }
 }

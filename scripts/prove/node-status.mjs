@@ -4,7 +4,7 @@ import { Quorate } from 'quorate';
 export async function nodeStatus(address, withinMs = 2000) {
   const quorate = await Quorate.connect([address], { deadlineMs: withinMs });
   try {
-    return await quorate.status(address);
+    return await quorate.status({ address, deadlineMs: withinMs });
   } finally {
     await quorate.close();
   }
