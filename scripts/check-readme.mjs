@@ -69,6 +69,8 @@ async function faultOf(command, scripts, help) {
   const npm = /^npm (?:(start|test)|run ([a-z-]+))(?: -- .*)?$/.exec(command);
   if (npm !== null) return scripts[npm[1] ?? npm[2]] === undefined ? 'there is no such npm script' : null;
   if (/^npm (?:ci|install)(?: quorate)?$/.test(command) || /^(?:git clone|cd) \S+$/.test(command)) return null;
+  const script = /^node (scripts\/[a-z-]+\.mjs)$/.exec(command);
+  if (script !== null) return existsSync(join(ROOT, script[1])) ? null : 'there is no such script';
   const quorate = /(?:^|\| )npx quorate (.*)$/.exec(command);
   if (quorate === null) return 'a command of an unknown kind';
   const words = quorate[1].split(/\s+/);

@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
+import { missingOptionals } from './complete-lock.mjs';
 import { codeOnly, exportsOf, lineAt, reExportsOf } from './source-text.mjs';
 import { ROOT, listFiles, listPackages, main, readJson, say } from './workspace.mjs';
 
@@ -44,6 +45,7 @@ export async function checkTidy(root = ROOT) {
   checkFunctionLines(await longFunctions(root), ratchet.functionLines, report);
   for (const each of listPackages(root)) checkPackage(each, root, report);
   checkErrorList(root, report);
+  checkLock(root, report);
   return violations;
 }
 
@@ -166,6 +168,14 @@ function checkErrorList(root, report) {
   }
   for (const code of documented.keys()) if (!codes.has(code)) report(`docs/errors.md: there is no code ${code}`);
   if (rows.length !== documented.size) report('docs/errors.md: a code stands there twice');
+}
+
+/** `npm ci` works only with a lock file that describes the optional packages of all platforms. */
+function checkLock(root, report) {
+  const path = join(root, 'package-lock.json');
+  if (!existsSync(path)) return;
+  const missing = missingOptionals(readJson(path)).map(({ name }) => name);
+  if (missing.length > 0) report(`package-lock.json: lacks ${missing.join(', ')}; run: node scripts/complete-lock.mjs`);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

@@ -80,7 +80,9 @@ export function installNeeded(root = ROOT) {
       if (entry.optional === true) continue;
       return `${path} is not installed`;
     }
-    if (found.version !== entry.version || found.integrity !== entry.integrity) return `${path} has another version`;
+    if (found.version !== entry.version || (entry.integrity !== undefined && found.integrity !== entry.integrity))
+      return `${path} has another version`;
+    if (JSON.stringify(found.bin) !== JSON.stringify(entry.bin)) return `${path} has other commands`;
     if (entry.link === true && !existsSync(join(root, path))) return `${path} is not linked`;
   }
   return null;

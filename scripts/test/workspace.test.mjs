@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
+import { completed, missingOptionals, platformOf } from '../complete-lock.mjs';
 import { ROOT, installNeeded, removeOrphans } from '../workspace.mjs';
 
 function folderWith(t, files) {
@@ -43,6 +44,34 @@ test('install: another version, another integrity, a missing package → needed,
     const files = { 'package-lock.json': LOCK, 'node_modules/.package-lock.json': installed({ 'node_modules/a': change }) };
     assert.match(installNeeded(folderWith(t, files)) ?? '', /node_modules\/a/);
   }
+});
+
+test('install: a command of a package that is not linked yet → needed', (t) => {
+  const lock = { packages: { 'packages/base': { version: '0.1.0', bin: { x: 'bin/x.mjs' } } } };
+  const files = { 'package-lock.json': lock, 'node_modules/.package-lock.json': { packages: { 'packages/base': { version: '0.1.0' } } } };
+  assert.match(installNeeded(folderWith(t, files)) ?? '', /other commands/);
+});
+
+test('lock file: optional packages of other platforms left out → found and added with what their names tell', () => {
+  const lock = {
+    packages: {
+      'node_modules/tool': {
+        version: '1.0.0',
+        dev: true,
+        optionalDependencies: { '@tool/linux-x64-musl': '1.0.0', '@tool/linux-x64': '1.0.0' },
+      },
+      'node_modules/@tool/linux-x64': { version: '1.0.0' },
+    },
+  };
+  assert.deepEqual(
+    missingOptionals(lock).map(({ name }) => name),
+    ['@tool/linux-x64-musl'],
+  );
+  const { packages } = completed(lock);
+  const expected = { version: '1.0.0', cpu: ['x64'], dev: true, libc: ['musl'], optional: true, os: ['linux'] };
+  assert.deepEqual(packages['node_modules/@tool/linux-x64-musl'], expected);
+  assert.deepEqual(missingOptionals({ packages }), []);
+  assert.deepEqual(platformOf('@oxlint/binding-win32-arm64-msvc'), { cpu: ['arm64'], os: ['win32'] });
 });
 
 test('build: compiled files whose source is gone → removed, the others stay', (t) => {
