@@ -9,7 +9,7 @@ import { QuorateError } from '@quorate/base';
  *   Linux, Android  an abstract unix socket named after device and inode of the directory. It has no file and is freed when the last thread of
  *                   the process is gone, so after a SIGKILL not before a write that is still under way in the kernel has ended.
  *                   Abstract names belong to a network namespace: containers that share a directory but not the network do not see each
- *                   other's lock (docs/decisions/0004-directory-lock.md).
+ *                   other's lock.
  *   Windows         a named pipe, named the same way
  *   macOS, BSD      a lock on the open file `.lock` (O_EXLOCK). The file stays; the lock does not.
  */

@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { type Clock, crc32c } from '@quorate/base';
+import { JsonLinesLogger, isChecksumNative, loadChecksum, nodeChecksum, nodeClock, nodeRandom, nodeTimers } from '@quorate/platform-node';
+
+test('checksum: the native package → loaded on this machine, and told so', () => {
+  assert.equal(isChecksumNative, true);
+});
+
+test('checksum: any bytes at any offset and seed → equal to the JavaScript one', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 3000 }), fc.nat({ max: 16 }), fc.nat({ max: 0xffff_ffff }), (bytes, offset, seed) => {
+      const view = bytes.subarray(Math.min(offset, bytes.length));
+      assert.equal(nodeChecksum(view, seed), crc32c(view, seed));
+      assert.equal(nodeChecksum(view), crc32c(view));
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('checksum: split anywhere and continued from the first part → equal to the whole, around the border of native and JavaScript', () => {
+  const bytes = Uint8Array.from({ length: 600 }, (_, i) => (i * 97) & 0xff);
+  const whole = nodeChecksum(bytes);
+  for (let at = 0; at <= bytes.length; at++) assert.equal(nodeChecksum(bytes.subarray(at), nodeChecksum(bytes.subarray(0, at))), whole, `at ${at}`);
+  assert.equal(nodeChecksum(new TextEncoder().encode('123456789')), 0xe306_9283);
+});
+
+test('checksum: package missing, or with other results → JavaScript, the same values', () => {
+  const bytes = new Uint8Array(1000).fill(3);
+  const loads = [
+    () => {
+      throw new Error('no binary for this platform');
+    },
+    () => ({}),
+    () => ({ crc32c: () => 42 }),
+    // Right for a start, wrong in what a seed means.
+    () => ({ crc32c: (input: Uint8Array) => crc32c(input) }),
+  ];
+  for (const load of loads) {
+    const { checksum, isNative } = loadChecksum(load);
+    assert.equal(isNative, false);
+    assert.equal(checksum(bytes, 7), crc32c(bytes, 7));
+  }
+});
+
+test('timers: a delay → never early by the clock, also when set late in a long turn', async () => {
+  for (const delayMs of [0, 0.4, 1, 3.7, 12]) {
+    const start = nodeClock.nowMs();
+    while (nodeClock.nowMs() - start < 8) {
+      // A long turn: the event loop's idea of the time is now behind.
+    }
+    const set = nodeClock.nowMs();
+    const fired = await new Promise<number>((resolve) => {
+      nodeTimers.set(delayMs, () => resolve(nodeClock.nowMs()));
+      // The timer alone would not keep the process alive.
+      setTimeout(() => {}, 100);
+    });
+    assert.ok(fired - set >= delayMs, `${delayMs} ms: fired after ${fired - set}`);
+  }
+});
+
+test('timers: cleared, twice, and after it fired → no call, no error', async () => {
+  let calls = 0;
+  const cleared = nodeTimers.set(1, () => calls++);
+  nodeTimers.clear(cleared);
+  nodeTimers.clear(cleared);
+  const fired = await new Promise<object>((resolve) => {
+    const handle = nodeTimers.set(3, () => resolve(handle));
+    setTimeout(() => {}, 100);
+  });
+  nodeTimers.clear(fired);
+  assert.equal(calls, 0);
+});
+
+test('timers: a delay beyond what Node can wait → does not fire at once', async () => {
+  let calls = 0;
+  const handles = [nodeTimers.set(2 ** 40, () => calls++), nodeTimers.set(Number.POSITIVE_INFINITY, () => calls++)];
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.equal(calls, 0);
+  for (const handle of handles) nodeTimers.clear(handle);
+  assert.throws(() => nodeTimers.set(Number.NaN, () => {}), { code: 'invariantBroken' });
+});
+
+test('timers: defer → in order, after the present turn', async () => {
+  const order: number[] = [];
+  await new Promise<void>((resolve) => {
+    nodeTimers.defer(() => order.push(1));
+    nodeTimers.defer(() => order.push(2));
+    nodeTimers.defer(resolve);
+    order.push(0);
+  });
+  assert.deepEqual(order, [0, 1, 2]);
+});
+
+test('clock: two looks → monotonic never back; wall near the date', () => {
+  const first = nodeClock.nowMs();
+  assert.ok(nodeClock.nowMs() >= first);
+  assert.ok(Math.abs(nodeClock.wallMs() - Date.now()) < 1000);
+});
+
+test('random: many draws over several pools → 32-bit, spread over the range, not repeating', () => {
+  const seen = new Set<number>();
+  let sum = 0;
+  for (let i = 0; i < 10_000; i++) {
+    const value = nodeRandom.nextUint32();
+    assert.ok(Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff);
+    seen.add(value);
+    sum += value / 0x1_0000_0000;
+  }
+  // Ten equal pairs among ten thousand of four billion, or a mean off by six deviations, do not happen by chance.
+  assert.ok(seen.size > 9990);
+  assert.ok(Math.abs(sum / 10_000 - 0.5) < 0.02);
+});
+
+const CLOCK: Clock = { nowMs: () => 0, wallMs: () => Date.UTC(2026, 0, 2, 3, 4, 5, 6) };
+
+test('logger: an event with fields → one JSON line; lower levels and the names of its own fields are left out', () => {
+  const lines: string[] = [];
+  const logger = new JsonLinesLogger({ clock: CLOCK, write: (line) => lines.push(line), level: 'warn', fields: { node: 2 } });
+  logger.log('info', 'ignored');
+  logger.log('warn', 'diskSlow', { ms: 12, event: 'fake', text: 'two\nlines', missing: undefined });
+  assert.deepEqual(lines, ['{"time":"2026-01-02T03:04:05.006Z","level":"warn","event":"diskSlow","node":2,"ms":12,"text":"two\\nlines"}\n']);
+});
+
+test('logger: a text without end → cut; a writer that throws → the line is lost and counted in the next', () => {
+  const lines: string[] = [];
+  let isFull = true;
+  const write = (line: string): void => {
+    if (isFull) throw new Error('EAGAIN');
+    lines.push(line);
+  };
+  const logger = new JsonLinesLogger({ clock: CLOCK, write });
+  logger.log('error', 'one');
+  logger.log('error', 'two');
+  isFull = false;
+  logger.log('error', 'three', { text: 'x'.repeat(1_000_000) });
+  logger.log('error', 'four');
+  assert.equal(lines.length, 2);
+  assert.match(lines[0] ?? '', /"event":"three".*"linesLost":2/);
+  assert.ok((lines[0] ?? '').length < 5000);
+  assert.doesNotMatch(lines[1] ?? '', /linesLost/);
+});
