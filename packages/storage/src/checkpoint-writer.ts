@@ -1,11 +1,11 @@
 import { type Checksum, type Disk, DiskFault } from '@quorate/base';
-import { type Checkpoint, checkpointPath, encodeCheckpoint } from './checkpoint.js';
+import { CHECKPOINT_NEW, type Checkpoint, checkpointPath, encodeCheckpoint } from './checkpoint.js';
 
 export interface CheckpointWriterOptions {
   readonly disk: Disk;
   readonly checksum: Checksum;
   readonly journalId: string;
-  /** Number of the newest durable checkpoint; 0: none. */
+  /** Number of the newest checkpoint that is known to be durable; 0: none. */
   readonly number: number;
   /** The state right after the frame that is being sealed; null: not now (open damage). */
   readonly capture: (number: number, sequence: number) => { readonly checkpoint: Checkpoint; readonly deadFiles: readonly number[] } | null;
@@ -23,7 +23,8 @@ interface Captured {
 
 /**
  * Writes checkpoints, one at a time, in this order: the state is captured when a frame is sealed that holds all that was queued; that frame
- * becomes durable; the checkpoint is written to the older of the two files and synced; only then are dead files used again.
+ * becomes durable; the checkpoint is written, synced, put in place of the older of the two and the folder synced; only then are dead files
+ * used again.
  */
 export class CheckpointWriter {
   readonly #options: CheckpointWriterOptions;
@@ -38,7 +39,7 @@ export class CheckpointWriter {
     this.#number = options.number;
   }
 
-  /** Number of the newest durable one. */
+  /** Number of the newest one known to be durable. */
   get number(): number {
     return this.#number;
   }
@@ -74,11 +75,10 @@ export class CheckpointWriter {
   }
 
   #write(captured: Captured): void {
-    const path = checkpointPath(captured.number);
     const { disk } = this.#options;
     try {
-      const isNew = !disk.list('').includes(path);
-      const file = disk.open(path, isNew ? 'create' : 'open');
+      if (disk.list('').includes(CHECKPOINT_NEW)) disk.remove(CHECKPOINT_NEW);
+      const file = disk.open(CHECKPOINT_NEW, 'create');
       file.write(0, [captured.bytes], (writeFault) => {
         if (writeFault !== null) {
           file.close();
@@ -86,7 +86,7 @@ export class CheckpointWriter {
         }
         file.sync((syncFault) => {
           file.close();
-          this.#ended(captured, syncFault ?? this.#syncName(isNew));
+          this.#ended(captured, syncFault ?? this.#putInPlace(captured.number));
         });
       });
     } catch (thrown) {
@@ -95,10 +95,10 @@ export class CheckpointWriter {
     }
   }
 
-  /** T26: a new file is there only once its folder is synced. */
-  #syncName(isNew: boolean): DiskFault | null {
-    if (!isNew) return null;
+  /** T26: the new file is there only once its folder is synced. */
+  #putInPlace(number: number): DiskFault | null {
     try {
+      this.#options.disk.rename(CHECKPOINT_NEW, checkpointPath(number));
       this.#options.disk.syncDirectory('');
       return null;
     } catch (thrown) {

@@ -3,8 +3,12 @@ import { bytesToHex, hexToBytes } from './hex.js';
 import { sealFile, unsealFile } from './sealed-file.js';
 
 /*
- * `checkpoint-a` and `checkpoint-b`: sealed files (letter C), written in turn, so that a crash while one is written leaves the other. A
- * checkpoint says what the journal amounted to right after a frame that was durable before the checkpoint was written. Body:
+ * `checkpoint-a` and `checkpoint-b`: sealed files (letter C), replaced in turn, so that damage of one leaves the other. Each is written as
+ * `checkpoint.new`, synced, renamed into place and the folder synced: a name holds one whole checkpoint at every moment. One that is read
+ * at boot may still be lost in a power cut, unless a frame says that it was durable; until then the same number is given out again, so
+ * that the other file is not replaced before this one is safe.
+ *
+ * A checkpoint says what the journal amounted to right after a frame that was durable before the checkpoint was written. Body:
  *
  *   8 bytes  journal id
  *   u32      number: 1, 2, 3 …; odd ones stand in `checkpoint-a`
@@ -16,6 +20,7 @@ import { sealFile, unsealFile } from './sealed-file.js';
  *   u32      peers; each: u16 node, 8 bytes incarnation, u64 sequence
  */
 export const CHECKPOINT_FILES = ['checkpoint-a', 'checkpoint-b'] as const;
+export const CHECKPOINT_NEW = 'checkpoint.new';
 const CHECKPOINT_BYTES_MAX = 268_435_456;
 
 export interface CheckpointFile {

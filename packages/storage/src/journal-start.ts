@@ -9,6 +9,7 @@ import { type RescuedFrame, dropRescue, storeRescue } from './rescue.js';
 /*
  * What is written before a journal is used. Each step may be cut off by a crash and done again:
  *
+ * 0. Both folders are synced: a name that is there may be so in memory only.
  * 1. The last sound frame, if no later frame proves that it was durable, is written again with the same bytes and synced: it may be in
  *    memory only, written by a process that died before its sync or kept after a failed one. Because it may also be durable and
  *    acknowledged, and a power cut may tear what is being written, it is copied to `journal/rescue` before and taken from there if need be.
@@ -36,14 +37,17 @@ export function resumeJournal(disk: Disk, files: JournalFiles, codec: FrameCodec
     if (firstSequence !== 0) Object.assign(files.use(number), { firstSequence, lastSequence });
   }
   const highest = Math.max(0, ...journalNumbers(disk), ...(checkpoint?.files.map((file) => file.number) ?? []));
-  const checkpointNumber = checkpoint?.number ?? 0;
+  const checkpointNumber = provenCheckpoint(recovered);
   const { last } = scan;
+  disk.syncDirectory(JOURNAL_FOLDER);
+  disk.syncDirectory('');
   if (last === null || scan.isTailDamaged) return startAfterDamage(files, codec, scan, highest, checkpointNumber);
   const unused = scan.files.filter(({ number }) => number > last.file);
   files.start(highest, last.file, unused.filter((file) => file.isWhole).map((file) => file.number));
   // One that cannot serve is dead.
   for (const { number, isWhole } of unused) if (!isWhole) files.use(number);
-  if (recovered.damage.length === 0) files.recycle(deadNumbers);
+  // The checkpoint that says so may not be durable: the next one frees them.
+  for (const number of deadNumbers) files.use(number);
   const isMarker = last.header.recordCount === 0;
   const file = files.handle(last.file);
   const isRescued = rescued?.file === last.file && rescued.offset === last.offset;
@@ -58,6 +62,11 @@ export function resumeJournal(disk: Disk, files: JournalFiles, codec: FrameCodec
   }
   const { checksum: chain, groups } = last.header;
   return writeMarker(files, codec, { file: last.file, offset, nextSequence: scan.nextSequence, chain, checkpointNumber, groups });
+}
+
+/** Number of the newest checkpoint that a frame knew to be durable, or the one before the newest found, which was durable before that began. */
+export function provenCheckpoint({ scan, checkpoint }: Recovered): number {
+  return checkpoint === null ? 0 : Math.min(checkpoint.number, Math.max(checkpoint.number - 1, scan.checkpointNumber));
 }
 
 /**

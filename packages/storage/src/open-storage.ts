@@ -3,7 +3,7 @@ import { CHECKPOINT_FILES } from './checkpoint.js';
 import { FrameCodec, SECTOR_BYTES } from './frame.js';
 import { IDENTITY_FILE, loadIdentity } from './identity.js';
 import { FIRST_FRAME_OFFSET, JOURNAL_FOLDER, journalNumbers, journalPath } from './journal-scan.js';
-import { resumeJournal } from './journal-start.js';
+import { provenCheckpoint, resumeJournal } from './journal-start.js';
 import { JournalFiles } from './journal-files.js';
 import { recover } from './recovery.js';
 import { type FileEvents, NodeStorage, failure } from './storage.js';
@@ -80,7 +80,7 @@ function openLocked(options: StorageOptions, release: () => void): Storage {
   let storage: NodeStorage;
   try {
     const start = resumeJournal(disk, files, new FrameCodec(stored.journalId, checksum), checksum, recovered);
-    const checkpointNumber = recovered.checkpoint?.number ?? 0;
+    const checkpointNumber = provenCheckpoint(recovered);
     storage = new NodeStorage(options, release, stored, { files, start, checkpointNumber, groups, frozenUnknown, peers, damage });
   } catch (thrown) {
     files.closeAll();

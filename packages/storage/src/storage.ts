@@ -273,6 +273,7 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
       failed: (fault) => this.failed(fault),
       full: (isFull) => this.#tell(() => events.full(isFull)),
     });
+    if (files.retained().deadFiles.length > 0) this.#checkpoints.want();
     files.prepare();
   }
 

@@ -96,6 +96,34 @@ test('T26: storage: power lost before, midway and after each operation of a life
   assert.ok(crashes > 200, `${crashes} crashes`);
 });
 
+test('T26: storage: a process killed at each operation, a second one writes, then power is lost → nothing told is missing', () => {
+  let crashes = 0;
+  for (const when of ['before', 'after'] as const) {
+    for (let ordinal = 0; ; ordinal++) {
+      const rig = new Rig({ seed: ordinal + 1 });
+      const rule = rig.disk.inject({ effect: { type: 'crash', when }, operations: CHANGING_OPERATIONS, skip: ordinal });
+      untilDeath(() => {
+        if (rig.tryOpen()) shortLife(rig);
+      });
+      if (rule.hits === 0) break;
+      rule.remove();
+      crashes++;
+      const storage = rig.start();
+      const log = storage.group(G1) ?? storage.createGroup(G1, false);
+      const context = `killed ${when} operation ${ordinal}`;
+      for (let round = 0; round < 1 + (ordinal % 5); round++) {
+        appendMany(log, 3, { bytes: 700 });
+        rig.settle(4);
+      }
+      const told = rig.life;
+      rig.powerCut();
+      rig.tryOpen();
+      checkTold(rig, told, context);
+    }
+  }
+  assert.ok(crashes > 150, `${crashes} crashes`);
+});
+
 /** A disk whose process died with a frame half written, after others were told durable. */
 function tornImage(seed: number): { image: DiskImage; told: Rig['life'] } {
   const rig = new Rig({ seed, storage: { syncMode: 'async' } });
