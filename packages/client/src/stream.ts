@@ -30,7 +30,7 @@ export interface StreamTailOptions extends StreamCallOptions {
 }
 
 /** Time a node holds a read that waits for records, in ms: short enough to notice a lost node, long enough to cost nothing. */
-const TAIL_WAIT_MS = 5000;
+const TAIL_WAIT_MS = 2000;
 
 /**
  * One stream by name. Costs nothing to make; nothing is asked before the first call.

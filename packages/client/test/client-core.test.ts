@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LIMITS, type NodeId, QuorateError, formatAddress, utf8 } from '@quorate/base';
+import { LIMITS, type NodeId, QuorateError, formatAddress, fromUtf8, utf8 } from '@quorate/base';
 import type { AppendResult, ClientCore, ReadBatch } from '@quorate/client';
 import { addressOf, Outcome, SERVE, ScriptedCluster } from './scripted-cluster.js';
 
@@ -242,6 +242,59 @@ test('client: T63: its producer was forgotten and an earlier copy may have been 
   assert.deepEqual(cluster.values('s'), ['a', 'b', 'c']);
 });
 
+test('client: T63: an append refused for certain ends while a copy of the next one is still on its way → the next one is stored once', () => {
+  const { cluster, client } = setUp(26);
+  wait(cluster, [append(cluster, client, 'warm')]);
+  let isBusy = true;
+  let copies = 0;
+  const holds = (request: { type: string; payload?: Uint8Array }, text: string): boolean =>
+    request.type === 'append' && fromUtf8((request.payload ?? new Uint8Array(0)).subarray(28)) === text;
+  cluster.node(1).script = (request) => {
+    if (isBusy && holds(request, 'B')) return { do: 'refuse', error: new QuorateError('overloaded', 'busy') };
+    if (holds(request, 'C') && copies++ === 0) return { do: 'late', ms: 3000, when: 'after' };
+    return SERVE;
+  };
+  const b = append(cluster, client, 'B', 100);
+  cluster.scheduler.runFor(0.1);
+  const c = append(cluster, client, 'C', 9000);
+  wait(cluster, [b]);
+  assert.equal(b.error?.retry, 'unknown', 'it cannot be taken back: its numbers hold the place of those behind it');
+  isBusy = false;
+  wait(cluster, [c]);
+  cluster.scheduler.runFor(5000);
+  assert.deepEqual(cluster.values('s'), ['warm', 'B', 'C']);
+});
+
+test('client: T63: a late refusal of a copy under old numbers → says nothing about the copy under the new ones', () => {
+  const { cluster, client } = setUp(27);
+  wait(cluster, [append(cluster, client, 'warm')]);
+  let n = 0;
+  cluster.node(1).script = (request) => {
+    if (request.type !== 'append') return SERVE;
+    n += 1;
+    if (n === 1) return { do: 'refuse', error: new QuorateError('producerUnknown', 'forgotten') };
+    // The old copy of B is refused as out of order, late; the new one is stored and never answered.
+    if (n === 2) return { do: 'late', ms: 100, when: 'after' };
+    return n === 3 ? SERVE : { do: 'late', ms: 60_000, when: 'before' };
+  };
+  const h = append(cluster, client, 'H');
+  cluster.scheduler.runFor(0.1);
+  const b = append(cluster, client, 'B', 300);
+  wait(cluster, [h, b]);
+  assert.equal(h.error, null);
+  assert.equal(b.error?.code, 'deadlineExceeded');
+  assert.deepEqual(cluster.values('s'), ['warm', 'H', 'B']);
+});
+
+test('client: T62: a node that says producerUnknown for ever → pauses between new producers, an error at the deadline', () => {
+  const { cluster, client } = setUp(28);
+  cluster.node(1).script = (request) => (request.type === 'append' ? { do: 'refuse', error: new QuorateError('producerUnknown', 'who?') } : SERVE);
+  const outcome = append(cluster, client, 'a', 3000);
+  wait(cluster, [outcome]);
+  assert.notEqual(outcome.error, null);
+  assert.ok(cluster.requestsOf('append') < 60, `${cluster.requestsOf('append')} requests in 3 s`);
+});
+
 test('client: a malformed answer → the connection is dropped, and the call is asked again', () => {
   const { cluster, client } = setUp(16);
   let n = 0;
@@ -256,6 +309,8 @@ test('client: a malformed answer → the connection is dropped, and the call is 
   assert.equal(outcome.result?.offset, 0);
   assert.deepEqual(cluster.values('s'), ['a']);
   assert.ok(n >= 6);
+  cluster.scheduler.runFor(100);
+  assert.equal(cluster.node(1).connections.size, 1, 'the broken connections are gone');
 });
 
 test('client: T71: more calls or bytes than it may hold → overloaded (safe) at once; room comes back', () => {

@@ -1,4 +1,4 @@
-import { type Address, type GroupId, LIMITS, type NodeId, type Offset, QuorateError, SYSTEM_GROUP, asQuorateError, formatAddress, utf8 } from '@quorate/base';
+import { type Address, type GroupId, LIMITS, type NodeId, type Offset, QuorateError, SYSTEM_GROUP, asQuorateError, utf8 } from '@quorate/base';
 import {
   type ClientRequestBody, type ClientResponse, type NodeStatus, type StreamEntry, type StreamInfo, type StreamRecord, WIRE_LIMITS, checkStreamName,
   splitRecords,
@@ -8,7 +8,7 @@ import { Call, type CallOptions } from './call.js';
 import { ConnectionPool } from './connection-pool.js';
 import { DeadlineHeap } from './deadline-heap.js';
 import { LeaderCache } from './leader-cache.js';
-import { type ClientOptions, type Settings, checkDuration, settingsOf } from './options.js';
+import { type ClientOptions, type Settings, checkAddress, checkDuration, settingsOf } from './options.js';
 import { type ProducerContext, StreamProducer } from './producer.js';
 
 /** How a call ends: with an error or a result, once, never from within the call that started it. It must not throw. */
@@ -206,13 +206,14 @@ export class ClientCore {
 
   /** Status of one node, by default of any that answers. */
   status(options: { readonly address?: Address } & CallTime, done: Done<NodeStatus>): PendingCall {
-    const only = options.address === undefined ? null : formatAddress(options.address);
-    return this.#guarded(done, () =>
-      this.#call(options, { body: { type: 'status' }, group: null, only, isRead: true }, done, (response) => {
+    return this.#guarded(done, () => {
+      const only = options.address === undefined ? null : checkAddress(options.address);
+      if (only !== null) this.#pool.link(only);
+      return this.#call(options, { body: { type: 'status' }, group: null, only, isRead: true }, done, (response) => {
         if (response.type !== 'status') throw wrongType(response);
         return response.status;
-      }),
-    );
+      });
+    });
   }
 
   /** Asks the leader of a group to hand over; `to` 0: to the most caught-up node. */
@@ -267,8 +268,8 @@ export class ClientCore {
         done(error, error === null ? result : null);
       },
     });
-    this.#calls.add(call);
     call.start();
+    if (!call.isSettled) this.#calls.add(call);
     return call;
   }
 

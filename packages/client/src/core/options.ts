@@ -1,5 +1,5 @@
 import {
-  type Address, type Checksum, type Clock, type ClusterId, type Logger, type Network, QuorateError, type Random, SILENT_LOGGER, type Timers, formatAddress,
+  type Address, type Checksum, type Clock, type ClusterId, type Logger, type Network, QuorateError, type Random, SILENT_LOGGER, type Timers, formatAddress, parseAddress,
 } from '@quorate/base';
 
 /** What a client needs. All times in ms, all sizes in bytes. */
@@ -47,7 +47,7 @@ export interface Settings {
 export function settingsOf(options: ClientOptions): Settings {
   if (options.addresses.length === 0) throw new QuorateError('invalidArgument', 'a client needs the address of at least one node');
   return {
-    addresses: [...new Set(options.addresses.map(formatAddress))],
+    addresses: [...new Set(options.addresses.map(checkAddress))],
     network: options.network,
     clock: options.clock,
     timers: options.timers,
@@ -61,6 +61,11 @@ export function settingsOf(options: ClientOptions): Settings {
     callsMax: checkDuration('callsMax', options.callsMax ?? 65_536),
     appendBytesMax: checkDuration('appendBytesMax', options.appendBytesMax ?? 67_108_864),
   };
+}
+
+/** The text form of an address that a client can dial; otherwise `addressInvalid`. */
+export function checkAddress(address: Address): string {
+  return formatAddress(parseAddress(formatAddress(address)));
 }
 
 /** A number above 0 (Infinity is allowed); otherwise `invalidArgument`. */

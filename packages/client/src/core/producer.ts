@@ -258,8 +258,7 @@ export class StreamProducer implements AppendOwner, Deadline {
       this.#failAll(fault);
       return;
     }
-    this.#isResting = true;
-    this.#arm(this.#backoff.next());
+    this.#pause();
   }
 
   #stored(attempt: AppendAttempt, offset: number): void {
@@ -312,7 +311,10 @@ export class StreamProducer implements AppendOwner, Deadline {
   #headRefused(head: AppendBatch, error: QuorateError): void {
     const isCertain = head.unknownCopies === 0;
     const headGoesOn = isCertain && IDENTITY_LOST.has(error.code);
+    const link = this.#link;
     this.#newGeneration();
+    // The node that refused does lead.
+    this.#link = link;
     const ended: AppendBatch[] = [];
     const again: AppendBatch[] = [];
     for (const batch of this.#window.splice(0)) {
@@ -330,8 +332,8 @@ export class StreamProducer implements AppendOwner, Deadline {
       this.#release(batch);
       for (const { call } of batch.parts) call.fail(isCertain ? error : unknownOutcome(error));
     }
-    // After "producer unknown" the same node will do; it leads.
-    this.#planFlush();
+    if (headGoesOn) this.#pause();
+    else this.#planFlush();
   }
 
   /** Takes an expired call out of the window; false if that cannot be done, because copies of it or of what follows may be applied. */
@@ -391,6 +393,10 @@ export class StreamProducer implements AppendOwner, Deadline {
     this.#newGeneration();
     this.#link = link;
     if (link !== null) this.#route?.causes.set(link.address, error);
+    this.#pause();
+  }
+
+  #pause(): void {
     this.#isResting = true;
     this.#arm(this.#backoff.next());
   }
