@@ -175,7 +175,7 @@ class Tally {
 
 function report(stored: StoredIdentity | null, recovered: Recovered, tally: Tally, damage: Damage[]): InspectReport {
   const { scan, slots } = recovered;
-  damage.push(...recovered.damage);
+  damage.push(...recovered.allDamage);
   const newest = newestCheckpoint(slots);
   for (const slot of slots) {
     const isTold = damage.some(({ file }) => file === slot.path);

@@ -192,7 +192,9 @@ class JournalScan {
   }
 
   #markBad(file: string, offset: number, header: FrameHeader | null, isTorn: boolean): void {
-    if (this.#bad === null) this.#bad = { file, offset, header, isTorn };
+    // Zeros at the end of an earlier file are no place for a frame, and a header that verifies settles where it stood.
+    const isBetter = this.#bad === null || (this.#bad.file !== file && !this.#bad.isTorn) || (header?.sequence === this.#next && this.#bad.header === null);
+    if (isBetter || this.#bad === null) this.#bad = { file, offset, header, isTorn };
     else if (isTorn && !this.#bad.isTorn) this.#bad = { ...this.#bad, isTorn };
   }
 

@@ -81,7 +81,8 @@ function openLocked(options: StorageOptions, release: () => void): Storage {
   try {
     const start = resumeJournal(disk, files, new FrameCodec(stored.journalId, checksum), checksum, recovered);
     const checkpointNumber = provenCheckpoint(recovered);
-    storage = new NodeStorage(options, release, stored, { files, start, checkpointNumber, groups, frozenUnknown, peers, damage });
+    const recoveredSequence = recovered.scan.nextSequence - 1;
+    storage = new NodeStorage(options, release, stored, { files, start, checkpointNumber, groups, frozenUnknown, peers, damage, recoveredSequence });
   } catch (thrown) {
     files.closeAll();
     throw thrown;

@@ -42,6 +42,11 @@ export class RecentBatches {
     log.tail.batches.push(batch);
     this.#ring.push(log);
     this.#bytes += batch.length;
+    this.trim();
+  }
+
+  /** Lets go what is beyond the bound and durable by now. */
+  trim(): void {
     if (this.#bytes > this.#bytesMax) this.#evict();
   }
 

@@ -34,7 +34,10 @@ export interface RecoveredGroup {
 export interface Recovered {
   readonly groups: Map<GroupId, RecoveredGroup>;
   readonly peers: PeerSequences;
+  /** Damage that some group is still touched by. */
   readonly damage: readonly Damage[];
+  /** All damage, also what harms nobody: a marker, or groups that were reset since. */
+  readonly allDamage: readonly Damage[];
   /** Groups named by damage of which nothing else is known. */
   readonly frozenUnknown: Set<GroupId>;
   readonly scan: ScanResult;
@@ -200,7 +203,7 @@ class Recovery implements ScanVisitor, RecordVisitor {
     this.#peers.note(peer, incarnation, sequence);
   }
 
-  finish(scan: ScanResult, slots: readonly CheckpointSlot[]): Pick<Recovered, 'groups' | 'peers' | 'damage' | 'frozenUnknown'> {
+  finish(scan: ScanResult, slots: readonly CheckpointSlot[]): Pick<Recovered, 'groups' | 'peers' | 'damage' | 'allDamage' | 'frozenUnknown'> {
     if (this.#coveredUpTo >= 0) this.#leaveCheckpoint();
     for (const slot of slots) {
       if (slot.fault === null) continue;
@@ -211,7 +214,8 @@ class Recovery implements ScanVisitor, RecordVisitor {
       const what = `a durable checkpoint cannot be read: ${slot.fault.message}`;
       this.#damage.push({ file: slot.path, offset: Number(slot.fault.details['offset'] ?? 0), what, firstSequence: 0, lastSequence: 0, groups: null });
     }
-    return { groups: this.#groups, peers: this.#peers, damage: this.#openDamage(), frozenUnknown: this.#frozenUnknown };
+    const allDamage = this.#damage.map(({ file, offset, what, groups }) => ({ file, offset, what, groups: groups as readonly GroupId[] | null }));
+    return { groups: this.#groups, peers: this.#peers, damage: this.#openDamage(), allDamage, frozenUnknown: this.#frozenUnknown };
   }
 
   /** Damage whose groups were all reset since is history. */

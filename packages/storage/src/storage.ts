@@ -27,6 +27,7 @@ export interface OpenedJournal {
   readonly frozenUnknown: Set<GroupId>;
   readonly peers: PeerSequences;
   readonly damage: readonly Damage[];
+  readonly recoveredSequence: number;
 }
 
 /** Called by the files of the journal, which exist before the storage does. */
@@ -43,6 +44,7 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
   readonly recent: RecentBatches;
   readonly batchBytesMax: number;
   readonly damage: readonly Damage[];
+  readonly recoveredSequence: number;
   readonly #options: StorageOptions;
   readonly #release: () => void;
   readonly #fileBytes: number;
@@ -72,6 +74,7 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
     this.#frozenUnknown = opened?.frozenUnknown ?? new Set();
     this.#peers = opened?.peers ?? new PeerSequences();
     this.damage = opened?.damage ?? [];
+    this.recoveredSequence = opened?.recoveredSequence ?? 0;
     for (const [group, recovered] of opened?.groups ?? []) {
       const log = new StoredLog(group, recovered.state, recovered.hardState, this);
       log.isFrozen = recovered.isFrozen;
@@ -298,6 +301,7 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
 
   /** One event for all that became durable since the last one; its values are those of the moment of telling (T13). */
   #durable(logs: readonly StoredLog[]): void {
+    this.recent.trim();
     const isScheduled = this.#toTell.size > 0;
     for (const log of logs) this.#toTell.add(log);
     if (isScheduled) return;

@@ -113,6 +113,11 @@ export interface Storage {
   readonly damage: readonly Damage[];
   /** Sequence of the newest durable journal frame: only grows in the life of an incarnation (T37). */
   readonly durableSequence: number;
+  /**
+   * Sequence of the newest sound frame found at open, 0 in a new directory. Below what a peer was told of earlier: the journal lost its end,
+   * which cannot be seen from within (T37). Compare this, not `durableSequence`, which grows again at once.
+   */
+  readonly recoveredSequence: number;
   readonly metrics: StorageMetrics;
   /**
    * Writes and syncs the identity before it returns. The first one also makes the first journal file, so it comes before the first group.
