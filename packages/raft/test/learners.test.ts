@@ -121,6 +121,23 @@ test('T50: admitted replica loses its data again under the same leader → its o
   assert.equal(proposal?.isAcked, false);
 });
 
+test('T50: replica acknowledges, loses its data, and only then the leader has it on disk → no quorum of what is gone', () => {
+  const cluster = new Cluster({ nodes: 3 });
+  const leader = electLeader(cluster);
+  cluster.run(100);
+  const [wiped, other] = [1, 2, 3].filter((id) => id !== leader) as [number, number];
+  cluster.cut(leader, other);
+  cluster.member(leader).isDiskHeld = true;
+  const proposal = cluster.propose(leader, 'x');
+  cluster.run(20);
+  cluster.wipe(wiped);
+  cluster.start(wiped);
+  cluster.run(20);
+  cluster.member(leader).isDiskHeld = false;
+  cluster.run(20);
+  assert.equal(proposal?.isAcked, false);
+});
+
 test('T50: answer from before the loss arrives late, under the same leader → it does not make the learner count', () => {
   const { cluster, leader, wiped, other } = wipedFollower();
   cluster.run(50);

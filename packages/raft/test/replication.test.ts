@@ -194,16 +194,18 @@ test('T16: batches of one less than, just, and one more than the limit of a mess
 });
 
 test('T16: window in messages and bytes → never more under way than it allows, except one batch larger than it', () => {
-  const cluster = new Cluster({ nodes: 2, raft: { appendMessageBytes: 100, windowMessages: 3, windowBytes: 250 } });
-  const leader = electLeader(cluster);
-  cluster.run(100);
-  for (let i = 0; i < 20; i++) cluster.propose(leader, 'y'.repeat(28)); // 80 bytes each
-  const bytes = cluster.flights.filter(isAppend).map((flight) => (flight.message.type === 'appendRequest' ? flight.message.batches.length : 0));
-  assert.deepEqual(bytes, [1, 1, 1]);
-  cluster.run(500);
-  cluster.propose(leader, 'z'.repeat(1000));
-  cluster.run(100);
-  assert.ok(cluster.proposals.every((proposal) => proposal.isAcked));
+  for (const [windowMessages, windowBytes] of [[3, 10_000], [100, 250]] as const) {
+    const cluster = new Cluster({ nodes: 2, raft: { appendMessageBytes: 100, windowMessages, windowBytes } });
+    const leader = electLeader(cluster);
+    cluster.run(100);
+    for (let i = 0; i < 20; i++) cluster.propose(leader, 'y'.repeat(28)); // 80 bytes each
+    const bytes = cluster.flights.filter(isAppend).map((flight) => (flight.message.type === 'appendRequest' ? flight.message.batches.length : 0));
+    assert.deepEqual(bytes, [1, 1, 1]);
+    cluster.run(500);
+    cluster.propose(leader, 'z'.repeat(1000));
+    cluster.run(100);
+    assert.ok(cluster.proposals.every((proposal) => proposal.isAcked));
+  }
 });
 
 test('T17: old append arrives after newer ones → the suffix stays', () => {
@@ -265,6 +267,17 @@ for (const type of ['appendRequest', 'appendResponse'] as const) {
   });
 }
 
+test('T18: the only append to an otherwise idle follower is lost, nobody is told → it is sent again', () => {
+  const cluster = new Cluster({ nodes: 2, tellsConnections: false });
+  const leader = electLeader(cluster);
+  cluster.run(500);
+  cluster.filter = () => false;
+  const proposal = cluster.propose(leader, 'x');
+  cluster.filter = () => true;
+  cluster.run(100);
+  assert.equal(proposal?.isAcked, true);
+});
+
 test('T18: follower process restarts between two messages, nobody is told → what it had only in memory is sent again', () => {
   const cluster = new Cluster({ nodes: 3, tellsConnections: false });
   const leader = electLeader(cluster);
@@ -309,6 +322,17 @@ test('T20: leadership moves A, B, A with suffixes that are not flushed → ackno
     cluster.checkLogMatching();
     cluster.checkConverged();
   }
+});
+
+test('T20: follower has a durable suffix of an earlier leader → it acknowledges only what this leader compared', () => {
+  const lone = new Lone();
+  lone.step(n(2), append({ term: 1, prevIndex: 0, prevTerm: 0, batches: [batch(1, 1, 'a'), batch(2, 1, 'stale'), batch(3, 1, 'stale')] }));
+  lone.raft.onDurable(1, 3, 0);
+  lone.ready();
+  lone.step(n(3), append({ term: 2, prevIndex: 1, prevTerm: 1 }));
+  lone.raft.onDurable(2, 3, 0);
+  const answers = lone.answers(lone.ready()).filter((answer) => answer.term === 2 && answer.isAccepted);
+  assert.deepEqual(answers.map((answer) => [answer.matchIndex, answer.receivedIndex]), [[1, 1]]);
 });
 
 test('T21: leader crashes with a durable tail that nobody has, rejoins → the tail is gone, the new log is there', () => {
@@ -454,8 +478,14 @@ test('conflict inside a batch of the leader: follower hint lies between borders 
   }
   cluster.start(1);
   cluster.start(2);
+  let refusals = 0;
+  cluster.filter = ({ from, message }) => {
+    if (from === 2 && message.type === 'appendResponse' && !message.isAccepted && message.term === cluster.raft(1).term && cluster.leader === 1) refusals++;
+    return true;
+  };
   cluster.act(1, (raft) => raft.campaign(cluster.nowMs));
   cluster.run(500);
   assert.equal(cluster.leader, 1);
   cluster.checkConverged();
+  assert.equal(refusals, 1);
 });
