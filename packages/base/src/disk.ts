@@ -30,6 +30,7 @@ export interface Disk {
 /** Called once, never within the call that it completes. */
 export type DiskDone = (error: DiskFault | null) => void;
 
+/** An open file. Positions and lengths are in bytes. */
 export interface DiskFile {
   /** Present length in bytes, as written by this process or found at open. */
   size(): number;
