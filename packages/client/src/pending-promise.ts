@@ -9,7 +9,8 @@ export function promiseOf<T>(signal: AbortSignal | undefined, start: (done: Done
     const pending = start((error, result) => {
       signal?.removeEventListener('abort', onAbort);
       if (error === null) resolve(result as T);
-      else if (error.code === 'aborted' && signal?.aborted === true) reject(new QuorateError('aborted', error.message, error.details, { cause: signal.reason }));
+      else if (error.code === 'aborted' && signal?.aborted === true)
+        reject(new QuorateError('aborted', error.message, error.details, { cause: signal.reason }));
       else reject(error);
     });
     signal?.addEventListener('abort', onAbort, { once: true });

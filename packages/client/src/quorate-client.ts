@@ -54,7 +54,9 @@ export class QuorateClient {
     let after = '';
     for (;;) {
       const query = { prefix, after, ...time };
-      const page = await promiseOf<{ streams: readonly StreamEntry[]; hasMore: boolean }>(signal, (done) => this.core.listStreams(query, done));
+      const page = await promiseOf<{ streams: readonly StreamEntry[]; hasMore: boolean }>(signal, (done) =>
+        this.core.listStreams(query, done),
+      );
       yield* page.streams;
       const last = page.streams.at(-1);
       if (!page.hasMore || last === undefined) return;
@@ -66,7 +68,8 @@ export class QuorateClient {
   async status(options: { readonly address?: string } & StreamCallOptions = {}): Promise<NodeStatus> {
     const address: Address | undefined = options.address === undefined ? undefined : parseAddress(options.address);
     const query = {
-      ...(address === undefined ? {} : { address }), ...(options.deadlineMs === undefined ? {} : { deadlineMs: options.deadlineMs }),
+      ...(address === undefined ? {} : { address }),
+      ...(options.deadlineMs === undefined ? {} : { deadlineMs: options.deadlineMs }),
     };
     return promiseOf(options.signal, (done) => this.core.status(query, done));
   }

@@ -55,7 +55,9 @@ export class Stream {
 
   /** Creates the stream unless it exists; true if this call created it. `nameInvalid`. */
   async create(options: StreamCallOptions = {}): Promise<boolean> {
-    const created = await promiseOf<{ wasCreated: boolean }>(options.signal, (done) => this.#core.createStream(this.name, timeOf(options), done));
+    const created = await promiseOf<{ wasCreated: boolean }>(options.signal, (done) =>
+      this.#core.createStream(this.name, timeOf(options), done),
+    );
     return created.wasCreated;
   }
 

@@ -4,7 +4,12 @@ import { LIMITS, type NodeId, QuorateError, formatAddress, fromUtf8, utf8 } from
 import type { AppendResult, ClientCore, ReadBatch } from '@quorate/client';
 import { addressOf, Outcome, SERVE, ScriptedCluster } from './scripted-cluster.js';
 
-function append(cluster: ScriptedCluster, client: ClientCore, text: string | readonly string[], deadlineMs?: number): Outcome<AppendResult> & { cancel: () => void } {
+function append(
+  cluster: ScriptedCluster,
+  client: ClientCore,
+  text: string | readonly string[],
+  deadlineMs?: number,
+): Outcome<AppendResult> & { cancel: () => void } {
   const outcome = new Outcome<AppendResult>(cluster.scheduler);
   const records = (typeof text === 'string' ? [text] : text).map(utf8);
   const pending = client.append('s', records, deadlineMs === undefined ? {} : { deadlineMs }, outcome.done);
@@ -25,9 +30,15 @@ test('client: appends of one turn → one request, results in order, records sto
   const { cluster, client } = setUp(1);
   const outcomes = Array.from({ length: 100 }, (_, i) => append(cluster, client, `r${i}`));
   wait(cluster, outcomes);
-  assert.deepEqual(outcomes.map(({ result }) => result), Array.from({ length: 100 }, (_, i) => ({ offset: i, count: 1, lastOffset: i })));
+  assert.deepEqual(
+    outcomes.map(({ result }) => result),
+    Array.from({ length: 100 }, (_, i) => ({ offset: i, count: 1, lastOffset: i })),
+  );
   assert.equal(cluster.requestsOf('append'), 1);
-  assert.deepEqual(cluster.values('s'), Array.from({ length: 100 }, (_, i) => `r${i}`));
+  assert.deepEqual(
+    cluster.values('s'),
+    Array.from({ length: 100 }, (_, i) => `r${i}`),
+  );
   assert.equal(client.openCalls, 0);
   assert.equal(client.appendBytes, 0);
 });
@@ -37,7 +48,10 @@ test('client: a follower asked first → redirected by its hint, the leader and 
   const first = append(cluster, client, 'a');
   wait(cluster, [first]);
   assert.equal(first.error, null);
-  assert.deepEqual([...client.addresses].sort(), [1, 2, 3].map((id) => formatAddress(addressOf(id))));
+  assert.deepEqual(
+    [...client.addresses].sort(),
+    [1, 2, 3].map((id) => formatAddress(addressOf(id))),
+  );
   const asked = cluster.node(2).requests.length;
   wait(cluster, [append(cluster, client, 'b')]);
   assert.equal(cluster.node(2).requests.length, asked, 'the leader is remembered');
@@ -50,7 +64,8 @@ test('client: T09: two nodes name each other as leader for ever → the true one
   const outcome = append(cluster, client, 'a');
   wait(cluster, [outcome], 2000);
   assert.equal(outcome.error, null);
-  for (const type of ['findStream', 'append'] as const) assert.ok(cluster.requestsOf(type) <= 3, `${cluster.requestsOf(type)} hops of ${type}`);
+  for (const type of ['findStream', 'append'] as const)
+    assert.ok(cluster.requestsOf(type) <= 3, `${cluster.requestsOf(type)} hops of ${type}`);
 });
 
 test('client: T09: hints in a circle and no leader anywhere → pauses between rounds, then noLeader or unavailable at the deadline', () => {
@@ -70,7 +85,10 @@ for (const when of ['before', 'after'] as const) {
     cluster.node(1).script = (request) => (request.type === 'append' && cuts++ < 2 ? { do: 'cut', when } : SERVE);
     const outcomes = ['a', 'b', 'c'].map((text) => append(cluster, client, text));
     wait(cluster, outcomes);
-    assert.deepEqual(outcomes.map(({ result }) => result?.offset), [0, 1, 2]);
+    assert.deepEqual(
+      outcomes.map(({ result }) => result?.offset),
+      [0, 1, 2],
+    );
     assert.deepEqual(cluster.values('s'), ['a', 'b', 'c']);
     assert.equal(cuts, 3);
   });
@@ -138,7 +156,10 @@ test('client: one append ends at its deadline while later ones wait → the late
   wait(cluster, [long]);
   assert.equal(long.error, null);
   const values = cluster.values('s');
-  assert.deepEqual(values.filter((value) => value === 'long'), ['long']);
+  assert.deepEqual(
+    values.filter((value) => value === 'long'),
+    ['long'],
+  );
   assert.ok(values.length === 1 || values[0] === 'short');
 });
 
@@ -189,7 +210,10 @@ test('client: order under pipelining, with refusals and lost answers in between 
     cluster.scheduler.runFor(0.3);
   }
   wait(cluster, outcomes, 60_000);
-  assert.deepEqual(cluster.values('s'), Array.from({ length: 300 }, (_, i) => `v${i}`));
+  assert.deepEqual(
+    cluster.values('s'),
+    Array.from({ length: 300 }, (_, i) => `v${i}`),
+  );
   outcomes.forEach(({ result, settled }, i) => {
     assert.equal(result?.offset, i);
     assert.equal(settled, 1);
@@ -288,7 +312,8 @@ test('client: T63: a late refusal of a copy under old numbers → says nothing a
 
 test('client: T62: a node that says producerUnknown for ever → pauses between new producers, an error at the deadline', () => {
   const { cluster, client } = setUp(28);
-  cluster.node(1).script = (request) => (request.type === 'append' ? { do: 'refuse', error: new QuorateError('producerUnknown', 'who?') } : SERVE);
+  cluster.node(1).script = (request) =>
+    request.type === 'append' ? { do: 'refuse', error: new QuorateError('producerUnknown', 'who?') } : SERVE;
   const outcome = append(cluster, client, 'a', 3000);
   wait(cluster, [outcome]);
   assert.notEqual(outcome.error, null);
@@ -350,9 +375,16 @@ test('client: T77: closed with calls in every state → each settles exactly onc
   const after = append(cluster, client, 'after');
   wait(cluster, [sent, read, created, unsent, after], 100);
   cluster.scheduler.runFor(20_000);
-  assert.deepEqual([sent, read, created, unsent, after].map(({ settled, error }) => [settled, error?.code]), [
-    [1, 'aborted'], [1, 'closed'], [1, 'aborted'], [1, 'closed'], [1, 'closed'],
-  ]);
+  assert.deepEqual(
+    [sent, read, created, unsent, after].map(({ settled, error }) => [settled, error?.code]),
+    [
+      [1, 'aborted'],
+      [1, 'closed'],
+      [1, 'aborted'],
+      [1, 'closed'],
+      [1, 'closed'],
+    ],
+  );
   assert.equal(closed, 2);
   assert.equal(client.openCalls, 0);
   assert.equal(client.appendBytes, 0);
@@ -371,7 +403,14 @@ test('client: T77: cancelled before it was sent, while it flies, and after it se
   wait(cluster, [kept]);
   kept.cancel();
   cluster.scheduler.runFor(2000);
-  assert.deepEqual([early, flying, kept].map(({ settled, error }) => [settled, error?.code]), [[1, 'aborted'], [1, 'aborted'], [1, undefined]]);
+  assert.deepEqual(
+    [early, flying, kept].map(({ settled, error }) => [settled, error?.code]),
+    [
+      [1, 'aborted'],
+      [1, 'aborted'],
+      [1, undefined],
+    ],
+  );
   assert.deepEqual(cluster.values('s'), ['flying', 'kept'], 'what was cancelled before it was sent is not sent');
 });
 
@@ -423,18 +462,28 @@ test('client: bad input → a clear code, told later and once, and nothing is se
 
 test('client: a stream that does not exist → streamNotFound for append, read and info; created later, it works', () => {
   const { cluster, client } = setUp(23);
-  const missing = [new Outcome<unknown>(cluster.scheduler), new Outcome<unknown>(cluster.scheduler), new Outcome<unknown>(cluster.scheduler)];
+  const missing = [
+    new Outcome<unknown>(cluster.scheduler),
+    new Outcome<unknown>(cluster.scheduler),
+    new Outcome<unknown>(cluster.scheduler),
+  ];
   client.append('t', [utf8('x')], {}, missing[0]!.done);
   client.read('t', { from: 0 }, missing[1]!.done);
   client.streamInfo('t', {}, missing[2]!.done);
   wait(cluster, missing, 1000);
-  assert.deepEqual(missing.map(({ error }) => error?.code), ['streamNotFound', 'streamNotFound', 'streamNotFound']);
+  assert.deepEqual(
+    missing.map(({ error }) => error?.code),
+    ['streamNotFound', 'streamNotFound', 'streamNotFound'],
+  );
   const outcomes = [new Outcome<unknown>(cluster.scheduler), new Outcome<unknown>(cluster.scheduler)];
   client.createStream('t', {}, outcomes[0]!.done);
   wait(cluster, outcomes.slice(0, 1));
   client.append('t', [utf8('x')], {}, outcomes[1]!.done);
   wait(cluster, outcomes);
-  assert.deepEqual(outcomes.map(({ error }) => error), [null, null]);
+  assert.deepEqual(
+    outcomes.map(({ error }) => error),
+    [null, null],
+  );
 });
 
 test('client: a list too long for one batch → several, in order; offset of the first and the last', () => {

@@ -44,7 +44,10 @@ function run(seed: number): void {
     sent.set(key, list);
     list.push({ text, outcome });
     const pending = clients[index]?.append(name, [utf8(text)], { deadlineMs: randomBetween(random, 200, 4000) }, outcome.done);
-    if (randomChance(random, 0.03)) cluster.scheduler.runFor(1), pending?.cancel();
+    if (randomChance(random, 0.03)) {
+      cluster.scheduler.runFor(1);
+      pending?.cancel();
+    }
     if (randomChance(random, 0.05)) cluster.leader = randomBetween(random, 1, 3) as NodeId;
     cluster.scheduler.runFor(randomBetween(random, 0, 60));
   }
@@ -55,12 +58,17 @@ function run(seed: number): void {
     const context = `seed ${seed}, ${key}`;
     assert.equal(new Set(stored).size, stored.length, `${context}: a record twice`);
     const order = stored.map((value) => Number(value.split('/')[2]));
-    assert.deepEqual(order, [...order].sort((a, b) => a - b), `${context}: out of order`);
+    assert.deepEqual(
+      order,
+      [...order].sort((a, b) => a - b),
+      `${context}: out of order`,
+    );
     const all = cluster.values(key.split('/')[1] ?? '');
     for (const { text, outcome } of list) {
       assert.equal(outcome.settled, 1, `${context}: ${text} settled ${outcome.settled} times`);
       if (outcome.error === null) assert.equal(all[outcome.result?.offset ?? -1], text, `${context}: ${text} acknowledged and not there`);
-      else if (outcome.error.retry !== 'unknown') assert.ok(!stored.includes(text), `${context}: ${text} is there after ${outcome.error.code}`);
+      else if (outcome.error.retry !== 'unknown')
+        assert.ok(!stored.includes(text), `${context}: ${text} is there after ${outcome.error.code}`);
     }
   }
   clients.forEach((client, i) => {

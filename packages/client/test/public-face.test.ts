@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type NodeId, QuorateError, fromUtf8, utf8 } from '@quorate/base';
-import { type ClientOptions, QuorateClient, connect } from '@quorate/client';
+import { type ClientOptions, type QuorateClient, connect } from '@quorate/client';
 import type { StreamRecord } from '@quorate/wire';
 import { SERVE, ScriptedCluster } from './scripted-cluster.js';
 
@@ -57,7 +57,10 @@ test('public face: reading while others append → ends at the end as it was', a
   assert.equal(first.value?.offset, 0);
   await pump(cluster, stream.append('later'));
   assert.deepEqual(await pump(cluster, collect(reader)), ['1:b', '2:c']);
-  await assert.rejects(pump(cluster, collect(stream.read({ from: 9 }))), (error) => error instanceof QuorateError && error.code === 'offsetOutOfRange');
+  await assert.rejects(
+    pump(cluster, collect(stream.read({ from: 9 }))),
+    (error) => error instanceof QuorateError && error.code === 'offsetOutOfRange',
+  );
 });
 
 test('public face: T66: a tail over leader changes, lost connections and pauses → every record once, in order', async () => {
@@ -81,9 +84,15 @@ test('public face: T66: a tail over leader changes, lost connections and pauses 
     cluster.scheduler.runFor(1);
     for (let k = 0; k < 10; k++) await null;
   }
-  assert.deepEqual(seen, Array.from({ length: 40 }, (_, i) => String(i)));
+  assert.deepEqual(
+    seen,
+    Array.from({ length: 40 }, (_, i) => String(i)),
+  );
   abort.abort(new Error('enough'));
-  await assert.rejects(pump(cluster, tail), (error) => error instanceof QuorateError && error.code === 'aborted' && (error.cause as Error).message === 'enough');
+  await assert.rejects(
+    pump(cluster, tail),
+    (error) => error instanceof QuorateError && error.code === 'aborted' && (error.cause as Error).message === 'enough',
+  );
 });
 
 test('public face: a tail from the end → only what is appended after it began', async () => {
@@ -112,7 +121,10 @@ test('public face: T77: aborted before, during and after → aborted with the re
   const flying = stream.append('x', { signal: abort.signal });
   for (let i = 0; i < 10; i++) cluster.scheduler.runFor(1);
   abort.abort('reason');
-  await assert.rejects(pump(cluster, flying), (error) => error instanceof QuorateError && error.code === 'aborted' && error.cause === 'reason' && error.retry === 'unknown');
+  await assert.rejects(
+    pump(cluster, flying),
+    (error) => error instanceof QuorateError && error.code === 'aborted' && error.cause === 'reason' && error.retry === 'unknown',
+  );
   await assert.rejects(stream.append('y', { signal: abort.signal }), (error) => error instanceof QuorateError && error.code === 'aborted');
   cluster.node(1).script = () => SERVE;
   const later = new AbortController();
@@ -125,9 +137,12 @@ test('public face: streams over several pages → all of a prefix, in order', as
   const { cluster, client } = setUp(6);
   for (const name of ['b3', 'a1', 'b1', 'b2', 'b5', 'b4']) await pump(cluster, client.createStream(name));
   const names: string[] = [];
-  await pump(cluster, (async () => {
-    for await (const { name } of client.listStreams({ prefix: 'b' })) names.push(name);
-  })());
+  await pump(
+    cluster,
+    (async () => {
+      for await (const { name } of client.listStreams({ prefix: 'b' })) names.push(name);
+    })(),
+  );
   assert.deepEqual(names, ['b1', 'b2', 'b3', 'b4', 'b5']);
 });
 
@@ -147,10 +162,20 @@ test('public face: bad addresses and values → clear errors', async () => {
   const { cluster, client } = setUp(8);
   const { addresses: _, ...ports } = cluster.ports([1]);
   for (const bad of ['', 'host', 'host:99999', 'a b:1']) {
-    assert.throws(() => connect(bad, ports), (error) => error instanceof QuorateError && error.code === 'addressInvalid', bad);
+    assert.throws(
+      () => connect(bad, ports),
+      (error) => error instanceof QuorateError && error.code === 'addressInvalid',
+      bad,
+    );
   }
-  assert.throws(() => connect([], ports), (error) => error instanceof QuorateError && error.code === 'invalidArgument');
+  assert.throws(
+    () => connect([], ports),
+    (error) => error instanceof QuorateError && error.code === 'invalidArgument',
+  );
   for (const bad of [null, 7, [7], {}]) {
-    await assert.rejects(client.stream('s').append(bad as never), (error) => error instanceof QuorateError && error.code === 'invalidArgument');
+    await assert.rejects(
+      client.stream('s').append(bad as never),
+      (error) => error instanceof QuorateError && error.code === 'invalidArgument',
+    );
   }
 });

@@ -1,12 +1,34 @@
 import {
-  type Address, type ClusterId, type Connection, type GroupId, type Incarnation, type NodeId, type Offset, QuorateError, SeededRandom, asQuorateError,
-  batchPayload, crc32c, encodeBatch, formatAddress, fromUtf8, readU32, trustedBatchHeader,
+  type Address,
+  type ClusterId,
+  type Connection,
+  type GroupId,
+  type Incarnation,
+  type NodeId,
+  type Offset,
+  QuorateError,
+  SeededRandom,
+  asQuorateError,
+  batchPayload,
+  crc32c,
+  encodeBatch,
+  formatAddress,
+  fromUtf8,
+  readU32,
+  trustedBatchHeader,
 } from '@quorate/base';
 import { ClientCore, type ClientOptions } from '@quorate/client';
 import { StreamMachine, checkAppendPayload, readRecords } from '@quorate/streams';
 import { SimNetwork, SimScheduler, type SimProcess } from '@quorate/testkit';
 import {
-  type ClientRequest, type ClientResponseBody, FRAME_TYPES, type FrameConnection, type StreamEntry, acceptFrameConnection, decodeRequest, encodeResponse,
+  type ClientRequest,
+  type ClientResponseBody,
+  FRAME_TYPES,
+  type FrameConnection,
+  type StreamEntry,
+  acceptFrameConnection,
+  decodeRequest,
+  encodeResponse,
   toWireError,
 } from '@quorate/wire';
 
@@ -34,7 +56,17 @@ class ScriptedStream {
   append(payload: Uint8Array): ClientResponseBody {
     const { count } = checkAppendPayload(payload);
     const batch = encodeBatch(
-      { kind: 'commands', group: 16 as GroupId, term: 1, baseIndex: this.#nextIndex, count, loggedTimeMs: 0, payloadChecksum: crc32c(payload) }, payload, crc32c,
+      {
+        kind: 'commands',
+        group: 16 as GroupId,
+        term: 1,
+        baseIndex: this.#nextIndex,
+        count,
+        loggedTimeMs: 0,
+        payloadChecksum: crc32c(payload),
+      },
+      payload,
+      crc32c,
     );
     this.batches.push(batch);
     this.#nextIndex += count;
@@ -80,9 +112,13 @@ export class ScriptedNode {
     this.address = addressOf(id);
     this.process = cluster.scheduler.forNode(`node${id}`);
     const network = cluster.network.attach(this.process);
-    network.listen(this.address, (connection) => this.#accept(connection), (error) => {
-      if (error !== null) throw error;
-    });
+    network.listen(
+      this.address,
+      (connection) => this.#accept(connection),
+      (error) => {
+        if (error !== null) throw error;
+      },
+    );
   }
 
   cutAll(): void {
@@ -94,7 +130,8 @@ export class ScriptedNode {
       timers: this.process.timers,
       hello: (hello) => {
         const { clusterId } = this.#cluster;
-        if (hello.role !== 'client') return { reply: { status: 'refused', code: 'protocolMismatch', message: 'no peers here', details: {} } };
+        if (hello.role !== 'client')
+          return { reply: { status: 'refused', code: 'protocolMismatch', message: 'no peers here', details: {} } };
         if (hello.clusterId !== null && hello.clusterId !== clusterId) {
           return { reply: { status: 'refused', code: 'clusterMismatch', message: `this is cluster ${clusterId}`, details: {} } };
         }
@@ -184,8 +221,16 @@ export class ScriptedNode {
       return {
         type: 'status',
         status: {
-          nodeId: this.id, clusterId: this.#cluster.clusterId, incarnation: '0000000000000000' as Incarnation, state: 'serving', version: 'test', pid: 1,
-          members: [], groups: [], metrics: {}, damage: [],
+          nodeId: this.id,
+          clusterId: this.#cluster.clusterId,
+          incarnation: '0000000000000000' as Incarnation,
+          state: 'serving',
+          version: 'test',
+          pid: 1,
+          members: [],
+          groups: [],
+          metrics: {},
+          damage: [],
         },
       };
     }
@@ -210,7 +255,14 @@ export class ScriptedNode {
         const { machine } = this.#cluster.stream(request.group);
         return {
           type: 'streamInfo',
-          info: { name: '', group: request.group, firstOffset: machine.firstOffset, nextOffset: machine.nextOffset, leader: this.id, term: 1 },
+          info: {
+            name: '',
+            group: request.group,
+            firstOffset: machine.firstOffset,
+            nextOffset: machine.nextOffset,
+            leader: this.id,
+            term: 1,
+          },
         };
       }
       case 'append':
@@ -240,7 +292,11 @@ export class ScriptedCluster {
     this.random = new SeededRandom(seed);
     this.scheduler = new SimScheduler({ label: `seed ${seed}` });
     this.network = new SimNetwork({ scheduler: this.scheduler, random: this.random, link: { jitterMs: 0 } });
-    this.members = Array.from({ length: size }, (_, i) => ({ nodeId: (i + 1) as NodeId, address: formatAddress(addressOf(i + 1)), incarnation: null }));
+    this.members = Array.from({ length: size }, (_, i) => ({
+      nodeId: (i + 1) as NodeId,
+      address: formatAddress(addressOf(i + 1)),
+      incarnation: null,
+    }));
     this.nodes = this.members.map(({ nodeId }) => new ScriptedNode(this, nodeId));
   }
 
@@ -277,8 +333,13 @@ export class ScriptedCluster {
   ports(nodes: readonly number[], options: Partial<ClientOptions> = {}): ClientOptions {
     const process = this.scheduler.forNode(`client${++this.#clients}`);
     return {
-      addresses: nodes.map(addressOf), network: this.network.attach(process), clock: process.clock, timers: process.timers, random: this.random,
-      checksum: crc32c, ...options,
+      addresses: nodes.map(addressOf),
+      network: this.network.attach(process),
+      clock: process.clock,
+      timers: process.timers,
+      random: this.random,
+      checksum: crc32c,
+      ...options,
     };
   }
 

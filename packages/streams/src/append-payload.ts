@@ -57,7 +57,9 @@ export function encodeAppendPayload(append: AppendPosition & { readonly records:
   const range = ranges[0];
   if (range === undefined || ranges.length > 1) {
     throw new QuorateError('invalidArgument', `${records.length} records do not fit one append`, {
-      records: records.length, recordsMax: LIMITS.batchRecordsMax, bytesMax: LIMITS.batchPayloadBytesMax,
+      records: records.length,
+      recordsMax: LIMITS.batchRecordsMax,
+      bytesMax: LIMITS.batchPayloadBytesMax,
     });
   }
   const payload = new Uint8Array(range.payloadBytes);
@@ -86,7 +88,9 @@ export function splitIntoAppends(records: readonly Uint8Array[]): readonly Appen
     const bytes = (records[index] as Uint8Array).length;
     if (bytes > LIMITS.recordBytesMax) {
       throw new QuorateError('recordTooLarge', `record ${index} has ${bytes} bytes, the limit is ${LIMITS.recordBytesMax}`, {
-        index, bytes, max: LIMITS.recordBytesMax,
+        index,
+        bytes,
+        max: LIMITS.recordBytesMax,
       });
     }
     const needed = RECORD_OVERHEAD_BYTES + bytes;

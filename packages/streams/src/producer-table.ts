@@ -94,7 +94,10 @@ export class ProducerTable {
   }
 
   /** Remembers an append; a new epoch forgets the appends of the one before. */
-  remember(key: string, append: { readonly epoch: number; readonly firstNumber: number; readonly count: number; readonly offset: Offset }): void {
+  remember(
+    key: string,
+    append: { readonly epoch: number; readonly firstNumber: number; readonly count: number; readonly offset: Offset },
+  ): void {
     let producer = this.#producers.get(key);
     if (producer === undefined || producer.epoch !== append.epoch) {
       producer = { epoch: append.epoch, nextNumber: 0, appends: new AppendRing() };

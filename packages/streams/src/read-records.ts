@@ -1,5 +1,14 @@
 import {
-  BATCH_HEADER_BYTES, LIMITS, type LogIndex, type Offset, QuorateError, batchLastIndex, batchPayload, concatBytes, readU32, trustedBatchHeader,
+  BATCH_HEADER_BYTES,
+  LIMITS,
+  type LogIndex,
+  type Offset,
+  QuorateError,
+  batchLastIndex,
+  batchPayload,
+  concatBytes,
+  readU32,
+  trustedBatchHeader,
 } from '@quorate/base';
 import { APPEND_HEADER_BYTES, RECORD_OVERHEAD_BYTES, appendCount } from './append-payload.js';
 import type { StreamMachine } from './stream-machine.js';
@@ -42,7 +51,11 @@ export function readRecords(log: LogReader, machine: StreamMachine, limits: Read
   const { fromOffset } = limits;
   const { firstOffset, nextOffset } = machine;
   if (!Number.isSafeInteger(fromOffset) || fromOffset < firstOffset || fromOffset > nextOffset) {
-    throw new QuorateError('offsetOutOfRange', `offset ${fromOffset} is outside ${firstOffset} to ${nextOffset}`, { fromOffset, firstOffset, nextOffset });
+    throw new QuorateError('offsetOutOfRange', `offset ${fromOffset} is outside ${firstOffset} to ${nextOffset}`, {
+      fromOffset,
+      firstOffset,
+      nextOffset,
+    });
   }
   const answer = new RecordGatherer(limits);
   if (fromOffset < nextOffset) gather(log, machine, limits, answer);

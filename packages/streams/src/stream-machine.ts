@@ -68,7 +68,8 @@ export class StreamMachine {
   /** Applies the next batch of the log; a batch that does not follow `appliedIndex` breaks an invariant. */
   apply(header: BatchHeader, payload: Uint8Array): AppendOutcome {
     invariant(header.baseIndex === this.#appliedIndex + 1, 'baseIndex = appliedIndex + 1', {
-      baseIndex: header.baseIndex, appliedIndex: this.#appliedIndex,
+      baseIndex: header.baseIndex,
+      appliedIndex: this.#appliedIndex,
     });
     const outcome = header.kind === 'commands' ? this.#append(header, payload) : NONE;
     this.#appliedIndex = batchLastIndex(header);
@@ -79,7 +80,10 @@ export class StreamMachine {
   /** Where to start reading for `offset`: the border of a batch at or before it. Needs `firstOffset <= offset < nextOffset`. */
   locate(offset: Offset): BatchBorder {
     const border = this.#offsets.locate(offset);
-    invariant(border !== undefined && offset < this.#nextOffset, 'firstOffset <= offset < nextOffset', { offset, nextOffset: this.#nextOffset });
+    invariant(border !== undefined && offset < this.#nextOffset, 'firstOffset <= offset < nextOffset', {
+      offset,
+      nextOffset: this.#nextOffset,
+    });
     return border;
   }
 
@@ -102,7 +106,13 @@ export class StreamMachine {
   #decide(header: BatchHeader, payload: Uint8Array): AppendOutcome {
     // The leader checked before it proposed; checking again costs a few ns per record and means no batch can ever break the offsets.
     const fault = appendPayloadFault(payload);
-    if (fault !== null) return { status: 'refused', code: 'malformedFrame', message: `append payload: ${fault.what} at byte ${fault.at}`, details: { ...fault } };
+    if (fault !== null)
+      return {
+        status: 'refused',
+        code: 'malformedFrame',
+        message: `append payload: ${fault.what} at byte ${fault.at}`,
+        details: { ...fault },
+      };
     const count = appendCount(payload);
     if (count !== header.count) {
       const message = `append payload of ${count} records in a batch of ${header.count}`;
@@ -113,13 +123,16 @@ export class StreamMachine {
     const key = producerKey(payload);
     const producer = this.#producers.get(key);
     const refused = (code: AppendRefusal, why: string, details: ErrorDetails): AppendOutcome => ({
-      status: 'refused', code, message: `append ${firstNumber} of producer ${producerHex(payload)}, epoch ${epoch}: ${why}`,
+      status: 'refused',
+      code,
+      message: `append ${firstNumber} of producer ${producerHex(payload)}, epoch ${epoch}: ${why}`,
       details: { producer: producerHex(payload), epoch, number: firstNumber, count, ...details },
     });
     if (producer === undefined) {
       // Number 0 of an unknown producer is a first append, unless it was sent before and a producer was forgotten since: then it may be
       // the forgotten one, and taking it could double it.
-      if (firstNumber > 0 || (isAppendResent(payload) && this.#producers.hasEvicted)) return refused('producerUnknown', 'the stream does not know this producer', {});
+      if (firstNumber > 0 || (isAppendResent(payload) && this.#producers.hasEvicted))
+        return refused('producerUnknown', 'the stream does not know this producer', {});
     } else if (epoch < producer.epoch) {
       return refused('producerFenced', `epoch ${producer.epoch} has taken over`, { currentEpoch: producer.epoch });
     } else if (epoch > producer.epoch) {
@@ -153,7 +166,11 @@ export class StreamMachine {
 
 const OUTCOMES = { none: 1, appended: 2, duplicate: 3, refused: 4 } as const satisfies Record<AppendOutcome['status'], number>;
 const REFUSALS = {
-  outOfOrder: 1, producerUnknown: 2, producerFenced: 3, appendForgotten: 4, malformedFrame: 5,
+  outOfOrder: 1,
+  producerUnknown: 2,
+  producerFenced: 3,
+  appendForgotten: 4,
+  malformedFrame: 5,
 } as const satisfies Record<AppendRefusal, number>;
 
 // The 8 bytes of a producer id as 4 UTF-16 units: a Map key without a conversion to hexadecimal.

@@ -5,7 +5,11 @@ import { APPEND_HEADER_BYTES, checkAppendPayload, encodeAppendPayload, markResen
 import fc from 'fast-check';
 
 const PRODUCER = '0123456789abcdef';
-const at = (firstNumber: number, epoch = 3): { producer: string; epoch: number; firstNumber: number } => ({ producer: PRODUCER, epoch, firstNumber });
+const at = (firstNumber: number, epoch = 3): { producer: string; epoch: number; firstNumber: number } => ({
+  producer: PRODUCER,
+  epoch,
+  firstNumber,
+});
 
 function code(expected: ErrorCode): (error: unknown) => boolean {
   return (error) => error instanceof QuorateError && error.code === expected;
@@ -22,7 +26,11 @@ test('append payload: a record of exactly the limit → legal; one byte more →
   assert.equal(checkAppendPayload(encodeAppendPayload({ ...at(0), records: [largest] })).count, 1);
   assert.throws(
     () => encodeAppendPayload({ ...at(0), records: [utf8('x'), new Uint8Array(LIMITS.recordBytesMax + 1)] }),
-    (error) => error instanceof QuorateError && error.code === 'recordTooLarge' && error.details['index'] === 1 && error.details['bytes'] === LIMITS.recordBytesMax + 1,
+    (error) =>
+      error instanceof QuorateError &&
+      error.code === 'recordTooLarge' &&
+      error.details['index'] === 1 &&
+      error.details['bytes'] === LIMITS.recordBytesMax + 1,
   );
 });
 
@@ -32,13 +40,27 @@ test('append payload: T16: as many records or bytes as a batch holds → one pay
   assert.throws(() => encodeAppendPayload({ ...at(0), records: [...records, utf8('r')] }), code('invalidArgument'));
   const half = LIMITS.recordBytesMax;
   const rest = LIMITS.batchPayloadBytesMax - APPEND_HEADER_BYTES - 8 - half;
-  assert.equal(encodeAppendPayload({ ...at(0), records: [new Uint8Array(half), new Uint8Array(rest)] }).length, LIMITS.batchPayloadBytesMax);
-  assert.throws(() => encodeAppendPayload({ ...at(0), records: [new Uint8Array(half), new Uint8Array(rest + 1)] }), code('invalidArgument'));
+  assert.equal(
+    encodeAppendPayload({ ...at(0), records: [new Uint8Array(half), new Uint8Array(rest)] }).length,
+    LIMITS.batchPayloadBytesMax,
+  );
+  assert.throws(
+    () => encodeAppendPayload({ ...at(0), records: [new Uint8Array(half), new Uint8Array(rest + 1)] }),
+    code('invalidArgument'),
+  );
   assert.throws(() => encodeAppendPayload({ ...at(0), records: [] }), code('invalidArgument'));
 });
 
 test('append payload: bad producer, epoch or number → invalidArgument', () => {
-  for (const bad of [{ producer: 'xyz' }, { producer: PRODUCER.toUpperCase() }, { epoch: -1 }, { epoch: 2 ** 32 }, { firstNumber: -1 }, { firstNumber: 2 ** 53 }, { firstNumber: 0.5 }]) {
+  for (const bad of [
+    { producer: 'xyz' },
+    { producer: PRODUCER.toUpperCase() },
+    { epoch: -1 },
+    { epoch: 2 ** 32 },
+    { firstNumber: -1 },
+    { firstNumber: 2 ** 53 },
+    { firstNumber: 0.5 },
+  ]) {
     assert.throws(() => encodeAppendPayload({ ...at(0), records: [utf8('a')], ...bad }), code('invalidArgument'), JSON.stringify(bad));
   }
 });
@@ -56,13 +78,29 @@ test('append payload: marked as resent and moved → only flag and position chan
 test('append payload: T80: every single field made hostile → malformedFrame, never a crash', () => {
   const good = encodeAppendPayload({ ...at(7), records: [utf8('abc'), utf8('de')] });
   const hostile: [string, (bytes: Uint8Array) => void][] = [
-    ['version', (b) => { b[0] = 2; }],
-    ['flags', (b) => { b[1] = 2; }],
+    [
+      'version',
+      (b) => {
+        b[0] = 2;
+      },
+    ],
+    [
+      'flags',
+      (b) => {
+        b[1] = 2;
+      },
+    ],
     ['count 0', (b) => writeU16(b, 2, 0)],
     ['count too high', (b) => writeU16(b, 2, 3)],
     ['count too low', (b) => writeU16(b, 2, 1)],
     ['count over the limit', (b) => writeU16(b, 2, LIMITS.batchRecordsMax + 1)],
-    ['number beyond 2^53', (b) => { writeU64(b, 16, 0); writeU32(b, 20, 0xffff_ffff); }],
+    [
+      'number beyond 2^53',
+      (b) => {
+        writeU64(b, 16, 0);
+        writeU32(b, 20, 0xffff_ffff);
+      },
+    ],
     ['length huge', (b) => writeU32(b, 24, 0xffff_ffff)],
     ['length over the record limit', (b) => writeU32(b, 24, LIMITS.recordBytesMax + 1)],
     ['length one too many', (b) => writeU32(b, 24, 4)],
@@ -72,7 +110,8 @@ test('append payload: T80: every single field made hostile → malformedFrame, n
     change(bytes);
     assert.throws(() => checkAppendPayload(bytes), code('malformedFrame'), what);
   }
-  for (let length = 0; length < good.length; length++) assert.throws(() => checkAppendPayload(good.slice(0, length)), code('malformedFrame'), `cut at ${length}`);
+  for (let length = 0; length < good.length; length++)
+    assert.throws(() => checkAppendPayload(good.slice(0, length)), code('malformedFrame'), `cut at ${length}`);
 });
 
 test('append payload: T80: random bytes → sound or malformedFrame', () => {
@@ -98,7 +137,10 @@ test('splitting: lists of any sizes → dense ranges, each of which encodes, and
   const sizes = fc.array(fc.oneof(fc.nat(50), fc.integer({ min: 500_000, max: LIMITS.recordBytesMax })), { minLength: 1, maxLength: 12 });
   fc.assert(
     fc.property(sizes, fc.boolean(), (lengths, many) => {
-      const records = [...lengths.map((length) => new Uint8Array(length)), ...(many ? Array.from({ length: 9000 }, () => new Uint8Array(1)) : [])];
+      const records = [
+        ...lengths.map((length) => new Uint8Array(length)),
+        ...(many ? Array.from({ length: 9000 }, () => new Uint8Array(1)) : []),
+      ];
       let start = 0;
       const ranges = splitIntoAppends(records);
       for (const range of ranges) {

@@ -1,4 +1,13 @@
-import { type BatchHeader, type BatchKind, type GroupId, type LogIndex, batchPayload, crc32c, encodeBatch, trustedBatchHeader } from '@quorate/base';
+import {
+  type BatchHeader,
+  type BatchKind,
+  type GroupId,
+  type LogIndex,
+  batchPayload,
+  crc32c,
+  encodeBatch,
+  trustedBatchHeader,
+} from '@quorate/base';
 import { type AppendOutcome, type LogReader, StreamMachine, appendCount, encodeAppendPayload, markResent } from '@quorate/streams';
 
 /** A log in memory that is applied as it grows: what a leader's replica sees. */
@@ -13,7 +22,9 @@ export class LogBuilder implements LogReader {
 
   add(kind: BatchKind, payload: Uint8Array, count: number): AppendOutcome {
     const batch = encodeBatch(
-      { kind, group: 16 as GroupId, term: 1, baseIndex: this.nextIndex, count, loggedTimeMs: 0, payloadChecksum: crc32c(payload) }, payload, crc32c,
+      { kind, group: 16 as GroupId, term: 1, baseIndex: this.nextIndex, count, loggedTimeMs: 0, payloadChecksum: crc32c(payload) },
+      payload,
+      crc32c,
     );
     this.batches.push(batch);
     this.nextIndex += count;
@@ -24,8 +35,19 @@ export class LogBuilder implements LogReader {
     return this.add('noop', new Uint8Array(0), 1);
   }
 
-  append(options: { producer?: number; epoch?: number; number: number; records: readonly Uint8Array[]; isResent?: boolean }): AppendOutcome {
-    const payload = encodeAppendPayload({ producer: producerId(options.producer ?? 1), epoch: options.epoch ?? 0, firstNumber: options.number, records: options.records });
+  append(options: {
+    producer?: number;
+    epoch?: number;
+    number: number;
+    records: readonly Uint8Array[];
+    isResent?: boolean;
+  }): AppendOutcome {
+    const payload = encodeAppendPayload({
+      producer: producerId(options.producer ?? 1),
+      epoch: options.epoch ?? 0,
+      firstNumber: options.number,
+      records: options.records,
+    });
     return this.add('commands', options.isResent === true ? markResent(payload) : payload, appendCount(payload));
   }
 

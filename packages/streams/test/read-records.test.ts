@@ -41,7 +41,10 @@ test('reading: from every offset of a log with duplicates, refused appends and n
   const end = log.machine.nextOffset;
   for (let from = 0; from <= end; from++) {
     const result = readRecords(log, log.machine, { ...ALL, fromOffset: from });
-    assert.deepEqual(values(result), Array.from({ length: end - from }, (_, i) => String(from + i)));
+    assert.deepEqual(
+      values(result),
+      Array.from({ length: end - from }, (_, i) => String(from + i)),
+    );
     assert.equal(result.nextOffset, end);
     assert.equal(result.fromOffset, from);
   }
@@ -60,7 +63,10 @@ test('reading: T67: any limits in a row → the same records as at once, at leas
         texts.push(...values(result));
         next += result.count;
       }
-      assert.deepEqual(texts, Array.from({ length: log.machine.nextOffset - from }, (_, i) => String(from + i)));
+      assert.deepEqual(
+        texts,
+        Array.from({ length: log.machine.nextOffset - from }, (_, i) => String(from + i)),
+      );
     }),
     { numRuns: 200 },
   );
@@ -88,7 +94,8 @@ test('reading: an offset before the first or after the next, or no offset → of
   for (const fromOffset of [-1, log.machine.nextOffset + 1, 0.5, Number.NaN]) {
     assert.throws(
       () => readRecords(log, log.machine, { ...ALL, fromOffset }),
-      (error) => error instanceof QuorateError && error.code === 'offsetOutOfRange' && error.details['nextOffset'] === log.machine.nextOffset,
+      (error) =>
+        error instanceof QuorateError && error.code === 'offsetOutOfRange' && error.details['nextOffset'] === log.machine.nextOffset,
     );
   }
 });
@@ -96,7 +103,12 @@ test('reading: an offset before the first or after the next, or no offset → of
 test('reading: an empty stream → an empty answer', () => {
   const log = new LogBuilder();
   log.noop();
-  assert.deepEqual(readRecords(log, log.machine, { ...ALL, fromOffset: 0 }), { fromOffset: 0, count: 0, nextOffset: 0, records: new Uint8Array(0) });
+  assert.deepEqual(readRecords(log, log.machine, { ...ALL, fromOffset: 0 }), {
+    fromOffset: 0,
+    count: 0,
+    nextOffset: 0,
+    records: new Uint8Array(0),
+  });
 });
 
 test('reading: T29: storage that gives nothing, other indexes or cut records where records must be → dataDamaged, never emptiness', () => {
@@ -108,7 +120,10 @@ test('reading: T29: storage that gives nothing, other indexes or cut records whe
   const first = broken.find((batch) => batch.length > 52 + 24);
   assert.ok(first);
   writeU32(first, 52 + 24, 0xffff_fff0);
-  assert.throws(() => readRecords({ read: (index) => (index === 2 ? broken.slice(1) : []) }, log.machine, { ...ALL, fromOffset: 0 }), isDamaged);
+  assert.throws(
+    () => readRecords({ read: (index) => (index === 2 ? broken.slice(1) : []) }, log.machine, { ...ALL, fromOffset: 0 }),
+    isDamaged,
+  );
 });
 
 test('reading: the answer shares no memory with the log', () => {

@@ -102,7 +102,10 @@ test('stream machine: a batch that does not follow the last → invariantBroken'
   log.noop();
   const machine = new StreamMachine();
   const second = log.batches[1] ?? new Uint8Array(0);
-  assert.throws(() => machine.apply(trustedBatchHeader(second), batchPayload(second)), (error) => error instanceof QuorateError && error.code === 'invariantBroken');
+  assert.throws(
+    () => machine.apply(trustedBatchHeader(second), batchPayload(second)),
+    (error) => error instanceof QuorateError && error.code === 'invariantBroken',
+  );
 });
 
 test('stream machine: 300 appends → every offset is located at or before it, within the sparse step', () => {
@@ -165,7 +168,13 @@ class Model {
 }
 
 const steps = fc.array(
-  fc.record({ producer: fc.integer({ min: 1, max: 3 }), epoch: fc.nat(2), number: fc.nat(9), count: fc.integer({ min: 1, max: 3 }), isNoop: fc.boolean() }),
+  fc.record({
+    producer: fc.integer({ min: 1, max: 3 }),
+    epoch: fc.nat(2),
+    number: fc.nat(9),
+    count: fc.integer({ min: 1, max: 3 }),
+    isNoop: fc.boolean(),
+  }),
   { maxLength: 60 },
 );
 
@@ -189,7 +198,10 @@ test('stream machine: any sequence of appends, resends, gaps and epochs → the 
     fc.property(steps, (sequence) => {
       const model = new Model();
       const { log, outcomes } = run(sequence);
-      assert.deepEqual(outcomes, sequence.map((step) => model.apply(step)));
+      assert.deepEqual(
+        outcomes,
+        sequence.map((step) => model.apply(step)),
+      );
       assert.equal(log.machine.nextOffset, model.records.length);
     }),
     { numRuns: 1000 },

@@ -1,4 +1,4 @@
-import { type Checksum, LIMITS, type Offset, concatBytes, writeU16 } from '@quorate/base';
+import { type Checksum, type Offset, concatBytes, writeU16 } from '@quorate/base';
 import { type AppendPosition, APPEND_HEADER_BYTES, encodeAppendPayload, markResent, moveAppend } from '@quorate/streams';
 import type { AppendCall, AppendPart } from './append-call.js';
 
@@ -83,84 +83,5 @@ export class AppendBatch {
       part.call.partStored(part, at);
       at += part.range.end - part.range.start;
     }
-  }
-}
-
-/**
- * Parts that wait to be sent, in order. A part that fits one payload is never cut, and parts of several calls share a payload as long as
- * they fit.
- */
-export class AppendQueue {
-  #parts: AppendPart[] = [];
-  #head = 0;
-  #settled = 0;
-  /** Bytes of records that wait. */
-  bytes = 0;
-
-  get isEmpty(): boolean {
-    return this.#parts.length - this.#head === this.#settled;
-  }
-
-  push(part: AppendPart): void {
-    part.isQueued = true;
-    this.#parts.push(part);
-    this.bytes += part.range.payloadBytes;
-  }
-
-  /** Forgets the parts of a settled call. */
-  drop(parts: readonly AppendPart[]): void {
-    for (const part of parts) {
-      if (!part.isQueued) continue;
-      part.isQueued = false;
-      this.bytes -= part.range.payloadBytes;
-      this.#settled += 1;
-    }
-    if (this.#settled > 64 && this.#settled > (this.#parts.length - this.#head) / 2) {
-      this.#parts = this.#parts.slice(this.#head).filter((part) => part.isQueued);
-      this.#head = 0;
-      this.#settled = 0;
-    }
-  }
-
-  /** The parts for the next payload; empty if none waits. */
-  take(): readonly AppendPart[] {
-    const taken: AppendPart[] = [];
-    let records = 0;
-    let bytes = APPEND_HEADER_BYTES;
-    while (this.#head < this.#parts.length) {
-      const part = this.#parts[this.#head] as AppendPart;
-      if (part.isQueued) {
-        const { start, end, payloadBytes } = part.range;
-        const needed = payloadBytes - APPEND_HEADER_BYTES;
-        const fits = records + (end - start) <= LIMITS.batchRecordsMax && bytes + needed <= LIMITS.batchPayloadBytesMax;
-        if (!fits && taken.length > 0) break;
-        records += end - start;
-        bytes += needed;
-        part.isQueued = false;
-        this.bytes -= payloadBytes;
-        taken.push(part);
-      } else {
-        this.#settled -= 1;
-      }
-      this.#head += 1;
-    }
-    if (this.#head === this.#parts.length) {
-      this.#parts = [];
-      this.#head = 0;
-    } else if (this.#head > 1024 && this.#head > this.#parts.length / 2) {
-      this.#parts = this.#parts.slice(this.#head);
-      this.#head = 0;
-    }
-    return taken;
-  }
-
-  /** Every call that waits, each once. */
-  calls(): Set<AppendCall> {
-    const calls = new Set<AppendCall>();
-    for (let i = this.#head; i < this.#parts.length; i++) {
-      const part = this.#parts[i] as AppendPart;
-      if (part.isQueued) calls.add(part.call);
-    }
-    return calls;
   }
 }

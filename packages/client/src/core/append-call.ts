@@ -91,7 +91,11 @@ export class AppendCall implements Deadline {
     if (this.#isSettled) return;
     // Some of its records may be stored: that must not be told as "did not happen".
     const isPartial = this.#partsLeft < this.parts.length && error.retry !== 'unknown';
-    this.#settle(isPartial ? new QuorateError('aborted', `some records of the list are stored, then: ${error.message}`, { ...error.details }, { cause: error }) : error);
+    this.#settle(
+      isPartial
+        ? new QuorateError('aborted', `some records of the list are stored, then: ${error.message}`, { ...error.details }, { cause: error })
+        : error,
+    );
   }
 
   expire(): void {

@@ -2,10 +2,11 @@ import { type GroupId, QuorateError } from '@quorate/base';
 import { type ClientRequestBody, type ClientResponse, fromWireError } from '@quorate/wire';
 import type { ConnectionPool } from './connection-pool.js';
 import type { Deadline, DeadlineHeap } from './deadline-heap.js';
-import { type LeaderCache, Route } from './leader-cache.js';
+import type { LeaderCache } from './leader-cache.js';
 import type { NodeLink, RequestSink } from './node-link.js';
 import type { Settings } from './options.js';
 import { Backoff, deadlineError, isAmbiguous, isFinalHandshakeFault, reactionTo } from './retry.js';
+import { Route } from './route.js';
 
 /** What calls and producers share of a client. */
 export interface CallContext {
@@ -60,7 +61,13 @@ export class Call implements Deadline {
     this.#context = context;
     this.#options = options;
     const { settings } = context;
-    this.#route = new Route({ pool: context.pool, leaders: context.leaders, random: settings.random, group: options.group, only: options.only ?? null });
+    this.#route = new Route({
+      pool: context.pool,
+      leaders: context.leaders,
+      random: settings.random,
+      group: options.group,
+      only: options.only ?? null,
+    });
     this.#backoff = new Backoff(settings.random, { firstMs: 15, maxMs: 250 });
     this.#deadlineAtMs = settings.clock.nowMs() + options.deadlineMs;
     this.#stallMs = settings.stallMs;
@@ -81,13 +88,19 @@ export class Call implements Deadline {
 
   /** Ends the call with `aborted`, unless it is settled. */
   cancel(): void {
-    this.#settle(new QuorateError('aborted', `${this.#options.body.type} was aborted${this.#options.isRead ? '' : '; it may have happened'}`), null);
+    this.#settle(
+      new QuorateError('aborted', `${this.#options.body.type} was aborted${this.#options.isRead ? '' : '; it may have happened'}`),
+      null,
+    );
   }
 
   /** Ends the call because the client is closed: `aborted` if it may have changed something, else `error`. */
   close(error: QuorateError): void {
     const mayHaveHappened = !this.#options.isRead && (this.#mayHaveHappened || this.#attempt?.wasSent === true);
-    this.#settle(mayHaveHappened ? new QuorateError('aborted', `${error.message}; the call may have happened`, {}, { cause: error }) : error, null);
+    this.#settle(
+      mayHaveHappened ? new QuorateError('aborted', `${error.message}; the call may have happened`, {}, { cause: error }) : error,
+      null,
+    );
   }
 
   expire(nowMs: number): void {
@@ -187,7 +200,9 @@ export class Call implements Deadline {
 
   #deadlineError(): QuorateError {
     return deadlineError({
-      what: this.#options.body.type, deadlineMs: this.#options.deadlineMs, causes: this.#route.causes,
+      what: this.#options.body.type,
+      deadlineMs: this.#options.deadlineMs,
+      causes: this.#route.causes,
       mayHaveHappened: this.#mayHaveHappened && !this.#options.isRead,
     });
   }

@@ -1,6 +1,23 @@
-import { type Address, type GroupId, LIMITS, type NodeId, type Offset, QuorateError, SYSTEM_GROUP, asQuorateError, utf8 } from '@quorate/base';
 import {
-  type ClientRequestBody, type ClientResponse, type NodeStatus, type StreamEntry, type StreamInfo, type StreamRecord, WIRE_LIMITS, checkStreamName,
+  type Address,
+  type GroupId,
+  LIMITS,
+  type NodeId,
+  type Offset,
+  QuorateError,
+  SYSTEM_GROUP,
+  asQuorateError,
+  utf8,
+} from '@quorate/base';
+import {
+  type ClientRequestBody,
+  type ClientResponse,
+  type NodeStatus,
+  type StreamEntry,
+  type StreamInfo,
+  type StreamRecord,
+  WIRE_LIMITS,
+  checkStreamName,
   splitRecords,
 } from '@quorate/wire';
 import { AppendCall, type AppendResult } from './append-call.js';
@@ -128,7 +145,10 @@ export class ClientCore {
   }
 
   /** Names that start with `prefix`, after `after`, in byte order, at most `limit`. Linearizable. */
-  listStreams(query: { readonly prefix?: string; readonly after?: string; readonly limit?: number } & CallTime, done: Done<StreamList>): PendingCall {
+  listStreams(
+    query: { readonly prefix?: string; readonly after?: string; readonly limit?: number } & CallTime,
+    done: Done<StreamList>,
+  ): PendingCall {
     const body = { type: 'listStreams', prefix: query.prefix ?? '', after: query.after ?? '', limit: query.limit ?? 1000 } as const;
     return this.#guarded(done, () => {
       checkNameBytes('prefix', body.prefix);
@@ -145,17 +165,24 @@ export class ClientCore {
   findStream(name: string, options: CallTime, done: Done<StreamEntry>): PendingCall {
     return this.#guarded(done, () => {
       checkStreamName(name);
-      return this.#call(options, { body: { type: 'findStream', name }, group: SYSTEM_GROUP, isRead: true }, done, (response) => this.#found(name, response));
+      return this.#call(options, { body: { type: 'findStream', name }, group: SYSTEM_GROUP, isRead: true }, done, (response) =>
+        this.#found(name, response),
+      );
     });
   }
 
   /** First and next offset and the leader of a stream. `streamNotFound`. Linearizable. */
   streamInfo(name: string, options: CallTime, done: Done<StreamInfo>): PendingCall {
     return this.#named(name, options, done, (entry, deadlineMs, settle) =>
-      this.#call({ deadlineMs }, { body: { type: 'streamInfo', group: entry.group }, group: entry.group, isRead: true }, settle, (response) => {
-        if (response.type !== 'streamInfo') throw wrongType(response);
-        return response.info;
-      }),
+      this.#call(
+        { deadlineMs },
+        { body: { type: 'streamInfo', group: entry.group }, group: entry.group, isRead: true },
+        settle,
+        (response) => {
+          if (response.type !== 'streamInfo') throw wrongType(response);
+          return response.info;
+        },
+      ),
     );
   }
 
@@ -183,7 +210,13 @@ export class ClientCore {
 
   /** Records from an offset on. `streamNotFound`, `offsetOutOfRange` (details: firstOffset, nextOffset). */
   read(name: string, options: ReadOptions, done: Done<ReadBatch>): PendingCall {
-    const { from, maxRecords = WIRE_LIMITS.readRecordsMax, maxBytes = LIMITS.readBytesMax, waitMs = 0, consistency = 'linearizable' } = options;
+    const {
+      from,
+      maxRecords = WIRE_LIMITS.readRecordsMax,
+      maxBytes = LIMITS.readBytesMax,
+      waitMs = 0,
+      consistency = 'linearizable',
+    } = options;
     const limits = { fromOffset: from, maxRecords, maxBytes: Math.min(maxBytes, LIMITS.readBytesMax), waitMs: Math.ceil(waitMs) };
     return this.#guarded(done, () => {
       checkWhole('from', from, 0, Number.MAX_SAFE_INTEGER);
@@ -196,7 +229,10 @@ export class ClientCore {
         return this.#call({ deadlineMs: deadlineMs + waitMs }, { body, group, waitMs, isRead: true }, settle, (response) => {
           if (response.type !== 'records') throw wrongType(response);
           if (response.fromOffset !== from || response.count > maxRecords) {
-            throw new QuorateError('malformedFrame', 'other records than those asked for', { fromOffset: response.fromOffset, count: response.count });
+            throw new QuorateError('malformedFrame', 'other records than those asked for', {
+              fromOffset: response.fromOffset,
+              count: response.count,
+            });
           }
           return { records: splitRecords(response), nextOffset: response.nextOffset };
         });
@@ -218,7 +254,9 @@ export class ClientCore {
 
   /** Asks the leader of a group to hand over; `to` 0: to the most caught-up node. */
   transferLeader(group: GroupId, to: NodeId | 0, options: CallTime, done: Done<true>): PendingCall {
-    return this.#guarded(done, () => this.#call(options, { body: { type: 'transferLeader', group, to }, group, isRead: false }, done, (): true => true));
+    return this.#guarded(done, () =>
+      this.#call(options, { body: { type: 'transferLeader', group, to }, group, isRead: false }, done, (): true => true),
+    );
   }
 
   /**
@@ -253,7 +291,11 @@ export class ClientCore {
   }
 
   #call<T>(
-    time: CallTime, options: Omit<CallOptions, 'deadlineMs' | 'done' | 'check'>, done: Done<T>, take: (response: ClientResponse) => T, isInternal = false,
+    time: CallTime,
+    options: Omit<CallOptions, 'deadlineMs' | 'done' | 'check'>,
+    done: Done<T>,
+    take: (response: ClientResponse) => T,
+    isInternal = false,
   ): Call {
     if (!isInternal) this.#checkRoom(0);
     let result: T | null = null;
@@ -274,7 +316,12 @@ export class ClientCore {
   }
 
   /** An operation on a stream by name: looks the name up first unless it is known. */
-  #named<T>(name: string, time: CallTime, done: Done<T>, start: (entry: StreamEntry, deadlineMs: number, settle: Done<T>) => PendingCall): PendingCall {
+  #named<T>(
+    name: string,
+    time: CallTime,
+    done: Done<T>,
+    start: (entry: StreamEntry, deadlineMs: number, settle: Done<T>) => PendingCall,
+  ): PendingCall {
     return this.#guarded(done, () => {
       checkStreamName(name);
       const deadlineMs = this.#deadlineOf(time);
@@ -338,7 +385,11 @@ export class ClientCore {
     if (this.openCalls >= callsMax) throw new QuorateError('overloaded', `${this.openCalls} calls wait already`, { callsMax });
     // A single append is taken whatever its size while nothing else waits, so that no legal one is refused for ever.
     if (bytes > 0 && this.#appendBytes > 0 && this.#appendBytes + bytes > appendBytesMax) {
-      throw new QuorateError('overloaded', `${this.#appendBytes} bytes of appends wait already`, { appendBytes: this.#appendBytes, bytes, appendBytesMax });
+      throw new QuorateError('overloaded', `${this.#appendBytes} bytes of appends wait already`, {
+        appendBytes: this.#appendBytes,
+        bytes,
+        appendBytesMax,
+      });
     }
   }
 
@@ -357,7 +408,8 @@ function wrongType(response: ClientResponse): QuorateError {
 
 function checkNameBytes(name: string, text: string): void {
   const bytes = utf8(text).length;
-  if (bytes > LIMITS.nameBytesMax) throw new QuorateError('nameInvalid', `${name} has ${bytes} bytes, names have at most ${LIMITS.nameBytesMax}`, { bytes });
+  if (bytes > LIMITS.nameBytesMax)
+    throw new QuorateError('nameInvalid', `${name} has ${bytes} bytes, names have at most ${LIMITS.nameBytesMax}`, { bytes });
 }
 
 function checkWhole(name: string, value: number, min: number, max: number): void {

@@ -40,7 +40,8 @@ export class ConnectionPool implements LinkEvents {
   link(address: string): NodeLink {
     const known = this.#links.get(address);
     if (known !== undefined) return known;
-    if (this.#links.size >= 2 * ADDRESSES_MAX) throw new QuorateError('overloaded', `a client keeps at most ${2 * ADDRESSES_MAX} addresses`);
+    if (this.#links.size >= 2 * ADDRESSES_MAX)
+      throw new QuorateError('overloaded', `a client keeps at most ${2 * ADDRESSES_MAX} addresses`);
     const link = new NodeLink(address, this.#settings, this);
     this.#links.set(address, link);
     return link;
@@ -58,7 +59,9 @@ export class ConnectionPool implements LinkEvents {
     if (reply.status !== 'client') throw new QuorateError('protocolMismatch', `${address} took this client for a peer`, { address });
     if (this.#clusterId !== null && reply.clusterId !== null && reply.clusterId !== this.#clusterId) {
       throw new QuorateError('clusterMismatch', `${address} belongs to cluster ${reply.clusterId}, not ${this.#clusterId}`, {
-        address, expected: this.#clusterId, found: reply.clusterId,
+        address,
+        expected: this.#clusterId,
+        found: reply.clusterId,
       });
     }
     this.#clusterId ??= reply.clusterId;

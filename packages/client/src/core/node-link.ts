@@ -1,6 +1,12 @@
 import { type Address, type ClusterId, QuorateError, formatAddress, parseAddress } from '@quorate/base';
 import {
-  type AcceptedReply, type ClientRequestBody, type ClientResponse, type FrameConnection, decodeResponse, encodeRequest, openFrameConnection,
+  type AcceptedReply,
+  type ClientRequestBody,
+  type ClientResponse,
+  type FrameConnection,
+  decodeResponse,
+  encodeRequest,
+  openFrameConnection,
 } from '@quorate/wire';
 import type { Settings } from './options.js';
 import { Backoff } from './retry.js';
@@ -23,8 +29,14 @@ export interface LinkEvents {
 }
 
 const EXPECTED = {
-  status: 'status', createStream: 'streamCreated', listStreams: 'streamList', findStream: 'streamFound', streamInfo: 'streamInfo',
-  append: 'appended', readStream: 'records', transferLeader: 'transferred',
+  status: 'status',
+  createStream: 'streamCreated',
+  listStreams: 'streamList',
+  findStream: 'streamFound',
+  streamInfo: 'streamInfo',
+  append: 'appended',
+  readStream: 'records',
+  transferLeader: 'transferred',
 } as const satisfies Record<ClientRequestBody['type'], ClientResponse['type']>;
 
 interface PendingRequest {
@@ -109,7 +121,9 @@ export class NodeLink {
   /** Somebody waited too long for an answer: a connection that has been silent for long is given up. */
   suspect(): void {
     if (!this.#isOpen || this.#settings.clock.nowMs() - this.#heardMs < SILENCE_MAX_MS) return;
-    const error = new QuorateError('connectionLost', `${this.address}: silent for more than ${SILENCE_MAX_MS} ms`, { remote: this.address });
+    const error = new QuorateError('connectionLost', `${this.address}: silent for more than ${SILENCE_MAX_MS} ms`, {
+      remote: this.address,
+    });
     this.#frames?.destroy(error);
   }
 
@@ -174,11 +188,19 @@ export class NodeLink {
     const frame = encodeRequest(id, body);
     if (this.#frames?.isOpen !== true) {
       // The other side said goodbye; `closed` follows.
-      this.#failLater(id, body, sink, new QuorateError('unavailable', `${this.address}: the connection is closing`, { remote: this.address }));
+      this.#failLater(
+        id,
+        body,
+        sink,
+        new QuorateError('unavailable', `${this.address}: the connection is closing`, { remote: this.address }),
+      );
       return;
     }
     if (!this.#frames.send(frame.type, frame.parts)) {
-      const full = new QuorateError('overloaded', `${this.address}: too much waits to be sent`, { remote: this.address, queuedBytes: this.queuedBytes });
+      const full = new QuorateError('overloaded', `${this.address}: too much waits to be sent`, {
+        remote: this.address,
+        queuedBytes: this.queuedBytes,
+      });
       this.#failLater(id, body, sink, full);
       return;
     }
@@ -211,9 +233,14 @@ export class NodeLink {
       pending.sink.answered(response);
     } catch (thrown) {
       if (!(thrown instanceof QuorateError) || thrown.code !== 'malformedFrame') throw thrown;
-      const lost = new QuorateError('connectionLost', `${this.address}: malformed answer, connection dropped: ${thrown.message}`, { remote: this.address }, {
-        cause: thrown,
-      });
+      const lost = new QuorateError(
+        'connectionLost',
+        `${this.address}: malformed answer, connection dropped: ${thrown.message}`,
+        { remote: this.address },
+        {
+          cause: thrown,
+        },
+      );
       this.#settings.logger.log('warn', 'malformedAnswer', { address: this.address, what: thrown.message });
       pending?.sink.failed(lost);
       this.#lost(lost);
@@ -235,7 +262,10 @@ export class NodeLink {
     this.#lastError = error;
     this.#retryAtMs = this.#settings.clock.nowMs() + this.#backoff.next();
     this.#settings.logger.log('debug', 'clientDisconnected', { address: this.address, code: error.code, reason: error.message });
-    const sinks = [...[...this.#pending.values()].map((pending) => pending.sink), ...[...this.#waiting.values()].map((waiting) => waiting.sink)];
+    const sinks = [
+      ...[...this.#pending.values()].map((pending) => pending.sink),
+      ...[...this.#waiting.values()].map((waiting) => waiting.sink),
+    ];
     this.#pending.clear();
     this.#waiting.clear();
     for (const sink of sinks) sink.failed(error);

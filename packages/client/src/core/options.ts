@@ -1,5 +1,16 @@
 import {
-  type Address, type Checksum, type Clock, type ClusterId, type Logger, type Network, QuorateError, type Random, SILENT_LOGGER, type Timers, formatAddress, parseAddress,
+  type Address,
+  type Checksum,
+  type Clock,
+  type ClusterId,
+  type Logger,
+  type Network,
+  QuorateError,
+  type Random,
+  SILENT_LOGGER,
+  type Timers,
+  formatAddress,
+  parseAddress,
 } from '@quorate/base';
 
 /** What a client needs. All times in ms, all sizes in bytes. */

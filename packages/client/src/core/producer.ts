@@ -1,18 +1,24 @@
 import { type ErrorCode, type GroupId, LIMITS, QuorateError, randomHex16 } from '@quorate/base';
 import type { AppendPosition } from '@quorate/streams';
 import { type ClientResponse, type StreamEntry, fromWireError } from '@quorate/wire';
-import { AppendBatch, AppendQueue } from './append-batch.js';
+import { AppendAttempt, type AttemptOwner } from './append-attempt.js';
+import { AppendBatch } from './append-batch.js';
 import type { AppendCall, AppendOwner } from './append-call.js';
+import { AppendQueue } from './append-queue.js';
 import { type CallContext, finalFault } from './call.js';
 import type { Deadline } from './deadline-heap.js';
-import { Route } from './leader-cache.js';
-import type { NodeLink, RequestSink } from './node-link.js';
+
+import type { NodeLink } from './node-link.js';
 import { Backoff, deadlineError, isAmbiguous, isFinalHandshakeFault, reactionTo } from './retry.js';
+import { Route } from './route.js';
 
 /** What a producer needs of the client. */
 export interface ProducerContext extends CallContext {
   /** Looks the name up; the answer comes later, once. */
-  resolve(name: string, done: (error: QuorateError | null, entry: StreamEntry | null) => void): { readonly causes: ReadonlyMap<string, QuorateError> };
+  resolve(
+    name: string,
+    done: (error: QuorateError | null, entry: StreamEntry | null) => void,
+  ): { readonly causes: ReadonlyMap<string, QuorateError> };
   /** Counts what waits in all producers. */
   appendBytesChanged(delta: number): void;
   callSettled(): void;
@@ -42,7 +48,7 @@ const STALL_MAX_MS = 3200;
  * waits any more the window is given up, and the next append starts a new epoch at number 0: it fences whatever old copy arrives late, which
  * then can neither double a record nor overtake one.
  */
-export class StreamProducer implements AppendOwner, Deadline {
+export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
   dueMs = 0;
   heapAt = -1;
   readonly name: string;
@@ -146,7 +152,9 @@ export class StreamProducer implements AppendOwner, Deadline {
     this.#attempts.delete(attempt);
     if (response.type === 'appended') {
       if (response.count !== batch.count) {
-        throw new QuorateError('malformedFrame', `${response.count} records stored where ${batch.count} were sent`, { count: response.count });
+        throw new QuorateError('malformedFrame', `${response.count} records stored where ${batch.count} were sent`, {
+          count: response.count,
+        });
       }
       this.#stored(attempt, response.offset);
     } else if (response.type === 'error') {
@@ -200,7 +208,9 @@ export class StreamProducer implements AppendOwner, Deadline {
 
   #mayFlyMore(): boolean {
     if (!this.#isConfirmed) return this.#sentCount === 0;
-    return this.#sentCount < LIMITS.appendsPerProducer && (this.#sentBytes < WINDOW_BYTES - LIMITS.batchPayloadBytesMax || this.#sentCount === 0);
+    return (
+      this.#sentCount < LIMITS.appendsPerProducer && (this.#sentBytes < WINDOW_BYTES - LIMITS.batchPayloadBytesMax || this.#sentCount === 0)
+    );
   }
 
   #nextBatch(): AppendBatch | null {
@@ -461,45 +471,10 @@ export class StreamProducer implements AppendOwner, Deadline {
 function unknownOutcome(error: QuorateError): QuorateError {
   if (error.retry === 'unknown') return error;
   const code = error.code === 'closed' ? 'aborted' : 'connectionLost';
-  return new QuorateError(code, `the append was sent and may have been stored; then: ${error.message}`, { ...error.details }, { cause: error });
-}
-
-/** One copy of a batch on its way to a node. */
-class AppendAttempt implements RequestSink {
-  readonly batch: AppendBatch;
-  readonly generation: number;
-  readonly link: NodeLink;
-  readonly #producer: StreamProducer;
-  #id = 0;
-  #version = 0;
-  wasSent = false;
-
-  constructor(producer: StreamProducer, batch: AppendBatch, generation: number, link: NodeLink) {
-    this.#producer = producer;
-    this.batch = batch;
-    this.generation = generation;
-    this.link = link;
-  }
-
-  start(body: { type: 'append'; group: GroupId; payloadChecksum: number; payload: Uint8Array }): void {
-    this.#version = this.batch.version;
-    this.#id = this.link.request(body, this);
-  }
-  cancel(): void {
-    this.link.cancel(this.#id);
-  }
-  sent(): void {
-    this.wasSent = true;
-    this.batch.unknownCopies += 1;
-  }
-  /** This copy was not and will not be applied. */
-  refusedForCertain(): void {
-    if (this.#version === this.batch.version) this.batch.unknownCopies -= 1;
-  }
-  answered(response: ClientResponse): void {
-    this.#producer.answered(this, response);
-  }
-  failed(error: QuorateError): void {
-    this.#producer.failed(this, error);
-  }
+  return new QuorateError(
+    code,
+    `the append was sent and may have been stored; then: ${error.message}`,
+    { ...error.details },
+    { cause: error },
+  );
 }

@@ -47,7 +47,15 @@ export function isFinalHandshakeFault(error: QuorateError): boolean {
 
 /** Codes worth telling as they are when the deadline comes; all others become `unavailable`. */
 const TELLING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  ...FINAL, 'overloaded', 'diskFull', 'noLeader', 'shuttingDown', 'groupStopped', 'diskFailed', 'dataDamaged', 'formationConflict',
+  ...FINAL,
+  'overloaded',
+  'diskFull',
+  'noLeader',
+  'shuttingDown',
+  'groupStopped',
+  'diskFailed',
+  'dataDamaged',
+  'formationConflict',
 ]);
 
 /** The error of a call whose deadline has come: unknown if some attempt may have taken effect, else what kept it from being done. */
@@ -64,7 +72,12 @@ export function deadlineError(facts: {
   const cause = errors.find((error) => TELLING.has(error.code)) ?? errors.at(-1);
   const options = cause === undefined ? {} : { cause };
   if (facts.mayHaveHappened) {
-    return new QuorateError('deadlineExceeded', `${what}: no outcome within ${deadlineMs} ms, it may have happened: ${why}`, { deadlineMs }, options);
+    return new QuorateError(
+      'deadlineExceeded',
+      `${what}: no outcome within ${deadlineMs} ms, it may have happened: ${why}`,
+      { deadlineMs },
+      options,
+    );
   }
   const code = cause !== undefined && TELLING.has(cause.code) ? cause.code : 'unavailable';
   return new QuorateError(code, `${what}: not done within ${deadlineMs} ms: ${why}`, { ...cause?.details, deadlineMs }, options);

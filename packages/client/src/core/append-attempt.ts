@@ -1,0 +1,53 @@
+import type { GroupId, QuorateError } from '@quorate/base';
+import type { ClientResponse } from '@quorate/wire';
+import type { AppendBatch } from './append-batch.js';
+import type { NodeLink, RequestSink } from './node-link.js';
+
+/** Who sent a copy and is told what became of it. */
+export interface AttemptOwner {
+  answered(attempt: AppendAttempt, response: ClientResponse): void;
+  failed(attempt: AppendAttempt, error: QuorateError): void;
+}
+
+/** One copy of a batch on its way to a node. */
+export class AppendAttempt implements RequestSink {
+  readonly batch: AppendBatch;
+  readonly generation: number;
+  readonly link: NodeLink;
+  readonly #owner: AttemptOwner;
+  #id = 0;
+  #version = 0;
+  /** It went to the connection. */
+  wasSent = false;
+
+  constructor(owner: AttemptOwner, batch: AppendBatch, generation: number, link: NodeLink) {
+    this.#owner = owner;
+    this.batch = batch;
+    this.generation = generation;
+    this.link = link;
+  }
+
+  /** Hands it to the link. */
+  start(body: { type: 'append'; group: GroupId; payloadChecksum: number; payload: Uint8Array }): void {
+    this.#version = this.batch.version;
+    this.#id = this.link.request(body, this);
+  }
+  /** Its answer is no longer wanted; if it did not leave, it never will. */
+  cancel(): void {
+    this.link.cancel(this.#id);
+  }
+  sent(): void {
+    this.wasSent = true;
+    this.batch.unknownCopies += 1;
+  }
+  /** This copy was not and will not be applied. */
+  refusedForCertain(): void {
+    if (this.#version === this.batch.version) this.batch.unknownCopies -= 1;
+  }
+  answered(response: ClientResponse): void {
+    this.#owner.answered(this, response);
+  }
+  failed(error: QuorateError): void {
+    this.#owner.failed(this, error);
+  }
+}
