@@ -18,8 +18,11 @@ export interface Proposal {
   readonly payloadChecksum: number;
   /** Log indexes that it takes: 1 to `LIMITS.batchRecordsMax`. */
   readonly count: number;
-  /** Raised to the last logged time if it is lower: logged time never goes back within a log. */
-  readonly loggedTimeMs: number;
+  /**
+   * Raised to the last logged time if it is lower: logged time never goes back within a log. Default: the last logged time plus what has
+   * passed since by the monotonic clock.
+   */
+  readonly loggedTimeMs?: number;
 }
 
 /** Where a proposal stands: `index` is the base index of its batch. It is done once that index is committed with that term. */
@@ -102,14 +105,15 @@ export class Raft {
   propose(input: Proposal, nowMs: number): Proposed {
     this.#now(nowMs);
     if (!this.#takesProposals) return 'notLeader';
-    return { index: this.#core.appendOwn('commands', input.payload, input), term: this.#core.term };
+    const { payloadChecksum, count, loggedTimeMs = this.#core.ownLoggedTimeMs } = input;
+    return { index: this.#core.appendOwn('commands', input.payload, { payloadChecksum, count, loggedTimeMs }), term: this.#core.term };
   }
 
   /** Appends a batch without meaning: a barrier. */
-  proposeNoop(loggedTimeMs: number, nowMs: number): Proposed {
+  proposeNoop(nowMs: number): Proposed {
     this.#now(nowMs);
     if (!this.#takesProposals) return 'notLeader';
-    return { index: appendNoop(this.#core, loggedTimeMs), term: this.#core.term };
+    return { index: appendNoop(this.#core), term: this.#core.term };
   }
 
   get #takesProposals(): boolean {

@@ -13,7 +13,7 @@ function admitLearners(cluster: Cluster): Map<number, LogIndex> {
     const { raft } = member;
     if (raft?.role !== 'leader') continue;
     for (const peer of member.learnersWaiting) {
-      const proposed = raft.proposeNoop(0, cluster.nowMs);
+      const proposed = raft.proposeNoop(cluster.nowMs);
       assert.ok(proposed !== 'notLeader');
       raft.learnerBarrier(peer, proposed.index);
       barriers.set(peer, proposed.index);

@@ -262,7 +262,7 @@ test('step: peers that send any decodable messages in any role, contradictory on
           nowMs += waitMs;
           raft.step(nodeId(from), incoming, nowMs);
           raft.tick(nowMs);
-          if (propose) raft.proposeNoop(0, nowMs);
+          if (propose) raft.proposeNoop(nowMs);
           raft.readIndex(1, nowMs);
           while (raft.hasReady()) disk.write(raft.ready(), 0);
           for (let i = 0; i < syncs; i++) {

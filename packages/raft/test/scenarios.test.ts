@@ -64,7 +64,7 @@ class Script {
         if (cluster.propose(id, rest.slice(1).join(' ')) === null) this.#say(`${id} refuses the proposal`);
         return;
       case 'noop':
-        return cluster.act(id, (raft) => void raft.proposeNoop(0, cluster.nowMs));
+        return cluster.act(id, (raft) => void raft.proposeNoop(cluster.nowMs));
       case 'read':
         return cluster.act(id, (raft) => raft.readIndex(other, cluster.nowMs));
       case 'transfer':
@@ -74,7 +74,7 @@ class Script {
       case 'barrier':
         assert.ok(cluster.member(id).learnersWaiting.includes(nodeId(other)), `${other} waits for a barrier`);
         return cluster.act(id, (raft) => {
-          const proposed = raft.proposeNoop(0, cluster.nowMs);
+          const proposed = raft.proposeNoop(cluster.nowMs);
           if (proposed !== 'notLeader') raft.learnerBarrier(nodeId(other), proposed.index);
         });
       case 'deliver': {

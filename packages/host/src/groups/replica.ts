@@ -16,7 +16,6 @@ import {
 import type { PeerContacts, PeerFault, Raft, RaftMessage, Ready } from '@quorate/raft';
 import type { GroupDurable, GroupLog } from '@quorate/storage';
 import type { GroupStatus } from '@quorate/wire';
-import { LoggedClock } from './logged-clock.js';
 import { PendingProposals, type Proposer } from './pending-proposals.js';
 import { type PendingRead, PendingReads } from './pending-reads.js';
 import type { View } from './view.js';
@@ -53,7 +52,6 @@ export class Replica {
   readonly raft: Raft;
   readonly view: View;
   readonly #node: ReplicaNode;
-  readonly #loggedClock: LoggedClock;
   readonly #proposals: PendingProposals = new PendingProposals();
   readonly #reads: PendingReads = new PendingReads();
   #appliedIndex: LogIndex;
@@ -75,11 +73,6 @@ export class Replica {
     this.view = init.view;
     this.#node = init.node;
     this.#appliedIndex = init.log.firstIndex - 1;
-    this.#loggedClock = new LoggedClock(init.node.clock);
-    if (init.log.lastIndex > 0) {
-      const last = init.log.read(init.log.batchBaseOf(init.log.lastIndex), 1)[0];
-      if (last !== undefined) this.#loggedClock.saw(last);
-    }
   }
 
   get appliedIndex(): LogIndex {
@@ -151,7 +144,7 @@ export class Replica {
     let refused: QuorateError | null = this.#proposals.isFull ? full : null;
     if (refused === null) {
       this.#guard(() => {
-        const at = this.raft.propose({ ...input, loggedTimeMs: this.#loggedClock.nowMs() }, this.#node.clock.nowMs());
+        const at = this.raft.propose(input, this.#node.clock.nowMs());
         if (at === 'notLeader') refused = this.notLeader();
         else this.#proposals.add({ ...at, bytes: input.payload.length, proposer, requestId });
       });
@@ -164,7 +157,7 @@ export class Replica {
   proposeNoop(): LogIndex | null {
     let index: LogIndex | null = null;
     this.#guard(() => {
-      const at = this.raft.proposeNoop(this.#loggedClock.nowMs(), this.#node.clock.nowMs());
+      const at = this.raft.proposeNoop(this.#node.clock.nowMs());
       if (at !== 'notLeader') index = at.index;
     });
     return index;
@@ -215,10 +208,7 @@ export class Replica {
       invariant(ready.truncateAfter >= this.#appliedIndex, 'truncation never reaches applied entries', { group: this.group });
       this.log.truncateSuffix(ready.truncateAfter);
     }
-    for (const append of ready.appends) {
-      this.log.append(append.batch);
-      this.#loggedClock.saw(append.batch);
-    }
+    for (const append of ready.appends) this.log.append(append.batch);
     for (const { to, message } of ready.sendNow) this.#node.send(to, this.group, message);
     for (const read of ready.reads) this.#reads.confirmed(read.id, read.index);
     for (const fault of ready.faults) this.#node.peerFault(this, fault);

@@ -25,7 +25,7 @@ export function becomeLeader(core: Core): void {
   };
   core.leader = core.self;
   core.termLeader = core.self;
-  appendNoop(core, core.ownLoggedTimeMs);
+  appendNoop(core);
   const newest = core.log.newestConfiguration;
   if (newest.index === 0) {
     // The first leader of a group writes down who its voters are: from here on the log itself says it.
@@ -35,8 +35,8 @@ export function becomeLeader(core: Core): void {
 }
 
 /** A batch without meaning for the machine: the first of a term, or a barrier. */
-export function appendNoop(core: Core, loggedTimeMs: number): LogIndex {
-  return core.appendOwn('noop', EMPTY, { payloadChecksum: core.checksumOf(EMPTY), count: 1, loggedTimeMs });
+export function appendNoop(core: Core): LogIndex {
+  return core.appendOwn('noop', EMPTY, { payloadChecksum: core.checksumOf(EMPTY), count: 1, loggedTimeMs: core.ownLoggedTimeMs });
 }
 
 /** Leaves office: tells everyone, because the heartbeats of its node would otherwise keep its followers waiting, and gives up its reads. */
