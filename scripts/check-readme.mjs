@@ -106,9 +106,10 @@ export async function checkDocuments(root = ROOT) {
   const { scripts } = readJson(join(root, 'package.json'));
   const violations = await checkCommands(documents, scripts, helpOf);
   for (const [name, command] of Object.entries(scripts)) {
-    const file = /^node (\S+)/.exec(command)?.[1];
-    if (file === undefined || !existsSync(join(root, file)))
+    const files = [...command.matchAll(/\bnode (\S+)/g)].map(([, file]) => file);
+    if (files.length === 0 || !files.every((file) => existsSync(join(root, file)))) {
       violations.push(`package.json: script ${name} runs ${command}, which is not there`);
+    }
     const spelling = ['start', 'test'].includes(name) ? `npm ${name}` : `npm run ${name}`;
     if (!documents['CONTRIBUTING.md'].includes(spelling)) violations.push(`CONTRIBUTING.md: "${spelling}" is not explained`);
   }
