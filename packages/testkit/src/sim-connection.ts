@@ -184,7 +184,8 @@ export class SimConnection implements Connection {
 
   #transmit(): void {
     let room = this.#context.windowBytes - this.#unreadBytes;
-    if (room <= 0) return;
+    // Not for every few bytes that were read: one sends when a good piece fits, as TCP does.
+    if (room < Math.min(this.#queuedBytes, this.#context.windowBytes / 4)) return;
     const parts: Part[] = [];
     let bytes = 0;
     let taken = 0;
@@ -236,6 +237,7 @@ export class SimConnection implements Connection {
 
   /** Gives what has arrived to the owner, unless it paused. Runs only as an event of the process. */
   #read(): void {
+    let taken = 0;
     while (!this.#isPaused && !this.#isClosed && this.#received.length > 0) {
       const bytes = this.#received[0] as Uint8Array;
       let take = bytes.length;
@@ -248,8 +250,9 @@ export class SimConnection implements Connection {
       this.#handlers.data(given);
       // "Valid only during the call": whoever kept it finds rubbish.
       given.fill(0xdb);
-      (this.#peer as SimConnection).#acknowledged(take, this.#context.outward);
+      taken += take;
     }
+    if (taken > 0) (this.#peer as SimConnection).#acknowledged(taken, this.#context.outward);
     if (this.#hasReceivedEnd && this.#received.length === 0) this.#finish();
   }
 

@@ -1,0 +1,203 @@
+import { type Random, randomBetween, randomChance, randomUnit } from '@quorate/base';
+import type { DiskImage } from './disk-state.js';
+import type { SimCluster } from './sim-cluster.js';
+import type { SimNode } from './sim-node.js';
+
+/** The kinds of faults. Those of the second line destroy data: at most a minority of nodes gets them in a run, one at a time. */
+export type NemesisAction =
+  | 'kill' | 'powerCut' | 'powerCutAll' | 'pause' | 'stop' | 'cut' | 'cutReset' | 'cutOneWay' | 'reset' | 'slowDisk' | 'fullDisk' | 'crashInDisk' | 'failSync'
+  | 'wipe' | 'oldImage' | 'flipBit';
+
+const ACTIONS: readonly NemesisAction[] = [
+  'kill', 'powerCut', 'powerCutAll', 'pause', 'stop', 'cut', 'cutReset', 'cutOneWay', 'reset', 'slowDisk', 'fullDisk', 'crashInDisk', 'failSync',
+  'wipe', 'oldImage', 'flipBit',
+];
+
+/** Breaks things at random and mends them again, all from its random source. */
+export class Nemesis {
+  readonly counts: Record<string, number> = {};
+  readonly #cluster: SimCluster;
+  readonly #random: Random;
+  readonly #actions: readonly NemesisAction[];
+  readonly #pauseMsMax: number;
+  #isRunning = false;
+  /** The only node whose data may be destroyed, and whether it waits to be whole again. */
+  #victim: SimNode | null = null;
+  #oldImage: DiskImage | null = null;
+
+  constructor(cluster: SimCluster, random: Random, actions: readonly NemesisAction[] = ACTIONS) {
+    this.#cluster = cluster;
+    this.#random = random;
+    // A mix of its own for each run finds more than the same mix always: a fault may hide another.
+    const drawn = actions.filter(() => randomChance(random, 0.5));
+    this.#actions = drawn.length > 0 ? drawn : actions;
+    this.#pauseMsMax = [100, 500, 2000][randomBetween(random, 0, 2)] ?? 500;
+  }
+
+  start(): void {
+    this.#isRunning = true;
+    this.#next();
+  }
+
+  /** Mends everything: cables, disks, processes. */
+  stop(): void {
+    this.#isRunning = false;
+    for (const node of this.#cluster.nodes) node.disk.capacityBytes = Number.POSITIVE_INFINITY;
+    this.#cluster.healAll();
+    this.#keepAlive();
+  }
+
+  #next(): void {
+    const { scheduler } = this.#cluster;
+    scheduler.schedule(scheduler.nowMs + randomUnit(this.#random) * this.#pauseMsMax, () => {
+      if (!this.#isRunning) return;
+      const action = this.#actions[randomBetween(this.#random, 0, this.#actions.length - 1)] as NemesisAction;
+      if (this.#perform(action)) {
+        this.counts[action] = (this.counts[action] ?? 0) + 1;
+        scheduler.trace.mixText(action);
+      }
+      this.#next();
+    }, null);
+  }
+
+  /** Processes that end by themselves (a fault injected late) are started again until all is well. */
+  #keepAlive(): void {
+    if (this.#isRunning) return;
+    for (const node of this.#cluster.nodes) if (!node.isUp) node.start();
+    this.#later(200, () => this.#keepAlive());
+  }
+
+  /** False if the fault does not fit the moment. */
+  #perform(action: NemesisAction): boolean {
+    const node = this.#anyNode();
+    switch (action) {
+      case 'kill':
+        return this.#down(node, () => node.kill());
+      case 'powerCut':
+        return this.#down(node, () => node.powerCut(this.#random));
+      case 'powerCutAll':
+        for (const each of this.#cluster.nodes) {
+          each.powerCut(this.#random);
+          this.#restartLater(each);
+        }
+        return true;
+      case 'stop':
+        return this.#down(node, () => node.host !== null && !node.isPaused && node.stop(() => {}));
+      case 'pause':
+        if (!node.isUp) return false;
+        node.pause();
+        this.#later(randomUnit(this.#random) * 2000, () => node.resume());
+        return true;
+      case 'cut':
+      case 'cutReset':
+      case 'cutOneWay':
+      case 'reset':
+        return this.#disturbLink(action, node);
+      case 'slowDisk':
+      case 'fullDisk':
+      case 'crashInDisk':
+      case 'failSync':
+        return this.#disturbDisk(action, node);
+      case 'wipe':
+      case 'oldImage':
+      case 'flipBit':
+        return this.#destroy(action);
+    }
+  }
+
+  #down(node: SimNode, action: () => void): boolean {
+    if (!node.isUp) return false;
+    action();
+    this.#restartLater(node);
+    return true;
+  }
+
+  #restartLater(node: SimNode): void {
+    this.#later(randomUnit(this.#random) * (randomChance(this.#random, 0.2) ? 3000 : 300), () => {
+      if (!node.isUp) node.start();
+      else if (node.host === null || node.isPaused) this.#restartLater(node);
+    });
+  }
+
+  #disturbLink(action: 'cut' | 'cutReset' | 'cutOneWay' | 'reset', node: SimNode): boolean {
+    const { network } = this.#cluster;
+    const other = this.#anyNode();
+    if (other === node) return false;
+    if (action === 'reset') return network.resetConnections(node.name, other.name) > 0;
+    if (action === 'cutOneWay') network.cutOneWay(node.name, other.name);
+    else network.cut(node.name, other.name, action === 'cut' ? 'hold' : 'reset');
+    this.#later(randomUnit(this.#random) * 2000, () => network.heal(node.name, other.name));
+    return true;
+  }
+
+  #disturbDisk(action: 'slowDisk' | 'fullDisk' | 'crashInDisk' | 'failSync', node: SimNode): boolean {
+    if (!node.isUp) return false;
+    const { disk } = node;
+    switch (action) {
+      case 'slowDisk':
+        disk.inject({ operations: ['write', 'sync'], times: randomBetween(this.#random, 1, 20), effect: { type: 'slow', ms: randomUnit(this.#random) * 400 } });
+        return true;
+      case 'fullDisk':
+        disk.capacityBytes = disk.usedBytes() + randomBetween(this.#random, 0, 20_000);
+        this.#later(randomUnit(this.#random) * 1500, () => {
+          disk.capacityBytes = Number.POSITIVE_INFINITY;
+        });
+        return true;
+      case 'crashInDisk': {
+        const when = (['before', 'midway', 'after'] as const)[randomBetween(this.#random, 0, 2)] ?? 'after';
+        disk.inject({ skip: randomBetween(this.#random, 0, 30), effect: { type: 'crash', when } });
+        node.process?.onKilled(() => {
+          if (this.#isRunning && randomChance(this.#random, 0.5)) this.#later(0.01, () => !node.isUp && node.powerCut(this.#random));
+          this.#restartLater(node);
+        });
+        return true;
+      }
+      case 'failSync':
+        disk.inject({ operations: ['sync'], skip: randomBetween(this.#random, 0, 10), effect: { type: 'fail', kind: 'io' } });
+        node.process?.onKilled(() => this.#restartLater(node));
+        return true;
+    }
+  }
+
+  /** Data may be lost on one node, once the last loss was made good: more than a minority at a time nobody survives. */
+  #destroy(action: 'wipe' | 'oldImage' | 'flipBit'): boolean {
+    const { nodes } = this.#cluster;
+    if (nodes.length < 3) return false;
+    this.#victim ??= this.#anyNode();
+    const victim = this.#victim;
+    if (!this.#isWhole(victim)) return false;
+    if (action === 'oldImage' && this.#oldImage === null) {
+      this.#oldImage = victim.disk.image();
+      return false;
+    }
+    victim.kill();
+    if (action === 'wipe') victim.wipe();
+    else if (action === 'oldImage' && this.#oldImage !== null) victim.restoreImage(this.#oldImage);
+    else this.#flip(victim);
+    this.#oldImage = null;
+    this.#restartLater(victim);
+    return true;
+  }
+
+  #flip(victim: SimNode): void {
+    const paths = victim.disk.paths().filter((path) => victim.disk.state.find(path).content.size > 0);
+    const path = paths[randomBetween(this.#random, 0, paths.length - 1)];
+    if (path === undefined) return;
+    victim.disk.flipBit(path, randomBetween(this.#random, 0, victim.disk.state.find(path).content.size - 1), randomBetween(this.#random, 0, 7));
+  }
+
+  /** True if no replica on it waits to be let in again. */
+  #isWhole(node: SimNode): boolean {
+    const status = node.status();
+    return status !== null && status.state === 'serving' && status.groups.length > 0 && status.groups.every((group) => !group.isLearner && group.role !== 'stopped');
+  }
+
+  #anyNode(): SimNode {
+    const { nodes } = this.#cluster;
+    return nodes[randomBetween(this.#random, 0, nodes.length - 1)] as SimNode;
+  }
+
+  #later(ms: number, action: () => void): void {
+    this.#cluster.scheduler.schedule(this.#cluster.scheduler.nowMs + ms, action, null);
+  }
+}

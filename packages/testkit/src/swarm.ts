@@ -1,0 +1,100 @@
+import { QuorateError, type Random, SeededRandom, randomBetween, randomChance, randomUnit } from '@quorate/base';
+import { type NemesisAction, Nemesis } from './nemesis.js';
+import { SimCluster } from './sim-cluster.js';
+import { randomLinkConditions } from './sim-network.js';
+
+export interface SimulationOptions {
+  /** Nodes; default: 3, sometimes 1 or 5, by the seed. */
+  readonly nodes?: number;
+  /** Virtual time under faults, in ms. Default 8,000. */
+  readonly faultMs?: number;
+  readonly clients?: number;
+  readonly streams?: number;
+  /** Kinds of faults that may happen; default all. Each run draws a subset of its own. */
+  readonly actions?: readonly NemesisAction[];
+  /** Log lines of all nodes, for a replay. */
+  readonly log?: (line: string) => void;
+}
+
+export interface SimulationResult {
+  readonly seed: number;
+  /** Equal for equal seeds and options, whatever the machine. */
+  readonly traceHash: string;
+  readonly virtualMs: number;
+  readonly steps: number;
+  /** Calls of clients, and those acknowledged. */
+  readonly operations: number;
+  readonly acknowledged: number;
+  readonly records: number;
+  /** How often each fault was injected. */
+  readonly faults: Readonly<Record<string, number>>;
+}
+
+/** Far more than a sound run takes; one that spins fails in seconds. */
+const STEPS_MAX = 2_000_000;
+
+/**
+ * One whole run from one seed: a cluster of its own shape, clients that work all the time, and faults of a mix of its own; then everything
+ * is mended, and what the streams hold is compared with what the clients saw. Throws with the seed in the message if a guarantee broke.
+ */
+export function runSimulation(seed: number, options: SimulationOptions = {}): SimulationResult {
+  try {
+    return run(seed, options);
+  } catch (thrown) {
+    if (thrown instanceof Error && !thrown.message.includes(`seed ${seed}`)) {
+      throw new Error(`simulation failed with seed ${seed}: ${thrown.message}`, { cause: thrown });
+    }
+    throw thrown;
+  }
+}
+
+function run(seed: number, options: SimulationOptions): SimulationResult {
+  const random = new SeededRandom(seed ^ 0x5eed);
+  const cluster = randomCluster(seed, random, options);
+  const streams = Array.from({ length: options.streams ?? randomBetween(random, 1, 4) }, (_, i) => `stream-${i}`);
+  cluster.startAll();
+  cluster.awaitLeader();
+  const clients = Array.from({ length: options.clients ?? randomBetween(random, 1, 3) }, (_, i) => cluster.client(`client-${i}`));
+  const first = clients[0];
+  if (first === undefined) throw new QuorateError('invalidArgument', 'a simulation needs a client');
+  for (const stream of streams) cluster.await(`creating ${stream}`, 60_000, (done) => first.createStream(stream, done));
+  for (const client of clients) {
+    client.startWork({ streams, lanes: randomBetween(random, 1, 4), pauseMsMax: randomBetween(random, 5, 60), valueBytesMax: randomChance(random, 0.2) ? 5000 : 100 });
+  }
+  const nemesis = new Nemesis(cluster, random, options.actions);
+  nemesis.start();
+  cluster.runFor(options.faultMs ?? 8000);
+  nemesis.stop();
+  cluster.runFor(2000);
+  for (const client of clients) client.stopWork();
+  const final = cluster.check(streams);
+  return {
+    seed,
+    traceHash: cluster.scheduler.traceHash,
+    virtualMs: cluster.scheduler.nowMs,
+    steps: cluster.scheduler.steps,
+    operations: cluster.history.appends.length + cluster.history.reads.length,
+    acknowledged: cluster.history.acknowledged,
+    records: [...final.values()].reduce((sum, values) => sum + values.length, 0),
+    faults: nemesis.counts,
+  };
+}
+
+function randomCluster(seed: number, random: Random, options: SimulationOptions): SimCluster {
+  const syncMode = (['adaptive', 'sync', 'async'] as const)[randomBetween(random, 0, 2)] ?? 'adaptive';
+  const slowMs = randomChance(random, 0.2) ? 20 : 1;
+  const { log } = options;
+  const cluster: SimCluster = new SimCluster({
+    seed,
+    stepsMax: STEPS_MAX,
+    nodes: options.nodes ?? [3, 3, 3, 3, 3, 3, 1, 5][randomBetween(random, 0, 7)] ?? 3,
+    timerSlackMs: randomUnit(random) * 2,
+    link: randomLinkConditions(random),
+    diskLatency: { writeMs: [0.01, 0.05 * slowMs], syncMs: [0.1, 0.6 * slowMs] },
+    settings: { syncMode, journalFileBytes: (randomChance(random, 0.5) ? 256 : 1024) * 1024 },
+    ...(log === undefined
+      ? {}
+      : { logger: (node) => ({ log: (level, event, fields) => log(`${cluster.scheduler.nowMs.toFixed(3)} ${node} ${level} ${event} ${JSON.stringify(fields ?? {})}`) }) }),
+  });
+  return cluster;
+}
