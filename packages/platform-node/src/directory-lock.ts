@@ -52,7 +52,11 @@ function lockBySocket(root: string, path: string, done: LockDone): void {
 }
 
 function lockByFile(root: string, done: LockDone): void {
-  const fd = openSync(join(root, LOCK_FILE), constants.O_RDWR | constants.O_CREAT | constants.O_NONBLOCK | constants.O_NOFOLLOW | O_EXLOCK, 0o666);
+  const fd = openSync(
+    join(root, LOCK_FILE),
+    constants.O_RDWR | constants.O_CREAT | constants.O_NONBLOCK | constants.O_NOFOLLOW | O_EXLOCK,
+    0o666,
+  );
   let isHeld = true;
   setImmediate(() =>
     done(null, () => {

@@ -1,6 +1,19 @@
 import {
-  closeSync, constants, fdatasync, fdatasyncSync, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readSync, readdirSync, renameSync, unlinkSync,
-  writev, writevSync,
+  closeSync,
+  constants,
+  fdatasync,
+  fdatasyncSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  readdirSync,
+  renameSync,
+  unlinkSync,
+  writev,
+  writevSync,
 } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type Disk, type DiskDone, DiskFault, type DiskFaultKind, type DiskFile, invariant } from '@quorate/base';
@@ -29,7 +42,9 @@ export class NodeDisk implements Disk {
   list(directory: string): string[] {
     const path = this.#path('list', directory);
     try {
-      return readdirSync(path).filter((name) => directory !== '' || name !== LOCK_FILE).sort();
+      return readdirSync(path)
+        .filter((name) => directory !== '' || name !== LOCK_FILE)
+        .sort();
     } catch (cause) {
       const fault = diskFault('list', directory, cause);
       if (fault.kind === 'missing') return [];

@@ -1,6 +1,14 @@
 import { type AddressInfo, type Server, type Socket, connect, createServer } from 'node:net';
 import {
-  type Address, type Connection, type ConnectionHandlers, type Listener, type Logger, type Network, QuorateError, SILENT_LOGGER, formatAddress,
+  type Address,
+  type Connection,
+  type ConnectionHandlers,
+  type Listener,
+  type Logger,
+  type Network,
+  QuorateError,
+  SILENT_LOGGER,
+  formatAddress,
 } from '@quorate/base';
 import { NodeConnection } from './node-connection.js';
 
@@ -22,7 +30,11 @@ export class NodeNetwork implements Network {
     this.#logger = options.logger ?? SILENT_LOGGER;
   }
 
-  listen(address: Address, accept: (connection: Connection) => ConnectionHandlers, done: (error: QuorateError | null, listener: Listener | null) => void): void {
+  listen(
+    address: Address,
+    accept: (connection: Connection) => ConnectionHandlers,
+    done: (error: QuorateError | null, listener: Listener | null) => void,
+  ): void {
     const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }, (socket) => {
       const connection = new NodeConnection(socket, remoteOf(socket));
       // Bytes come in a later turn at the earliest.
@@ -60,9 +72,16 @@ export class NodeNetwork implements Network {
     };
   }
 
-  #dial(address: Address, handlers: ConnectionHandlers & { opened(connection: Connection): void }): { socket: Socket; connection: NodeConnection } {
+  #dial(
+    address: Address,
+    handlers: ConnectionHandlers & { opened(connection: Connection): void },
+  ): { socket: Socket; connection: NodeConnection } {
     const socket: Socket = connect({
-      host: address.host, port: address.port, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS,
+      host: address.host,
+      port: address.port,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: KEEP_ALIVE_MS,
       onread: {
         buffer: new Uint8Array(READ_BUFFER_BYTES),
         callback: (count, buffer) => {
@@ -106,6 +125,12 @@ const LISTEN_REASONS: Readonly<Record<string, string>> = {
 function listenFault(address: Address, cause: Error): QuorateError {
   const text = formatAddress(address);
   const code = (cause as NodeJS.ErrnoException).code ?? '';
-  if (code === 'EADDRINUSE') return new QuorateError('addressInUse', `address ${text} is in use by another process`, { address: text }, { cause });
-  return new QuorateError('addressInvalid', `cannot listen on ${text}: it ${LISTEN_REASONS[code] ?? `is refused (${cause.message})`}`, { address: text, system: code }, { cause });
+  if (code === 'EADDRINUSE')
+    return new QuorateError('addressInUse', `address ${text} is in use by another process`, { address: text }, { cause });
+  return new QuorateError(
+    'addressInvalid',
+    `cannot listen on ${text}: it ${LISTEN_REASONS[code] ?? `is refused (${cause.message})`}`,
+    { address: text, system: code },
+    { cause },
+  );
 }

@@ -48,7 +48,10 @@ test('lock: a directory held by another process → directoryInUse that names it
     const free = await lock(directory);
     assert.equal(free.error, null);
     free.release();
-    assert.deepEqual(readdirSync(directory).filter((name) => name !== '.lock'), []);
+    assert.deepEqual(
+      readdirSync(directory).filter((name) => name !== '.lock'),
+      [],
+    );
   }
 });
 

@@ -26,7 +26,9 @@ function isFault(kind: DiskFaultKind, pattern: RegExp): (error: unknown) => bool
 
 for (const diskCase of diskCompliance()) {
   test(`node disk: ${diskCase.title}`, async () => {
-    await new Promise<void>((resolve, reject) => diskCase.run(new NodeDisk(freshFolder()), (error) => (error === null ? resolve() : reject(error))));
+    await new Promise<void>((resolve, reject) =>
+      diskCase.run(new NodeDisk(freshFolder()), (error) => (error === null ? resolve() : reject(error))),
+    );
   });
 }
 
@@ -37,8 +39,13 @@ test('node disk: paths that lead elsewhere → refused by every call, nothing to
   writeFileSync(join(folder, 'outside'), 'x');
   for (const path of ['../outside', 'a/../../outside', '/etc/passwd', './x', 'a//b', 'a/', '..', 'x\0y', 'a\\b']) {
     for (const act of [
-      () => disk.open(path, 'open'), () => disk.remove(path), () => disk.rename(path, 'x'), () => disk.rename('x', path), () => disk.list(path),
-      () => disk.makeDirectory(path), () => disk.syncDirectory(path),
+      () => disk.open(path, 'open'),
+      () => disk.remove(path),
+      () => disk.rename(path, 'x'),
+      () => disk.rename('x', path),
+      () => disk.list(path),
+      () => disk.makeDirectory(path),
+      () => disk.syncDirectory(path),
     ]) {
       assert.throws(act, isFault('io', /not a path below the root/), path);
     }

@@ -97,8 +97,14 @@ test('network: end → what is queued arrives, then both sides are told closed, 
   await accepted.event('closed');
   await dialed.event('closed');
   assert.equal(accepted.bytes, 3_000_000);
-  assert.deepEqual(accepted.log.filter((event) => event.startsWith('closed')), ['closed: closed by the other side']);
-  assert.deepEqual(dialed.log.filter((event) => event.startsWith('closed')), ['closed: closed on this side']);
+  assert.deepEqual(
+    accepted.log.filter((event) => event.startsWith('closed')),
+    ['closed: closed by the other side'],
+  );
+  assert.deepEqual(
+    dialed.log.filter((event) => event.startsWith('closed')),
+    ['closed: closed on this side'],
+  );
 });
 
 test('network: end with unread bytes coming in → what was sent last still arrives', async () => {
@@ -206,15 +212,27 @@ test('network: an impossible port to connect to → closed, not thrown', async (
 test('network: port in use → addressInUse that names the address', async () => {
   const network = new NodeNetwork();
   const listener = await listen(network, LOOPBACK, () => new Recorder());
-  await assert.rejects(listen(network, listener.address, () => new Recorder()), hasCode('addressInUse', new RegExp(`127.0.0.1:${listener.address.port} is in use`)));
+  await assert.rejects(
+    listen(network, listener.address, () => new Recorder()),
+    hasCode('addressInUse', new RegExp(`127.0.0.1:${listener.address.port} is in use`)),
+  );
   listener.close();
 });
 
 test('network: address of another machine, unknown host, port out of range → addressInvalid that says which', async () => {
   const network = new NodeNetwork();
-  await assert.rejects(listen(network, { host: '192.0.2.1', port: 0 }, () => new Recorder()), hasCode('addressInvalid', /192\.0\.2\.1:0: it is not an address of this machine/));
-  await assert.rejects(listen(network, { host: 'no-such-host.invalid', port: 0 }, () => new Recorder()), hasCode('addressInvalid', /no-such-host\.invalid:0: it has a host name/));
-  await assert.rejects(listen(network, { host: '127.0.0.1', port: 70_000 }, () => new Recorder()), hasCode('addressInvalid', /127\.0\.0\.1:70000/));
+  await assert.rejects(
+    listen(network, { host: '192.0.2.1', port: 0 }, () => new Recorder()),
+    hasCode('addressInvalid', /192\.0\.2\.1:0: it is not an address of this machine/),
+  );
+  await assert.rejects(
+    listen(network, { host: 'no-such-host.invalid', port: 0 }, () => new Recorder()),
+    hasCode('addressInvalid', /no-such-host\.invalid:0: it has a host name/),
+  );
+  await assert.rejects(
+    listen(network, { host: '127.0.0.1', port: 70_000 }, () => new Recorder()),
+    hasCode('addressInvalid', /127\.0\.0\.1:70000/),
+  );
 });
 
 test('network: a listener that is closed → takes no more connections, keeps the open ones, frees the port', async () => {

@@ -98,7 +98,10 @@ function readRequest(type: number, reader: ByteReader, id: number): ClientReques
       return { id, type: 'createStream', name: reader.text(LIMITS.nameBytesMax) };
     case FRAME_TYPES.listStreamsRequest:
       return {
-        id, type: 'listStreams', prefix: reader.text(LIMITS.nameBytesMax), after: reader.text(LIMITS.nameBytesMax),
+        id,
+        type: 'listStreams',
+        prefix: reader.text(LIMITS.nameBytesMax),
+        after: reader.text(LIMITS.nameBytesMax),
         limit: bounded(reader.u32(), WIRE_LIMITS.streamListMax, 'limit'),
       };
     case FRAME_TYPES.findStreamRequest:
@@ -113,7 +116,10 @@ function readRequest(type: number, reader: ByteReader, id: number): ClientReques
     }
     case FRAME_TYPES.readStreamRequest:
       return {
-        id, type: 'readStream', group: readGroupId(reader), fromOffset: reader.u64(),
+        id,
+        type: 'readStream',
+        group: readGroupId(reader),
+        fromOffset: reader.u64(),
         maxRecords: bounded(reader.u32(), WIRE_LIMITS.readRecordsMax, 'records'),
         maxBytes: bounded(reader.u32(), LIMITS.frameBytesMax, 'bytes'),
         waitMs: bounded(reader.u32(), WIRE_LIMITS.waitMsMax, 'ms to wait'),

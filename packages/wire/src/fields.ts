@@ -1,6 +1,17 @@
 import {
-  type ByteReader, type ByteWriter, type ClusterId, type GroupId, type Incarnation, type NodeId, QuorateError, clusterId, groupId,
-  incarnation, isErrorCode, nodeId, readU32,
+  type ByteReader,
+  ByteWriter,
+  type ClusterId,
+  type GroupId,
+  type Incarnation,
+  type NodeId,
+  QuorateError,
+  clusterId,
+  groupId,
+  incarnation,
+  isErrorCode,
+  nodeId,
+  readU32,
 } from '@quorate/base';
 import type { Member, WireError } from './messages.js';
 import { WIRE_LIMITS } from './wire-limits.js';
@@ -135,22 +146,26 @@ export function writeCutText(writer: ByteWriter, text: string, bytesMax: number)
   writer.u16(written).raw(bytes.subarray(0, written));
 }
 
+/** No detail is begun beyond this, so that an error with all it may have still fits a frame of the handshake. */
+const DETAILS_BYTES = 8192;
 const DETAIL_KINDS = ['false', 'true', 'number', 'text'] as const;
 
 /** An error: text code, text message, u8 count of details, then key, u8 kind (false, true, number as text, text) and value each. */
 export function writeError(writer: ByteWriter, error: WireError): void {
   writer.text(error.code);
   writeCutText(writer, error.message, WIRE_LIMITS.errorMessageBytesMax);
-  const details = Object.entries(error.details)
-    .filter(([key, value]) => isKey(key) && value !== undefined && (typeof value !== 'number' || Number.isFinite(value)))
-    .slice(0, WIRE_LIMITS.detailsMax);
-  writer.u8(details.length);
-  for (const [key, value] of details) {
-    writer.text(key);
-    if (typeof value === 'boolean') writer.u8(value ? 1 : 0);
-    else if (typeof value === 'number') writer.u8(2).text(String(value));
-    else writeCutText(writer.u8(3), String(value), WIRE_LIMITS.detailTextBytesMax);
+  const details = new ByteWriter();
+  let count = 0;
+  for (const [key, value] of Object.entries(error.details)) {
+    if (!isKey(key) || value === undefined || (typeof value === 'number' && !Number.isFinite(value))) continue;
+    if (count === WIRE_LIMITS.detailsMax || details.length > DETAILS_BYTES) break;
+    count++;
+    details.text(key);
+    if (typeof value === 'boolean') details.u8(value ? 1 : 0);
+    else if (typeof value === 'number') details.u8(2).text(String(value));
+    else writeCutText(details.u8(3), String(value), WIRE_LIMITS.detailTextBytesMax);
   }
+  writer.u8(count).raw(details.take());
 }
 
 /**

@@ -1,5 +1,15 @@
 import {
-  type Address, type Connection, type ConnectionHandlers, LIMITS, type Network, QuorateError, type TimerHandle, type Timers, formatAddress, invariant, utf8,
+  type Address,
+  type Connection,
+  type ConnectionHandlers,
+  LIMITS,
+  type Network,
+  QuorateError,
+  type TimerHandle,
+  type Timers,
+  formatAddress,
+  invariant,
+  utf8,
 } from '@quorate/base';
 import { fromWireError, toWireError } from './fields.js';
 import { FrameDecoder } from './frame-decoder.js';
@@ -78,7 +88,8 @@ export function openFrameConnection(options: DialOptions): FrameConnection {
   const { handlers } = options;
   const frames = new FrameConnection(options, formatAddress(options.address), {
     handshakeFrame: (type, body) => {
-      if (type !== FRAME_TYPES.helloReply) throw new QuorateError('malformedFrame', `the answer to a hello has frame type ${type}`, { type });
+      if (type !== FRAME_TYPES.helloReply)
+        throw new QuorateError('malformedFrame', `the answer to a hello has frame type ${type}`, { type });
       const reply = decodeHelloReply(body);
       if (reply.status === 'refused') {
         frames.abandon(fromWireError(reply));
@@ -97,7 +108,8 @@ export function openFrameConnection(options: DialOptions): FrameConnection {
 export function acceptFrameConnection(connection: Connection, options: AcceptOptions): FrameConnection {
   const frames = new FrameConnection(options, connection.remote, {
     handshakeFrame: (type, body) => {
-      if (type !== FRAME_TYPES.hello) throw new QuorateError('malformedFrame', `the first frame has type ${type}, it must be a hello`, { type });
+      if (type !== FRAME_TYPES.hello)
+        throw new QuorateError('malformedFrame', `the first frame has type ${type}, it must be a hello`, { type });
       const admission = options.hello(decodeHello(body), frames);
       if (!('handlers' in admission)) {
         frames.refuse(admission.reply);
@@ -184,9 +196,13 @@ export class FrameConnection {
     for (const part of parts) bytes += part.length;
     if (bytes + this.queuedBytes > this.#queueBytesMax) {
       if (this.#role === 'client' && !this.#isDialing) {
-        this.destroy(new QuorateError('slowConsumer', `${this.remote} does not read its answers: ${this.queuedBytes} bytes are queued`, {
-          remote: this.remote, queuedBytes: this.queuedBytes, max: this.#queueBytesMax,
-        }));
+        this.destroy(
+          new QuorateError('slowConsumer', `${this.remote} does not read its answers: ${this.queuedBytes} bytes are queued`, {
+            remote: this.remote,
+            queuedBytes: this.queuedBytes,
+            max: this.#queueBytesMax,
+          }),
+        );
       }
       return false;
     }
@@ -258,13 +274,23 @@ export class FrameConnection {
           return;
         }
         this.#connection = connection;
-        this.#outgoing.addRaw(encodePreface());
-        const hello = encodeHello(options.hello());
-        this.#outgoing.add(hello.type, hello.parts);
-        this.flush();
+        this.#sayHello(options);
       },
     });
     if (this.#state === 'handshake' && this.#connection === null) this.#cancelDial = () => attempt.cancel();
+  }
+
+  #sayHello(options: DialOptions): void {
+    try {
+      const hello = encodeHello(options.hello());
+      this.#outgoing.addRaw(encodePreface());
+      this.#outgoing.add(hello.type, hello.parts);
+      this.flush();
+    } catch (thrown) {
+      // A hello that no frame can hold: the owner's configuration, told like any other reason.
+      if (!(thrown instanceof QuorateError) || !WIRE_FAULTS.has(thrown.code)) throw thrown;
+      this.destroy(thrown);
+    }
   }
 
   /** Internal: takes an accepted connection. */
@@ -335,7 +361,12 @@ export class FrameConnection {
   /** The other side broke the protocol: tell it in the words it may understand, then end. */
   #fault(fault: QuorateError): void {
     if (this.#state !== 'handshake' && this.#state !== 'open') return;
-    const error = new QuorateError(fault.code, `${this.remote}: ${fault.message}`, { ...fault.details, remote: this.remote }, { cause: fault });
+    const error = new QuorateError(
+      fault.code,
+      `${this.remote}: ${fault.message}`,
+      { ...fault.details, remote: this.remote },
+      { cause: fault },
+    );
     if (fault.details['looksLike'] === 'HTTP' && !this.#isDialing) {
       this.#outgoing.clear();
       this.#outgoing.addRaw(httpAnswer(fault.message));
@@ -350,7 +381,8 @@ export class FrameConnection {
   #handshakeLate(): void {
     this.#deadline = null;
     const error = new QuorateError('handshakeTimeout', `${this.remote} did not finish its hello within ${this.#timeoutMs} ms`, {
-      remote: this.remote, timeoutMs: this.#timeoutMs,
+      remote: this.remote,
+      timeoutMs: this.#timeoutMs,
     });
     if (this.#connection === null) {
       this.destroy(error);

@@ -124,7 +124,8 @@ export class FrameDecoder {
     if (length < 1) throw new QuorateError('malformedFrame', 'a frame of length 0 has no type', { length });
     if (length > this.#frameBytesMax) {
       throw new QuorateError('frameTooLarge', `a frame of ${length} bytes is over the limit of ${this.#frameBytesMax}`, {
-        length, max: this.#frameBytesMax,
+        length,
+        max: this.#frameBytesMax,
       });
     }
     return length;

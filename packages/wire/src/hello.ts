@@ -1,7 +1,17 @@
 import { ByteReader, ByteWriter, LIMITS, QuorateError, unreachable } from '@quorate/base';
 import {
-  malformed, readChoice, readClusterIdOrNull, readError, readIncarnation, readIncarnationOrNull, readMembers, readNodeId, writeError, writeHex16,
-  writeHex16OrNull, writeMembers,
+  malformed,
+  readChoice,
+  readClusterIdOrNull,
+  readError,
+  readIncarnation,
+  readIncarnationOrNull,
+  readMembers,
+  readNodeId,
+  writeError,
+  writeHex16,
+  writeHex16OrNull,
+  writeMembers,
 } from './fields.js';
 import { type EncodedFrame, FRAME_TYPES } from './frame-types.js';
 import type { Hello, HelloReply, PeerHello, WireError } from './messages.js';
@@ -102,9 +112,14 @@ export function decodeGoodbye(body: Uint8Array): WireError {
 
 function smallFrame(type: number, writer: ByteWriter): EncodedFrame {
   if (writer.length >= LIMITS.helloFrameBytesMax) {
-    throw new QuorateError('frameTooLarge', `a hello of ${writer.length} bytes is over the limit of ${LIMITS.helloFrameBytesMax}: too many members`, {
-      length: writer.length, max: LIMITS.helloFrameBytesMax,
-    });
+    throw new QuorateError(
+      'frameTooLarge',
+      `a hello of ${writer.length} bytes is over the limit of ${LIMITS.helloFrameBytesMax}: too many members`,
+      {
+        length: writer.length,
+        max: LIMITS.helloFrameBytesMax,
+      },
+    );
   }
   return { type, parts: [writer.take()] };
 }

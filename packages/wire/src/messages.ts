@@ -9,7 +9,7 @@ export interface Member {
 
 /** First frame of the connecting side. It tells peers from clients on the one listener of a node. */
 export type Hello =
-  | { readonly role: 'client'; /** Null: any cluster. */ readonly clusterId: ClusterId | null }
+  | { readonly role: 'client' /** Null: any cluster. */; readonly clusterId: ClusterId | null }
   | ({ readonly role: 'peer' } & PeerHello);
 
 /** What two nodes tell each other first, in both directions. */
@@ -42,7 +42,7 @@ export interface WireError {
 
 /** Frames between peers after the hellos. */
 export type PeerFrame =
-  | { readonly type: 'raft'; readonly group: GroupId; /** Encoded by the codec of `raft`. */ readonly body: Uint8Array }
+  | { readonly type: 'raft'; readonly group: GroupId /** Encoded by the codec of `raft`. */; readonly body: Uint8Array }
   /** Every `heartbeatMs`; `nonce` comes back in the ack. `durableSequence`: see `PeerHello`. */
   | { readonly type: 'heartbeat'; readonly nonce: number; readonly durableSequence: number }
   | { readonly type: 'heartbeatAck'; readonly nonce: number; readonly durableSequence: number }
@@ -146,5 +146,11 @@ export type ClientResponseBody =
   /** Offset of the first record; the others follow densely. */
   | { readonly type: 'appended'; readonly offset: Offset; readonly count: number }
   /** `records` are dense from `fromOffset`. Records are encoded as u32 length + bytes each. */
-  | { readonly type: 'records'; readonly fromOffset: Offset; readonly count: number; readonly nextOffset: Offset; readonly records: Uint8Array }
+  | {
+      readonly type: 'records';
+      readonly fromOffset: Offset;
+      readonly count: number;
+      readonly nextOffset: Offset;
+      readonly records: Uint8Array;
+    }
   | { readonly type: 'transferred' };

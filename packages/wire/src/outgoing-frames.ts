@@ -47,7 +47,9 @@ export class OutgoingFrames {
     for (const part of parts) length += part.length;
     if (length > this.#frameBytesMax) {
       throw new QuorateError('frameTooLarge', `a frame of type ${type} with ${length} bytes is over the limit of ${this.#frameBytesMax}`, {
-        type, length, max: this.#frameBytesMax,
+        type,
+        length,
+        max: this.#frameBytesMax,
       });
     }
     this.#header(type, length);

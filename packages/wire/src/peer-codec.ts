@@ -54,7 +54,9 @@ export function decodePeerFrame(type: number, body: Uint8Array): PeerFrame {
     case FRAME_TYPES.heartbeatAck: {
       const reader = new ByteReader(body);
       const frame: PeerFrame = {
-        type: type === FRAME_TYPES.heartbeat ? 'heartbeat' : 'heartbeatAck', nonce: reader.u64(), durableSequence: reader.u64(),
+        type: type === FRAME_TYPES.heartbeat ? 'heartbeat' : 'heartbeatAck',
+        nonce: reader.u64(),
+        durableSequence: reader.u64(),
       };
       reader.end();
       return frame;

@@ -50,22 +50,44 @@ export class PrefaceReader {
   #fault(at: number, rest: Uint8Array): QuorateError {
     if (at === MAGIC.length) {
       const version = this.#seen[at] as number;
-      return new QuorateError('versionUnsupported', `the other side speaks version ${version} of the protocol, this one version ${PROTOCOL_VERSION}`, {
-        version, supported: PROTOCOL_VERSION,
-      });
+      return new QuorateError(
+        'versionUnsupported',
+        `the other side speaks version ${version} of the protocol, this one version ${PROTOCOL_VERSION}`,
+        {
+          version,
+          supported: PROTOCOL_VERSION,
+        },
+      );
     }
     const sample = [...this.#seen.subarray(0, at + 1), ...rest.subarray(0, SAMPLE_BYTES - at - 1)];
     const looksLike = recognise(sample);
     const bytes = sample.map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
     const what = looksLike === 'unknown' ? 'another protocol' : `what looks like ${looksLike}`;
-    return new QuorateError('protocolMismatch', `the other side speaks ${what}, not Quorate (first bytes ${bytes})`, { looksLike, firstBytes: bytes });
+    return new QuorateError('protocolMismatch', `the other side speaks ${what}, not Quorate (first bytes ${bytes})`, {
+      looksLike,
+      firstBytes: bytes,
+    });
   }
 }
 
 const TEXT_STARTS: readonly (readonly [string, string])[] = [
-  ['PRI * HTTP/2', 'HTTP/2'], ['HTTP/', 'HTTP'], ['GET ', 'HTTP'], ['POST ', 'HTTP'], ['PUT ', 'HTTP'], ['HEAD ', 'HTTP'], ['DELETE ', 'HTTP'],
-  ['OPTIONS ', 'HTTP'], ['PATCH ', 'HTTP'], ['CONNECT ', 'HTTP'], ['TRACE ', 'HTTP'], ['SSH-', 'SSH'], ['PROXY ', 'the PROXY protocol'],
-  ['AMQP', 'AMQP'], ['-ERR', 'Redis'], ['EHLO ', 'SMTP'], ['220 ', 'SMTP or FTP'],
+  ['PRI * HTTP/2', 'HTTP/2'],
+  ['HTTP/', 'HTTP'],
+  ['GET ', 'HTTP'],
+  ['POST ', 'HTTP'],
+  ['PUT ', 'HTTP'],
+  ['HEAD ', 'HTTP'],
+  ['DELETE ', 'HTTP'],
+  ['OPTIONS ', 'HTTP'],
+  ['PATCH ', 'HTTP'],
+  ['CONNECT ', 'HTTP'],
+  ['TRACE ', 'HTTP'],
+  ['SSH-', 'SSH'],
+  ['PROXY ', 'the PROXY protocol'],
+  ['AMQP', 'AMQP'],
+  ['-ERR', 'Redis'],
+  ['EHLO ', 'SMTP'],
+  ['220 ', 'SMTP or FTP'],
 ];
 
 function recognise(sample: readonly number[]): string {

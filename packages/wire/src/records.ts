@@ -5,7 +5,11 @@ import type { StreamRecord } from './messages.js';
 const RECORD_HEADER_BYTES = 4;
 
 /** The records of a `records` answer, one array of bytes each, copied: they outlive the frame. */
-export function splitRecords(answer: { readonly fromOffset: number; readonly count: number; readonly records: Uint8Array }): StreamRecord[] {
+export function splitRecords(answer: {
+  readonly fromOffset: number;
+  readonly count: number;
+  readonly records: Uint8Array;
+}): StreamRecord[] {
   // One copy for all: records of one answer are kept and dropped together more often than not.
   const bytes = answer.records.slice();
   const records: StreamRecord[] = [];
@@ -13,11 +17,13 @@ export function splitRecords(answer: { readonly fromOffset: number; readonly cou
   for (let i = 0; i < answer.count; i++) {
     const length = at + RECORD_HEADER_BYTES <= bytes.length ? readU32(bytes, at) : Number.POSITIVE_INFINITY;
     const start = at + RECORD_HEADER_BYTES;
-    if (length > LIMITS.recordBytesMax || start + length > bytes.length) throw new QuorateError('malformedFrame', `record ${i} is cut short`, { record: i });
+    if (length > LIMITS.recordBytesMax || start + length > bytes.length)
+      throw new QuorateError('malformedFrame', `record ${i} is cut short`, { record: i });
     records.push({ offset: answer.fromOffset + i, value: bytes.subarray(start, start + length) });
     at = start + length;
   }
-  if (at !== bytes.length) throw new QuorateError('malformedFrame', `${bytes.length - at} bytes after the last record`, { extra: bytes.length - at });
+  if (at !== bytes.length)
+    throw new QuorateError('malformedFrame', `${bytes.length - at} bytes after the last record`, { extra: bytes.length - at });
   return records;
 }
 

@@ -1,7 +1,22 @@
 import type { ByteReader, ByteWriter } from '@quorate/base';
 import {
-  checkLength, isKey, malformed, readChoice, readClusterIdOrNull, readCount, readFlag, readGroupId, readIncarnation, readKey, readMember, readNodeId,
-  readNodeIdOrNone, writeCutText, writeHex16, writeHex16OrNull, writeMember,
+  checkLength,
+  isKey,
+  malformed,
+  readChoice,
+  readClusterIdOrNull,
+  readCount,
+  readFlag,
+  readGroupId,
+  readIncarnation,
+  readKey,
+  readMember,
+  readNodeId,
+  readNodeIdOrNone,
+  writeCutText,
+  writeHex16,
+  writeHex16OrNull,
+  writeMember,
 } from './fields.js';
 import type { GroupStatus, NodeStatus } from './messages.js';
 import { WIRE_LIMITS } from './wire-limits.js';
@@ -37,7 +52,9 @@ export function writeStatus(writer: ByteWriter, status: NodeStatus): void {
   const groups = status.groups.slice(0, WIRE_LIMITS.statusGroupsMax);
   writer.u32(groups.length);
   for (const group of groups) writeGroup(writer, group);
-  const metrics = Object.entries(status.metrics).filter(([key]) => isKey(key)).slice(0, WIRE_LIMITS.metricsMax);
+  const metrics = Object.entries(status.metrics)
+    .filter(([key]) => isKey(key))
+    .slice(0, WIRE_LIMITS.metricsMax);
   writer.u16(metrics.length);
   for (const [key, value] of metrics) writer.text(key).raw(float64Bytes(value));
   const damage = status.damage.slice(0, WIRE_LIMITS.damageMax);
@@ -47,7 +64,11 @@ export function writeStatus(writer: ByteWriter, status: NodeStatus): void {
 
 function writeGroup(writer: ByteWriter, group: GroupStatus): void {
   writeCutText(writer.u32(group.group), group.name, WIRE_LIMITS.groupNameBytesMax);
-  writer.u8(ROLES.indexOf(group.role)).u8(group.isLearner ? 1 : 0).u64(group.term).u16(group.leader);
+  writer
+    .u8(ROLES.indexOf(group.role))
+    .u8(group.isLearner ? 1 : 0)
+    .u64(group.term)
+    .u16(group.leader);
   writer.u64(group.firstIndex).u64(group.lastIndex).u64(group.durableIndex).u64(group.commitIndex).u64(group.appliedIndex);
 }
 
@@ -60,11 +81,14 @@ export function readStatus(reader: ByteReader): NodeStatus {
     version: reader.text(WIRE_LIMITS.versionBytesMax),
     pid: reader.u32(),
     members: readList(reader, reader.u16(), { max: WIRE_LIMITS.membersMax, bytesEach: 6, what: 'members' }, () => ({
-      ...readMember(reader), isConnected: readFlag(reader),
+      ...readMember(reader),
+      isConnected: readFlag(reader),
     })),
     groups: readList(reader, reader.u32(), { max: WIRE_LIMITS.statusGroupsMax, bytesEach: 58, what: 'groups' }, () => readGroup(reader)),
     metrics: readMetrics(reader),
-    damage: readList(reader, reader.u16(), { max: WIRE_LIMITS.damageMax, bytesEach: 2, what: 'notes of damage' }, () => reader.text(WIRE_LIMITS.damageBytesMax)),
+    damage: readList(reader, reader.u16(), { max: WIRE_LIMITS.damageMax, bytesEach: 2, what: 'notes of damage' }, () =>
+      reader.text(WIRE_LIMITS.damageBytesMax),
+    ),
   };
 }
 

@@ -10,31 +10,48 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
  * without control characters, lone surrogates and leading or trailing white space. Names are equal if their bytes are.
  */
 export function checkStreamName(name: string): void {
-  if (typeof name !== 'string') throw new QuorateError('nameInvalid', `a stream name must be a string, not ${typeof name}`, { what: 'type' });
+  if (typeof name !== 'string')
+    throw new QuorateError('nameInvalid', `a stream name must be a string, not ${typeof name}`, { what: 'type' });
   if (name === '') throw new QuorateError('nameInvalid', 'a stream name must not be empty', { what: 'empty', at: 0 });
   // Each UTF-16 unit takes at least one byte: a huge string is refused before it is looked through.
   const bytes = name.length > LIMITS.nameBytesMax ? name.length : utf8(name).length;
   if (bytes > LIMITS.nameBytesMax) {
     const atLeast = name.length > LIMITS.nameBytesMax ? 'at least ' : '';
     throw new QuorateError('nameInvalid', `a stream name has at most ${LIMITS.nameBytesMax} bytes of UTF-8, this one ${atLeast}${bytes}`, {
-      what: 'tooLong', bytes, max: LIMITS.nameBytesMax,
+      what: 'tooLong',
+      bytes,
+      max: LIMITS.nameBytesMax,
     });
   }
   const control = CONTROL.exec(name);
   if (control !== null) {
-    throw new QuorateError('nameInvalid', `a stream name must not contain control characters: ${codePoint(control[0])} at ${control.index}`, {
-      what: 'controlCharacter', at: control.index,
-    });
+    throw new QuorateError(
+      'nameInvalid',
+      `a stream name must not contain control characters: ${codePoint(control[0])} at ${control.index}`,
+      {
+        what: 'controlCharacter',
+        at: control.index,
+      },
+    );
   }
   const surrogate = LONE_SURROGATE.exec(name);
   if (surrogate !== null) {
-    throw new QuorateError('nameInvalid', `a stream name must be well-formed text: lone surrogate ${codePoint(surrogate[0])} at ${surrogate.index}`, {
-      what: 'loneSurrogate', at: surrogate.index,
-    });
+    throw new QuorateError(
+      'nameInvalid',
+      `a stream name must be well-formed text: lone surrogate ${codePoint(surrogate[0])} at ${surrogate.index}`,
+      {
+        what: 'loneSurrogate',
+        at: surrogate.index,
+      },
+    );
   }
-  if (name.trimStart() !== name) throw new QuorateError('nameInvalid', 'a stream name must not start with white space', { what: 'space', at: 0 });
+  if (name.trimStart() !== name)
+    throw new QuorateError('nameInvalid', 'a stream name must not start with white space', { what: 'space', at: 0 });
   if (name.trimEnd() !== name) {
-    throw new QuorateError('nameInvalid', `a stream name must not end with white space (at ${name.length - 1})`, { what: 'space', at: name.length - 1 });
+    throw new QuorateError('nameInvalid', `a stream name must not end with white space (at ${name.length - 1})`, {
+      what: 'space',
+      at: name.length - 1,
+    });
   }
 }
 

@@ -2,8 +2,22 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type GroupId, type Incarnation, LIMITS, type NodeId, QuorateError, concatBytes, nodeId, utf8 } from '@quorate/base';
 import {
-  FRAME_TYPES, WIRE_LIMITS, checkStreamName, decodeGoodbye, decodeHello, decodePeerFrame, decodeRequest, decodeResponse, encodeGoodbye, encodeHello,
-  encodePeerFrame, encodeRaftFrame, encodeRequest, encodeResponse, joinRecords, splitRecords,
+  FRAME_TYPES,
+  WIRE_LIMITS,
+  checkStreamName,
+  decodeGoodbye,
+  decodeHello,
+  decodePeerFrame,
+  decodeRequest,
+  decodeResponse,
+  encodeGoodbye,
+  encodeHello,
+  encodePeerFrame,
+  encodeRaftFrame,
+  encodeRequest,
+  encodeResponse,
+  joinRecords,
+  splitRecords,
 } from '@quorate/wire';
 
 const GROUP = 17 as GroupId;
@@ -48,12 +62,21 @@ test('T16: a payload of the batch limit → passes; one byte more → refused by
   assert.equal(decodeRequest(most.type, concatBytes(most.parts)).type, 'append');
   const payload = new Uint8Array(LIMITS.batchPayloadBytesMax + 1);
   assert.throws(() => encodeRequest(1, { type: 'append', group: GROUP, payloadChecksum: 0, payload }), { code: 'invalidArgument' });
-  assert.throws(() => decodeRequest(most.type, concatBytes([most.parts[0] as Uint8Array, payload])), malformed(/payload bytes are over the limit/));
+  assert.throws(
+    () => decodeRequest(most.type, concatBytes([most.parts[0] as Uint8Array, payload])),
+    malformed(/payload bytes are over the limit/),
+  );
 });
 
 test('read request: limits beyond the format → lowered to it', () => {
   const frame = encodeRequest(1, {
-    type: 'readStream', group: GROUP, fromOffset: 0, maxRecords: Number.POSITIVE_INFINITY, maxBytes: 2 ** 40, waitMs: 1e9, consistency: 'sequential',
+    type: 'readStream',
+    group: GROUP,
+    fromOffset: 0,
+    maxRecords: Number.POSITIVE_INFINITY,
+    maxBytes: 2 ** 40,
+    waitMs: 1e9,
+    consistency: 'sequential',
   });
   const request = decodeRequest(frame.type, concatBytes(frame.parts));
   assert.ok(request.type === 'readStream');
@@ -70,12 +93,21 @@ test('records: joined and split → equal, with dense offsets; the values outliv
   assert.ok(response.type === 'records');
   const records = splitRecords(response);
   body.fill(0);
-  assert.deepEqual(records, values.map((value, i) => ({ offset: 40 + i, value })));
+  assert.deepEqual(
+    records,
+    values.map((value, i) => ({ offset: 40 + i, value })),
+  );
 });
 
 test('records: a count or length that lies → malformedFrame', () => {
   const records = joinRecords([utf8('abc')]);
-  for (const [count, bytes] of [[2, records], [0, records], [1, records.subarray(0, 5)], [1, concatBytes([records, utf8('x')])], [0xffff, records]] as const) {
+  for (const [count, bytes] of [
+    [2, records],
+    [0, records],
+    [1, records.subarray(0, 5)],
+    [1, concatBytes([records, utf8('x')])],
+    [0xffff, records],
+  ] as const) {
     const frame = encodeResponse(1, { type: 'records', fromOffset: 0, count, nextOffset: 1, records: bytes });
     assert.throws(() => decodeResponse(frame.type, concatBytes(frame.parts)), malformed(/./));
   }
@@ -83,7 +115,13 @@ test('records: a count or length that lies → malformedFrame', () => {
 
 test('T80: counts that cannot be in the frame → malformedFrame before any item is read', () => {
   const hello = encodeHello({
-    role: 'peer', nodeId: nodeId(1), incarnation: '00112233445566ff' as Incarnation, clusterId: null, members: [], durableSequence: 0, seenSequence: 0,
+    role: 'peer',
+    nodeId: nodeId(1),
+    incarnation: '00112233445566ff' as Incarnation,
+    clusterId: null,
+    members: [],
+    durableSequence: 0,
+    seenSequence: 0,
     seenIncarnation: null,
   });
   const body = concatBytes(hello.parts).slice();
@@ -109,8 +147,14 @@ test('T80: numbers beyond 2^53, flags beyond 1, unknown choices, node 0 → malf
 test('hello: a member listed twice → malformedFrame', () => {
   const member = { nodeId: nodeId(2), address: 'a:1', incarnation: null };
   const frame = encodeHello({
-    role: 'peer', nodeId: nodeId(1), incarnation: '00112233445566ff' as Incarnation, clusterId: null, members: [member, member], durableSequence: 0,
-    seenSequence: 0, seenIncarnation: null,
+    role: 'peer',
+    nodeId: nodeId(1),
+    incarnation: '00112233445566ff' as Incarnation,
+    clusterId: null,
+    members: [member, member],
+    durableSequence: 0,
+    seenSequence: 0,
+    seenIncarnation: null,
   });
   assert.throws(() => decodeHello(concatBytes(frame.parts)), malformed(/twice/));
 });
@@ -119,7 +163,17 @@ test('hello: more members than fit a hello → frameTooLarge for the sender', ()
   const members = Array.from({ length: 1000 }, (_, i) => ({ nodeId: nodeId(i + 1), address: `host-number-${i}:7400`, incarnation: null }));
   const incarnation = '00112233445566ff' as Incarnation;
   assert.throws(
-    () => encodeHello({ role: 'peer', nodeId: 1 as NodeId, incarnation, clusterId: null, members, durableSequence: 0, seenSequence: 0, seenIncarnation: null }),
+    () =>
+      encodeHello({
+        role: 'peer',
+        nodeId: 1 as NodeId,
+        incarnation,
+        clusterId: null,
+        members,
+        durableSequence: 0,
+        seenSequence: 0,
+        seenIncarnation: null,
+      }),
     { code: 'frameTooLarge' },
   );
 });
@@ -140,6 +194,13 @@ test('error: keys that could reach a prototype, long texts, numbers that are non
   assert.equal(error.details['long'], 'ü'.repeat(512));
   assert.equal(error.message, '🙂'.repeat(1024));
   assert.equal(Object.getPrototypeOf(error.details), Object.prototype);
+});
+
+test('error: as many and as long details as there can be → cut to what a handshake frame holds', () => {
+  const details = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`k${i}`.padEnd(128, 'x'), 'y'.repeat(2000)]));
+  const error = decodeGoodbye(concatBytes(encodeGoodbye({ code: 'closed', message: 'm'.repeat(10_000), details }).parts));
+  assert.equal(error.message.length, 4096);
+  assert.equal(Object.keys(error.details).length, 8);
 });
 
 test('T80: a detail named __proto__ → malformedFrame, prototypes untouched', () => {
@@ -175,7 +236,12 @@ test('stream name: what is not allowed → nameInvalid that says what and where'
   for (const [name, what, at, pattern] of cases) {
     assert.throws(
       () => checkStreamName(name as string),
-      (error) => error instanceof QuorateError && error.code === 'nameInvalid' && error.details['what'] === what && error.details['at'] === at && pattern.test(error.message),
+      (error) =>
+        error instanceof QuorateError &&
+        error.code === 'nameInvalid' &&
+        error.details['what'] === what &&
+        error.details['at'] === at &&
+        pattern.test(error.message),
       `${what} ${String(name).slice(0, 20)}`,
     );
   }

@@ -1,8 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LIMITS, type Listener, QuorateError, SeededRandom, concatBytes, readU32, utf8, writeU32 } from '@quorate/base';
+import { LIMITS, type Listener, QuorateError, SeededRandom, concatBytes, nodeId, readU32, utf8, writeU32 } from '@quorate/base';
 import {
-  FRAME_TYPES, FrameDecoder, PREFACE_BYTES, type FrameConnection, decodeHelloReply, encodeHello, encodePreface, OutgoingFrames, type HelloReply,
+  FRAME_TYPES,
+  FrameDecoder,
+  PREFACE_BYTES,
+  type FrameConnection,
+  decodeHelloReply,
+  encodeHello,
+  encodePreface,
+  OutgoingFrames,
+  type HelloReply,
 } from '@quorate/wire';
 import { CLIENT_REPLY, Recorder, SELF, TestServer, payload, signal } from './loopback.js';
 import { someBytes } from './samples.js';
@@ -51,7 +59,10 @@ test('frame connection: hello and reply, then frames both ways in order → all 
     const sent = Array.from({ length: 60 }, (_, i) => (i % 20 === 0 ? new Uint8Array(2_000_000).fill(i) : someBytes(random, 3000)));
     for (const body of sent) assert.equal(connection.send(40, [body]), true);
     await client.received(sent.length);
-    assert.deepEqual(client.frames.map(({ body }) => body), sent);
+    assert.deepEqual(
+      client.frames.map(({ body }) => body),
+      sent,
+    );
     assert.ok(client.frames.every(({ type }) => type === 41));
     connection.close();
     assert.equal((await client.ended.promise).code, 'closed');
@@ -111,6 +122,31 @@ test('frame connection: destroyed while dialing → closed once, in a later turn
   });
 });
 
+test('frame connection: a hello with too many members → closed with frameTooLarge, not thrown', async () => {
+  const server = new TestServer();
+  await withServer(server, {}, async () => {
+    const members = Array.from({ length: 1000 }, (_, i) => ({
+      nodeId: nodeId(i + 1),
+      address: `host-${i}.example:7400`,
+      incarnation: null,
+    }));
+    const client = new Recorder();
+    server.dial(client, {
+      hello: () => ({
+        role: 'peer',
+        nodeId: SELF,
+        incarnation: '0011223344556677' as never,
+        clusterId: null,
+        members,
+        durableSequence: 0,
+        seenSequence: 0,
+        seenIncarnation: null,
+      }),
+    });
+    assert.equal((await client.ended.promise).code, 'frameTooLarge');
+  });
+});
+
 test('frame connection: goodbye with an error → the other side learns code and message after all frames before it', async () => {
   const server = new TestServer();
   await withServer(server, {}, async () => {
@@ -150,7 +186,8 @@ test('T80: a server that speaks another protocol → the dialing side says so at
           connection.write(utf8('HTTP/1.1 400 Bad Request\r\n\r\n'));
           connection.end();
         },
-        drain: () => {}, closed: () => {},
+        drain: () => {},
+        closed: () => {},
       }),
       (_, listener) => listening.fire(listener as Listener),
     );
@@ -323,7 +360,13 @@ test('T80: a peer that does not read → frames are dropped at the limit, the co
   const recorder = new Recorder();
   const opened = signal<FrameConnection>();
   const peerHello = {
-    nodeId: SELF, incarnation: '0011223344556677' as never, clusterId: null, members: [], durableSequence: 0, seenSequence: 0, seenIncarnation: null,
+    nodeId: SELF,
+    incarnation: '0011223344556677' as never,
+    clusterId: null,
+    members: [],
+    durableSequence: 0,
+    seenSequence: 0,
+    seenIncarnation: null,
   };
   await withServer(
     server,

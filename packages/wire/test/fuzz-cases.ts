@@ -1,8 +1,24 @@
 import assert from 'node:assert/strict';
 import { LIMITS, QuorateError, type Random, SeededRandom, concatBytes, randomBetween, randomChance, writeU32 } from '@quorate/base';
 import {
-  type EncodedFrame, FRAME_TYPES, FrameDecoder, OutgoingFrames, PREFACE_BYTES, decodeGoodbye, decodeHello, decodeHelloReply, decodePeerFrame, decodeRequest,
-  decodeResponse, encodeGoodbye, encodeHello, encodeHelloReply, encodePeerFrame, encodePreface, encodeRequest, encodeResponse,
+  type EncodedFrame,
+  FRAME_TYPES,
+  FrameDecoder,
+  OutgoingFrames,
+  PREFACE_BYTES,
+  decodeGoodbye,
+  decodeHello,
+  decodeHelloReply,
+  decodePeerFrame,
+  decodeRequest,
+  decodeResponse,
+  encodeGoodbye,
+  encodeHello,
+  encodeHelloReply,
+  encodePeerFrame,
+  encodePreface,
+  encodeRequest,
+  encodeResponse,
 } from '@quorate/wire';
 import { pick, someBytes, someError, someHello, someHelloReply, somePeerFrame, someRequest, someResponse } from './samples.js';
 
@@ -60,7 +76,12 @@ interface Received {
 }
 
 /** Feeds bytes in the given pieces and checks what holds for any input: no other error than ours, memory within the limit. */
-function feed(bytes: Uint8Array, cuts: readonly number[], frameBytesMax: number, isPrefaced: boolean): { frames: Received[]; error: QuorateError | null } {
+function feed(
+  bytes: Uint8Array,
+  cuts: readonly number[],
+  frameBytesMax: number,
+  isPrefaced: boolean,
+): { frames: Received[]; error: QuorateError | null } {
   const decoder = new FrameDecoder({ frameBytesMax, expectPreface: isPrefaced });
   const frames: Received[] = [];
   let from = 0;
@@ -103,25 +124,46 @@ function decodeAnything(type: number, body: Uint8Array): void {
 
 function roundTrip(random: Random): void {
   const sent = Array.from({ length: randomBetween(random, 1, 4) }, () => someFrame(random));
-  const bytes = bytesOf(sent.map(({ frame }) => frame), true);
+  const bytes = bytesOf(
+    sent.map(({ frame }) => frame),
+    true,
+  );
   const { frames, error } = feed(bytes, someCuts(random, bytes.length), LIMITS.frameBytesMax, true);
   assert.equal(error, null);
-  assert.deepEqual(frames.map(({ type, body }) => codecOf(type).decode(type, body)), sent.map(({ message }) => message));
+  assert.deepEqual(
+    frames.map(({ type, body }) => codecOf(type).decode(type, body)),
+    sent.map(({ message }) => message),
+  );
 }
 
 /** Every boundary: the stream in two pieces at each byte, and byte by byte. */
 function everyBoundary(random: Random): void {
   const sent = [someFrame(random), someFrame(random)];
-  const bytes = bytesOf(sent.map(({ frame }) => frame), true);
+  const bytes = bytesOf(
+    sent.map(({ frame }) => frame),
+    true,
+  );
   if (bytes.length > 400) return;
   const whole = feed(bytes, [], LIMITS.frameBytesMax, true).frames;
   assert.equal(whole.length, 2);
-  for (let at = 0; at <= bytes.length; at++) assert.deepEqual(feed(bytes, [at], LIMITS.frameBytesMax, true), { frames: whole, error: null });
+  for (let at = 0; at <= bytes.length; at++)
+    assert.deepEqual(feed(bytes, [at], LIMITS.frameBytesMax, true), { frames: whole, error: null });
   const each = Array.from({ length: bytes.length }, (_, i) => i);
   assert.deepEqual(feed(bytes, each, LIMITS.frameBytesMax, true), { frames: whole, error: null });
 }
 
-const EVIL_LENGTHS = [0, 1, 2, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff, 0xffff_fffe, LIMITS.frameBytesMax, LIMITS.frameBytesMax + 1, 0x5054_5448];
+const EVIL_LENGTHS = [
+  0,
+  1,
+  2,
+  0x7fff_ffff,
+  0x8000_0000,
+  0xffff_ffff,
+  0xffff_fffe,
+  LIMITS.frameBytesMax,
+  LIMITS.frameBytesMax + 1,
+  0x5054_5448,
+];
 
 /** Changes a few bytes, cuts, doubles or overwrites with a length that lies. */
 function mutate(random: Random, original: Uint8Array): Uint8Array {
@@ -160,7 +202,12 @@ function mutatedBody(random: Random): void {
 function mutatedStream(random: Random): void {
   const frames = Array.from({ length: randomBetween(random, 1, 4) }, () => someFrame(random).frame);
   const bytes = mutate(random, bytesOf(frames, true));
-  const { frames: received } = feed(bytes, someCuts(random, bytes.length), pick(random, [256, LIMITS.helloFrameBytesMax, LIMITS.frameBytesMax]), true);
+  const { frames: received } = feed(
+    bytes,
+    someCuts(random, bytes.length),
+    pick(random, [256, LIMITS.helloFrameBytesMax, LIMITS.frameBytesMax]),
+    true,
+  );
   for (const { type, body } of received) decodeAnything(type, body);
 }
 
@@ -191,14 +238,27 @@ function evilLength(random: Random): void {
 /** A truncated stream gives the whole frames and waits for the rest. */
 function truncated(random: Random): void {
   const sent = [someFrame(random), someFrame(random), someFrame(random)];
-  const bytes = bytesOf(sent.map(({ frame }) => frame), false);
+  const bytes = bytesOf(
+    sent.map(({ frame }) => frame),
+    false,
+  );
   const { frames, error } = feed(bytes.subarray(0, randomBetween(random, 0, bytes.length - 1)), [], LIMITS.frameBytesMax, false);
   assert.equal(error, null);
   assert.ok(frames.length < 3);
   frames.forEach(({ type, body }, i) => assert.deepEqual(codecOf(type).decode(type, body), sent[i]?.message));
 }
 
-const KINDS = [roundTrip, mutatedBody, mutatedBody, mutatedBody, mutatedStream, mutatedStream, randomStream, evilLength, truncated] as const;
+const KINDS = [
+  roundTrip,
+  mutatedBody,
+  mutatedBody,
+  mutatedBody,
+  mutatedStream,
+  mutatedStream,
+  randomStream,
+  evilLength,
+  truncated,
+] as const;
 
 /**
  * Runs that many cases from a seed; the same seed gives the same cases. Throws with seed and case number at the first that breaks a rule:
@@ -211,7 +271,9 @@ export function fuzzWire(seed: number, cases: number): { cases: number } {
     try {
       kind(random);
     } catch (cause) {
-      throw new Error(`fuzzWire: seed ${seed}, case ${i} (${kind.name}): ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+      throw new Error(`fuzzWire: seed ${seed}, case ${i} (${kind.name}): ${cause instanceof Error ? cause.message : String(cause)}`, {
+        cause,
+      });
     }
   }
   return { cases };

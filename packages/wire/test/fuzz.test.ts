@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fuzzWire } from './fuzz-cases.js';
 
-const CASES = 30_000;
+const CASES = 15_000;
 
 test('T80: fuzzed frames and streams, fixed seed → only QuorateErrors, bounded memory, equal round trips', () => {
   assert.deepEqual(fuzzWire(1, CASES), { cases: CASES });

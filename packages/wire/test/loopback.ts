@@ -2,7 +2,14 @@ import { type Socket, connect } from 'node:net';
 import { type Address, type Listener, type NodeId, type QuorateError, SYSTEM_GROUP, nodeId } from '@quorate/base';
 import { NodeNetwork, nodeTimers } from '@quorate/platform-node';
 import {
-  type AcceptOptions, type AcceptedReply, type DialOptions, type FrameConnection, type FrameHandlers, type Hello, acceptFrameConnection, encodeRaftFrame,
+  type AcceptOptions,
+  type AcceptedReply,
+  type DialOptions,
+  type FrameConnection,
+  type FrameHandlers,
+  type Hello,
+  acceptFrameConnection,
+  encodeRaftFrame,
   openFrameConnection,
 } from '@quorate/wire';
 
@@ -100,7 +107,10 @@ export class TestServer {
 
   dial(recorder: Recorder, options: Partial<DialOptions> = {}): FrameConnection {
     return openFrameConnection({
-      network: this.network, address: this.address, timers: nodeTimers, hello: () => ({ role: 'client', clusterId: null }),
+      network: this.network,
+      address: this.address,
+      timers: nodeTimers,
+      hello: () => ({ role: 'client', clusterId: null }),
       handlers: {
         opened: (reply) => recorder.opened.fire(reply),
         frame: (type, body) => recorder.frame(type, body),

@@ -1,8 +1,29 @@
 import {
-  type ClusterId, ERROR_CODES, type ErrorCode, type GroupId, type Incarnation, LIMITS, type NodeId, type Random, groupId, nodeId, randomBetween, randomChance,
+  type ClusterId,
+  ERROR_CODES,
+  type ErrorCode,
+  type GroupId,
+  type Incarnation,
+  LIMITS,
+  type NodeId,
+  type Random,
+  groupId,
+  nodeId,
+  randomBetween,
+  randomChance,
 } from '@quorate/base';
 import type {
-  ClientRequestBody, ClientResponseBody, GroupStatus, Hello, HelloReply, Member, NodeStatus, PeerFrame, PeerHello, StreamEntry, WireError,
+  ClientRequestBody,
+  ClientResponseBody,
+  GroupStatus,
+  Hello,
+  HelloReply,
+  Member,
+  NodeStatus,
+  PeerFrame,
+  PeerHello,
+  StreamEntry,
+  WireError,
 } from '@quorate/wire';
 import { joinRecords } from '@quorate/wire';
 
@@ -29,7 +50,15 @@ function hex16(random: Random): string {
 
 /** Small, large and border values. */
 function u64(random: Random): number {
-  return pick(random, [0, 1, randomBetween(random, 0, 1000), 0xffff_ffff, 0x1_0000_0000, Number.MAX_SAFE_INTEGER, random.nextUint32() * 0x1f_ffff]);
+  return pick(random, [
+    0,
+    1,
+    randomBetween(random, 0, 1000),
+    0xffff_ffff,
+    0x1_0000_0000,
+    Number.MAX_SAFE_INTEGER,
+    random.nextUint32() * 0x1f_ffff,
+  ]);
 }
 
 function u32(random: Random): number {
@@ -56,27 +85,46 @@ function orNull<T>(random: Random, value: T): T | null {
 
 function members(random: Random): Member[] {
   return list(random, 7, () => 0).map((_, i) => ({
-    nodeId: nodeId(i + 1), address: `host-${i}.example:${7400 + i}`, incarnation: orNull(random, hex16(random) as Incarnation),
+    nodeId: nodeId(i + 1),
+    address: `host-${i}.example:${7400 + i}`,
+    incarnation: orNull(random, hex16(random) as Incarnation),
   }));
 }
 
 function peerHello(random: Random): PeerHello {
   return {
-    nodeId: someNode(random), incarnation: hex16(random) as Incarnation, clusterId: orNull(random, cluster(random)), members: members(random),
-    durableSequence: u64(random), seenSequence: u64(random), seenIncarnation: orNull(random, hex16(random) as Incarnation),
+    nodeId: someNode(random),
+    incarnation: hex16(random) as Incarnation,
+    clusterId: orNull(random, cluster(random)),
+    members: members(random),
+    durableSequence: u64(random),
+    seenSequence: u64(random),
+    seenIncarnation: orNull(random, hex16(random) as Incarnation),
   };
 }
 
 export function someError(random: Random): WireError {
   const details: Record<string, string | number | boolean> = {};
   for (const key of list(random, 5, () => pick(random, ['leader', 'address', 'constructor', 'toString', 'a.b', 'x_y']))) {
-    details[key] = pick<string | number | boolean>(random, [true, false, 0, -1.5, 1e300, Number.MAX_SAFE_INTEGER, '', 'text', 'ü'.repeat(100)]);
+    details[key] = pick<string | number | boolean>(random, [
+      true,
+      false,
+      0,
+      -1.5,
+      1e300,
+      Number.MAX_SAFE_INTEGER,
+      '',
+      'text',
+      'ü'.repeat(100),
+    ]);
   }
   return { code: pick(random, Object.keys(ERROR_CODES) as ErrorCode[]), message: pick(random, TEXTS), details };
 }
 
 export function someHello(random: Random): Hello {
-  return randomChance(random, 0.3) ? { role: 'client', clusterId: orNull(random, cluster(random)) } : { role: 'peer', ...peerHello(random) };
+  return randomChance(random, 0.3)
+    ? { role: 'client', clusterId: orNull(random, cluster(random)) }
+    : { role: 'peer', ...peerHello(random) };
 }
 
 export function someHelloReply(random: Random): HelloReply {
@@ -121,8 +169,12 @@ export function someRequest(random: Random): ClientRequestBody {
       return { type: 'append', group: someGroup(random), payloadChecksum: u32(random), payload: someBytes(random, 2000) };
     case 6:
       return {
-        type: 'readStream', group: someGroup(random), fromOffset: u64(random), maxRecords: randomBetween(random, 0, 1_048_576),
-        maxBytes: randomBetween(random, 0, LIMITS.frameBytesMax), waitMs: randomBetween(random, 0, 600_000),
+        type: 'readStream',
+        group: someGroup(random),
+        fromOffset: u64(random),
+        maxRecords: randomBetween(random, 0, 1_048_576),
+        maxBytes: randomBetween(random, 0, LIMITS.frameBytesMax),
+        waitMs: randomBetween(random, 0, 600_000),
         consistency: pick(random, ['linearizable', 'sequential'] as const),
       };
     default:
@@ -136,16 +188,28 @@ function stream(random: Random): StreamEntry {
 
 function groupStatus(random: Random): GroupStatus {
   return {
-    group: someGroup(random), name: pick(random, TEXTS), role: pick(random, ['follower', 'preCandidate', 'candidate', 'leader', 'stopped'] as const),
-    isLearner: randomChance(random, 0.5), term: u64(random), leader: pick(random, [0, someNode(random)]), firstIndex: u64(random), lastIndex: u64(random),
-    durableIndex: u64(random), commitIndex: u64(random), appliedIndex: u64(random),
+    group: someGroup(random),
+    name: pick(random, TEXTS),
+    role: pick(random, ['follower', 'preCandidate', 'candidate', 'leader', 'stopped'] as const),
+    isLearner: randomChance(random, 0.5),
+    term: u64(random),
+    leader: pick(random, [0, someNode(random)]),
+    firstIndex: u64(random),
+    lastIndex: u64(random),
+    durableIndex: u64(random),
+    commitIndex: u64(random),
+    appliedIndex: u64(random),
   };
 }
 
 function status(random: Random): NodeStatus {
   return {
-    nodeId: someNode(random), clusterId: orNull(random, cluster(random)), incarnation: hex16(random) as Incarnation,
-    state: pick(random, ['forming', 'serving', 'failed', 'draining'] as const), version: '0.1.0', pid: u32(random),
+    nodeId: someNode(random),
+    clusterId: orNull(random, cluster(random)),
+    incarnation: hex16(random) as Incarnation,
+    state: pick(random, ['forming', 'serving', 'failed', 'draining'] as const),
+    version: '0.1.0',
+    pid: u32(random),
     members: members(random).map((member) => ({ ...member, isConnected: randomChance(random, 0.5) })),
     groups: list(random, 5, () => groupStatus(random)),
     metrics: { syncs: u64(random), 'sync.msTotal': 1.25, negative: -0.5, large: 1e308 },
@@ -166,7 +230,13 @@ export function someResponse(random: Random): ClientResponseBody {
     case 4:
       return { type: 'streamFound', stream: stream(random) };
     case 5: {
-      const info = { ...stream(random), firstOffset: u64(random), nextOffset: u64(random), leader: pick(random, [0, someNode(random)] as const), term: u64(random) };
+      const info = {
+        ...stream(random),
+        firstOffset: u64(random),
+        nextOffset: u64(random),
+        leader: pick(random, [0, someNode(random)] as const),
+        term: u64(random),
+      };
       return { type: 'streamInfo', info };
     }
     case 6:
