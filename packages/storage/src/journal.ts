@@ -66,6 +66,8 @@ export class Journal {
   #queueBytes = 0;
   #file: DiskFile;
   #fileNumber: number;
+  /** Length of the file, asked once. */
+  #fileBytes: number;
   #offset: number;
   #sequence: number;
   #chain: number;
@@ -90,6 +92,7 @@ export class Journal {
     const { start } = options;
     this.#file = options.files.handle(start.file);
     this.#fileNumber = start.file;
+    this.#fileBytes = this.#file.size();
     this.#offset = start.offset;
     this.#sequence = start.nextSequence;
     this.#chain = start.chain;
@@ -183,7 +186,7 @@ export class Journal {
 
   /** Bytes left for frames; the last sector of a file is kept for a marker. */
   #room(): number {
-    return this.#file.size() - SECTOR_BYTES - this.#offset;
+    return this.#fileBytes - SECTOR_BYTES - this.#offset;
   }
 
   /** How many queued entries go into the next frame. Leading dropped ones are let go. */
@@ -223,6 +226,7 @@ export class Journal {
     checkpoints.want();
     try {
       this.#file = files.handle(number);
+      this.#fileBytes = this.#file.size();
     } catch (thrown) {
       if (!(thrown instanceof DiskFault)) throw thrown;
       this.#fail(thrown);
@@ -300,7 +304,7 @@ export class Journal {
   }
 
   #hasMarkerRoom(): boolean {
-    return this.#offset + SECTOR_BYTES <= this.#file.size();
+    return this.#offset + SECTOR_BYTES <= this.#fileBytes;
   }
 
   #writeMarker(): void {

@@ -104,10 +104,7 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
     try {
       if (this.#journal === null) {
         // The journal first, then the identity that vouches for it: an identity without a journal is damage.
-        const files = this.makeFiles(stored.journalId);
-        const start = createJournal(disk, files, new FrameCodec(stored.journalId, this.checksum));
-        storeIdentity(disk, stored, this.checksum);
-        this.#startJournal(stored.journalId, files, start, 0);
+        this.#createJournal(stored);
       } else {
         storeIdentity(disk, stored, this.checksum);
       }
@@ -250,6 +247,18 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
       failed: (fault) => this.failed(fault),
       emptied: () => this.emptied(),
     });
+  }
+
+  #createJournal(stored: StoredIdentity): void {
+    const files = this.makeFiles(stored.journalId);
+    try {
+      const start = createJournal(this.#options.disk, files, new FrameCodec(stored.journalId, this.checksum));
+      storeIdentity(this.#options.disk, stored, this.checksum);
+      this.#startJournal(stored.journalId, files, start, 0);
+    } catch (thrown) {
+      files.closeAll();
+      throw thrown;
+    }
   }
 
   #startJournal(journalId: string, files: JournalFiles, start: JournalStart, checkpointNumber: number): void {

@@ -10,7 +10,7 @@ import type { JournalRecord } from './records.js';
 import type { Damage, GroupHardState, GroupLog } from './types.js';
 
 /** Bytes between two batches of a log up to which both are fetched with one read. */
-const READ_GAP_BYTES = 65_536;
+const READ_GAP_BYTES = 4096;
 
 /** A record waiting for its frame, with the log it belongs to. */
 export interface QueueEntry {

@@ -124,6 +124,28 @@ test('T26: storage: a process killed at each operation, a second one writes, the
   assert.ok(crashes > 150, `${crashes} crashes`);
 });
 
+test('T26: storage: killed between a rename and the sync of its folder, a second process writes, then power is lost → no name is gone', () => {
+  for (const path of [/identity/, /journal/, /checkpoint/]) {
+    for (let seed = 1; seed <= 15; seed++) {
+      const rig = new Rig({ seed });
+      const rule = rig.disk.inject({ effect: { type: 'crash', when: 'after' }, operations: ['rename'], path, skip: path.source === 'journal' ? seed % 4 : 0 });
+      untilDeath(() => {
+        if (rig.tryOpen()) shortLife(rig);
+      });
+      assert.equal(rule.hits, 1);
+      const storage = rig.start();
+      const log = storage.group(G1) ?? storage.createGroup(G1, false);
+      appendMany(log, 6, { bytes: 700 });
+      rig.settle(4);
+      const told = rig.life;
+      assert.ok(told.durable.length > 0);
+      rig.powerCut();
+      rig.tryOpen();
+      checkTold(rig, told, `${path.source} seed ${seed}`);
+    }
+  }
+});
+
 /** A disk whose process died with a frame half written, after others were told durable. */
 function tornImage(seed: number): { image: DiskImage; told: Rig['life'] } {
   const rig = new Rig({ seed, storage: { syncMode: 'async' } });

@@ -275,6 +275,40 @@ test('T31: storage: one page or one file goes back to what it was earlier → th
   assert.ok(named > 10, `${named} old pages and files were noticed`);
 });
 
+test('T31: storage: a frame replaced by another sound frame of the same place and number → the chain tells', () => {
+  const rig = new Rig();
+  appendMany(rig.start().createGroup(G1, false), 2);
+  rig.settle(200);
+  rig.close();
+  const base = rig.disk.image();
+  const [one, two] = [5, 6].map((fill) => {
+    rig.restore(base);
+    const log = logOf(rig.open());
+    log.append(batch({ base: 3, fill }));
+    rig.settle(200);
+    appendMany(log, 1);
+    rig.settle(200);
+    rig.close();
+    return rig.disk.image();
+  }) as [DiskImage, DiskImage];
+  rig.restore(one);
+  const other = two.files.get('journal/0000000001.q');
+  const end = rig.inspect().files[0]?.endOffset ?? 0;
+  let named = 0;
+  for (let at = 512; at < end; at += 512) {
+    const sector = other?.read(at, 512) ?? new Uint8Array(512);
+    const back = new Rig();
+    back.restore(one);
+    if (sector.every((byte, i) => back.disk.contentOf('journal/0000000001.q')[at + i] === byte)) continue;
+    back.disk.corrupt('journal/0000000001.q', at, sector);
+    // The very last frame has no successor to chain to it; it is a marker here.
+    if (at + 512 >= end) continue;
+    named++;
+    assert.ok(back.open().damage.length > 0, `sector at ${at}`);
+  }
+  assert.ok(named > 0);
+});
+
 test('T31: storage: a recycled file → frames of its earlier use are never read', () => {
   const rig = new Rig();
   const log = rig.start().createGroup(G1, false);
