@@ -17,10 +17,8 @@ export class ClusterInvariants {
       if (status === null) continue;
       for (const group of status.groups) {
         if (group.role === 'leader') {
-          const key = `${group.group}/${group.term}`;
-          const other = this.#leaders.get(key);
-          if (other !== undefined && other !== node.nodeId) faults.push(`group ${group.group} has two leaders in term ${group.term}: nodes ${other} and ${node.nodeId}`);
-          this.#leaders.set(key, node.nodeId);
+          const fault = this.leads(node.nodeId, group.group, group.term);
+          if (fault !== null) faults.push(fault);
           if (group.isLearner) faults.push(`node ${node.nodeId} leads group ${group.group} though it lost its data`);
         }
         if (group.appliedIndex > group.commitIndex) faults.push(`node ${node.nodeId}, group ${group.group}: applied ${group.appliedIndex} beyond commit ${group.commitIndex}`);
@@ -29,6 +27,14 @@ export class ClusterInvariants {
       }
     }
     return faults;
+  }
+
+  /** A node became leader; the fault if another one leads or led in that term. */
+  leads(node: number, group: number, term: number): string | null {
+    const key = `${group}/${term}`;
+    const other = this.#leaders.get(key) ?? node;
+    this.#leaders.set(key, other);
+    return other === node ? null : `group ${group} has two leaders in term ${term}: nodes ${other} and ${node}`;
   }
 
   /** Elections seen: leaderships in any group and term. */

@@ -42,6 +42,8 @@ export class SimCluster {
   readonly nodes: readonly SimNode[];
   readonly history: History = new History();
   readonly invariants: ClusterInvariants = new ClusterInvariants();
+  /** Leaderships that nodes logged. */
+  leadershipsLogged = 0;
   readonly #clients: SimClient[] = [];
 
   constructor(options: SimClusterOptions) {
@@ -57,7 +59,7 @@ export class SimCluster {
       network: this.network,
       members,
       settings: { ...SIM_SETTINGS, ...options.settings },
-      ...(options.logger === undefined ? {} : { logger: options.logger }),
+      logger: (node: string) => this.#logger(node, options.logger?.(node)),
     };
     const latency = options.diskLatency === undefined ? {} : { latency: options.diskLatency };
     this.nodes = members.map((member, i) => new SimNode(context, { member, address: addresses[i] as Address, random: this.#fork(), ...latency }));
@@ -171,9 +173,27 @@ export class SimCluster {
     return this.scheduler.fault(message);
   }
 
+  /** Leaderships shorter than the pause between two observations are known from what nodes log. */
+  #logger(node: string, next: Logger | undefined): Logger {
+    return {
+      log: (level, event, fields = {}) => {
+        next?.log(level, event, fields);
+        if (event !== 'leadership' || fields['role'] !== 'leader') return;
+        this.leadershipsLogged++;
+        const fault = this.invariants.leads(Number(node.slice(1)), Number(fields['group']), Number(fields['term']));
+        // Told by an event of its own: thrown here, the node might catch it.
+        if (fault !== null) this.scheduler.schedule(this.scheduler.nowMs, () => this.#fail([fault]), null);
+      },
+    };
+  }
+
+  #fail(faults: readonly string[]): never {
+    throw this.fault(`invariant broken:\n  ${faults.join('\n  ')}\n`);
+  }
+
   #observe(): void {
     const faults = this.invariants.observe(this.nodes);
-    if (faults.length > 0) throw this.fault(`invariant broken:\n  ${faults.join('\n  ')}\n`);
+    if (faults.length > 0) this.#fail(faults);
     this.scheduler.schedule(this.scheduler.nowMs + OBSERVE_EVERY_MS, () => this.#observe(), null);
   }
 

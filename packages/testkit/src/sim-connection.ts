@@ -43,6 +43,7 @@ export class SimConnection implements Connection {
   readonly #flow: Flow = { lastArrivalMs: 0 };
   #peer: SimConnection | undefined;
   #handlers: ConnectionHandlers = NO_HANDLERS;
+  #isAttached = false;
   /** Written by the process and not yet taken by the operating system. */
   #queue: Part[] = [];
   #queuedBytes = 0;
@@ -73,7 +74,8 @@ export class SimConnection implements Connection {
   /** Gives the owner's handlers; the network does this once. */
   attach(handlers: ConnectionHandlers): void {
     this.#handlers = handlers;
-    if (this.#received.length > 0) this.#scheduleRead();
+    this.#isAttached = true;
+    if (this.#received.length > 0 || this.#hasReceivedEnd) this.#scheduleRead();
   }
 
   get queuedBytes(): number {
@@ -237,6 +239,8 @@ export class SimConnection implements Connection {
 
   /** Gives what has arrived to the owner, unless it paused. Runs only as an event of the process. */
   #read(): void {
+    // What comes before the owner has the connection waits for it.
+    if (!this.#isAttached) return;
     let taken = 0;
     while (!this.#isPaused && !this.#isClosed && this.#received.length > 0) {
       const bytes = this.#received[0] as Uint8Array;
@@ -269,7 +273,7 @@ export class SimConnection implements Connection {
   #receiveEnd(): void {
     if (this.#isClosed) return;
     this.#hasReceivedEnd = true;
-    if (this.#received.length === 0) this.#finish();
+    if (this.#isAttached && this.#received.length === 0) this.#finish();
   }
 
   /** Both directions are over: the other side ended, and this side has read everything. */

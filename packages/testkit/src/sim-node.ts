@@ -1,5 +1,5 @@
 import {
-  type Address, type NodeId, QuorateError, type Random, SILENT_LOGGER, type Logger, crc32c, formatAddress, nodeId, randomUnit, SeededRandom,
+  type Address, type NodeId, QuorateError, type Random, type Logger, crc32c, formatAddress, nodeId, randomUnit, SeededRandom,
 } from '@quorate/base';
 import { type ConfiguredMember, type Host, type HostSettings, startHost } from '@quorate/host';
 import type { NodeStatus } from '@quorate/wire';
@@ -15,7 +15,7 @@ export interface SimNodeContext {
   readonly network: SimNetwork;
   readonly members: readonly ConfiguredMember[];
   readonly settings: Partial<HostSettings>;
-  readonly logger?: (node: string) => Logger;
+  readonly logger: (node: string) => Logger;
 }
 
 /** Time for which others hear nothing of a machine without power, unless it comes back before. */
@@ -89,7 +89,7 @@ export class SimNode {
         timers: process.timers,
         random: new SeededRandom(this.#random.nextUint32()),
         checksum: crc32c,
-        logger: this.#context.logger?.(this.name) ?? SILENT_LOGGER,
+        logger: this.#context.logger(this.name),
         version: '0.0.0-sim',
         pid: this.starts,
         settings,

@@ -1,0 +1,346 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { SYSTEM_GROUP, randomBetween } from '@quorate/base';
+import { type InjectedRule, SimCluster, type SimClient, type SimClusterOptions, type SimNode, SimulationFault } from '@quorate/testkit';
+
+const STREAM = 'orders';
+
+interface Ready {
+  cluster: SimCluster;
+  client: SimClient;
+  /** Group of the stream. */
+  group: number;
+}
+
+/** A formed cluster with one stream and a client. */
+function ready(seed: number, options: Omit<SimClusterOptions, 'seed'> = {}): Ready {
+  const cluster = new SimCluster({ seed, ...options });
+  cluster.startAll();
+  cluster.awaitLeader();
+  const client = cluster.client('client');
+  cluster.await('creating the stream', 30_000, (done) => client.createStream(STREAM, done));
+  const groupOf = (node: SimNode): number | undefined => node.status()?.groups.find((candidate) => candidate.group !== SYSTEM_GROUP)?.group;
+  cluster.runUntil(() => cluster.nodes.every((node) => groupOf(node) !== undefined), 5000, 'all nodes open the stream');
+  const group = groupOf(cluster.node(1)) as number;
+  cluster.awaitLeader(group);
+  return { cluster, client, group };
+}
+
+/** Appends one record and waits for its acknowledgement. */
+function append({ cluster, client }: Ready): void {
+  cluster.await('an append', 30_000, (done) => client.append(STREAM, {}, done));
+}
+
+function others(cluster: SimCluster, ...without: SimNode[]): SimNode[] {
+  return cluster.nodes.filter((node) => !without.includes(node));
+}
+
+const isLearner = (cluster: SimCluster, node: SimNode): boolean => cluster.nodes.length > 0 && node.status()?.groups.some((group) => group.isLearner) === true;
+const isWhole = (node: SimNode): boolean => {
+  const status = node.status();
+  return status !== null && status.groups.length === 2 && status.groups.every((group) => !group.isLearner && group.role !== 'stopped');
+};
+
+test('cluster: three nodes start, form, elect, and take appends → all acknowledged, dense and in order', () => {
+  for (let seed = 1; seed <= 3; seed++) {
+    const { cluster, client } = ready(seed);
+    client.startWork({ streams: [STREAM], lanes: 4 });
+    cluster.runFor(300);
+    client.stopWork();
+    const records = cluster.check([STREAM]).get(STREAM);
+    assert.ok(cluster.history.acknowledged > 50, `seed ${seed}`);
+    assert.ok(records !== undefined && records.length >= cluster.history.acknowledged);
+    assert.ok(cluster.leadershipsLogged >= 2, 'leaderships are told by the log');
+  }
+});
+
+test('T01: voters lose power at each sync of an election → never two leaders of a term, nothing acknowledged is lost', () => {
+  let hits = 0;
+  for (let seed = 1; seed <= 12; seed++) {
+    const { cluster, client, group } = ready(seed);
+    client.startWork({ streams: [STREAM], lanes: 1, pauseMsMax: 30 });
+    cluster.runFor(100);
+    const leader = cluster.leaderOf(group) as SimNode;
+    leader.powerCut(cluster.random);
+    const rules = others(cluster, leader).map((node): InjectedRule => crashAtSync(cluster, node, seed % 4, seed % 2 === 0 ? 'before' : 'after'));
+    cluster.runFor(700);
+    for (const rule of rules) hits += rule.hits;
+    for (const rule of rules) rule.remove();
+    leader.start();
+    client.stopWork();
+    cluster.runFor(500);
+    for (const node of cluster.nodes) if (!node.isUp) node.start();
+    cluster.check([STREAM]);
+    assert.ok(cluster.invariants.leaderships >= 2, `seed ${seed}`);
+  }
+  assert.ok(hits >= 12, `${hits} crashes were injected`);
+});
+
+test('T02: a candidate loses power right after its own vote → it does not vote for another in that term', () => {
+  let hits = 0;
+  for (let seed = 21; seed <= 28; seed++) {
+    const { cluster, group } = ready(seed);
+    const leader = cluster.leaderOf(group) as SimNode;
+    leader.kill();
+    // Each follower dies at its next sync, which makes its candidacy durable or not, and is back at once.
+    const rules = others(cluster, leader).map((node) => crashAtSync(cluster, node, 0, seed % 2 === 0 ? 'midway' : 'after', 5));
+    cluster.runFor(1500);
+    for (const rule of rules) hits += rule.hits;
+    leader.start();
+    cluster.awaitLeader(group);
+    cluster.awaitLeader();
+  }
+  assert.ok(hits >= 8, `${hits} crashes were injected`);
+});
+
+/** At the chosen sync of a node its power is cut; it starts again a little later. */
+function crashAtSync(cluster: SimCluster, node: SimNode, skip: number, when: 'before' | 'midway' | 'after', restartMs = 50): InjectedRule {
+  const rule = node.disk.inject({ operations: ['sync'], skip, effect: { type: 'crash', when } });
+  node.process?.onKilled(() => {
+    if (rule.hits === 0) return;
+    cluster.scheduler.schedule(cluster.scheduler.nowMs + 0.01, () => node.powerCut(cluster.random), null);
+    cluster.scheduler.schedule(cluster.scheduler.nowMs + restartMs, () => !node.isUp && node.start(), null);
+  });
+  return rule;
+}
+
+test('T12: the leader cannot sync and one follower is away → the other follower alone does not make it acknowledged', () => {
+  for (let seed = 1; seed <= 4; seed++) {
+    const setup = ready(seed, { settings: { syncMode: 'async' } });
+    const { cluster, client, group } = setup;
+    append(setup);
+    const leader = cluster.leaderOf(group) as SimNode;
+    const [near, away] = others(cluster, leader) as [SimNode, SimNode];
+    cluster.network.cut(leader.name, away.name);
+    cluster.network.cut(near.name, away.name);
+    leader.disk.inject({ operations: ['write', 'sync'], times: Number.POSITIVE_INFINITY, effect: { type: 'slow', ms: 100_000 } });
+    const before = cluster.groupOn(near, group)?.durableIndex ?? 0;
+    const pending = client.append(STREAM);
+    cluster.runFor(100);
+    assert.ok((cluster.groupOn(near, group)?.durableIndex ?? 0) > before, `seed ${seed}: the follower has it on disk`);
+    assert.equal(pending.outcome, 'pending', `seed ${seed}: acknowledged by one durable copy of three`);
+    leader.powerCut(cluster.random);
+    near.powerCut(cluster.random);
+    cluster.network.healAll();
+    cluster.healAll();
+    cluster.check([STREAM]);
+  }
+});
+
+test('T22: power is lost everywhere right after the first acknowledgement of a new leader → it is still there', () => {
+  for (let seed = 1; seed <= 6; seed++) {
+    const setup = ready(seed);
+    const { cluster, client, group } = setup;
+    for (let round = 0; round < 3; round++) {
+      append(setup);
+      const old = cluster.awaitLeader(group);
+      old.kill();
+      append(setup);
+      cluster.powerCutAll();
+      cluster.startAll();
+      cluster.awaitLeader(group);
+    }
+    assert.equal(cluster.history.acknowledged, 6);
+    assert.equal(client.core.openCalls, 0);
+    assert.equal(cluster.check([STREAM]).get(STREAM)?.length, 6);
+  }
+});
+
+test('T24: power is lost on all nodes at random moments while clients append → no acknowledged record is missing', () => {
+  let acknowledged = 0;
+  for (let seed = 1; seed <= 8; seed++) {
+    const { cluster, client } = ready(seed, { settings: { journalFileBytes: 262_144, syncMode: (['adaptive', 'sync', 'async'] as const)[seed % 3] ?? 'async' } });
+    client.startWork({ streams: [STREAM], lanes: 6, pauseMsMax: 3, valueBytesMax: 2000 });
+    for (let cut = 0; cut < 5; cut++) {
+      cluster.runFor(randomBetween(cluster.random, 20, 500));
+      cluster.powerCutAll();
+      cluster.runFor(randomBetween(cluster.random, 0, 50));
+      cluster.startAll();
+    }
+    cluster.runFor(600);
+    client.stopWork();
+    cluster.check([STREAM]);
+    acknowledged += cluster.history.acknowledged;
+  }
+  assert.ok(acknowledged > 1000, `${acknowledged} acknowledged`);
+});
+
+test('T24: disks that only pretend to sync → the harness finds the missing records', () => {
+  let found = 0;
+  for (let seed = 1; seed <= 3; seed++) {
+    const { cluster, client } = ready(seed);
+    for (const node of cluster.nodes) node.disk.inject({ operations: ['sync'], times: Number.POSITIVE_INFINITY, effect: { type: 'lost' } });
+    client.startWork({ streams: [STREAM], lanes: 4 });
+    cluster.runFor(200);
+    client.stopWork();
+    cluster.runFor(50);
+    cluster.powerCutAll();
+    try {
+      cluster.startAll();
+      cluster.check([STREAM]);
+    } catch (thrown) {
+      assert.ok(thrown instanceof SimulationFault && thrown.message.includes(`seed ${seed}`), String(thrown));
+      found++;
+    }
+  }
+  assert.equal(found, 3);
+});
+
+test('T34: a node is wiped while it is down → it neither votes nor acknowledges until it is let in again', () => {
+  for (let seed = 1; seed <= 4; seed++) {
+    const setup = ready(seed);
+    const { cluster, client, group } = setup;
+    for (let i = 0; i < 5; i++) append(setup);
+    const leader = cluster.leaderOf(group) as SimNode;
+    const [wiped, second] = others(cluster, leader) as [SimNode, SimNode];
+    wiped.wipe();
+    second.kill();
+    wiped.start();
+    // Only a node with the records and one without are left: the cluster waits, whoever asks.
+    const waiting = client.append(STREAM, { deadlineMs: 60_000 });
+    cluster.runFor(3000);
+    assert.equal(waiting.outcome, 'pending', `seed ${seed}: acknowledged with a wiped node`);
+    assert.ok(wiped.status()?.groups.every((each) => each.isLearner), `seed ${seed}: counts as a voter`);
+    leader.powerCut(cluster.random);
+    leader.start();
+    cluster.runFor(3000);
+    assert.equal(cluster.leaderOf(group), undefined, `seed ${seed}: elected by a wiped node`);
+    assert.equal(waiting.outcome, 'pending');
+    // The second node is back: the wiped one is fed and let in, and then counts.
+    second.start();
+    cluster.runUntil(() => waiting.outcome === 'done', 20_000, 'the append that waited');
+    cluster.runUntil(() => isWhole(wiped), 20_000, 'the wiped node is let in again');
+    cluster.awaitLeader(group).kill();
+    append(setup);
+    cluster.healAll();
+    assert.equal(cluster.check([STREAM]).get(STREAM)?.length, 7);
+  }
+});
+
+test('T37: an old image of a disk is put back → the node is found out and counts as wiped', () => {
+  for (let seed = 1; seed <= 4; seed++) {
+    const setup = ready(seed);
+    const { cluster, client, group } = setup;
+    append(setup);
+    cluster.runFor(200);
+    const leader = cluster.leaderOf(group) as SimNode;
+    const [victim, second] = others(cluster, leader) as [SimNode, SimNode];
+    const incarnation = victim.status()?.incarnation;
+    const image = victim.disk.image();
+    for (let i = 0; i < 20; i++) append(setup);
+    cluster.runFor(200);
+    victim.restoreImage(image);
+    second.kill();
+    victim.start();
+    const waiting = client.append(STREAM, { deadlineMs: 60_000 });
+    cluster.runFor(3000);
+    assert.equal(waiting.outcome, 'pending', `seed ${seed}: acknowledged with an old image`);
+    assert.notEqual(victim.status()?.incarnation, incarnation, `seed ${seed}: goes on as the same incarnation`);
+    assert.ok(isLearner(cluster, victim));
+    second.start();
+    cluster.runUntil(() => waiting.outcome === 'done' && isWhole(victim), 20_000, 'the node is let in again');
+    assert.equal(cluster.check([STREAM]).get(STREAM)?.length, 22);
+  }
+});
+
+test('T37: the image is older by the last records only, and all others restart too → found out all the same', () => {
+  for (let seed = 1; seed <= 4; seed++) {
+    const setup = ready(seed);
+    const { cluster, client, group } = setup;
+    append(setup);
+    cluster.runFor(200);
+    const leader = cluster.leaderOf(group) as SimNode;
+    const [victim, second] = others(cluster, leader) as [SimNode, SimNode];
+    cluster.network.cut(leader.name, second.name);
+    cluster.network.cut(victim.name, second.name);
+    append(setup);
+    cluster.runFor(100);
+    const image = victim.disk.image();
+    append(setup);
+    cluster.runFor(100);
+    // The last record is on the leader and the victim only. Everything stops; the victim comes back without it.
+    for (const node of cluster.nodes) node.kill();
+    victim.restoreImage(image);
+    cluster.network.healAll();
+    for (const node of [leader, victim]) node.start();
+    cluster.runFor(3000);
+    assert.ok(isLearner(cluster, victim), `seed ${seed}: not found out`);
+    const waiting = client.append(STREAM, { deadlineMs: 60_000 });
+    cluster.runFor(2000);
+    assert.equal(waiting.outcome, 'pending');
+    second.start();
+    cluster.runUntil(() => waiting.outcome === 'done', 20_000, 'the append that waited');
+    assert.equal(cluster.check([STREAM]).get(STREAM)?.length, 4);
+  }
+});
+
+test('T50: a node comes back empty under its old id → a new incarnation that all members learn', () => {
+  const setup = ready(1);
+  const { cluster } = setup;
+  append(setup);
+  const node = cluster.node(3);
+  const seen = new Set([node.status()?.incarnation]);
+  for (let round = 0; round < 3; round++) {
+    node.wipe();
+    node.start();
+    cluster.runUntil(() => isWhole(node), 20_000, 'the node is let in again');
+    const incarnation = node.status()?.incarnation;
+    assert.ok(incarnation !== undefined && !seen.has(incarnation));
+    seen.add(incarnation);
+    cluster.runUntil(
+      () => cluster.nodes.every((other) => other.status()?.members.find((member) => member.nodeId === 3)?.incarnation === incarnation),
+      5000,
+      'all members know the new incarnation',
+    );
+    append(setup);
+  }
+  assert.equal(cluster.check([STREAM]).get(STREAM)?.length, 4);
+});
+
+test('T70: one node alone, power lost at random moments → what it acknowledged is there', () => {
+  for (let seed = 1; seed <= 4; seed++) {
+    const { cluster, client } = ready(seed, { nodes: 1 });
+    client.startWork({ streams: [STREAM], lanes: 4, pauseMsMax: 2 });
+    for (let cut = 0; cut < 8; cut++) {
+      cluster.runFor(randomBetween(cluster.random, 5, 200));
+      cluster.powerCutAll();
+      cluster.startAll();
+    }
+    cluster.runFor(500);
+    client.stopWork();
+    cluster.check([STREAM]);
+    assert.ok(cluster.history.acknowledged > 20, `seed ${seed}: ${cluster.history.acknowledged}`);
+  }
+});
+
+test('cluster: the leader is stopped for 10 s with requests in its buffers → writes go on, nothing lost, doubled or stale', () => {
+  for (let seed = 1; seed <= 3; seed++) {
+    const { cluster, client, group } = ready(seed);
+    client.startWork({ streams: [STREAM], lanes: 4, pauseMsMax: 20, readShare: 0.4 });
+    cluster.runFor(200);
+    const leader = cluster.leaderOf(group) as SimNode;
+    leader.pause();
+    const before = cluster.history.acknowledged;
+    cluster.runFor(2000);
+    assert.ok(cluster.history.acknowledged > before, `seed ${seed}: no write within 2 s`);
+    cluster.runFor(8000);
+    leader.resume();
+    cluster.runFor(500);
+    client.stopWork();
+    cluster.check([STREAM]);
+  }
+});
+
+test('cluster: same seed → same trace to the last event; another seed → another', () => {
+  const run = (seed: number): string => {
+    const { cluster, client } = ready(seed);
+    client.startWork({ streams: [STREAM], lanes: 2 });
+    cluster.runFor(200);
+    cluster.powerCutAll();
+    cluster.startAll();
+    cluster.runFor(500);
+    return cluster.scheduler.traceHash;
+  };
+  assert.equal(run(1), run(1));
+  assert.notEqual(run(1), run(2));
+});
