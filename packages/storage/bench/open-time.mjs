@@ -41,11 +41,11 @@ try {
     storage.flush();
     await durable();
   }
-  console.log(`append: ${(megabytes / ((performance.now() - start) / 1000)).toFixed(0)} MB/s durable, ${storage.metrics.syncs} syncs`);
+  process.stdout.write(`append: ${(megabytes / ((performance.now() - start) / 1000)).toFixed(0)} MB/s durable, ${storage.metrics.syncs} syncs\n`);
   await close(storage);
   start = performance.now();
   const again = await open();
-  console.log(`open: ${megabytes} MB in ${batchBytes}-byte batches: ${(performance.now() - start).toFixed(0)} ms`);
+  process.stdout.write(`open: ${megabytes} MB in ${batchBytes}-byte batches: ${(performance.now() - start).toFixed(0)} ms\n`);
   start = performance.now();
   let bytes = 0;
   for (const log of again.storage.groups()) {
@@ -55,7 +55,7 @@ try {
       at += batches.length;
     }
   }
-  console.log(`read back: ${(bytes / 1_048_576 / ((performance.now() - start) / 1000)).toFixed(0)} MB/s`);
+  process.stdout.write(`read back: ${(bytes / 1_048_576 / ((performance.now() - start) / 1000)).toFixed(0)} MB/s\n`);
   await close(again.storage);
 } finally {
   rmSync(folder, { recursive: true, force: true });

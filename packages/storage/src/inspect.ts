@@ -1,12 +1,11 @@
 import { type Checksum, type Disk, type GroupId, type LogIndex, QuorateError, SILENT_LOGGER, type Term, readU64, verifyBatch } from '@quorate/base';
 import { type Checkpoint, newestCheckpoint } from './checkpoint.js';
-import type { FrameHeader } from './frame.js';
+import { type FrameHeader, SECTOR_BYTES } from './frame.js';
 import { IDENTITY_FILE, type StoredIdentity, loadIdentity } from './identity.js';
 import { decodeJournalHead } from './journal-head.js';
 import { journalNumbers, journalPath } from './journal-scan.js';
 import { type Recovered, recover } from './recovery.js';
 import { readRecords } from './records.js';
-import { SECTOR_BYTES } from './frame.js';
 import type { Damage, GroupHardState, Identity } from './types.js';
 
 /** Batches of one group in one journal file, as they were written: also those that were cut off later. */
@@ -20,6 +19,7 @@ export interface InspectedFileGroup {
   readonly lastTerm: Term;
 }
 
+/** One journal file. */
 export interface InspectedFile {
   readonly file: string;
   readonly bytes: number;
@@ -45,6 +45,7 @@ export interface InspectedGroup {
   readonly isDamaged: boolean;
 }
 
+/** One of the two checkpoint files. */
 export interface InspectedCheckpoint {
   readonly file: string;
   readonly checkpoint: Checkpoint | null;

@@ -1,13 +1,12 @@
 import { type Clock, DiskFault, type DiskFile, type Timers, readU16, readU64 } from '@quorate/base';
 import type { CheckpointWriter } from './checkpoint-writer.js';
 import { FRAME_GROUPS_LISTED, type FrameCodec, SECTOR_BYTES, alignToSector, frameHeaderBytes } from './frame.js';
+import { FrameQueue } from './frame-queue.js';
 import type { JournalFiles } from './journal-files.js';
 import { FIRST_FRAME_OFFSET } from './journal-scan.js';
 import { APPEND_OVERHEAD, recordBytes, writeRecord } from './records.js';
 import type { QueueEntry, StoredLog } from './stored-log.js';
 
-/** A frame takes records until its body has this many bytes: the largest write and sync that others wait for. */
-const FRAME_BODY_BYTES = 4_194_304;
 /** Up to this many bytes, on a quick disk, a frame is written and synced synchronously. */
 const SHALLOW_BYTES = 65_536;
 const QUICK_SYNC_MS = 2;
@@ -61,9 +60,7 @@ export interface JournalCounters {
 export class Journal {
   readonly counters: JournalCounters = { syncs: 0, frames: 0, bytesWritten: 0, batchesAppended: 0, syncMsTotal: 0 };
   readonly #options: JournalOptions;
-  #queue: QueueEntry[] = [];
-  #queueHead = 0;
-  #queueBytes = 0;
+  readonly #queue = new FrameQueue();
   #file: DiskFile;
   #fileNumber: number;
   /** Length of the file, asked once. */
@@ -105,12 +102,11 @@ export class Journal {
     return this.#durable;
   }
   get hasPending(): boolean {
-    return this.#queueHead < this.#queue.length;
+    return !this.#queue.isEmpty;
   }
 
   enqueue(entry: QueueEntry): void {
     this.#queue.push(entry);
-    this.#queueBytes += recordBytes(entry.record);
   }
 
   flush(): void {
@@ -171,51 +167,17 @@ export class Journal {
 
   /** The next frame of the queue, or null if the file is full and no other is ready. */
   #seal(): Frame | null {
-    let room = this.#room();
-    let taken = this.#choose(room);
-    if (taken === 0 && this.hasPending) {
+    let entries = this.#queue.take(this.#room());
+    if (entries.length === 0 && this.hasPending) {
       if (!this.#nextFile()) return null;
-      room = this.#room();
-      taken = this.#choose(room);
+      entries = this.#queue.take(this.#room());
     }
-    if (taken === 0) return null;
-    const entries = this.#queue.slice(this.#queueHead, this.#queueHead + taken);
-    this.#dequeue(taken);
-    return this.#build(entries.filter((entry) => !entry.isDropped));
+    return entries.length === 0 ? null : this.#build(entries);
   }
 
   /** Bytes left for frames; the last sector of a file is kept for a marker. */
   #room(): number {
     return this.#fileBytes - SECTOR_BYTES - this.#offset;
-  }
-
-  /** How many queued entries go into the next frame. Leading dropped ones are let go. */
-  #choose(room: number): number {
-    while (this.#queueHead < this.#queue.length && (this.#queue[this.#queueHead] as QueueEntry).isDropped) this.#dequeue(1);
-    let body = 0;
-    let at = this.#queueHead;
-    for (; at < this.#queue.length; at++) {
-      const entry = this.#queue[at] as QueueEntry;
-      if (entry.isDropped) continue;
-      const bytes = body + recordBytes(entry.record);
-      if ((body > 0 && bytes > FRAME_BODY_BYTES) || alignToSector(SECTOR_BYTES + bytes) > room) break;
-      body = bytes;
-    }
-    return body === 0 ? 0 : at - this.#queueHead;
-  }
-
-  #dequeue(count: number): void {
-    for (let left = count; left > 0; left--) {
-      this.#queueBytes -= recordBytes((this.#queue[this.#queueHead] as QueueEntry).record);
-      this.#queueHead++;
-    }
-    if (this.#queueHead === this.#queue.length) {
-      this.#queue = [];
-      this.#queueHead = 0;
-    } else if (this.#queueHead > 1024) {
-      this.#queue.splice(0, this.#queueHead);
-      this.#queueHead = 0;
-    }
   }
 
   #nextFile(): boolean {
@@ -355,7 +317,7 @@ export class Journal {
     const { syncMode } = this.#options;
     // While space is short, or when closing, nothing hurries.
     if (this.#isFull || this.#drained !== null || syncMode === 'async') return false;
-    return syncMode === 'sync' || (frame.bytes.length + this.#queueBytes < SHALLOW_BYTES && this.#syncMsAverage < QUICK_SYNC_MS);
+    return syncMode === 'sync' || (frame.bytes.length + this.#queue.bytes < SHALLOW_BYTES && this.#syncMsAverage < QUICK_SYNC_MS);
   }
 
   #nowMs(): number {

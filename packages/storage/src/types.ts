@@ -12,6 +12,7 @@ export interface Identity {
   readonly members: readonly { readonly nodeId: NodeId; readonly address: string; readonly incarnation: Incarnation | null }[];
 }
 
+/** What a replica must not forget of its votes. */
 export interface GroupHardState {
   readonly term: Term;
   readonly votedFor: NodeId | 0;
@@ -48,6 +49,7 @@ export interface StorageEvents {
   damaged(damage: Damage): void;
 }
 
+/** What `openStorage` needs. */
 export interface StorageOptions {
   readonly disk: Disk;
   readonly timers: Timers;
