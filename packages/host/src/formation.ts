@@ -1,4 +1,4 @@
-import { type ClusterId, type Incarnation, type Logger, type NodeId, QuorateError, type Random, clusterId, formatAddress, incarnation, randomHex16 } from '@quorate/base';
+import { type ClusterId, type Incarnation, type NodeId, QuorateError, clusterId, formatAddress, incarnation, randomHex16 } from '@quorate/base';
 import type { Identity, Storage } from '@quorate/storage';
 import type { Member, PeerHello } from '@quorate/wire';
 import type { HostOptions } from './host-options.js';
@@ -13,6 +13,15 @@ import type { HostOptions } from './host-options.js';
  * - Not all members connected and none formed: wait. An empty directory cannot rule out that a cluster exists.
  *
  * An unformed node has no groups: it cannot vote or acknowledge anything.
+ *
+ * A directory that proves to be an old image, or damaged beyond telling where, counts as wiped: it goes on as a new incarnation. Identity
+ * and journal are different files, so this takes three steps, each durable before the next:
+ *
+ *   1. the identity with the new incarnation, which the list of members does not name yet
+ *   2. every group starts anew as a learner
+ *   3. the identity again, its incarnation now in the list
+ *
+ * A start that finds the first step without the third begins again: groups of the earlier incarnation may still be in the journal.
  */
 
 export interface FormationPeers {
@@ -43,6 +52,26 @@ export class Formation {
 
   get isFormed(): boolean {
     return this.identity.clusterId !== null;
+  }
+
+  /** True between the steps of `reincarnate`: the groups in the journal are of an earlier incarnation, or may be. */
+  get hasOldGroups(): boolean {
+    const { isRejoined, incarnation: own, nodeId, members } = this.identity;
+    return isRejoined && members.find((member) => member.nodeId === nodeId)?.incarnation !== own;
+  }
+
+  /** First step of becoming a new incarnation; the caller then resets all groups and calls `completeReincarnation` once that is durable. */
+  reincarnate(why: string): void {
+    const old = this.identity;
+    const fresh = incarnation(randomHex16(() => this.#options.random.nextUint32()));
+    this.#options.logger.log('error', 'this node counts as wiped and becomes a new incarnation', { why, old: old.incarnation, new: fresh });
+    this.#storage.setIdentity({ ...old, incarnation: fresh, isRejoined: true, members: withOwn(old, null) });
+  }
+
+  completeReincarnation(): void {
+    if (!this.hasOldGroups) return;
+    const { identity } = this;
+    this.#storage.setIdentity({ ...identity, members: withOwn(identity, identity.incarnation) });
   }
 
   /** Members that must be reached before the cluster can form; empty once formed. */
@@ -108,14 +137,8 @@ export class Formation {
   }
 }
 
-/** This directory proved to be an old image or is damaged beyond telling where: it goes on as a new incarnation that lost everything. */
-export function reincarnate(storage: Storage, random: Random, logger: Logger, why: string): void {
-  const old = storage.identity;
-  if (old === null) return;
-  const fresh = incarnation(randomHex16(() => random.nextUint32()));
-  logger.log('error', 'this node counts as wiped and becomes a new incarnation', { why, old: old.incarnation, new: fresh });
-  const members = old.members.map((member) => (member.nodeId === old.nodeId ? { ...member, incarnation: fresh } : member));
-  storage.setIdentity({ ...old, incarnation: fresh, isRejoined: true, members });
+function withOwn(identity: Identity, own: Incarnation | null): Identity['members'] {
+  return identity.members.map((member) => (member.nodeId === identity.nodeId ? { ...member, incarnation: own } : member));
 }
 
 function checkOrCreateIdentity(options: HostOptions, storage: Storage): void {

@@ -1,5 +1,6 @@
 import {
   type GroupId,
+  type Incarnation,
   type LogIndex,
   type NodeId,
   QuorateError,
@@ -12,14 +13,14 @@ import type { Member, NodeStatus, PeerFrame, PeerHello } from '@quorate/wire';
 import { encodeCommand } from './catalogue/commands.js';
 import type { RequestNode } from './clients/request-handler.js';
 import { ClientTable } from './clients/client-table.js';
-import { Formation, reincarnate } from './formation.js';
+import { Formation } from './formation.js';
 import { logStart } from './groups/log-start.js';
 import { Replica, type ReplicaNode } from './groups/replica.js';
 import { ReplicaSet } from './groups/replica-set.js';
 import { TailWaiters } from './groups/tail-waiters.js';
 import { CatalogueView, StreamView, type View } from './groups/view.js';
 import { DEFAULT_SETTINGS, type HostEvents, type HostOptions, type HostSettings } from './host-options.js';
-import { PeerTable } from './peers/peer-table.js';
+import { type OwnHello, PeerTable } from './peers/peer-table.js';
 
 /**
  * A node: many groups, one journal, one connection per peer, clients.
@@ -38,6 +39,8 @@ export class Node implements ReplicaNode, RequestNode {
   readonly #clients: ClientTable;
   readonly #formation: Formation;
   readonly #resetting = new Set<GroupId>();
+  /** Groups whose new start as part of a new incarnation is not durable yet. */
+  readonly #startingAnew = new Set<GroupId>();
   readonly #damage: string[] = [];
   #isTurnDue = false;
   #state: 'serving' | 'draining' | 'failed' | 'closed' = 'serving';
@@ -59,7 +62,7 @@ export class Node implements ReplicaNode, RequestNode {
         connected: (hello, isReplaced) => this.#peerConnected(hello, isReplaced),
         disconnected: (peer) => this.#peerDisconnected(peer),
         frame: (from, frame) => this.#peerFrame(from, frame),
-        oldImage: () => this.#oldImage(),
+        oldImage: (incarnation) => this.#oldImage(incarnation),
       },
     });
     this.#formation = new Formation({
@@ -117,12 +120,23 @@ export class Node implements ReplicaNode, RequestNode {
   }
 
   #open(group: GroupId, name: string): Replica {
-    const identity = this.#formation.identity;
-    const log = this.#storage.group(group) ?? this.#storage.createGroup(group, identity.isRejoined);
+    const log = this.#storage.group(group) ?? this.#storage.createGroup(group, this.#mayHaveLost());
     const replica = this.#replica(log, name);
     for (const hello of this.#peers.hellos()) replica.peerConnected(hello.nodeId);
     this.markDirty(replica);
     return replica;
+  }
+
+  /**
+   * Whether a group that this node has nothing of may have been here before. It cannot if its creation follows, in the log of the system
+   * group, the registration of this incarnation: an earlier one was gone by then. Without this, whoever was let in again would be a learner
+   * of each new group, and a group whose voters are mostly such nodes could never elect a leader.
+   */
+  #mayHaveLost(): boolean {
+    const { isRejoined, incarnation, nodeId } = this.#formation.identity;
+    const system = this.#replicas.get(SYSTEM_GROUP);
+    const registered = system?.view instanceof CatalogueView ? system.view.catalogue.nodes.get(nodeId)?.incarnation : undefined;
+    return isRejoined && registered !== incarnation;
   }
 
   #replica(log: GroupLog, name: string): Replica {
@@ -209,16 +223,26 @@ export class Node implements ReplicaNode, RequestNode {
   #damageAtOpen(): void {
     for (const damage of this.#storage.damage) this.#noteDamage(damage);
     const groups = this.#storage.damage.map((damage) => damage.groups);
+    if (this.#formation.hasOldGroups) {
+      this.#startAnew('it ended while it became a new incarnation');
+      return;
+    }
     if (groups.length === 0) return;
     if (this.options.members.length === 1) {
       throw this.#damageError();
     }
-    if (groups.some((list) => list === null)) {
-      reincarnate(this.#storage, this.options.random, this.options.logger, 'damage whose groups cannot be told');
-      for (const log of [...this.#storage.groups()]) this.#storage.resetGroup(log.group);
-    } else {
-      for (const group of new Set(groups.flatMap((list) => list ?? []))) this.#storage.resetGroup(group);
-    }
+    if (groups.some((list) => list === null)) this.#startAnew('damage whose groups cannot be told');
+    else for (const group of new Set(groups.flatMap((list) => list ?? []))) this.#storage.resetGroup(group);
+  }
+
+  /** All that this directory holds counts as lost (see `formation.ts`). The replicas are stopped or not open yet. */
+  #startAnew(why: string): void {
+    this.#formation.reincarnate(why);
+    this.#startingAnew.clear();
+    for (const log of this.#storage.groups()) this.#startingAnew.add(log.group);
+    for (const damage of this.#storage.damage) for (const group of damage.groups ?? []) this.#startingAnew.add(group);
+    for (const group of this.#startingAnew) this.#storage.resetGroup(group);
+    if (this.#startingAnew.size === 0) this.#formation.completeReincarnation();
   }
 
   #damageError(): QuorateError {
@@ -259,17 +283,14 @@ export class Node implements ReplicaNode, RequestNode {
     this.#open(group, replica.name);
   }
 
-  /** A peer has seen this incarnation further than this directory is: it is an old image. */
-  #oldImage(): void {
-    if (this.#state !== 'serving' || !this.#formation.isFormed) return;
-    for (const replica of this.#replicas.all()) replica.stop(new QuorateError('dataDamaged', 'this directory is an old image'));
-    reincarnate(this.#storage, this.options.random, this.options.logger, 'this directory is an old image of itself');
+  /** A peer has seen this incarnation further than this directory was when it was opened: it is an old image. */
+  #oldImage(incarnation: Incarnation): void {
+    if (this.#state !== 'serving' || !this.#formation.isFormed || this.#formation.identity.incarnation !== incarnation) return;
+    const replicas = [...this.#replicas.all()];
+    for (const replica of replicas) replica.stop(new QuorateError('dataDamaged', 'this directory is an old image'));
+    this.#startAnew('this directory is an old image of itself');
     this.#peers.disconnectAll('new incarnation');
-    for (const log of [...this.#storage.groups()]) {
-      const name = this.#replicas.get(log.group)?.name ?? `group ${log.group}`;
-      this.#storage.resetGroup(log.group);
-      this.#open(log.group, name);
-    }
+    for (const { group, name } of replicas) this.#open(group, name);
   }
 
   stopped(replica: Replica, error: QuorateError): void {
@@ -279,14 +300,13 @@ export class Node implements ReplicaNode, RequestNode {
 
   // ---- peers
 
-  #hello(): Omit<PeerHello, 'seenSequence' | 'seenIncarnation'> {
+  #hello(): OwnHello {
     const identity = this.#formation.identity;
     return {
       nodeId: identity.nodeId,
       incarnation: identity.incarnation,
       clusterId: identity.clusterId,
       members: identity.members,
-      durableSequence: this.#storage.durableSequence,
     };
   }
 
@@ -378,11 +398,17 @@ export class Node implements ReplicaNode, RequestNode {
 
   #durable(groups: readonly GroupDurable[]): void {
     if (this.#state === 'closed' || this.#state === 'failed') return;
-    this.#peers.ownSequence(this.#storage.durableSequence);
     for (const state of groups) this.#replicas.get(state.group)?.durable(state);
+    if (this.#startingAnew.size > 0) this.#startedAnew(groups);
     // The disk's completion is a turn of its own: followers' acknowledgements and clients' answers leave at once.
     if (this.#isTurnDue) return;
     this.#endTurn();
+  }
+
+  #startedAnew(groups: readonly GroupDurable[]): void {
+    // Whatever is told of a reset log comes after the record of its reset in the journal.
+    for (const { group } of groups) this.#startingAnew.delete(group);
+    if (this.#startingAnew.size === 0) this.#formation.completeReincarnation();
   }
 
   #diskFull(isFull: boolean): void {

@@ -88,6 +88,12 @@ export class ClientTable {
     const refusal = peers.refusal(hello);
     if (refusal !== null) throw refusal;
     const reply = { status: 'peer', ...peers.helloFor(hello) } as const;
+    const oldImage = peers.oldImageOf(hello);
+    if (oldImage !== null) {
+      // It learns from the reply how far it had been; more than that is not to be said between us.
+      this.#node.options.timers.defer(() => frames.close(oldImage));
+      return { reply, handlers: { frame: () => {}, drain: () => {}, closed: () => {} } };
+    }
     // The link begins once the reply is queued: what the cores then send must come after it.
     let link: PeerLink | null = null;
     let isOver = false;

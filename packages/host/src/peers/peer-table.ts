@@ -1,6 +1,7 @@
 import {
   type ClusterId,
   type GroupId,
+  type Incarnation,
   type NodeId,
   QuorateError,
   asQuorateError,
@@ -33,9 +34,12 @@ export interface PeerEvents {
   connected(hello: PeerHello, isReplaced: boolean): void;
   disconnected(peer: NodeId): void;
   frame(from: NodeId, frame: PeerFrame): void;
-  /** A peer has seen this incarnation at a later sequence than this directory holds. */
-  oldImage(): void;
+  /** A peer has seen this incarnation at a later sequence than this directory held when it was opened. */
+  oldImage(incarnation: Incarnation): void;
 }
+
+/** What a node says of itself to every peer alike. */
+export type OwnHello = Omit<PeerHello, 'seenSequence' | 'seenIncarnation' | 'durableSequence'>;
 
 interface Dial {
   readonly peer: NodeId;
@@ -48,13 +52,14 @@ interface Dial {
 export class PeerTable implements PeerContacts {
   readonly #options: HostOptions;
   readonly #settings: HostSettings;
-  readonly #hello: () => Omit<PeerHello, 'seenSequence' | 'seenIncarnation'>;
+  readonly #hello: () => OwnHello;
   readonly #storage: Storage;
   readonly #events: PeerEvents;
   readonly #seen: SeenSequences;
   readonly #links = new Map<NodeId, PeerLink>();
   readonly #dials: Dial[];
-  #ownSequence = 0;
+  /** Peers that took a hello of this process. */
+  readonly #met = new Set<NodeId>();
   #tickedAtMs = Number.NEGATIVE_INFINITY;
   #isStopped = false;
 
@@ -62,7 +67,7 @@ export class PeerTable implements PeerContacts {
     options: HostOptions;
     settings: HostSettings;
     storage: Storage;
-    hello: () => Omit<PeerHello, 'seenSequence' | 'seenIncarnation'>;
+    hello: () => OwnHello;
     events: PeerEvents;
   }) {
     this.#options = init.options;
@@ -77,7 +82,6 @@ export class PeerTable implements PeerContacts {
   }
 
   start(): void {
-    this.#ownSequence = this.#storage.durableSequence;
     for (const dial of this.#dials) this.#dial(dial);
   }
 
@@ -93,18 +97,23 @@ export class PeerTable implements PeerContacts {
     return this.#links.get(peer)?.hello;
   }
 
-  ownSequence(sequence: number): void {
-    this.#ownSequence = sequence;
+  /**
+   * The sequence that this node tells a peer. To one that has not taken a hello of this process yet it is what the journal held at its
+   * start: what was written since must not hide that something is missing before it, and what such a peer remembers cannot be of this life
+   * of the process (T37).
+   */
+  #claim(peer: NodeId): number {
+    return this.#met.has(peer) ? this.#storage.durableSequence : this.#storage.recoveredSequence;
   }
 
   #helloTo(peer: NodeId): PeerHello {
-    return { ...this.#hello(), ...this.#seen.of(peer) };
+    return { ...this.#hello(), durableSequence: this.#claim(peer), ...this.#seen.of(peer) };
   }
 
   /** The reply to a peer whose hello is known: it speaks of the incarnation that said hello. */
   helloFor(hello: PeerHello): PeerHello {
     const seenSequence = this.#storage.peerSequence(hello.nodeId, hello.incarnation);
-    return { ...this.#hello(), seenSequence, seenIncarnation: hello.incarnation };
+    return { ...this.#hello(), durableSequence: this.#claim(hello.nodeId), seenSequence, seenIncarnation: hello.incarnation };
   }
 
   /** The peer told that it is formed now. */
@@ -159,12 +168,13 @@ export class PeerTable implements PeerContacts {
       frames.destroy(new QuorateError('clusterMismatch', `${dial.address} answers as node ${reply.nodeId}, not as node ${dial.peer}`));
       return null;
     }
-    const refusal = this.refusal(reply);
+    const refusal = this.refusal(reply) ?? this.oldImageOf(reply);
     if (refusal !== null) {
       frames.close(refusal);
       return null;
     }
     dial.delayMs = REDIAL_MIN_MS;
+    this.#met.add(dial.peer);
     return this.established(reply, frames);
   }
 
@@ -183,15 +193,18 @@ export class PeerTable implements PeerContacts {
       const message = `node ${hello.nodeId} is of cluster ${hello.clusterId}, this node of ${own.clusterId}`;
       return new QuorateError('clusterMismatch', message, { node: hello.nodeId, theirs: hello.clusterId, ours: own.clusterId });
     }
-    if (hello.seenIncarnation === own.incarnation && hello.seenSequence > this.#storage.durableSequence) {
-      this.#options.timers.defer(() => this.#events.oldImage());
+    if (hello.seenIncarnation === own.incarnation && hello.seenSequence > this.#claim(hello.nodeId)) {
+      this.#options.timers.defer(() => this.#events.oldImage(own.incarnation));
       return new QuorateError('dataDamaged', `node ${own.nodeId} found that its directory is an old image`, { node: own.nodeId });
     }
-    if (this.#seen.isOldImage(hello)) {
-      this.#seen.hello(hello);
-      return new QuorateError('dataDamaged', `the directory of node ${hello.nodeId} is an old image of itself`, { node: hello.nodeId });
-    }
     return null;
+  }
+
+  /** The fault of a peer whose directory is older than what it had told before; null if it is not. From now on our hellos tell it. */
+  oldImageOf(hello: PeerHello): QuorateError | null {
+    if (!this.#seen.isOldImage(hello)) return null;
+    this.#seen.hello(hello);
+    return new QuorateError('dataDamaged', `the directory of node ${hello.nodeId} is an old image of itself`, { node: hello.nodeId });
   }
 
   /** A peer's hello was accepted on this connection: it replaces an older one of that peer. */
@@ -211,11 +224,12 @@ export class PeerTable implements PeerContacts {
   frame(link: PeerLink, type: number, body: Uint8Array): void {
     if (this.#links.get(link.nodeId) !== link) return;
     link.heard();
+    this.#met.add(link.nodeId);
     try {
       // What a core keeps must not lie in the receive buffer.
       const frame = decodePeerFrame(type, type === FRAME_TYPES.raft ? body.slice() : body);
       if (frame.type === 'heartbeat' || frame.type === 'heartbeatAck') this.#seen.note(link.nodeId, frame.durableSequence);
-      if (frame.type === 'heartbeat') link.send({ type: 'heartbeatAck', nonce: frame.nonce, durableSequence: this.#ownSequence });
+      if (frame.type === 'heartbeat') link.send({ type: 'heartbeatAck', nonce: frame.nonce, durableSequence: this.#claim(link.nodeId) });
       this.#events.frame(link.nodeId, frame);
     } catch (thrown) {
       const error = asQuorateError(thrown);
@@ -254,7 +268,7 @@ export class PeerTable implements PeerContacts {
         link.frames.destroy(new QuorateError('connectionLost', `node ${link.nodeId} was silent for ${this.#settings.peerSilenceMs} ms`));
         continue;
       }
-      link.heartbeat(nowMs, this.#settings.heartbeatMs, this.#ownSequence);
+      link.heartbeat(nowMs, this.#settings.heartbeatMs, this.#claim(link.nodeId));
       link.frames.flush();
     }
   }

@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FIRST_STREAM_GROUP } from '@quorate/base';
+import { append, awaitWhole, createStream, runningCluster, statusOf } from './harness.js';
+
+test('T34: two nodes wiped one after the other, each let in again → streams created later still get a leader', () => {
+  const { cluster, client } = runningCluster({ seed: 21 });
+  for (const id of [1, 2]) {
+    const node = cluster.node(id);
+    node.wipe();
+    cluster.runFor(200);
+    node.start();
+    awaitWhole(cluster, node, 2);
+  }
+  createStream(cluster, client, 'later');
+  cluster.node(3).kill();
+  createStream(cluster, client, 'without the third');
+  cluster.node(3).start();
+  for (const node of cluster.nodes) awaitWhole(cluster, node, 4);
+  cluster.check(['s', 'later', 'without the third']);
+});
+
+test('T34: wiped again before, while and after it is let in → counted only with its newest incarnation, nothing lost', () => {
+  for (let afterMs = 0; afterMs <= 120; afterMs += 12) {
+    const { cluster, client } = runningCluster({ seed: 300 + afterMs }, ['a', 'b']);
+    client.startWork({ streams: ['a', 'b'], pauseMsMax: 10 });
+    const victim = cluster.node(1 + (afterMs / 12) % 3);
+    victim.wipe();
+    cluster.runFor(20);
+    victim.start();
+    cluster.runFor(afterMs);
+    victim.wipe();
+    cluster.runFor(1);
+    victim.start();
+    awaitWhole(cluster, victim, 3);
+    client.stopWork();
+    for (const other of cluster.nodes) if (other !== victim) other.kill();
+    cluster.runFor(50);
+    cluster.healAll();
+    cluster.check(['a', 'b']);
+  }
+});
+
+for (const id of [1, 2, 3]) {
+  for (const how of ['only it is down', 'all are down']) {
+    test(`T37: an old image on node ${id}, ${how} → noticed; it becomes a new incarnation and is let in again`, () => {
+      const { cluster, client } = runningCluster({ seed: 40 + id }, ['a', 'b']);
+      const victim = cluster.node(id);
+      const image = victim.disk.image();
+      append(cluster, client, 'a', 20);
+      createStream(cluster, client, 'c');
+      cluster.runFor(200);
+      append(cluster, client, 'b', 1);
+      const before = statusOf(victim).incarnation;
+      if (how === 'all are down') for (const node of cluster.nodes) node.kill();
+      victim.restoreImage(image);
+      cluster.healAll();
+      awaitWhole(cluster, victim, 4);
+      cluster.runUntil(() => statusOf(victim).incarnation !== before, 5000, 'a new incarnation');
+      cluster.check(['a', 'b', 'c']);
+    });
+  }
+}
+
+test('T37: an old image that wrote much before it met a node that remembers → noticed all the same', () => {
+  const { cluster, client } = runningCluster({ seed: 51 });
+  const a = cluster.awaitLeader(FIRST_STREAM_GROUP);
+  const [n, b] = cluster.nodes.filter((node) => node !== a);
+  assert.ok(n !== undefined && b !== undefined);
+  const image = n.disk.image();
+  // What is written from here on n acknowledges to a; b gets it from a and hears nothing of n.
+  cluster.network.cut(n.name, b.name);
+  append(cluster, client, 's', 40);
+  cluster.runFor(100);
+  append(cluster, client, 's', 1);
+  cluster.runFor(100);
+  const before = statusOf(n).incarnation;
+  for (const node of cluster.nodes) node.kill();
+  n.restoreImage(image);
+  cluster.network.healAll();
+  n.start();
+  b.start();
+  // These two suffice, and b cannot tell. What n writes now must not hide from a that something before it is missing.
+  append(cluster, client, 's', 100);
+  assert.equal(statusOf(n).incarnation, before);
+  a.start();
+  cluster.runUntil(() => statusOf(n).incarnation !== before, 10_000, 'the old image is noticed');
+  awaitWhole(cluster, n, 2);
+  cluster.check(['s']);
+});
+
+test('T37: it dies right after it became a new incarnation, before its groups started anew → still counts as wiped', () => {
+  const { cluster, client } = runningCluster({ seed: 61 }, ['a', 'b']);
+  const victim = cluster.node(2);
+  const image = victim.disk.image();
+  append(cluster, client, 'a', 20);
+  cluster.runFor(200);
+  victim.restoreImage(image);
+  const crash = victim.disk.inject({ operations: ['rename'], path: /identity/, effect: { type: 'crash', when: 'after' } });
+  victim.start();
+  cluster.runUntil(() => crash.hits === 1 && !victim.isUp, 10_000, 'the crash');
+  for (const node of cluster.nodes) node.kill();
+  victim.start();
+  cluster.runFor(1000);
+  assert.deepEqual(statusOf(victim).groups.map((group) => [group.isLearner, group.lastIndex]), [[true, 0], [true, 0], [true, 0]]);
+  cluster.healAll();
+  awaitWhole(cluster, victim, 3);
+  cluster.check(['a', 'b']);
+});
+
+test('T37: it dies at every disk operation of becoming a new incarnation → it never votes with what it had, and is let in', () => {
+  let isDone = false;
+  for (let skip = 0; !isDone && skip < 60; skip += 1 + (skip >> 2)) {
+    const { cluster, client } = runningCluster({ seed: 700 + skip }, ['a', 'b']);
+    const victim = cluster.node(3);
+    const image = victim.disk.image();
+    append(cluster, client, 'a', 20);
+    cluster.runFor(200);
+    victim.restoreImage(image);
+    const before = statusOf(cluster.node(1)).members[2]?.incarnation;
+    victim.start();
+    const crash = victim.disk.inject({ operations: ['create', 'write', 'sync', 'rename', 'syncDirectory'], skip, effect: { type: 'crash', when: 'after' } });
+    cluster.runFor(800);
+    isDone = crash.hits === 0;
+    crash.remove();
+    if (!victim.isUp) victim.powerCut(cluster.random);
+    cluster.healAll();
+    cluster.runUntil(() => statusOf(cluster.node(1)).members[2]?.incarnation !== before, 20_000, 'its new incarnation is registered');
+    awaitWhole(cluster, victim, 3);
+    cluster.node(1).kill();
+    append(cluster, client, 'a', 3);
+    cluster.healAll();
+    cluster.check(['a', 'b']);
+  }
+});
