@@ -10,11 +10,12 @@ import { type RescuedFrame, dropRescue, storeRescue } from './rescue.js';
  * What is written before a journal is used. Each step may be cut off by a crash and done again:
  *
  * 0. Both folders are synced: a name that is there may be so in memory only.
- * 1. The last sound frame, if no later frame proves that it was durable, is written again with the same bytes and synced: it may be in
+ * 1. The last sound frame is written again with the same bytes and synced: it may be in
  *    memory only, written by a process that died before its sync or kept after a failed one. Because it may also be durable and
  *    acknowledged, and a power cut may tear what is being written, it is copied to `journal/rescue` before and taken from there if need be.
- * 2. A marker is written after it and synced. It overwrites the head of a torn frame, which is so cut for good. A frame that is a marker
- *    itself needs neither copy nor another marker: it holds nothing.
+ *    A marker too: its sequence may have been told to peers, who would take a lower one for lost data (T37).
+ * 2. A marker is written after it and synced. It overwrites the head of a torn frame, which is so cut for good. A marker needs no
+ *    other one after it.
  */
 
 /** The journal of a new directory: its first file with a marker, durable. Throws `DiskFault`. */
@@ -52,7 +53,7 @@ export function resumeJournal(disk: Disk, files: JournalFiles, codec: FrameCodec
   const file = files.handle(last.file);
   const isRescued = rescued?.file === last.file && rescued.offset === last.offset;
   const bytes = isRescued ? rescued.frame : file.read(last.offset, last.header.totalBytes);
-  const isSafe = isMarker || isRescued || tryStoreRescue(disk, { file: last.file, offset: last.offset, frame: bytes }, checksum);
+  const isSafe = isRescued || tryStoreRescue(disk, { file: last.file, offset: last.offset, frame: bytes }, checksum);
   if (isSafe) file.writeNow(last.offset, [bytes]);
   file.syncNow();
   dropRescue(disk);

@@ -64,6 +64,8 @@ function checkTold(rig: Rig, told: Rig['life'], context: string): void {
   assert.equal(rig.life.openError, null, context);
   assert.ok(storage !== null, context);
   assert.deepEqual(storage.damage, [], context);
+  const toldSequence = told.storage?.durableSequence ?? 0;
+  assert.ok(storage.recoveredSequence >= toldSequence, `${context}: peers may know ${toldSequence}, found ${storage.recoveredSequence}`);
   const last = told.durable.at(-1);
   if (last === undefined) return;
   const log = logOf(storage);
