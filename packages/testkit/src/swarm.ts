@@ -12,6 +12,8 @@ export interface SimulationOptions {
   readonly streams?: number;
   /** Kinds of faults that may happen; default all. Each run draws a subset of its own. */
   readonly actions?: readonly NemesisAction[];
+  /** Events after which the run fails instead of going on. Default 2 million. */
+  readonly stepsMax?: number;
   /** Log lines of all nodes, for a replay. */
   readonly log?: (line: string) => void;
 }
@@ -86,7 +88,7 @@ function randomCluster(seed: number, random: Random, options: SimulationOptions)
   const { log } = options;
   const cluster: SimCluster = new SimCluster({
     seed,
-    stepsMax: STEPS_MAX,
+    stepsMax: options.stepsMax ?? STEPS_MAX,
     nodes: options.nodes ?? [3, 3, 3, 3, 3, 3, 1, 5][randomBetween(random, 0, 7)] ?? 3,
     timerSlackMs: randomUnit(random) * 2,
     link: randomLinkConditions(random),
