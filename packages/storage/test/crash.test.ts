@@ -199,6 +199,22 @@ test('T35: recovery: power lost at each of its writes, three deep → the same l
   assert.ok(rescues > 0, 'the copy of the last frame was in use');
 });
 
+test('T35: recovery: power lost while the closing marker is written again, its sector torn → its sequence is still known (T37)', () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const rig = new Rig({ seed });
+    appendMany(rig.start().createGroup(G1, false), 3);
+    rig.close();
+    const told = rig.life.storage?.durableSequence;
+    const rule = rig.disk.inject({ effect: { type: 'crash', when: 'before' }, operations: ['sync'], path: /0000000001/ });
+    untilDeath(() => {
+      rig.tryOpen();
+    });
+    assert.equal(rule.hits, 1);
+    rig.disk.powerCut(rig.random, { tornChance: 1 });
+    assert.equal(rig.open().recoveredSequence, told, `seed ${seed}`);
+  }
+});
+
 test('T14: storage: hard state and batches of one flush, power lost while it is written → both or neither', () => {
   const found = new Set<string>();
   for (let seed = 1; seed <= 60; seed++) {

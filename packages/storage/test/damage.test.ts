@@ -138,6 +138,18 @@ test('T27: storage: the same tear with a marker after the frame → damage of it
   }
 });
 
+test('T27: storage: closed at once after an append, then a bit of that frame flipped → damage: the closing marker vouches for it', () => {
+  const rig = new Rig();
+  const log = rig.start().createGroup(G1, false);
+  rig.settle(8);
+  const at = rig.inspect().files[0]?.endOffset ?? 0;
+  appendMany(log, 3);
+  rig.close();
+  rig.disk.flipBit('journal/0000000001.q', at + 200, 3);
+  const { damage } = rig.open();
+  assert.deepEqual(damage.map(({ file, offset, groups }) => ({ file, offset, groups })), [{ file: 'journal/0000000001.q', offset: at, groups: [G1] }]);
+});
+
 test('T29: storage: identity, checkpoints and heads damaged → refused, or intact by other means; never read as empty, never deleted', () => {
   const { image, contents } = soundDirectory();
   const outcomes = new Map<string, Set<string>>();
