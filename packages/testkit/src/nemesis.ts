@@ -1,4 +1,5 @@
 import { type Random, randomBetween, randomChance, randomUnit } from '@quorate/base';
+import type { DiskRule, InjectedRule } from './disk-rules.js';
 import type { DiskImage } from './disk-state.js';
 import type { SimCluster } from './sim-cluster.js';
 import type { SimNode } from './sim-node.js';
@@ -20,6 +21,7 @@ export class Nemesis {
   readonly #random: Random;
   readonly #actions: readonly NemesisAction[];
   readonly #pauseMsMax: number;
+  readonly #rules: InjectedRule[] = [];
   #isRunning = false;
   /** The only node whose data may be destroyed, and whether it waits to be whole again. */
   #victim: SimNode | null = null;
@@ -43,6 +45,7 @@ export class Nemesis {
   stop(): void {
     this.#isRunning = false;
     for (const node of this.#cluster.nodes) node.disk.capacityBytes = Number.POSITIVE_INFINITY;
+    for (const rule of this.#rules) rule.remove();
     this.#cluster.healAll();
     this.#keepAlive();
   }
@@ -135,7 +138,7 @@ export class Nemesis {
     const { disk } = node;
     switch (action) {
       case 'slowDisk':
-        disk.inject({ operations: ['write', 'sync'], times: randomBetween(this.#random, 1, 20), effect: { type: 'slow', ms: randomUnit(this.#random) * 400 } });
+        this.#inject(node, { operations: ['write', 'sync'], times: randomBetween(this.#random, 1, 20), effect: { type: 'slow', ms: randomUnit(this.#random) * 400 } });
         return true;
       case 'fullDisk':
         disk.capacityBytes = disk.usedBytes() + randomBetween(this.#random, 0, 20_000);
@@ -145,7 +148,7 @@ export class Nemesis {
         return true;
       case 'crashInDisk': {
         const when = (['before', 'midway', 'after'] as const)[randomBetween(this.#random, 0, 2)] ?? 'after';
-        disk.inject({ skip: randomBetween(this.#random, 0, 30), effect: { type: 'crash', when } });
+        this.#inject(node, { skip: randomBetween(this.#random, 0, 30), effect: { type: 'crash', when } });
         node.process?.onKilled(() => {
           if (this.#isRunning && randomChance(this.#random, 0.5)) this.#later(0.01, () => !node.isUp && node.powerCut(this.#random));
           this.#restartLater(node);
@@ -153,10 +156,14 @@ export class Nemesis {
         return true;
       }
       case 'failSync':
-        disk.inject({ operations: ['sync'], skip: randomBetween(this.#random, 0, 10), effect: { type: 'fail', kind: 'io' } });
+        this.#inject(node, { operations: ['sync'], skip: randomBetween(this.#random, 0, 10), effect: { type: 'fail', kind: 'io' } });
         node.process?.onKilled(() => this.#restartLater(node));
         return true;
     }
+  }
+
+  #inject(node: SimNode, rule: DiskRule): void {
+    this.#rules.push(node.disk.inject(rule));
   }
 
   /** Data may be lost on one node, once the last loss was made good: more than a minority at a time nobody survives. */

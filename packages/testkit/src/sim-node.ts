@@ -70,20 +70,25 @@ export class SimNode {
   /** Starts a process on the machine. It must not run. */
   start(): void {
     if (this.#process !== null) throw this.#context.scheduler.fault(`${this.name} is running already`);
-    const { scheduler, network, members, settings } = this.#context;
+    const { scheduler } = this.#context;
     const process = scheduler.forNode(this.name, { rate: this.clockRate, startMs: Math.floor(randomUnit(this.#random) * 1000) });
     this.#process = process;
     this.starts++;
     this.failure = null;
     process.onKilled(() => this.#ended(process));
-    const disk = this.disk.attach(process);
+    process.timers.defer(() => this.#boot(process));
+  }
+
+  /** The first event of the process: a disk fault in it is its own. */
+  #boot(process: SimProcess): void {
+    const { network, members, settings } = this.#context;
     startHost(
       {
         nodeId: this.nodeId,
         listen: this.address,
         advertise: this.address,
         members,
-        disk,
+        disk: this.disk.attach(process),
         network: network.attach(process),
         clock: process.clock,
         timers: process.timers,
