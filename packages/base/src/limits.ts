@@ -19,6 +19,12 @@ export const LIMITS = {
   appendMessageBytes: 2_101_248,
   /** Bytes proposed on a group's leader and not yet committed; beyond it: `overloaded`. */
   groupProposalBytesMax: 33_554_432,
+  /** The same over all groups of a node: many groups must not fill its memory together. */
+  nodeProposalBytesMax: 268_435_456,
+  /** Readers at the end of their streams that wait on one node for records; beyond it: `overloaded`. */
+  tailWaitersMax: 65_536,
+  /** Bytes of groups in the status of a node: what is over is left out, so that it fits a frame with all the rest. */
+  statusGroupBytesMax: 3_145_728,
   /** Bytes queued to one connection; a client beyond it is cut (`slowConsumer`), a peer drops its queue and catches up. */
   connectionQueueBytesMax: 16_777_216,
   /** Bytes queued to a connection beyond which its requests are no longer read. */

@@ -24,6 +24,9 @@ import type { HostOptions } from './host-options.js';
  * A start that finds the first step without the third begins again: groups of the earlier incarnation may still be in the journal.
  */
 
+/** Pause before an identity that found no space on the disk is stored again. */
+const RETRY_MS = 1000;
+
 export interface FormationPeers {
   /** The newest hello of each connected peer. */
   hellos(): Iterable<PeerHello>;
@@ -35,8 +38,11 @@ export class Formation {
   readonly #storage: Storage;
   readonly #peers: FormationPeers;
   readonly #onFormed: () => void;
+  readonly #onRetry: (step: () => void) => void;
+  #isStopped = false;
 
-  constructor(init: { options: HostOptions; storage: Storage; peers: FormationPeers; onFormed: () => void }) {
+  constructor(init: { options: HostOptions; storage: Storage; peers: FormationPeers; onFormed: () => void; onRetry: (step: () => void) => void }) {
+    this.#onRetry = init.onRetry;
     this.#options = init.options;
     this.#storage = init.storage;
     this.#peers = init.peers;
@@ -68,10 +74,13 @@ export class Formation {
     this.#storage.setIdentity({ ...old, incarnation: fresh, isRejoined: true, members: withOwn(old, null) });
   }
 
+  /** The last step. */
   completeReincarnation(): void {
-    if (!this.hasOldGroups) return;
-    const { identity } = this;
-    this.#storage.setIdentity({ ...identity, members: withOwn(identity, identity.incarnation) });
+    const { incarnation: own } = this.identity;
+    this.#orLater(() => {
+      const { identity } = this;
+      if (identity.incarnation === own) this.#storage.setIdentity({ ...identity, members: withOwn(identity, own) });
+    });
   }
 
   /** Members that must be reached before the cluster can form; empty once formed. */
@@ -81,8 +90,27 @@ export class Formation {
     return this.#options.members.map((member) => member.nodeId).filter((id) => id !== this.#options.nodeId && !connected.has(id));
   }
 
-  /** A peer connected, or at the start (single member). */
+  /** A peer connected, or at the start (single member). Without space on the disk it is tried again later. */
   consider(): void {
+    this.#orLater(() => this.#consider());
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  #orLater(step: () => void): void {
+    if (this.#isStopped) return;
+    try {
+      step();
+    } catch (thrown) {
+      if (!(thrown instanceof QuorateError) || thrown.code !== 'diskFull') throw thrown;
+      this.#options.logger.log('error', 'no space to store the identity: tried again later', { message: thrown.message });
+      this.#options.timers.set(RETRY_MS, () => this.#onRetry(() => this.#orLater(step)));
+    }
+  }
+
+  #consider(): void {
     if (this.isFormed) {
       for (const hello of this.#peers.hellos()) this.#completeFormationOf(hello);
       return;
@@ -126,8 +154,10 @@ export class Formation {
     if (present !== null) return present === cluster;
     if (this.#options.clusterId !== undefined && this.#options.clusterId !== cluster) return false;
     if (members.find((member) => member.nodeId === this.#options.nodeId)?.incarnation !== own) return false;
-    this.#store({ clusterId: cluster, members, isRejoined: false });
-    return true;
+    this.#orLater(() => {
+      if (!this.isFormed) this.#store({ clusterId: cluster, members, isRejoined: false });
+    });
+    return this.isFormed;
   }
 
   #store(change: { clusterId: ClusterId; members: readonly Member[]; isRejoined: boolean }): void {

@@ -6,6 +6,8 @@ import { Node } from './node.js';
 
 /** Pause between two looks at a drain under way. */
 const DRAIN_POLL_MS = 10;
+/** Longer than an election: a hand-over has succeeded or was given up by then. */
+const HAND_OVER_RETRY_MS = 500;
 
 /**
  * Opens the data directory, listens and runs a node. `done` is called once: with an error if the options are impossible
@@ -21,10 +23,8 @@ export function startHost(options: HostOptions, done: (error: QuorateError | nul
   }
   let node: Node | null = null;
   const settings = { ...DEFAULT_SETTINGS, ...options.settings };
-  const storageEvents = Node.storageEvents(() => {
-    if (node === null) throw new QuorateError('invariantBroken', 'storage tells nothing before the node is there');
-    return node;
-  });
+  // Before the node is there, and if it never comes, whoever opens is told of faults by the calls themselves.
+  const storageEvents = Node.storageEvents(() => node);
   openStorage(
     {
       disk: options.disk,
@@ -86,6 +86,8 @@ class RunningHost implements Host {
   readonly #storage: Storage;
   readonly #listener: Listener;
   #stopCallbacks: ((error: QuorateError | null) => void)[] | null = null;
+  #canHandOver = false;
+  #isDrained = false;
   #stopResult: { error: QuorateError | null } | null = null;
 
   constructor(init: { options: HostOptions; node: Node; storage: Storage; listener: Listener }) {
@@ -118,18 +120,25 @@ class RunningHost implements Host {
     this.#node.drain();
     const drainMs = this.#options.settings?.drainMs ?? DEFAULT_SETTINGS.drainMs;
     const deadlineMs = this.#options.clock.nowMs() + drainMs;
-    if (this.#options.members.length > 1) for (const replica of this.#node.leaderships) replica.transferLeader(0);
+    this.#handOver(deadlineMs);
     this.#awaitDrain(deadlineMs);
   }
 
-  /** Until no group is led here (a single member: until its answers are out), or time is up. */
+  /** A hand-over that came to nothing, or a leadership that was handed here meanwhile, is tried (again) now and then. */
+  #handOver(deadlineMs: number): void {
+    if (this.#isDrained) return;
+    this.#canHandOver = this.#node.handOver();
+    if (this.#options.clock.nowMs() < deadlineMs) this.#options.timers.set(HAND_OVER_RETRY_MS, () => this.#handOver(deadlineMs));
+  }
+
+  /** Until nothing is led here that another node could lead, and nobody waits for an answer, or time is up. */
   #awaitDrain(deadlineMs: number): void {
-    const isAlone = this.#options.members.length === 1;
-    const waits = isAlone ? this.#storage.hasPending : this.#node.leaderships.length > 0;
-    if (waits && this.#options.clock.nowMs() < deadlineMs) {
+    const { leads, owes } = this.#node.isBusy;
+    if ((owes || (leads && this.#canHandOver)) && this.#options.clock.nowMs() < deadlineMs) {
       this.#options.timers.set(DRAIN_POLL_MS, () => this.#awaitDrain(deadlineMs));
       return;
     }
+    this.#isDrained = true;
     this.#node.close();
     this.#storage.close((error) => {
       this.#stopResult = { error };

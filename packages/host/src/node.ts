@@ -10,11 +10,13 @@ import {
 import { type PeerFault, Raft, type RaftMessage, decodeMessage, encodeMessage } from '@quorate/raft';
 import type { Damage, GroupDurable, GroupLog, Storage, StorageEvents } from '@quorate/storage';
 import type { Member, NodeStatus, PeerFrame, PeerHello } from '@quorate/wire';
+import type { Catalogue } from './catalogue/catalogue.js';
 import { encodeCommand } from './catalogue/commands.js';
 import type { RequestNode } from './clients/request-handler.js';
 import { ClientTable } from './clients/client-table.js';
 import { Formation } from './formation.js';
 import { logStart } from './groups/log-start.js';
+import { ProposalBudget } from './groups/pending-proposals.js';
 import { Replica, type ReplicaNode } from './groups/replica.js';
 import { ReplicaSet } from './groups/replica-set.js';
 import { TailWaiters } from './groups/tail-waiters.js';
@@ -32,6 +34,7 @@ export class Node implements ReplicaNode, RequestNode {
   readonly options: HostOptions;
   readonly settings: HostSettings;
   readonly waiters: TailWaiters = new TailWaiters();
+  readonly proposalBudget: ProposalBudget = new ProposalBudget();
   readonly #storage: Storage;
   readonly #events: HostEvents;
   readonly #replicas: ReplicaSet = new ReplicaSet();
@@ -59,10 +62,11 @@ export class Node implements ReplicaNode, RequestNode {
       storage: init.storage,
       hello: () => this.#hello(),
       events: {
-        connected: (hello, isReplaced) => this.#peerConnected(hello, isReplaced),
+        connected: (hello, isReplaced) => this.#orFail(() => this.#peerConnected(hello, isReplaced)),
         disconnected: (peer) => this.#peerDisconnected(peer),
         frame: (from, frame) => this.#peerFrame(from, frame),
-        oldImage: (incarnation) => this.#oldImage(incarnation),
+        oldImage: (incarnation) => this.#orFail(() => this.#oldImage(incarnation)),
+        isSuperseded: (incarnation) => this.#catalogue()?.isSuperseded(incarnation) === true,
       },
     });
     this.#formation = new Formation({
@@ -70,6 +74,7 @@ export class Node implements ReplicaNode, RequestNode {
       storage: init.storage,
       peers: this.#peers,
       onFormed: () => this.#openGroups(),
+      onRetry: (step) => this.#orFail(step),
     });
   }
 
@@ -88,8 +93,23 @@ export class Node implements ReplicaNode, RequestNode {
   get peers(): PeerTable {
     return this.#peers;
   }
-  get leaderships(): Replica[] {
-    return [...this.#replicas.all()].filter((replica) => replica.isLeader);
+
+  /** Starts to hand over every leadership; true if one can be. */
+  handOver(): boolean {
+    let isStarted = false;
+    for (const replica of this.#replicas.all()) if (replica.isLeader && replica.transferLeader(0)) isStarted = true;
+    return isStarted;
+  }
+
+  /** True while this node leads anything, or owes an answer to somebody who proposed or reads. */
+  get isBusy(): { readonly leads: boolean; readonly owes: boolean } {
+    let leads = false;
+    let owes = false;
+    for (const replica of this.#replicas.all()) {
+      leads ||= replica.isLeader;
+      owes ||= replica.stopError === null && replica.hasUnanswered;
+    }
+    return { leads, owes };
   }
 
   start(): void {
@@ -101,12 +121,16 @@ export class Node implements ReplicaNode, RequestNode {
   }
 
   /** Events of the journal, to be handed to `openStorage`. They arrive from its queue. */
-  static storageEvents(node: () => Node): StorageEvents {
+  static storageEvents(node: () => Node | null): StorageEvents {
+    const tell = (event: (to: Node) => void): void => {
+      const to = node();
+      if (to !== null) to.#orFail(() => event(to));
+    };
     return {
-      durable: (groups) => node().#durable(groups),
-      failed: (error) => node().#fail(error),
-      full: (isFull) => node().#diskFull(isFull),
-      damaged: (damage) => node().#damaged(damage),
+      durable: (groups) => tell((to) => to.#durable(groups)),
+      failed: (error) => tell((to) => to.#fail(error)),
+      full: (isFull) => tell((to) => to.#diskFull(isFull)),
+      damaged: (damage) => tell((to) => to.#damaged(damage)),
     };
   }
 
@@ -120,11 +144,22 @@ export class Node implements ReplicaNode, RequestNode {
   }
 
   #open(group: GroupId, name: string): Replica {
-    const log = this.#storage.group(group) ?? this.#storage.createGroup(group, this.#mayHaveLost());
-    const replica = this.#replica(log, name);
+    const replica = this.#readableReplica(this.#storage.group(group) ?? this.#storage.createGroup(group, this.#mayHaveLost()), name);
     for (const hello of this.#peers.hellos()) replica.peerConnected(hello.nodeId);
     this.markDirty(replica);
     return replica;
+  }
+
+  /** A log whose configuration cannot be read starts anew, if others have it. */
+  #readableReplica(log: GroupLog, name: string): Replica {
+    try {
+      return this.#replica(log, name);
+    } catch (thrown) {
+      const error = asQuorateError(thrown);
+      if (error.code !== 'dataDamaged' || this.options.members.length === 1) throw error;
+      this.options.logger.log('error', 'group is fetched anew from its leader', { group: log.group, message: error.message });
+      return this.#replica(this.#storage.resetGroup(log.group), name);
+    }
   }
 
   /**
@@ -134,9 +169,12 @@ export class Node implements ReplicaNode, RequestNode {
    */
   #mayHaveLost(): boolean {
     const { isRejoined, incarnation, nodeId } = this.#formation.identity;
+    return isRejoined && this.#catalogue()?.nodes.get(nodeId)?.incarnation !== incarnation;
+  }
+
+  #catalogue(): Catalogue | undefined {
     const system = this.#replicas.get(SYSTEM_GROUP);
-    const registered = system?.view instanceof CatalogueView ? system.view.catalogue.nodes.get(nodeId)?.incarnation : undefined;
-    return isRejoined && registered !== incarnation;
+    return system?.view instanceof CatalogueView ? system.view.catalogue : undefined;
   }
 
   #replica(log: GroupLog, name: string): Replica {
@@ -166,7 +204,7 @@ export class Node implements ReplicaNode, RequestNode {
 
   #view(group: GroupId): View {
     if (group !== SYSTEM_GROUP) return new StreamView();
-    return new CatalogueView({ created: (created, name) => this.#streamCreated(created, name) });
+    return new CatalogueView({ created: (created, name) => this.#streamCreated(created, name), registered: () => this.#registered() });
   }
 
   /** The catalogue names a group: open it, or learn its name. One member, another for each group, starts the first election at once. */
@@ -179,6 +217,14 @@ export class Node implements ReplicaNode, RequestNode {
     const replica = this.#open(group, name);
     const members = this.#formation.identity.members;
     if (replica.log.lastIndex === 0 && members[group % members.length]?.nodeId === this.options.nodeId) replica.campaign();
+  }
+
+  /** T50: if another directory took the place of this one, this one must not act for the node any more. */
+  #registered(): void {
+    const { incarnation, nodeId } = this.#formation.identity;
+    if (this.#catalogue()?.isSuperseded(incarnation) !== true) return;
+    const error = new QuorateError('formationConflict', `another directory took the place of this one as node ${nodeId}`, { node: nodeId, incarnation });
+    this.options.timers.defer(() => this.#fail(error));
   }
 
   replica(group: number): Replica | undefined {
@@ -212,6 +258,7 @@ export class Node implements ReplicaNode, RequestNode {
       term: replica.raft.term,
       leader: replica.raft.leader,
     });
+    if (!replica.isLeader) this.waiters.leadershipLost(replica, replica.notLeader());
     if (replica.group === SYSTEM_GROUP && replica.isLeader && replica.view instanceof CatalogueView && replica.view.catalogue.nodes.size === 0) {
       const nodes = this.#formation.identity.members.flatMap(({ nodeId, incarnation, address }) => (incarnation === null ? [] : [{ nodeId, incarnation, address }]));
       this.#registerNodes(replica, nodes);
@@ -332,7 +379,9 @@ export class Node implements ReplicaNode, RequestNode {
         return;
       }
       case 'form':
-        if (this.#formation.form(frame.clusterId, frame.members)) this.#peers.send(from, { type: 'formed', clusterId: frame.clusterId });
+        this.#orFail(() => {
+          if (this.#formation.form(frame.clusterId, frame.members)) this.#peers.send(from, { type: 'formed', clusterId: frame.clusterId });
+        });
         return;
       case 'formed':
         this.options.logger.log('info', 'peer formed', { peer: from });
@@ -416,11 +465,22 @@ export class Node implements ReplicaNode, RequestNode {
     this.options.logger.log(isFull ? 'error' : 'info', isFull ? 'no space on the disk: writes are refused' : 'space on the disk again');
   }
 
+  /** A step that stores or opens something: what goes wrong there is the end of this node, not of the process. */
+  #orFail(step: () => void): void {
+    if (this.#state === 'closed' || this.#state === 'failed') return;
+    try {
+      step();
+    } catch (thrown) {
+      this.#fail(asQuorateError(thrown));
+    }
+  }
+
   /** Nothing is acknowledged from here on. */
   #fail(error: QuorateError): void {
     if (this.#state === 'failed' || this.#state === 'closed') return;
     this.#state = 'failed';
     this.#failure = error;
+    this.#formation.stop();
     this.options.logger.log('error', 'node failed', { code: error.code, message: error.message });
     for (const replica of this.#replicas.all()) replica.stop(error);
     this.waiters.flush();
@@ -460,6 +520,7 @@ export class Node implements ReplicaNode, RequestNode {
     for (const replica of this.#replicas.all()) replica.stop(new QuorateError('shuttingDown', 'this node is shutting down'));
     this.waiters.flush();
     this.#state = 'closed';
+    this.#formation.stop();
     this.#peers.stop();
     this.#clients.close();
   }
@@ -469,6 +530,7 @@ export class Node implements ReplicaNode, RequestNode {
     const forming = this.#formation.isFormed ? 'serving' : 'forming';
     const members: (Member & { isConnected: boolean })[] = identity.members.map((member) => ({
       ...member,
+      address: this.addressOf(member.nodeId) ?? member.address,
       incarnation: this.#incarnationOf(member),
       isConnected: member.nodeId === this.options.nodeId || this.#peers.heardAtMs(member.nodeId) !== null,
     }));
@@ -481,21 +543,20 @@ export class Node implements ReplicaNode, RequestNode {
       pid: this.options.pid,
       members,
       groups: [...this.#replicas.all()].map((replica) => replica.status()),
-      metrics: { ...this.#storage.metrics, clientConnections: this.#clients.size, diskFull: this.#isFull ? 1 : 0 },
+      metrics: { ...this.#storage.metrics, groups: this.#replicas.size, clientConnections: this.#clients.size, diskFull: this.#isFull ? 1 : 0 },
       damage: this.#damage,
     };
   }
 
   /** The incarnation that the system group holds, which may be newer than the one at formation. */
   #incarnationOf(member: Member): Member['incarnation'] {
-    const system = this.#replicas.get(SYSTEM_GROUP);
-    const registered = system?.view instanceof CatalogueView ? system.view.catalogue.nodes.get(member.nodeId) : undefined;
-    return registered?.incarnation ?? member.incarnation;
+    return this.#catalogue()?.nodes.get(member.nodeId)?.incarnation ?? member.incarnation;
   }
 
   /** What a client is told first. */
   introduction(): Pick<NodeStatus, 'nodeId' | 'clusterId'> & { members: readonly Member[] } {
     const { nodeId, clusterId, members } = this.#formation.identity;
-    return { nodeId, clusterId, members };
+    // Addresses may change between starts; those of the formation are only the first.
+    return { nodeId, clusterId, members: members.map((member) => ({ ...member, address: this.addressOf(member.nodeId) ?? member.address })) };
   }
 }

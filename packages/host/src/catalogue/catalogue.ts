@@ -1,4 +1,4 @@
-import { FIRST_STREAM_GROUP, type GroupId, LIMITS, type NodeId, QuorateError, groupId } from '@quorate/base';
+import { FIRST_STREAM_GROUP, type GroupId, type Incarnation, LIMITS, type NodeId, QuorateError, groupId } from '@quorate/base';
 import type { StreamEntry } from '@quorate/wire';
 import type { CatalogueCommand, RegisteredNode } from './commands.js';
 
@@ -15,6 +15,7 @@ export class Catalogue {
   readonly #streams = new Map<string, StreamEntry>();
   readonly #byGroup = new Map<GroupId, StreamEntry>();
   readonly #nodes = new Map<NodeId, RegisteredNode>();
+  readonly #superseded = new Set<Incarnation>();
   #nextGroup: number = FIRST_STREAM_GROUP;
   #sortedNames: string[] | null = null;
 
@@ -24,7 +25,7 @@ export class Catalogue {
 
   apply(command: CatalogueCommand): CatalogueOutcome {
     if (command.type === 'registerNodes') {
-      for (const node of command.nodes) this.#nodes.set(node.nodeId, node);
+      for (const node of command.nodes) this.#register(node);
       return { type: 'nodesRegistered' };
     }
     const existing = this.#streams.get(command.name);
@@ -38,6 +39,18 @@ export class Catalogue {
     this.#byGroup.set(stream.group, stream);
     this.#sortedNames = null;
     return { type: 'streamCreated', stream, wasCreated: true };
+  }
+
+  #register(node: RegisteredNode): void {
+    const before = this.#nodes.get(node.nodeId);
+    if (this.#superseded.has(node.incarnation)) return;
+    if (before !== undefined && before.incarnation !== node.incarnation) this.#superseded.add(before.incarnation);
+    this.#nodes.set(node.nodeId, node);
+  }
+
+  /** True for an incarnation in whose place another was registered: its directory must not be used any more. */
+  isSuperseded(incarnation: Incarnation): boolean {
+    return this.#superseded.has(incarnation);
   }
 
   find(name: string): StreamEntry | undefined {

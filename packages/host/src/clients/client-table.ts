@@ -21,6 +21,7 @@ class ClientConnection {
   readonly #table: ClientTable;
   #open = 0;
   #isClosed = false;
+  #hasWaited = false;
   isFlushDue = false;
 
   constructor(init: { table: ClientTable; node: Node; frames: FrameConnection }) {
@@ -47,8 +48,18 @@ class ClientConnection {
     this.#table.flushLater(this);
   }
 
-  closed(): void {
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  waits(): void {
+    this.#hasWaited = true;
+  }
+
+  /** True if readers may still wait for it. */
+  closed(): boolean {
     this.#isClosed = true;
+    return this.#hasWaited;
   }
 }
 
@@ -57,6 +68,7 @@ export class ClientTable {
   readonly #node: Node;
   readonly #clients = new Set<ClientConnection>();
   #toFlush: ClientConnection[] = [];
+  #isClosed = false;
 
   constructor(node: Node) {
     this.#node = node;
@@ -77,6 +89,7 @@ export class ClientTable {
 
   #hello(hello: Hello, frames: FrameConnection): Admission {
     try {
+      if (this.#isClosed) throw new QuorateError('shuttingDown', 'this node is shutting down');
       return hello.role === 'peer' ? this.#peer(hello, frames) : this.#client(hello.clusterId, frames);
     } catch (thrown) {
       return { reply: { status: 'refused', ...toWireError(asQuorateError(thrown)) } };
@@ -97,13 +110,18 @@ export class ClientTable {
     // The link begins once the reply is queued: what the cores then send must come after it.
     let link: PeerLink | null = null;
     let isOver = false;
+    const isAsSaid = (): boolean => !peers.isStopped && this.#node.introduction().clusterId === reply.clusterId;
     this.#node.options.timers.defer(() => {
-      if (!isOver) link ??= peers.established(hello, frames);
+      if (isOver) return;
+      // Formed or closed since the reply was made: the other side must not go by a hello that says otherwise.
+      if (!isAsSaid()) frames.destroy();
+      else link ??= peers.established(hello, frames);
     });
     return {
       reply,
       handlers: {
         frame: (type, body) => {
+          if (link === null && !isAsSaid()) return;
           link ??= peers.established(hello, frames);
           peers.frame(link, type, body);
         },
@@ -137,7 +155,7 @@ export class ClientTable {
   }
 
   #closed(client: ClientConnection): void {
-    client.closed();
+    if (client.closed()) this.#node.waiters.someAreGone();
     this.#clients.delete(client);
   }
 
@@ -157,7 +175,9 @@ export class ClientTable {
     }
   }
 
+  /** Also refuses those whose hello is yet to come. */
   close(): void {
+    this.#isClosed = true;
     this.flush();
     for (const client of this.#clients) client.frames.close();
   }

@@ -4,7 +4,7 @@ import { type ClientRequest, type ClientRequestBody, type ClientResponseBody, ty
 import { encodeCommand } from '../catalogue/commands.js';
 import type { Proposer } from '../groups/pending-proposals.js';
 import type { Replica } from '../groups/replica.js';
-import type { TailWaiters } from '../groups/tail-waiters.js';
+import type { TailWaiter, TailWaiters } from '../groups/tail-waiters.js';
 import { type ApplyOutcome, CatalogueView, StreamView } from '../groups/view.js';
 import type { HostOptions } from '../host-options.js';
 
@@ -23,6 +23,9 @@ export interface RequestNode {
 
 /** Where answers go. `reply` may be called long after the request, or never if the connection is gone. */
 export interface ReplyTo {
+  readonly isClosed: boolean;
+  /** A reader of this connection waits for records. */
+  waits(): void;
   reply(id: number, body: ClientResponseBody): void;
 }
 
@@ -41,7 +44,7 @@ export class RequestHandler implements Proposer {
   handle(request: ClientRequest): void {
     try {
       if (request.type === 'status') {
-        this.#to.reply(request.id, { type: 'status', status: this.#node.status() });
+        this.#to.reply(request.id, { type: 'status', status: withFewerGroups(this.#node.status()) });
         return;
       }
       const refusal = this.#node.refusal();
@@ -193,13 +196,24 @@ export class RequestHandler implements Proposer {
     const answerOrWait = (): void => {
       const deadlineMs = this.#node.options.clock.nowMs() + Math.min(request.waitMs, 60_000);
       const attempt = (isLast: boolean): boolean => this.#attemptRead(id, replica, read, isLast);
-      if (!attempt(request.waitMs === 0)) this.#node.waiters.add(replica, { deadlineMs, attempt });
+      if (attempt(request.waitMs === 0)) return;
+      const isLinearizable = request.consistency === 'linearizable';
+      this.#wait(id, replica, { deadlineMs, isLinearizable, isGone: () => this.#to.isClosed, attempt, fail: (error) => this.failed(id, error) });
     };
     if (request.consistency === 'sequential') {
       if (replica.stopError !== null) throw replica.stopError;
       answerOrWait();
     } else {
       replica.readLinearizable({ run: answerOrWait, fail: (error) => this.failed(id, error) });
+    }
+  }
+
+  #wait(id: number, replica: Replica, waiter: TailWaiter): void {
+    try {
+      this.#node.waiters.add(replica, waiter);
+      this.#to.waits();
+    } catch (thrown) {
+      this.failed(id, asQuorateError(thrown));
     }
   }
 
@@ -224,4 +238,20 @@ export class RequestHandler implements Proposer {
     }
     this.#to.reply(id, { type: 'transferred' });
   }
+}
+
+/** Bytes of a group in a status beside its name, rounded up. */
+const GROUP_STATUS_BYTES = 64;
+
+/** A status that fits a frame: of very many groups those that are in trouble come first, and `groups` in the metrics says how many there are. */
+function withFewerGroups(status: NodeStatus): NodeStatus {
+  let bytes = 0;
+  for (const group of status.groups) bytes += GROUP_STATUS_BYTES + 3 * group.name.length;
+  if (bytes <= LIMITS.statusGroupBytesMax) return status;
+  const inTrouble = status.groups.filter((group) => group.isLearner || group.role === 'stopped' || group.leader === 0);
+  const isListed = new Set(inTrouble);
+  const others = status.groups.filter((group) => !isListed.has(group));
+  let left = LIMITS.statusGroupBytesMax;
+  const groups = [...inTrouble, ...others].filter((group) => (left -= GROUP_STATUS_BYTES + 3 * group.name.length) >= 0);
+  return { ...status, groups };
 }

@@ -15,11 +15,21 @@ interface Proposal {
   readonly requestId: number;
 }
 
+/** Bytes proposed and not applied over all groups of a node. */
+export class ProposalBudget {
+  bytes = 0;
+}
+
 /** Proposals of this leader that are not applied yet, in log order: one entry per batch, settled from the front. */
 export class PendingProposals {
+  readonly #budget: ProposalBudget;
   #queue: Proposal[] = [];
   #head = 0;
   #bytes = 0;
+
+  constructor(budget: ProposalBudget = new ProposalBudget()) {
+    this.#budget = budget;
+  }
 
   get size(): number {
     return this.#queue.length - this.#head;
@@ -27,12 +37,13 @@ export class PendingProposals {
 
   /** True if no more may be proposed before some are applied. */
   get isFull(): boolean {
-    return this.#bytes >= LIMITS.groupProposalBytesMax;
+    return this.#bytes >= LIMITS.groupProposalBytesMax || this.#budget.bytes >= LIMITS.nodeProposalBytesMax;
   }
 
   add(proposal: Proposal): void {
     this.#queue.push(proposal);
     this.#bytes += proposal.bytes;
+    this.#budget.bytes += proposal.bytes;
   }
 
   /** The batch with this base index and term was applied. */
@@ -53,6 +64,7 @@ export class PendingProposals {
   #drop(first: Proposal): void {
     this.#head++;
     this.#bytes -= first.bytes;
+    this.#budget.bytes -= first.bytes;
     if (this.#head === this.#queue.length) {
       this.#queue = [];
       this.#head = 0;

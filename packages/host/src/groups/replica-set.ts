@@ -36,7 +36,7 @@ export class ReplicaSet {
   }
 
   noteDeadline(replica: Replica): void {
-    this.#deadlines[replica.slot] = replica.stopError === null ? replica.raft.nextDeadlineMs : Number.POSITIVE_INFINITY;
+    this.#deadlines[replica.slot] = replica.nextDeadlineMs;
   }
 
   /** Ticks every replica whose deadline has come: one pass over a flat table. */
@@ -45,7 +45,8 @@ export class ReplicaSet {
       if ((this.#deadlines[slot] as number) > nowMs) continue;
       const replica = this.#slots[slot];
       if (replica === undefined) continue;
-      replica.tick();
+      // Deadlines move later by themselves as peers are heard of: mostly there is nothing to do.
+      if (replica.nextDeadlineMs <= nowMs) replica.tick();
       this.noteDeadline(replica);
     }
   }

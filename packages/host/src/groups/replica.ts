@@ -16,19 +16,22 @@ import {
 import type { PeerContacts, PeerFault, Raft, RaftMessage, Ready } from '@quorate/raft';
 import type { GroupDurable, GroupLog } from '@quorate/storage';
 import type { GroupStatus } from '@quorate/wire';
-import { PendingProposals, type Proposer } from './pending-proposals.js';
+import { PendingProposals, type ProposalBudget, type Proposer } from './pending-proposals.js';
 import { type PendingRead, PendingReads } from './pending-reads.js';
 import type { View } from './view.js';
 
 /** Bytes applied in one turn before other groups and sockets get theirs. */
 const APPLY_BYTES_PER_TURN = 4 * 1024 * 1024;
 const APPLY_READ_BYTES = 1024 * 1024;
+/** Pause before a barrier that could not be proposed is tried again. */
+const BARRIER_RETRY_MS = 100;
 
 /** What a replica asks of its node. */
 export interface ReplicaNode {
   readonly clock: Clock;
   readonly checksum: Checksum;
   readonly contacts: PeerContacts;
+  readonly proposalBudget: ProposalBudget;
   send(to: NodeId, group: GroupId, message: RaftMessage): void;
   /** Something is to be done for this replica at the end of the turn. */
   markDirty(replica: Replica): void;
@@ -52,13 +55,16 @@ export class Replica {
   readonly raft: Raft;
   readonly view: View;
   readonly #node: ReplicaNode;
-  readonly #proposals: PendingProposals = new PendingProposals();
+  readonly #proposals: PendingProposals;
   readonly #reads: PendingReads = new PendingReads();
   #appliedIndex: LogIndex;
   #wasLeader = false;
   #lastTerm = 0;
   #lastLeader: NodeId | 0 = 0;
   #stopError: QuorateError | null = null;
+  /** Learners without a barrier, and when to try again to propose one. */
+  #learnersWaiting: readonly NodeId[] = [];
+  #barrierDueMs = Number.POSITIVE_INFINITY;
   /** Called after each advance of the applied index. */
   onApplied: (() => void) | null = null;
   /** Position in the node's deadline table. */
@@ -72,6 +78,7 @@ export class Replica {
     this.raft = init.raft;
     this.view = init.view;
     this.#node = init.node;
+    this.#proposals = new PendingProposals(init.node.proposalBudget);
     this.#appliedIndex = init.log.firstIndex - 1;
   }
 
@@ -83,6 +90,14 @@ export class Replica {
   }
   get isLeader(): boolean {
     return this.#stopError === null && this.raft.role === 'leader';
+  }
+
+  /** True while somebody waits for an answer of this leader. */
+  get hasUnanswered(): boolean {
+    return this.#proposals.size > 0 || this.#reads.size > 0;
+  }
+  get nextDeadlineMs(): number {
+    return this.#stopError === null ? Math.min(this.raft.nextDeadlineMs, this.#barrierDueMs) : Number.POSITIVE_INFINITY;
   }
 
   /** Runs `step` on the core; a throw stops this group and no other. */
@@ -102,7 +117,11 @@ export class Replica {
   }
 
   tick(): void {
-    this.#guard(() => this.raft.tick(this.#node.clock.nowMs()));
+    this.#guard(() => {
+      const nowMs = this.#node.clock.nowMs();
+      if (nowMs >= this.#barrierDueMs) this.#proposeBarriers();
+      this.raft.tick(nowMs);
+    });
   }
 
   durable(state: GroupDurable): void {
@@ -140,17 +159,20 @@ export class Replica {
       proposer.failed(requestId, refusal);
       return;
     }
-    const full = new QuorateError('overloaded', `group ${this.group} has ${LIMITS.groupProposalBytesMax} bytes not yet committed`);
-    let refused: QuorateError | null = this.#proposals.isFull ? full : null;
-    if (refused === null) {
-      this.#guard(() => {
-        const at = this.raft.propose(input, this.#node.clock.nowMs());
-        if (at === 'notLeader') refused = this.notLeader();
-        else this.#proposals.add({ ...at, bytes: input.payload.length, proposer, requestId });
-      });
-      refused ??= this.#stopError;
+    if (this.#proposals.isFull) {
+      proposer.failed(requestId, new QuorateError('overloaded', `group ${this.group} or its node has too many bytes not yet committed`, { group: this.group }));
+      return;
     }
-    if (refused !== null) proposer.failed(requestId, refused);
+    try {
+      const at = this.raft.propose(input, this.#node.clock.nowMs());
+      if (at === 'notLeader') proposer.failed(requestId, this.notLeader());
+      else this.#proposals.add({ index: at.index, term: at.term, bytes: input.payload.length, proposer, requestId });
+    } catch (thrown) {
+      this.stop(asQuorateError(thrown));
+      proposer.failed(requestId, this.#stopError ?? asQuorateError(thrown));
+      return;
+    }
+    this.#node.markDirty(this);
   }
 
   /** An entry of no meaning; its base index, or null if it cannot be proposed now. */
@@ -185,6 +207,7 @@ export class Replica {
 
   notLeader(): QuorateError {
     const leader = this.raft.leader;
+    if (this.raft.role === 'leader') return new QuorateError('noLeader', `group ${this.group} is being handed over to another node`, { group: this.group });
     if (leader === 0) return new QuorateError('noLeader', `group ${this.group} has no leader at present`, { group: this.group });
     return new QuorateError('notLeader', `node ${leader} leads group ${this.group}`, { group: this.group, leader });
   }
@@ -214,10 +237,20 @@ export class Replica {
     for (const fault of ready.faults) this.#node.peerFault(this, fault);
     for (const id of ready.readsFailed) this.#reads.failed(id, this.notLeader());
     this.#noteLeadership(ready);
-    for (const learner of ready.learnersWaiting) {
+    this.#learnersWaiting = ready.learnersWaiting;
+    this.#proposeBarriers();
+  }
+
+  /** Refused while leadership is handed over or too much is proposed: tried again then, also if nothing else happens here. */
+  #proposeBarriers(): void {
+    this.#barrierDueMs = Number.POSITIVE_INFINITY;
+    if (this.#learnersWaiting.length === 0) return;
+    this.#learnersWaiting = this.#learnersWaiting.filter((learner) => {
       const index = this.#node.proposeBarrier(this, learner);
       if (index !== null) this.raft.learnerBarrier(learner, index);
-    }
+      return index === null;
+    });
+    if (this.#learnersWaiting.length > 0) this.#barrierDueMs = this.#node.clock.nowMs() + BARRIER_RETRY_MS;
   }
 
   #noteLeadership(ready: Ready): void {

@@ -41,11 +41,14 @@ export class CatalogueView implements View {
     if (header.kind !== 'commands') return NOTHING;
     const outcome = this.catalogue.apply(decodeCommand(payload));
     if (outcome.type === 'streamCreated' && outcome.wasCreated) this.#events.created(outcome.stream.group, outcome.stream.name);
+    if (outcome.type === 'nodesRegistered') this.#events.registered();
     return { view: 'catalogue', outcome };
   }
 }
 
 export interface CatalogueEvents {
   created(group: GroupId, name: string): void;
+  /** Nodes were registered, some perhaps as new incarnations. */
+  registered(): void;
 }
 

@@ -28,6 +28,10 @@ const REDIAL_MIN_MS = 20;
 const REDIAL_MAX_MS = 250;
 /** Two ticks further apart mean that this process was stopped or stalled in between. */
 const AWAKE_MS = 500;
+/** A peer that was heard of within so many heartbeats is alive. */
+const ALIVE_HEARTBEATS = 4;
+/** Faults in what a peer sent; any other that its frame brings about is this node's own. */
+const FRAME_FAULTS: ReadonlySet<string> = new Set(['malformedFrame', 'frameTooLarge', 'versionUnsupported']);
 
 export interface PeerEvents {
   /** `isReplaced`: the peer has another incarnation than before. */
@@ -36,6 +40,8 @@ export interface PeerEvents {
   frame(from: NodeId, frame: PeerFrame): void;
   /** A peer has seen this incarnation at a later sequence than this directory held when it was opened. */
   oldImage(incarnation: Incarnation): void;
+  /** True if another incarnation was registered in place of this one. */
+  isSuperseded(incarnation: Incarnation): boolean;
 }
 
 /** What a node says of itself to every peer alike. */
@@ -83,6 +89,11 @@ export class PeerTable implements PeerContacts {
 
   start(): void {
     for (const dial of this.#dials) this.#dial(dial);
+  }
+
+  /** Nothing is sent or taken any more: the node failed or closes. */
+  get isStopped(): boolean {
+    return this.#isStopped;
   }
 
   heardAtMs(peer: NodeId): number | null {
@@ -183,21 +194,41 @@ export class PeerTable implements PeerContacts {
   /** Why a peer with this hello is not talked to; null if it is. */
   refusal(hello: PeerHello): QuorateError | null {
     const own = this.#hello();
+    if (this.#isStopped) return new QuorateError('unavailable', `node ${own.nodeId} takes no part any more`, { node: own.nodeId });
     if (hello.nodeId === own.nodeId) {
       return new QuorateError('formationConflict', `two nodes have the id ${own.nodeId}`, { node: own.nodeId });
     }
+    const listed = memberIds(this.#options.members);
     if (!this.#options.members.some((member) => member.nodeId === hello.nodeId)) {
-      return new QuorateError('clusterMismatch', `node ${hello.nodeId} is not a member of this cluster`, { node: hello.nodeId });
+      return new QuorateError('clusterMismatch', `node ${hello.nodeId} is not a member of this cluster of nodes ${listed}`, { node: hello.nodeId });
     }
-    if (own.clusterId !== null && hello.clusterId !== null && own.clusterId !== hello.clusterId) {
-      const message = `node ${hello.nodeId} is of cluster ${hello.clusterId}, this node of ${own.clusterId}`;
-      return new QuorateError('clusterMismatch', message, { node: hello.nodeId, theirs: hello.clusterId, ours: own.clusterId });
+    const theirList = memberIds(hello.members);
+    if (theirList !== listed) {
+      const message = `node ${hello.nodeId} lists nodes ${theirList} as members, node ${own.nodeId} lists ${listed}`;
+      return new QuorateError('formationConflict', message, { node: hello.nodeId, theirs: theirList, ours: listed });
+    }
+    const ourCluster = own.clusterId ?? this.#options.clusterId ?? null;
+    if (ourCluster !== null && hello.clusterId !== null && ourCluster !== hello.clusterId) {
+      const message = `node ${hello.nodeId} is of cluster ${hello.clusterId}, this node of ${ourCluster}`;
+      return new QuorateError('clusterMismatch', message, { node: hello.nodeId, theirs: hello.clusterId, ours: ourCluster });
+    }
+    if (this.#isTwice(hello)) {
+      const message = `two nodes have the id ${hello.nodeId}, or an old directory of node ${hello.nodeId} is in use again`;
+      return new QuorateError('formationConflict', message, { node: hello.nodeId, incarnation: hello.incarnation });
     }
     if (hello.seenIncarnation === own.incarnation && hello.seenSequence > this.#claim(hello.nodeId)) {
       this.#options.timers.defer(() => this.#events.oldImage(own.incarnation));
       return new QuorateError('dataDamaged', `node ${own.nodeId} found that its directory is an old image`, { node: own.nodeId });
     }
     return null;
+  }
+
+  /** T50: its place was given to another incarnation, or another one of it is here and alive. */
+  #isTwice(hello: PeerHello): boolean {
+    if (this.#events.isSuperseded(hello.incarnation)) return true;
+    const link = this.#links.get(hello.nodeId);
+    if (link === undefined || link.hello.incarnation === hello.incarnation) return false;
+    return this.#options.clock.nowMs() - link.heardAtMs < ALIVE_HEARTBEATS * this.#settings.heartbeatMs;
   }
 
   /** The fault of a peer whose directory is older than what it had told before; null if it is not. From now on our hellos tell it. */
@@ -233,6 +264,7 @@ export class PeerTable implements PeerContacts {
       this.#events.frame(link.nodeId, frame);
     } catch (thrown) {
       const error = asQuorateError(thrown);
+      if (!FRAME_FAULTS.has(error.code)) throw error;
       this.#options.logger.log('warn', 'bad frame of a peer', { peer: link.nodeId, code: error.code, message: error.message });
       link.frames.destroy();
     }
@@ -295,3 +327,6 @@ export class PeerTable implements PeerContacts {
   }
 }
 
+function memberIds(members: readonly { readonly nodeId: NodeId }[]): string {
+  return members.map((member) => member.nodeId).sort((a, b) => a - b).join(', ');
+}
