@@ -2,7 +2,7 @@ import { type Listener, QuorateError, asQuorateError } from '@quorate/base';
 import { type Storage, openStorage } from '@quorate/storage';
 import { checkMembers } from './formation.js';
 import { DEFAULT_SETTINGS, type Host, type HostEvents, type HostOptions } from './host-options.js';
-import { Node } from './node.js';
+import { type Leadership, Node } from './node.js';
 
 /** Pause between two looks at a drain under way. */
 const DRAIN_POLL_MS = 10;
@@ -86,6 +86,7 @@ class RunningHost implements Host {
   readonly #storage: Storage;
   readonly #listener: Listener;
   #stopCallbacks: ((error: QuorateError | null) => void)[] | null = null;
+  #leaderships: readonly Leadership[] = [];
   #canHandOver = false;
   #isDrained = false;
   #stopResult: { error: QuorateError | null } | null = null;
@@ -120,21 +121,28 @@ class RunningHost implements Host {
     this.#node.drain();
     const drainMs = this.#options.settings?.drainMs ?? DEFAULT_SETTINGS.drainMs;
     const deadlineMs = this.#options.clock.nowMs() + drainMs;
+    this.#leaderships = this.#node.leaderships();
     this.#handOver(deadlineMs);
     this.#awaitDrain(deadlineMs);
   }
 
-  /** A hand-over that came to nothing, or a leadership that was handed here meanwhile, is tried (again) now and then. */
+  /** Tried again now and then, because a hand-over may come to nothing. */
   #handOver(deadlineMs: number): void {
     if (this.#isDrained) return;
-    this.#canHandOver = this.#node.handOver();
+    this.#canHandOver = false;
+    for (const { replica } of this.#stillHeld()) if (replica.transferLeader(0)) this.#canHandOver = true;
     if (this.#options.clock.nowMs() < deadlineMs) this.#options.timers.set(HAND_OVER_RETRY_MS, () => this.#handOver(deadlineMs));
   }
 
-  /** Until nothing is led here that another node could lead, and nobody waits for an answer, or time is up. */
+  #stillHeld(): readonly Leadership[] {
+    this.#leaderships = this.#leaderships.filter(({ replica, term }) => replica.isLeader && replica.raft.term === term);
+    return this.#leaderships;
+  }
+
+  /** Until what was led here is led by others, as far as there are any, and nobody waits for an answer; or time is up. */
   #awaitDrain(deadlineMs: number): void {
-    const { leads, owes } = this.#node.isBusy;
-    if ((owes || (leads && this.#canHandOver)) && this.#options.clock.nowMs() < deadlineMs) {
+    const waits = this.#node.owesAnswers || (this.#canHandOver && this.#stillHeld().length > 0);
+    if (waits && this.#options.clock.nowMs() < deadlineMs) {
       this.#options.timers.set(DRAIN_POLL_MS, () => this.#awaitDrain(deadlineMs));
       return;
     }

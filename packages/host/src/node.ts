@@ -24,6 +24,12 @@ import { CatalogueView, StreamView, type View } from './groups/view.js';
 import { DEFAULT_SETTINGS, type HostEvents, type HostOptions, type HostSettings } from './host-options.js';
 import { type OwnHello, PeerTable } from './peers/peer-table.js';
 
+/** That a replica leads in a term. */
+export interface Leadership {
+  readonly replica: Replica;
+  readonly term: number;
+}
+
 /**
  * A node: many groups, one journal, one connection per peer, clients.
  *
@@ -94,22 +100,15 @@ export class Node implements ReplicaNode, RequestNode {
     return this.#peers;
   }
 
-  /** Starts to hand over every leadership; true if one can be. */
-  handOver(): boolean {
-    let isStarted = false;
-    for (const replica of this.#replicas.all()) if (replica.isLeader && replica.transferLeader(0)) isStarted = true;
-    return isStarted;
+  /** The leaderships held now, to be handed over at a stop. One that comes later is kept: else two nodes that stop would pass it to and fro. */
+  leaderships(): Leadership[] {
+    return [...this.#replicas.all()].filter((replica) => replica.isLeader).map((replica) => ({ replica, term: replica.raft.term }));
   }
 
-  /** True while this node leads anything, or owes an answer to somebody who proposed or reads. */
-  get isBusy(): { readonly leads: boolean; readonly owes: boolean } {
-    let leads = false;
-    let owes = false;
-    for (const replica of this.#replicas.all()) {
-      leads ||= replica.isLeader;
-      owes ||= replica.stopError === null && replica.hasUnanswered;
-    }
-    return { leads, owes };
+  /** True while somebody who proposed or reads here waits for an answer. */
+  get owesAnswers(): boolean {
+    for (const replica of this.#replicas.all()) if (replica.stopError === null && replica.hasUnanswered) return true;
+    return false;
   }
 
   start(): void {
@@ -543,7 +542,7 @@ export class Node implements ReplicaNode, RequestNode {
       pid: this.options.pid,
       members,
       groups: [...this.#replicas.all()].map((replica) => replica.status()),
-      metrics: { ...this.#storage.metrics, groups: this.#replicas.size, clientConnections: this.#clients.size, diskFull: this.#isFull ? 1 : 0 },
+      metrics: { ...this.#storage.metrics, groups: this.#replicas.size, tailReaders: this.waiters.size, clientConnections: this.#clients.size, diskFull: this.#isFull ? 1 : 0 },
       damage: this.#damage,
     };
   }

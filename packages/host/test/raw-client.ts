@@ -1,0 +1,55 @@
+import { formatAddress, parseAddress } from '@quorate/base';
+import { type ClientRequestBody, type ClientResponse, type FrameConnection, decodeResponse, encodeRequest, openFrameConnection } from '@quorate/wire';
+import type { SimCluster, SimNode } from '@quorate/testkit';
+
+let count = 0;
+
+/** A client that speaks the protocol to one node and does nothing by itself. */
+export class RawClient {
+  readonly answers: Map<number, ClientResponse> = new Map();
+  readonly frames: FrameConnection;
+  readonly #waiting: { id: number; body: ClientRequestBody }[] = [];
+  #isOpen = false;
+  #id = 0;
+
+  constructor(cluster: SimCluster, node: SimNode) {
+    const process = cluster.scheduler.forNode(`raw${++count}`);
+    this.frames = openFrameConnection({
+      network: cluster.network.attach(process),
+      timers: process.timers,
+      address: parseAddress(formatAddress(node.address)),
+      hello: () => ({ role: 'client', clusterId: null }),
+      handlers: {
+        opened: () => {
+          this.#isOpen = true;
+          for (const { id, body } of this.#waiting.splice(0)) this.#send(id, body);
+        },
+        frame: (type, body) => {
+          const response = decodeResponse(type, body);
+          this.answers.set(response.id, response);
+        },
+        drain: () => {},
+        closed: () => {
+          this.#isOpen = false;
+        },
+      },
+    });
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** Sends a request, at once or when the connection is open; its id. */
+  send(body: ClientRequestBody): number {
+    const id = ++this.#id;
+    if (this.#isOpen) this.#send(id, body);
+    else this.#waiting.push({ id, body });
+    return id;
+  }
+
+  #send(id: number, body: ClientRequestBody): void {
+    const { type, parts } = encodeRequest(id, body);
+    this.frames.send(type, parts);
+  }
+}
