@@ -19,6 +19,7 @@ export type ServerOutcome =
 /** An orderly stop that takes longer than this many ms beyond the drain has hung. */
 const STOP_GRACE_MS = 10_000;
 const DRAIN_MS_DEFAULT = 3000;
+const KEEP_ALIVE_MS = 1_000_000;
 
 /**
  * Runs a node in this process until it is told to stop or cannot go on; takes over the signals of the process meanwhile.
@@ -41,6 +42,8 @@ class ServerRun {
   #host: Host | null = null;
   #isStopping = false;
   #isOver = false;
+  /** Nothing else need keep the process alive until the end: the timers of a node do not, and at a stop its sockets close first. */
+  readonly #keepAlive: NodeJS.Timeout = setInterval(() => {}, KEEP_ALIVE_MS);
 
   constructor(config: ServerConfig, logger: ProcessLogger, resolve: (outcome: ServerOutcome) => void) {
     this.#config = config;
@@ -110,6 +113,7 @@ class ServerRun {
   #end(outcome: ServerOutcome): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    clearInterval(this.#keepAlive);
     if (outcome.type !== 'failed') this.#logger.log('info', 'stopped', { forced: outcome.type === 'forced' });
     this.#logger.flush();
     process.off('uncaughtException', this.#uncaught);
