@@ -28,7 +28,8 @@ export async function prove({ seed, rounds = 40 }) {
       await flipOnce({ cluster, victim, choices, ledger, streams: workload.streams, seen, round });
       // Some writes between the rounds, so that the flipped node takes part.
       const quorate = await Quorate.connect(cluster.addresses);
-      for (const stream of workload.streams) await ledger.append(stream, `round-${round}`, (value) => quorate.stream(stream).append(value), 2000);
+      for (const stream of workload.streams)
+        await ledger.append(stream, `round-${round}`, (value) => quorate.stream(stream).append(value), 2000);
       await quorate.close();
     }
     await workload.close();
@@ -36,8 +37,18 @@ export async function prove({ seed, rounds = 40 }) {
     return report(
       'flip',
       {
-        seed, node: victim.id, flips: seen.flips, filesFlipped: seen.filesFlipped.size, namedByNode: seen.named, namedByInspect: seen.inspected, refusedToStart: seen.refused,
-        harmless: seen.harmless, wholeAgain: seen.repaired, unexplained: seen.unexplained.length, recordsRead: check.records, problems: check.problemCount,
+        seed,
+        node: victim.id,
+        flips: seen.flips,
+        filesFlipped: seen.filesFlipped.size,
+        namedByNode: seen.named,
+        namedByInspect: seen.inspected,
+        refusedToStart: seen.refused,
+        harmless: seen.harmless,
+        wholeAgain: seen.repaired,
+        unexplained: seen.unexplained.length,
+        recordsRead: check.records,
+        problems: check.problemCount,
       },
       [
         [`${rounds} bytes flipped`, seen.flips === rounds],
@@ -66,24 +77,46 @@ async function flipOnce({ cluster, victim, choices, ledger, streams, seen, round
   const isInspected = inspected.damage.some((damage) => damage.file === name);
   if (isInspected) seen.inspected++;
   victim.start();
-  const outcome = await until('the flipped node to serve or refuse', async () => {
-    if (victim.process.exit !== null) return 'refused';
-    const status = await victim.status();
-    const isWhole = status.state === 'serving' && status.groups.length > STREAMS && status.groups.every((group) => !group.isLearner && group.role !== 'stopped' && group.leader !== 0);
-    return isWhole && status;
-  }, { withinMs: 60_000 });
-  const lines = victim.process.lines.filter((line) => line.includes(name) && /"(damage|failed)"|dataDamaged|formatUnsupported/.test(line));
-  const isNamed = outcome !== 'refused' && (outcome.damage.some((damage) => damage.includes(name)) || lines.length > 0);
+  const outcome = await until(
+    'the flipped node to serve or refuse',
+    async () => {
+      if (victim.process.exit !== null) return 'refused';
+      const status = await victim.status();
+      const isWhole =
+        status.state === 'serving' &&
+        status.groups.length > STREAMS &&
+        status.groups.every((group) => !group.isLearner && group.role !== 'stopped' && group.leader !== 0);
+      return isWhole && status;
+    },
+    { withinMs: 60_000 },
+  );
+  const warnings = victim.process.lines.filter((line) => /"level":"(warn|error)"/.test(line) && /damage/i.test(line));
+  const isNamed = warnings.some((line) => line.includes(`"file":"${name}"`) && (/"offset":\d/.test(line) || /offset \d/.test(line)));
+  const effect = outcome === 'refused' ? 'refused to start' : isNamed ? 'named' : warnings.length > 0 ? 'MISNAMED' : 'no effect';
+  say(`flip ${round + 1}: ${name} at ${flipped.offset} (${flipped.before} to ${flipped.after}): ${effect}${isInspected ? ', inspect names it' : ''}`);
+  if (effect === 'refused to start') seen.refused++;
+  else if (effect === 'named') seen.named++;
+  else if (effect === 'no effect') seen.harmless++;
+  const where = `round ${round + 1}: ${name} at ${flipped.offset}`;
+  if (effect !== 'no effect' && !isNamed) seen.unexplained.push(`${where}: damage was met, and this file or a place in it not named: ${(warnings[0] ?? victim.process.lines.at(-1))?.slice(0, 250)}`);
+  if (effect === 'no effect' && isInspected) seen.unexplained.push(`${where}: inspect sees damage, the node did not name it`);
   if (outcome === 'refused') {
-    seen.refused++;
-    if (lines.length === 0) seen.unexplained.push(`round ${round}: ${name} at ${flipped.offset}: refused without naming it: ${victim.process.lines.slice(-2).join(' ')}`);
     rmSync(victim.directory, { recursive: true });
     victim.start();
-  } else if (isNamed) seen.named++;
-  else seen.harmless++;
-  say(`flip ${round + 1}: ${name} at ${flipped.offset} (${flipped.before} to ${flipped.after}): ${outcome === 'refused' ? 'refused to start' : isNamed ? 'named' : 'no effect'}${isInspected ? ', inspect names it' : ''}`);
-  if (isInspected && outcome !== 'refused' && !isNamed) seen.unexplained.push(`round ${round}: ${name} at ${flipped.offset}: inspect sees damage, the node did not name it`);
+  }
   await cluster.ready();
+    console.log(
+      filesOf(victim.directory)
+        .map((f) => relative(victim.directory, f))
+        .join(' '),
+    );
+    console.log(
+      victim.process.lines
+        .filter((l) => /"(warn|error)"/.test(l))
+        .map((l) => l.slice(0, 260))
+        .join('\n'),
+    );
+  }
   await holdsEverything(victim, ledger, streams, `a flip in ${name} at ${flipped.offset}`);
   seen.repaired++;
 }
@@ -100,7 +133,9 @@ async function holdsEverything(node, ledger, streams, what) {
 }
 
 function filesOf(directory) {
-  const found = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath ?? entry.path, entry.name));
+  const found = readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name));
   return found.filter((file) => statSync(file).size > 0).sort();
 }
 
@@ -130,7 +165,13 @@ function usedBytes(bytes) {
 
 function inspect(directory) {
   try {
-    return JSON.parse(execFileSync(process.execPath, [QUORATE, 'inspect', directory, '--json'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 64 * 1024 * 1024 }));
+    return JSON.parse(
+      execFileSync(process.execPath, [QUORATE, 'inspect', directory, '--json'], {
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'pipe'],
+        maxBuffer: 64 * 1024 * 1024,
+      }),
+    );
   } catch (error) {
     if (error.stdout !== '') return JSON.parse(error.stdout);
     // It could not be read at all: then its error names the file.

@@ -70,7 +70,8 @@ export class Ledger {
       const offset = found.get(value);
       if (call.outcome === null) problems.add(`${value}: never settled`);
       else if (call.outcome === 'done' && offset === undefined) problems.add(`${value}: acknowledged at ${call.offset} and missing`);
-      else if (call.outcome === 'done' && offset !== call.offset) problems.add(`${value}: acknowledged at ${call.offset}, stored at ${offset}`);
+      else if (call.outcome === 'done' && offset !== call.offset)
+        problems.add(`${value}: acknowledged at ${call.offset}, stored at ${offset}`);
       else if (call.outcome === 'never' && offset !== undefined) problems.add(`${value}: said never to have happened, stored at ${offset}`);
     }
     return { records, problemCount: problems.count, problems: problems.shown };

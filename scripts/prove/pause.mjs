@@ -25,7 +25,16 @@ export async function prove({ seed, seconds = 10, rounds = 20 }) {
       groups[stream] = (await setup.stream(stream).info()).group;
     }
     await setup.close();
-    const totals = { pauses: 0, resumeMs: [], buried: 0, buriedBytes: [], pinnedReads: 0, pinnedAnswers: 0, pinnedRefusals: 0, staleReads: 0 };
+    const totals = {
+      pauses: 0,
+      resumeMs: [],
+      buried: 0,
+      buriedBytes: [],
+      pinnedReads: 0,
+      pinnedAnswers: 0,
+      pinnedRefusals: 0,
+      staleReads: 0,
+    };
     for (let round = 0; round < rounds; round++) {
       const stream = choices.of(STREAMS);
       await pauseOnce({ cluster, ledger, stream, group: groups[stream], client: `round-${round}`, seconds, totals });
@@ -37,10 +46,23 @@ export async function prove({ seed, seconds = 10, rounds = 20 }) {
     return report(
       'pause',
       {
-        seed, pauses: totals.pauses, pauseSeconds: seconds, buriedRequests: totals.buried, buriedBytesLeast: Math.min(...totals.buriedBytes), acknowledged: counts.done, never: counts.never, unknown: counts.unknown,
-        unsettled: counts.open, resumeMsMedian: Math.round(percentile(totals.resumeMs, 0.5)), resumeMsMost: Math.round(longest),
-        pinnedReads: totals.pinnedReads, pinnedAnswers: totals.pinnedAnswers, pinnedRefusals: totals.pinnedRefusals, staleReads: totals.staleReads,
-        recordsRead: check.records, problems: check.problemCount,
+        seed,
+        pauses: totals.pauses,
+        pauseSeconds: seconds,
+        buriedRequests: totals.buried,
+        buriedBytesLeast: Math.min(...totals.buriedBytes),
+        acknowledged: counts.done,
+        never: counts.never,
+        unknown: counts.unknown,
+        unsettled: counts.open,
+        resumeMsMedian: Math.round(percentile(totals.resumeMs, 0.5)),
+        resumeMsMost: Math.round(longest),
+        pinnedReads: totals.pinnedReads,
+        pinnedAnswers: totals.pinnedAnswers,
+        pinnedRefusals: totals.pinnedRefusals,
+        staleReads: totals.staleReads,
+        recordsRead: check.records,
+        problems: check.problemCount,
       },
       [
         [`${rounds} pauses of a leader`, totals.pauses === rounds],
@@ -90,7 +112,13 @@ async function pauseOnce({ cluster, ledger, stream, group, client, seconds, tota
     totals.resumeMs.push((firstAckMs ?? Number.POSITIVE_INFINITY) - pausedMs);
     const reads = [
       pinnedRead(raw, { type: 'streamInfo', group }, (answer) => answer.info.nextOffset, end, totals),
-      pinnedRead(raw, { type: 'readStream', group, fromOffset: 0, maxRecords: 1, maxBytes: 65_536, waitMs: 0, consistency: 'linearizable' }, (answer) => answer.nextOffset, end, totals),
+      pinnedRead(
+        raw,
+        { type: 'readStream', group, fromOffset: 0, maxRecords: 1, maxBytes: 65_536, waitMs: 0, consistency: 'linearizable' },
+        (answer) => answer.nextOffset,
+        end,
+        totals,
+      ),
     ];
     await delay(Math.max(0, seconds * 1000 - (performance.now() - pausedMs)));
     totals.buriedBytes.push(await inBuffer);

@@ -57,7 +57,15 @@ export async function* recordsAt(address, group) {
   const connection = await RawConnection.open(address);
   try {
     for (let next = 0; ; ) {
-      const answer = await connection.request({ type: 'readStream', group, fromOffset: next, maxRecords: 8192, maxBytes: 1_048_576, waitMs: 0, consistency: 'sequential' });
+      const answer = await connection.request({
+        type: 'readStream',
+        group,
+        fromOffset: next,
+        maxRecords: 8192,
+        maxBytes: 1_048_576,
+        waitMs: 0,
+        consistency: 'sequential',
+      });
       if (answer.type !== 'records') throw new Error(`reading group ${group} at ${address}: ${answer.code}: ${answer.message}`);
       const records = splitRecords(answer);
       if (records.length === 0) return;

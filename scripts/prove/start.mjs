@@ -47,9 +47,18 @@ export async function prove({ seed }) {
     return report(
       'start',
       {
-        seed, firstStartSeconds: round(first.seconds), servers: first.servers.length, leader: first.leader, stopSeconds: round(firstStop.seconds), stopCode: firstStop.code,
-        left: firstStop.left + secondStop.left, locksFree, secondStartSeconds: round(second.seconds), recordsAfterRestart: afterRestart.records,
-        recordsAtEnd: check.records, problems: check.problemCount,
+        seed,
+        firstStartSeconds: round(first.seconds),
+        servers: first.servers.length,
+        leader: first.leader,
+        stopSeconds: round(firstStop.seconds),
+        stopCode: firstStop.code,
+        left: firstStop.left + secondStop.left,
+        locksFree,
+        secondStartSeconds: round(second.seconds),
+        recordsAfterRestart: afterRestart.records,
+        recordsAtEnd: check.records,
+        problems: check.problemCount,
       },
       [
         [`ready within ${START_SECONDS_MOST} s`, first.seconds <= START_SECONDS_MOST],
@@ -76,10 +85,14 @@ async function start(clone, started) {
   const npm = new Process('npm', ['start'], { cwd: clone, detached: true, env: { ...process.env, NO_COLOR: '1' } });
   const run = { process: npm, pids: [], servers: [], seconds: 0, leader: 0 };
   started.push(run);
-  await until('npm start to be ready', () => {
-    if (!npm.isRunning) throw new Error(`npm start ended: ${npm.lines.slice(-20).join('\n')}`);
-    return npm.lines.some((line) => line.includes('ready: node'));
-  }, { withinMs: START_SECONDS_MOST * 1000 + 30_000 });
+  await until(
+    'npm start to be ready',
+    () => {
+      if (!npm.isRunning) throw new Error(`npm start ended: ${npm.lines.slice(-20).join('\n')}`);
+      return npm.lines.some((line) => line.includes('ready: node'));
+    },
+    { withinMs: START_SECONDS_MOST * 1000 + 30_000 },
+  );
   const quorate = await Quorate.connect(ADDRESSES);
   try {
     run.leader = (await quorate.status()).groups.find((group) => group.group === 0)?.leader ?? 0;
@@ -126,7 +139,10 @@ async function areLocksFree(clone) {
 
 /** Processes that run in the clone. */
 function processesOf(clone) {
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => pid !== process.pid && belongsTo(pid, clone));
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => pid !== process.pid && belongsTo(pid, clone));
 }
 
 function belongsTo(pid, clone) {

@@ -27,7 +27,7 @@ export function createProgram(io: CliIo, run: Run): Command {
     .helpCommand(false)
     .showSuggestionAfterError()
     .exitOverride()
-    .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: () => {}, outputError: () => {} });
+    .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text), outputError: () => {} });
   example(program, 'quorate dev                       # a cluster of three on this machine', 'quorate stream create orders', "quorate stream append orders 'hello'", 'quorate stream read orders');
   addNodeCommands(program, io, run);
   addStreamCommands(program, io, run);
@@ -75,7 +75,7 @@ function addNodeCommands(program: Command, io: CliIo, run: Run): void {
 }
 
 function addStreamCommands(program: Command, io: CliIo, run: Run): void {
-  const stream = program.command('stream').description('Create, list, write and read streams.').exitOverride();
+  const stream = program.command('stream').helpCommand(false).description('Create, list, write and read streams.').exitOverride();
   example(stream, "quorate stream append orders 'hello' --connect 127.0.0.1:7400,127.0.0.1:7401");
 
   const create = stream.command('create').argument('<name>', 'name of the stream').description('Create a stream; fine if it exists.');
@@ -157,5 +157,5 @@ function common(command: Command, { connect = true }: { connect?: boolean } = {}
 }
 
 function example(command: Command, ...lines: string[]): Command {
-  return command.addHelpText('after', () => `\nExample:\n${lines.map((line) => `  ${line}`).join('\n')}\n\n${exitCodeTable()}`);
+  return command.addHelpText('after', () => `\nExample:\n${lines.map((line) => `  ${line}`).join('\n')}\n\n${exitCodeTable()}\n`);
 }

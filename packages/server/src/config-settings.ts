@@ -6,6 +6,7 @@ const BOUNDS: Readonly<Record<Exclude<keyof HostSettings, 'syncMode'>, readonly 
   heartbeatMs: [5, 10_000],
   electionTimeoutMinMs: [20, 60_000],
   electionTimeoutMaxMs: [20, 120_000],
+  peerSilenceMs: [100, 600_000],
   tickMs: [1, 1000],
   drainMs: [0, 600_000],
   journalFileBytes: [1_048_576, 1_073_741_824],
