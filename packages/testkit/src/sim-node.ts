@@ -67,8 +67,8 @@ export class SimNode {
     return this.#host === null ? null : this.#host.status();
   }
 
-  /** Starts a process on the machine. It must not run. */
-  start(): void {
+  /** Starts a process on the machine, with soft settings of its own if given. It must not run. */
+  start(settings: Partial<HostSettings> = {}): void {
     if (this.#process !== null) throw this.#context.scheduler.fault(`${this.name} is running already`);
     const { scheduler } = this.#context;
     const process = scheduler.forNode(this.name, { rate: this.clockRate, startMs: Math.floor(randomUnit(this.#random) * 1000) });
@@ -76,11 +76,11 @@ export class SimNode {
     this.starts++;
     this.failure = null;
     process.onKilled(() => this.#ended(process));
-    process.timers.defer(() => this.#boot(process));
+    process.timers.defer(() => this.#boot(process, settings));
   }
 
   /** The first event of the process: a disk fault in it is its own. */
-  #boot(process: SimProcess): void {
+  #boot(process: SimProcess, overrides: Partial<HostSettings>): void {
     const { network, members, settings } = this.#context;
     startHost(
       {
@@ -97,7 +97,7 @@ export class SimNode {
         logger: this.#context.logger(this.name),
         version: '0.0.0-sim',
         pid: this.starts,
-        settings,
+        settings: { ...settings, ...overrides },
       },
       (error, host) => {
         if (!process.isAlive) return;
