@@ -27,7 +27,8 @@ export function checkStreams(history: History, final: ReadonlyMap<string, readon
     checkReads(stream, records, appends, readsOf.get(stream) ?? [], tell);
   }
   for (const stream of appendsOf.keys()) {
-    if (!final.has(stream) && appendsOf.get(stream)?.some((append) => append.outcome === 'done')) tell(`stream ${stream} was not read back`);
+    if (!final.has(stream) && appendsOf.get(stream)?.some((append) => append.outcome === 'done'))
+      tell(`stream ${stream} was not read back`);
   }
   return faults;
 }
@@ -36,7 +37,8 @@ type Tell = (fault: string) => void;
 
 function checkSettled(history: History, tell: Tell): void {
   for (const append of history.appends) if (append.settled !== 1) tell(`T77: append of ${nameOf(append)} settled ${append.settled} times`);
-  for (const read of history.reads) if (read.settled !== 1) tell(`T77: read of ${read.stream} by ${read.client} settled ${read.settled} times`);
+  for (const read of history.reads)
+    if (read.settled !== 1) tell(`T77: read of ${read.stream} by ${read.client} settled ${read.settled} times`);
 }
 
 function checkContent(stream: string, records: readonly string[], appends: readonly AppendRecord[], tell: Tell): void {
@@ -52,8 +54,10 @@ function checkContent(stream: string, records: readonly string[], appends: reado
       known.add(value);
       const place = places.get(value);
       if (append.outcome === 'done') {
-        if (place === undefined) tell(`${stream}: acknowledged ${short(value)} at ${append.offset + i} is missing (${records.length} records)`);
-        else if (place !== append.offset + i) tell(`${stream}: ${short(value)} was acknowledged at ${append.offset + i} and stands at ${place}`);
+        if (place === undefined)
+          tell(`${stream}: acknowledged ${short(value)} at ${append.offset + i} is missing (${records.length} records)`);
+        else if (place !== append.offset + i)
+          tell(`${stream}: ${short(value)} was acknowledged at ${append.offset + i} and stands at ${place}`);
       } else if (place !== undefined && append.outcome !== 'unknown' && append.outcome !== 'pending') {
         tell(`${stream}: ${short(value)} failed with ${append.code} (${append.outcome}) and stands at ${place}`);
       }
@@ -68,7 +72,9 @@ function checkCallerOrder(stream: string, appends: readonly AppendRecord[], tell
     if (append.outcome !== 'done') continue;
     const before = last.get(append.client);
     if (before !== undefined && before.offset >= append.offset) {
-      tell(`${stream}: ${append.client} called ${nameOf(before)} before ${nameOf(append)}, but they stand at ${before.offset} and ${append.offset}`);
+      tell(
+        `${stream}: ${append.client} called ${nameOf(before)} before ${nameOf(append)}, but they stand at ${before.offset} and ${append.offset}`,
+      );
     }
     last.set(append.client, append);
   }
@@ -90,12 +96,20 @@ function checkRealTimeOrder(stream: string, appends: readonly AppendRecord[], te
   }
 }
 
-function checkReads(stream: string, records: readonly string[], appends: readonly AppendRecord[], reads: readonly ReadRecord[], tell: Tell): void {
+function checkReads(
+  stream: string,
+  records: readonly string[],
+  appends: readonly AppendRecord[],
+  reads: readonly ReadRecord[],
+  tell: Tell,
+): void {
   for (const read of reads) {
     if (read.outcome !== 'done') continue;
     read.values.forEach((value, i) => {
       if (records[read.fromOffset + i] !== value) {
-        tell(`${stream}: a read by ${read.client} saw ${short(value)} at ${read.fromOffset + i}, where ${short(records[read.fromOffset + i] ?? 'nothing')} stands`);
+        tell(
+          `${stream}: a read by ${read.client} saw ${short(value)} at ${read.fromOffset + i}, where ${short(records[read.fromOffset + i] ?? 'nothing')} stands`,
+        );
       }
     });
     const seen = read.fromOffset + read.values.length;
@@ -103,7 +117,9 @@ function checkReads(stream: string, records: readonly string[], appends: readonl
       const isBefore = append.outcome === 'done' && append.endedAt < read.startedAt;
       // An answer may be short, but not empty while there is something.
       if (isBefore && append.offset + append.values.length > read.fromOffset && read.values.length === 0) {
-        tell(`${stream}: a linearizable read from ${read.fromOffset} by ${read.client} was empty after ${append.offset} was acknowledged (saw up to ${seen})`);
+        tell(
+          `${stream}: a linearizable read from ${read.fromOffset} by ${read.client} was empty after ${append.offset} was acknowledged (saw up to ${seen})`,
+        );
       }
     }
   }

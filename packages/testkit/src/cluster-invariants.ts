@@ -21,8 +21,10 @@ export class ClusterInvariants {
           if (fault !== null) faults.push(fault);
           if (group.isLearner) faults.push(`node ${node.nodeId} leads group ${group.group} though it lost its data`);
         }
-        if (group.appliedIndex > group.commitIndex) faults.push(`node ${node.nodeId}, group ${group.group}: applied ${group.appliedIndex} beyond commit ${group.commitIndex}`);
-        if (group.durableIndex > group.lastIndex) faults.push(`node ${node.nodeId}, group ${group.group}: durable ${group.durableIndex} beyond last ${group.lastIndex}`);
+        if (group.appliedIndex > group.commitIndex)
+          faults.push(`node ${node.nodeId}, group ${group.group}: applied ${group.appliedIndex} beyond commit ${group.commitIndex}`);
+        if (group.durableIndex > group.lastIndex)
+          faults.push(`node ${node.nodeId}, group ${group.group}: durable ${group.durableIndex} beyond last ${group.lastIndex}`);
         this.#checkProgress(`${node.name}/${node.starts}/${status.incarnation}/${group.group}`, group, faults);
       }
     }
@@ -42,7 +44,11 @@ export class ClusterInvariants {
     return this.#leaders.size;
   }
 
-  #checkProgress(key: string, group: { readonly term: number; readonly commitIndex: number; readonly isLearner: boolean }, faults: string[]): void {
+  #checkProgress(
+    key: string,
+    group: { readonly term: number; readonly commitIndex: number; readonly isLearner: boolean },
+    faults: string[],
+  ): void {
     const before = this.#progress.get(key);
     if (before !== undefined && !group.isLearner && (group.term < before.term || group.commitIndex < before.commitIndex)) {
       faults.push(`${key}: term ${before.term} → ${group.term}, commit ${before.commitIndex} → ${group.commitIndex} went back`);

@@ -1,10 +1,28 @@
 /** Every call that a disk or a file of it can get. */
 export type DiskOperation =
-  | 'list' | 'makeDirectory' | 'open' | 'create' | 'rename' | 'remove' | 'syncDirectory' | 'lock' | 'read' | 'write' | 'sync' | 'truncate';
+  | 'list'
+  | 'makeDirectory'
+  | 'open'
+  | 'create'
+  | 'rename'
+  | 'remove'
+  | 'syncDirectory'
+  | 'lock'
+  | 'read'
+  | 'write'
+  | 'sync'
+  | 'truncate';
 
 /** The operations that change something or make it durable: the points where a crash can matter. */
 export const CHANGING_OPERATIONS: readonly DiskOperation[] = [
-  'makeDirectory', 'create', 'rename', 'remove', 'syncDirectory', 'write', 'sync', 'truncate',
+  'makeDirectory',
+  'create',
+  'rename',
+  'remove',
+  'syncDirectory',
+  'write',
+  'sync',
+  'truncate',
 ];
 
 /** What happens to an operation that a rule catches. */

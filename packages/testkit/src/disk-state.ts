@@ -48,7 +48,8 @@ export class FileState {
   }
 
   truncate(length: number): void {
-    if (length < this.content.size) for (const sector of this.content.heldSectorsFrom(Math.floor(length / SECTOR_BYTES))) this.#remember(sector);
+    if (length < this.content.size)
+      for (const sector of this.content.heldSectorsFrom(Math.floor(length / SECTOR_BYTES))) this.#remember(sector);
     this.#rememberSize(length);
     this.content.truncate(length);
   }
@@ -75,12 +76,14 @@ export class FileState {
     left.content = this.content.copy();
     for (const changes of [this.#doomed, this.#unsynced]) {
       for (const [sector, versions] of changes) {
-        if (randomChance(random, tornChance)) left.content.setSector(sector, tornSector(random, versions.at(-1) ?? null, this.content.sector(sector)));
+        if (randomChance(random, tornChance))
+          left.content.setSector(sector, tornSector(random, versions.at(-1) ?? null, this.content.sector(sector)));
         else if (!randomChance(random, keepChance)) left.content.setSector(sector, pickEarlier(random, versions));
       }
     }
     const sizes = [...this.#doomedSizes, ...this.#sizes];
-    if (sizes.length > 0 && !randomChance(random, keepChance)) left.content.truncate(sizes[randomBetween(random, 0, sizes.length - 1)] as number);
+    if (sizes.length > 0 && !randomChance(random, keepChance))
+      left.content.truncate(sizes[randomBetween(random, 0, sizes.length - 1)] as number);
     // Bytes beyond the end must not come back when the file grows again.
     left.content.truncate(left.content.size);
     return left;
@@ -166,7 +169,8 @@ export class DiskState {
     const prefix = directory === '' ? '' : `${directory}/`;
     const names: string[] = [];
     for (const path of this.#names.keys()) {
-      if (path.startsWith(prefix) && path.length > prefix.length && !path.includes('/', prefix.length)) names.push(path.slice(prefix.length));
+      if (path.startsWith(prefix) && path.length > prefix.length && !path.includes('/', prefix.length))
+        names.push(path.slice(prefix.length));
     }
     return names.sort();
   }
@@ -203,7 +207,10 @@ export class DiskState {
     if (this.#names.get(to) === DIRECTORY) throw new DiskFault('io', 'rename', to, { cause: new Error('is a folder') });
     this.#requireParent('rename', to);
     if (parentOf(from) === parentOf(to)) {
-      this.#change(parentOf(to), [[to, file], [from, null]]);
+      this.#change(parentOf(to), [
+        [to, file],
+        [from, null],
+      ]);
     } else {
       this.#change(parentOf(to), [[to, file]]);
       this.#change(parentOf(from), [[from, null]]);

@@ -54,10 +54,23 @@ export class History {
     return `${client}:${this.#value++}:`.padEnd(length, 'x');
   }
 
-  beginAppend(init: { readonly client: string; readonly stream: string; readonly values: readonly string[]; readonly nowMs: number }): AppendRecord {
+  beginAppend(init: {
+    readonly client: string;
+    readonly stream: string;
+    readonly values: readonly string[];
+    readonly nowMs: number;
+  }): AppendRecord {
     const { nowMs, ...rest } = init;
     const append: AppendRecord = {
-      ...rest, startMs: nowMs, startedAt: this.#moment++, endedAt: -1, endMs: -1, outcome: 'pending', code: '', offset: -1, settled: 0,
+      ...rest,
+      startMs: nowMs,
+      startedAt: this.#moment++,
+      endedAt: -1,
+      endMs: -1,
+      outcome: 'pending',
+      code: '',
+      offset: -1,
+      settled: 0,
     };
     this.appends.push(append);
     this.#open++;

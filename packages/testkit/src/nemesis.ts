@@ -6,12 +6,40 @@ import type { SimNode } from './sim-node.js';
 
 /** The kinds of faults. Those of the second line destroy data: at most a minority of nodes gets them in a run, one at a time. */
 export type NemesisAction =
-  | 'kill' | 'powerCut' | 'powerCutAll' | 'pause' | 'stop' | 'cut' | 'cutReset' | 'cutOneWay' | 'reset' | 'slowDisk' | 'fullDisk' | 'crashInDisk' | 'failSync'
-  | 'wipe' | 'oldImage' | 'flipBit';
+  | 'kill'
+  | 'powerCut'
+  | 'powerCutAll'
+  | 'pause'
+  | 'stop'
+  | 'cut'
+  | 'cutReset'
+  | 'cutOneWay'
+  | 'reset'
+  | 'slowDisk'
+  | 'fullDisk'
+  | 'crashInDisk'
+  | 'failSync'
+  | 'wipe'
+  | 'oldImage'
+  | 'flipBit';
 
 const ACTIONS: readonly NemesisAction[] = [
-  'kill', 'powerCut', 'powerCutAll', 'pause', 'stop', 'cut', 'cutReset', 'cutOneWay', 'reset', 'slowDisk', 'fullDisk', 'crashInDisk', 'failSync',
-  'wipe', 'oldImage', 'flipBit',
+  'kill',
+  'powerCut',
+  'powerCutAll',
+  'pause',
+  'stop',
+  'cut',
+  'cutReset',
+  'cutOneWay',
+  'reset',
+  'slowDisk',
+  'fullDisk',
+  'crashInDisk',
+  'failSync',
+  'wipe',
+  'oldImage',
+  'flipBit',
 ];
 
 /** Breaks things at random and mends them again, all from its random source. */
@@ -52,15 +80,19 @@ export class Nemesis {
 
   #next(): void {
     const { scheduler } = this.#cluster;
-    scheduler.schedule(scheduler.nowMs + randomUnit(this.#random) * this.#pauseMsMax, () => {
-      if (!this.#isRunning) return;
-      const action = this.#actions[randomBetween(this.#random, 0, this.#actions.length - 1)] as NemesisAction;
-      if (this.#perform(action)) {
-        this.counts[action] = (this.counts[action] ?? 0) + 1;
-        scheduler.trace.mixText(action);
-      }
-      this.#next();
-    }, null);
+    scheduler.schedule(
+      scheduler.nowMs + randomUnit(this.#random) * this.#pauseMsMax,
+      () => {
+        if (!this.#isRunning) return;
+        const action = this.#actions[randomBetween(this.#random, 0, this.#actions.length - 1)] as NemesisAction;
+        if (this.#perform(action)) {
+          this.counts[action] = (this.counts[action] ?? 0) + 1;
+          scheduler.trace.mixText(action);
+        }
+        this.#next();
+      },
+      null,
+    );
   }
 
   /** Processes that end by themselves (a fault injected late) are started again until all is well. */
@@ -138,7 +170,11 @@ export class Nemesis {
     const { disk } = node;
     switch (action) {
       case 'slowDisk':
-        this.#inject(node, { operations: ['write', 'sync'], times: randomBetween(this.#random, 1, 20), effect: { type: 'slow', ms: randomUnit(this.#random) * 400 } });
+        this.#inject(node, {
+          operations: ['write', 'sync'],
+          times: randomBetween(this.#random, 1, 20),
+          effect: { type: 'slow', ms: randomUnit(this.#random) * 400 },
+        });
         return true;
       case 'fullDisk':
         disk.capacityBytes = disk.usedBytes() + randomBetween(this.#random, 0, 20_000);
@@ -190,13 +226,22 @@ export class Nemesis {
     const paths = victim.disk.paths().filter((path) => victim.disk.state.find(path).content.size > 0);
     const path = paths[randomBetween(this.#random, 0, paths.length - 1)];
     if (path === undefined) return;
-    victim.disk.flipBit(path, randomBetween(this.#random, 0, victim.disk.state.find(path).content.size - 1), randomBetween(this.#random, 0, 7));
+    victim.disk.flipBit(
+      path,
+      randomBetween(this.#random, 0, victim.disk.state.find(path).content.size - 1),
+      randomBetween(this.#random, 0, 7),
+    );
   }
 
   /** True if no replica on it waits to be let in again. */
   #isWhole(node: SimNode): boolean {
     const status = node.status();
-    return status !== null && status.state === 'serving' && status.groups.length > 0 && status.groups.every((group) => !group.isLearner && group.role !== 'stopped');
+    return (
+      status !== null &&
+      status.state === 'serving' &&
+      status.groups.length > 0 &&
+      status.groups.every((group) => !group.isLearner && group.role !== 'stopped')
+    );
   }
 
   #anyNode(): SimNode {

@@ -251,7 +251,8 @@ class Replay {
   }
 
   advance(atOperation: number): void {
-    for (; this.#at < Math.min(atOperation, this.#operations.length); this.#at++) this.#perform(this.#operations[this.#at] as RecordedOperation);
+    for (; this.#at < Math.min(atOperation, this.#operations.length); this.#at++)
+      this.#perform(this.#operations[this.#at] as RecordedOperation);
   }
 
   #perform(operation: RecordedOperation): void {

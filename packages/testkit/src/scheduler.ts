@@ -74,7 +74,12 @@ export class SimScheduler {
    * Moments are whole multiples of 1/1024 ms, rounded up: sums and differences are then exact, and a timer never fires "just before" its time.
    */
   schedule(timeMs: number, callback: () => void, owner: SimProcess | null): SimEvent {
-    const event: SimEvent = { timeMs: Math.max(Math.ceil(timeMs * TICKS_PER_MS) / TICKS_PER_MS, this.#nowMs), sequence: this.#sequence++, owner, callback };
+    const event: SimEvent = {
+      timeMs: Math.max(Math.ceil(timeMs * TICKS_PER_MS) / TICKS_PER_MS, this.#nowMs),
+      sequence: this.#sequence++,
+      owner,
+      callback,
+    };
     this.#heap.push(event);
     return event;
   }
@@ -126,7 +131,9 @@ export class SimScheduler {
 
   /** A failure with the label of this run. */
   fault(message: string): SimulationFault {
-    return new SimulationFault(`${message} [at ${this.#nowMs.toFixed(3)} ms, step ${this.#steps}${this.#label === '' ? '' : `, ${this.#label}`}]`);
+    return new SimulationFault(
+      `${message} [at ${this.#nowMs.toFixed(3)} ms, step ${this.#steps}${this.#label === '' ? '' : `, ${this.#label}`}]`,
+    );
   }
 
   /** Takes the next due event in order, or undefined if none is due by `endMs`. */

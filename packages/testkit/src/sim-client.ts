@@ -1,4 +1,15 @@
-import { type Address, type Offset, type QuorateError, type Random, SeededRandom, crc32c, fromUtf8, randomBetween, randomUnit, utf8 } from '@quorate/base';
+import {
+  type Address,
+  type Offset,
+  type QuorateError,
+  type Random,
+  SeededRandom,
+  crc32c,
+  fromUtf8,
+  randomBetween,
+  randomUnit,
+  utf8,
+} from '@quorate/base';
 import { ClientCore } from '@quorate/client';
 import type { AppendRecord, History } from './history.js';
 import type { SimScheduler } from './scheduler.js';
@@ -60,7 +71,11 @@ export class SimClient {
   }
 
   /** Appends values of its own making, which no other append has. */
-  append(stream: string, options: { readonly count?: number; readonly valueBytes?: number; readonly deadlineMs?: number } = {}, done: AppendDone = () => {}): AppendRecord {
+  append(
+    stream: string,
+    options: { readonly count?: number; readonly valueBytes?: number; readonly deadlineMs?: number } = {},
+    done: AppendDone = () => {},
+  ): AppendRecord {
     const values = Array.from({ length: options.count ?? 1 }, () => this.#history.nextValue(this.name, options.valueBytes ?? 20));
     const append = this.#history.beginAppend({ client: this.name, stream, values, nowMs: this.#scheduler.nowMs });
     const time = options.deadlineMs === undefined ? {} : { deadlineMs: options.deadlineMs };
@@ -91,7 +106,8 @@ export class SimClient {
           return;
         }
         for (const record of result.records) {
-          if (record.offset !== values.length) throw this.#scheduler.fault(`${stream}: record ${record.offset} where ${values.length} was due`);
+          if (record.offset !== values.length)
+            throw this.#scheduler.fault(`${stream}: record ${record.offset} where ${values.length} was due`);
           values.push(fromUtf8(record.value));
         }
         if (values.length >= result.nextOffset) done(null, values);

@@ -1,4 +1,13 @@
-import { type Address, type Logger, type QuorateError, type Random, SeededRandom, SYSTEM_GROUP, formatAddress, nodeId } from '@quorate/base';
+import {
+  type Address,
+  type Logger,
+  type QuorateError,
+  type Random,
+  SeededRandom,
+  SYSTEM_GROUP,
+  formatAddress,
+  nodeId,
+} from '@quorate/base';
 import type { HostSettings } from '@quorate/host';
 import type { GroupStatus } from '@quorate/wire';
 import { ClusterInvariants } from './cluster-invariants.js';
@@ -50,8 +59,16 @@ export class SimCluster {
     this.seed = options.seed;
     this.random = new SeededRandom(options.seed);
     const slack = options.timerSlackMs === undefined ? {} : { timerSlackMs: options.timerSlackMs, random: this.#fork() };
-    this.scheduler = new SimScheduler({ label: `seed ${options.seed}`, ...slack, ...(options.stepsMax === undefined ? {} : { stepsMax: options.stepsMax }) });
-    this.network = new SimNetwork({ scheduler: this.scheduler, random: this.#fork(), ...(options.link === undefined ? {} : { link: options.link }) });
+    this.scheduler = new SimScheduler({
+      label: `seed ${options.seed}`,
+      ...slack,
+      ...(options.stepsMax === undefined ? {} : { stepsMax: options.stepsMax }),
+    });
+    this.network = new SimNetwork({
+      scheduler: this.scheduler,
+      random: this.#fork(),
+      ...(options.link === undefined ? {} : { link: options.link }),
+    });
     const addresses = Array.from({ length: options.nodes ?? 3 }, (_, i): Address => ({ host: '127.0.0.1', port: 7400 + i }));
     const members = addresses.map((address, i) => ({ nodeId: nodeId(i + 1), address: formatAddress(address) }));
     const context = {
@@ -62,7 +79,9 @@ export class SimCluster {
       logger: (node: string) => this.#logger(node, options.logger?.(node)),
     };
     const latency = options.diskLatency === undefined ? {} : { latency: options.diskLatency };
-    this.nodes = members.map((member, i) => new SimNode(context, { member, address: addresses[i] as Address, random: this.#fork(), ...latency }));
+    this.nodes = members.map(
+      (member, i) => new SimNode(context, { member, address: addresses[i] as Address, random: this.#fork(), ...latency }),
+    );
     this.#observe();
   }
 
@@ -162,7 +181,11 @@ export class SimCluster {
     this.runUntil(() => this.history.open === 0, withinMs, `${this.history.open} open calls settle`);
     const reader = this.client(`checker${this.#clients.length}`);
     const final = new Map<string, readonly string[]>();
-    for (const stream of streams) final.set(stream, this.await(`reading ${stream}`, withinMs, (done) => reader.readAll(stream, done)));
+    for (const stream of streams)
+      final.set(
+        stream,
+        this.await(`reading ${stream}`, withinMs, (done) => reader.readAll(stream, done)),
+      );
     const faults = checkStreams(this.history, final);
     if (faults.length > 0) throw this.fault(`guarantees broken:\n  ${faults.join('\n  ')}\n`);
     return final;

@@ -1,5 +1,13 @@
 import {
-  type Address, type Connection, type ConnectionHandlers, type Listener, type Network, QuorateError, type Random, formatAddress, randomChance,
+  type Address,
+  type Connection,
+  type ConnectionHandlers,
+  type Listener,
+  type Network,
+  QuorateError,
+  type Random,
+  formatAddress,
+  randomChance,
 } from '@quorate/base';
 import type { SimScheduler } from './scheduler.js';
 import { SimConnection } from './sim-connection.js';
@@ -140,7 +148,12 @@ export class SimNetwork {
     for (const end of [...this.#open]) if (end.process === process) close(end);
   }
 
-  #listen(process: SimProcess, address: Address, accept: SimListener['accept'], done: (error: QuorateError | null, listener: Listener | null) => void): void {
+  #listen(
+    process: SimProcess,
+    address: Address,
+    accept: SimListener['accept'],
+    done: (error: QuorateError | null, listener: Listener | null) => void,
+  ): void {
     const actual: Address = address.port === 0 ? { host: address.host, port: this.#nextPort++ } : address;
     const key = formatAddress(actual);
     if (this.#listeners.has(key)) {
@@ -157,7 +170,11 @@ export class SimNetwork {
     process.timers.defer(() => done(null, { address: actual, close }));
   }
 
-  #connect(process: SimProcess, address: Address, handlers: ConnectionHandlers & { opened(connection: Connection): void }): { cancel(): void } {
+  #connect(
+    process: SimProcess,
+    address: Address,
+    handlers: ConnectionHandlers & { opened(connection: Connection): void },
+  ): { cancel(): void } {
     const key = formatAddress(address);
     const home = this.#homes.get(key) ?? process.name;
     const there = this.#link(process.name, home);
@@ -179,28 +196,41 @@ export class SimNetwork {
     const answer = (): void => {
       const listener = this.#listeners.get(key);
       if (listener === undefined) {
-        back.send({ lastArrivalMs: 0 }, 0, this.#scheduler.nowMs, () => settle(() => {
-          process.timers.clear(timeout);
-          handlers.closed('connection refused');
-        }), process);
+        back.send(
+          { lastArrivalMs: 0 },
+          0,
+          this.#scheduler.nowMs,
+          () =>
+            settle(() => {
+              process.timers.clear(timeout);
+              handlers.closed('connection refused');
+            }),
+          process,
+        );
         return;
       }
       if (!process.isAlive || isSettled) return;
       const [near, far] = this.#pair(process, listener.process, key);
       ours = near;
       this.#scheduler.schedule(this.#scheduler.nowMs, () => this.#accept(listener, far), listener.process);
-      back.send({ lastArrivalMs: 0 }, 0, this.#scheduler.nowMs, () => {
-        if (isSettled) near.destroy();
-        settle(() => {
-          process.timers.clear(timeout);
-          if (near.isClosed) {
-            handlers.closed('connection reset');
-            return;
-          }
-          near.attach(handlers);
-          handlers.opened(near);
-        });
-      }, process);
+      back.send(
+        { lastArrivalMs: 0 },
+        0,
+        this.#scheduler.nowMs,
+        () => {
+          if (isSettled) near.destroy();
+          settle(() => {
+            process.timers.clear(timeout);
+            if (near.isClosed) {
+              handlers.closed('connection reset');
+              return;
+            }
+            near.attach(handlers);
+            handlers.opened(near);
+          });
+        },
+        process,
+      );
     };
     there.send({ lastArrivalMs: 0 }, 0, process.nowMs, answer, null);
     return {
@@ -225,9 +255,18 @@ export class SimNetwork {
     };
     const shared = { random: this.#random, windowBytes: this.#windowBytes, onGone };
     const near = new SimConnection({ ...shared, process: client, remote: serverAddress, outward: there, inward: back });
-    const far = new SimConnection({ ...shared, process: server, remote: `${client.name}:${this.#nextPort++}`, outward: back, inward: there });
+    const far = new SimConnection({
+      ...shared,
+      process: server,
+      remote: `${client.name}:${this.#nextPort++}`,
+      outward: back,
+      inward: there,
+    });
     SimConnection.join(near, far);
-    for (const [end, other] of [[near, far], [far, near]] as const) {
+    for (const [end, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
       this.#open.add(end);
       this.#other.set(end, other);
     }

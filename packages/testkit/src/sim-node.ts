@@ -1,5 +1,14 @@
 import {
-  type Address, type NodeId, QuorateError, type Random, type Logger, crc32c, formatAddress, nodeId, randomUnit, SeededRandom,
+  type Address,
+  type NodeId,
+  type QuorateError,
+  type Random,
+  type Logger,
+  crc32c,
+  formatAddress,
+  nodeId,
+  randomUnit,
+  SeededRandom,
 } from '@quorate/base';
 import { type ConfiguredMember, type Host, type HostSettings, startHost } from '@quorate/host';
 import type { NodeStatus } from '@quorate/wire';
@@ -38,13 +47,19 @@ export class SimNode {
   #process: SimProcess | null = null;
   #host: Host | null = null;
 
-  constructor(context: SimNodeContext, init: { readonly member: ConfiguredMember; readonly address: Address; readonly random: Random; readonly latency?: DiskLatency }) {
+  constructor(
+    context: SimNodeContext,
+    init: { readonly member: ConfiguredMember; readonly address: Address; readonly random: Random; readonly latency?: DiskLatency },
+  ) {
     this.#context = context;
     this.#random = init.random;
     this.nodeId = nodeId(init.member.nodeId);
     this.name = `n${init.member.nodeId}`;
     this.address = init.address;
-    this.disk = new SimDisk({ random: new SeededRandom(init.random.nextUint32()), ...(init.latency === undefined ? {} : { latency: init.latency }) });
+    this.disk = new SimDisk({
+      random: new SeededRandom(init.random.nextUint32()),
+      ...(init.latency === undefined ? {} : { latency: init.latency }),
+    });
     this.clockRate = 1 + (randomUnit(init.random) - 0.5) / 1000;
   }
 
@@ -158,11 +173,17 @@ export class SimNode {
     if (!process.isAlive) return;
     if (error.code === 'invariantBroken') {
       const cause = error.cause instanceof Error ? `\n${error.cause.stack ?? ''}` : '';
-      const fault = this.#context.scheduler.fault(`${this.name} at ${formatAddress(this.address)}: ${error.message}\n${error.stack ?? ''}${cause}\n`);
+      const fault = this.#context.scheduler.fault(
+        `${this.name} at ${formatAddress(this.address)}: ${error.message}\n${error.stack ?? ''}${cause}\n`,
+      );
       // Told by an event of its own: thrown here, the host might catch it.
-      this.#context.scheduler.schedule(this.#context.scheduler.nowMs, () => {
-        throw fault;
-      }, null);
+      this.#context.scheduler.schedule(
+        this.#context.scheduler.nowMs,
+        () => {
+          throw fault;
+        },
+        null,
+      );
     }
     this.failure = error;
     this.#context.scheduler.schedule(this.#context.scheduler.nowMs, () => process.kill(), process);

@@ -61,7 +61,12 @@ function run(seed: number, options: SimulationOptions): SimulationResult {
   if (first === undefined) throw new QuorateError('invalidArgument', 'a simulation needs a client');
   for (const stream of streams) cluster.await(`creating ${stream}`, 60_000, (done) => first.createStream(stream, done));
   for (const client of clients) {
-    client.startWork({ streams, lanes: randomBetween(random, 1, 4), pauseMsMax: randomBetween(random, 5, 60), valueBytesMax: randomChance(random, 0.2) ? 5000 : 100 });
+    client.startWork({
+      streams,
+      lanes: randomBetween(random, 1, 4),
+      pauseMsMax: randomBetween(random, 5, 60),
+      valueBytesMax: randomChance(random, 0.2) ? 5000 : 100,
+    });
   }
   const nemesis = new Nemesis(cluster, random, options.actions);
   nemesis.start();
@@ -96,7 +101,12 @@ function randomCluster(seed: number, random: Random, options: SimulationOptions)
     settings: { syncMode, journalFileBytes: (randomChance(random, 0.5) ? 256 : 1024) * 1024 },
     ...(log === undefined
       ? {}
-      : { logger: (node) => ({ log: (level, event, fields) => log(`${cluster.scheduler.nowMs.toFixed(3)} ${node} ${level} ${event} ${JSON.stringify(fields ?? {})}`) }) }),
+      : {
+          logger: (node) => ({
+            log: (level, event, fields) =>
+              log(`${cluster.scheduler.nowMs.toFixed(3)} ${node} ${level} ${event} ${JSON.stringify(fields ?? {})}`),
+          }),
+        }),
   });
   return cluster;
 }

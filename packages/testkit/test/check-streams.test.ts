@@ -40,8 +40,14 @@ test('checker: lost, doubled, moved, invented and refused-yet-present records �
   assert.match(faultsOf(twoAppends, ['a', 'b', 'a']), /a stands twice, at 0 and 2/);
   assert.match(faultsOf(twoAppends, ['b', 'a']), /a was acknowledged at 0 and stands at 1/);
   assert.match(faultsOf(twoAppends, ['a', 'b', 'z']), /z at 2 was never appended/);
-  assert.match(faultsOf((history) => void appended(history, 'n', -1, safe), ['n']), /n failed with overloaded \(safe\) and stands at 0/);
-  assert.match(faultsOf((history) => void appended(history, 'a', 0), ['b']), /missing|never appended/);
+  assert.match(
+    faultsOf((history) => void appended(history, 'n', -1, safe), ['n']),
+    /n failed with overloaded \(safe\) and stands at 0/,
+  );
+  assert.match(
+    faultsOf((history) => void appended(history, 'a', 0), ['b']),
+    /missing|never appended/,
+  );
 });
 
 test('checker: order of a caller and of real time broken → told', () => {
@@ -59,17 +65,28 @@ test('checker: order of a caller and of real time broken → told', () => {
 });
 
 test('checker: a stale or wrong linearizable read → told', () => {
-  const read = (values: string[], fromOffset: number) => (history: History): void => {
-    twoAppends(history);
-    history.endRead(history.beginRead({ client: 'd', stream: 's', fromOffset }), null, values);
-  };
+  const read =
+    (values: string[], fromOffset: number) =>
+    (history: History): void => {
+      twoAppends(history);
+      history.endRead(history.beginRead({ client: 'd', stream: 's', fromOffset }), null, values);
+    };
   assert.match(faultsOf(read([], 1), ['a', 'b']), /empty after 1 was acknowledged/);
   assert.match(faultsOf(read(['z'], 0), ['a', 'b']), /saw z at 0, where a stands/);
   assert.equal(faultsOf(read([], 2), ['a', 'b']), '');
 });
 
 test('T77: a call that settles twice or never → told', () => {
-  assert.match(faultsOf((history) => history.endAppend(appended(history, 'a', 0), 2, null, 0), ['a']), /settled 2 times/);
-  assert.match(faultsOf((history) => void history.beginAppend({ client: 'c', stream: 's', values: ['a'], nowMs: 0 }), []), /settled 0 times/);
-  assert.match(faultsOf((history) => void history.beginRead({ client: 'c', stream: 's', fromOffset: 0 }), []), /settled 0 times/);
+  assert.match(
+    faultsOf((history) => history.endAppend(appended(history, 'a', 0), 2, null, 0), ['a']),
+    /settled 2 times/,
+  );
+  assert.match(
+    faultsOf((history) => void history.beginAppend({ client: 'c', stream: 's', values: ['a'], nowMs: 0 }), []),
+    /settled 0 times/,
+  );
+  assert.match(
+    faultsOf((history) => void history.beginRead({ client: 'c', stream: 's', fromOffset: 0 }), []),
+    /settled 0 times/,
+  );
 });

@@ -113,7 +113,12 @@ test('T01: power fails at syncs all over a cluster whose elections tie → never
   let terms = 0;
   for (let seed = 1; seed <= 2; seed++) {
     const settings = { electionTimeoutMinMs: 150, electionTimeoutMaxMs: 151, syncMode: 'async' } as const;
-    const { cluster, client, group } = ready(seed, { nodes: 5, settings, link: { latencyMs: 0.2, jitterMs: 4 }, diskLatency: { writeMs: [0, 0.1], syncMs: [2, 12] } });
+    const { cluster, client, group } = ready(seed, {
+      nodes: 5,
+      settings,
+      link: { latencyMs: 0.2, jitterMs: 4 },
+      diskLatency: { writeMs: [0, 0.1], syncMs: [2, 12] },
+    });
     client.startWork({ streams: [STREAM], lanes: 1, pauseMsMax: 100 });
     for (let round = 0; round < 8; round++) {
       const leader = cluster.leaderOf(group) ?? cluster.node(1);
@@ -191,7 +196,9 @@ test('T22: power is lost everywhere right after the first acknowledgement of a n
 test('T24: power is lost on all nodes at random moments while clients append → no acknowledged record is missing', () => {
   let acknowledged = 0;
   for (let seed = 1; seed <= 6; seed++) {
-    const { cluster, client } = ready(seed, { settings: { journalFileBytes: 262_144, syncMode: (['adaptive', 'sync', 'async'] as const)[seed % 3] ?? 'async' } });
+    const { cluster, client } = ready(seed, {
+      settings: { journalFileBytes: 262_144, syncMode: (['adaptive', 'sync', 'async'] as const)[seed % 3] ?? 'async' },
+    });
     client.startWork({ streams: [STREAM], lanes: 4, pauseMsMax: 6, valueBytesMax: 2000 });
     for (let cut = 0; cut < 5; cut++) {
       cluster.runFor(randomBetween(cluster.random, 20, 400));
@@ -242,7 +249,10 @@ test('T34: a node is wiped while it is down → it neither votes nor acknowledge
     const waiting = client.append(STREAM, { deadlineMs: 60_000 });
     cluster.runFor(3000);
     assert.equal(waiting.outcome, 'pending', `seed ${seed}: acknowledged with a wiped node`);
-    assert.ok(wiped.status()?.groups.every((each) => each.isLearner), `seed ${seed}: counts as a voter`);
+    assert.ok(
+      wiped.status()?.groups.every((each) => each.isLearner),
+      `seed ${seed}: counts as a voter`,
+    );
     leader.powerCut(cluster.random);
     leader.start();
     cluster.runFor(3000);

@@ -36,7 +36,11 @@ test('recording: 1,000 crash images of a log that syncs before each ack → ever
     marksSeen.add(marks);
     const content = image.files.get('log');
     assert.ok(content !== undefined || marks === 0);
-    for (let i = 0; i < marks; i++) assert.ok(content?.read(i * 200, 200).every((byte) => byte === i), `record ${i} at operation ${atOperation}`);
+    for (let i = 0; i < marks; i++)
+      assert.ok(
+        content?.read(i * 200, 200).every((byte) => byte === i),
+        `record ${i} at operation ${atOperation}`,
+      );
   }
   assert.equal(images, 1000);
   assert.equal(marksSeen.size, 101);
@@ -53,7 +57,14 @@ test('recording: a log that acks before its sync → some crash image lacks a ma
   }
   let missing = 0;
   for (const { image, marks } of disk.crashImages({ random: new SeededRandom(5), count: 200 })) {
-    for (let i = 1; i <= marks; i++) if (image.files.get('log')?.read(i * 512, 512).every((byte) => byte === i) !== true) missing++;
+    for (let i = 1; i <= marks; i++)
+      if (
+        image.files
+          .get('log')
+          ?.read(i * 512, 512)
+          .every((byte) => byte === i) !== true
+      )
+        missing++;
   }
   assert.ok(missing > 0);
 });
@@ -95,7 +106,8 @@ test('recording: random operations with renames, reopened files and asynchronous
     disk.syncDirectory('d');
     const { image } = disk.crashImage({ random, atOperation: disk.operations.length });
     assert.deepEqual([...image.files.keys()].sort(), sim.paths(), `seed ${seed}`);
-    for (const [path, content] of image.files) assert.ok(bytesEqual(content.read(0, content.size), sim.contentOf(path)), `seed ${seed}: ${path}`);
+    for (const [path, content] of image.files)
+      assert.ok(bytesEqual(content.read(0, content.size), sim.contentOf(path)), `seed ${seed}: ${path}`);
   }
 });
 
@@ -120,7 +132,12 @@ test('recording: a failed sync → later good syncs prove nothing in the images 
   file.syncNow();
   const first = new Set<number | undefined>();
   for (let seed = 1; seed <= 30; seed++) {
-    first.add(disk.crashImage({ random: new SeededRandom(seed), atOperation: disk.operations.length, tornChance: 0 }).image.files.get('f')?.read(0, 1)[0]);
+    first.add(
+      disk
+        .crashImage({ random: new SeededRandom(seed), atOperation: disk.operations.length, tornChance: 0 })
+        .image.files.get('f')
+        ?.read(0, 1)[0],
+    );
   }
   assert.ok(first.has(1) && first.size > 1);
 });

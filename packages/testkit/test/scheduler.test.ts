@@ -18,7 +18,10 @@ test('scheduler: random timers → run by time, equal times in order of setting'
     });
   }
   while (scheduler.step());
-  assert.deepEqual(ran, expected.sort((x, y) => x.at - y.at || x.order - y.order).map((e) => e.order));
+  assert.deepEqual(
+    ran,
+    expected.sort((x, y) => x.at - y.at || x.order - y.order).map((e) => e.order),
+  );
 });
 
 test('scheduler: cleared timers, thousands of them → never run, others keep their order', () => {
@@ -35,7 +38,10 @@ test('scheduler: cleared timers, thousands of them → never run, others keep th
     } else kept.push(i);
   }
   scheduler.runFor(1000);
-  assert.deepEqual(ran, kept.sort((a, b) => (a % 97) - (b % 97) || a - b));
+  assert.deepEqual(
+    ran,
+    kept.sort((a, b) => (a % 97) - (b % 97) || a - b),
+  );
   assert.equal(scheduler.nowMs, 1000);
 });
 
@@ -86,7 +92,13 @@ test('process: paused and resumed → its due events wait and then run in order,
   a.timers.set(0, note('new'));
   a.resume();
   scheduler.runFor(1);
-  assert.deepEqual(ran, [['b', 2], ['one', 10], ['two', 10], ['ten', 10], ['new', 10]]);
+  assert.deepEqual(ran, [
+    ['b', 2],
+    ['one', 10],
+    ['two', 10],
+    ['ten', 10],
+    ['new', 10],
+  ]);
 });
 
 test('process: stalled by a slow call → its clock is past the stall at once, its other events come after it', () => {
@@ -103,7 +115,13 @@ test('process: stalled by a slow call → its clock is past the stall at once, i
   a.timers.set(2, () => note('held'));
   a.timers.set(6, () => note('at the end'));
   scheduler.runFor(20);
-  assert.deepEqual(ran, [['stalls', 1, 6], ['held', 6, 6], ['at the end', 6, 6], ['deferred', 6, 6], ['timer after', 7, 7]]);
+  assert.deepEqual(ran, [
+    ['stalls', 1, 6],
+    ['held', 6, 6],
+    ['at the end', 6, 6],
+    ['deferred', 6, 6],
+    ['timer after', 7, 7],
+  ]);
 });
 
 test('process: fast and slow clocks → timers run after the delay by their own clock', () => {
@@ -126,7 +144,10 @@ test('scheduler: an endless loop without time → fails loudly with its label', 
   const { timers } = scheduler.forNode('a');
   const again = (): void => timers.defer(again);
   again();
-  assert.throws(() => scheduler.runFor(1), (error: unknown) => error instanceof SimulationFault && /1000 steps.*seed 42/.test(error.message));
+  assert.throws(
+    () => scheduler.runFor(1),
+    (error: unknown) => error instanceof SimulationFault && /1000 steps.*seed 42/.test(error.message),
+  );
 });
 
 test('scheduler: a condition that never holds → fails with what was awaited, after exactly the time allowed', () => {

@@ -16,7 +16,10 @@ function machine(seed = 1, capacityBytes?: number): Machine {
 }
 
 const filled = (length: number, value: number): Uint8Array => new Uint8Array(length).fill(value);
-const isFault = (kind: string) => (error: unknown): boolean => error instanceof DiskFault && error.kind === kind;
+const isFault =
+  (kind: string) =>
+  (error: unknown): boolean =>
+    error instanceof DiskFault && error.kind === kind;
 
 /** A durable file of that content. */
 function durableFile(view: Disk, path: string, bytes: Uint8Array): DiskFile {
@@ -38,7 +41,11 @@ test('disk: power cut → synced bytes stay, each unsynced sector is old, new or
     const left = disk.contentOf('f');
     assert.equal(left.length, 4 * SECTOR_BYTES);
     const sectors = [0, 1, 2, 3].map((i) => left.subarray(i * SECTOR_BYTES, (i + 1) * SECTOR_BYTES));
-    for (const sector of sectors) assert.ok(sector.every((byte) => byte === sector[0]), `seed ${seed}: a sector is torn`);
+    for (const sector of sectors)
+      assert.ok(
+        sector.every((byte) => byte === sector[0]),
+        `seed ${seed}: a sector is torn`,
+      );
     const values = sectors.map((sector) => sector[0]);
     assert.equal(values[0], 1);
     assert.equal(values[3], 1);
@@ -71,10 +78,19 @@ test('disk: power cut → an unsynced size is any of those since the last sync, 
     disk.powerCut(new SeededRandom(seed), { tornChance: 0 });
     const left = disk.contentOf('f');
     sizes.add(left.length);
-    assert.ok(left.subarray(0, 100).every((byte) => byte === 1), `seed ${seed}`);
-    assert.ok(left.subarray(150).every((byte) => byte === 0 || byte === 1), `seed ${seed}`);
+    assert.ok(
+      left.subarray(0, 100).every((byte) => byte === 1),
+      `seed ${seed}`,
+    );
+    assert.ok(
+      left.subarray(150).every((byte) => byte === 0 || byte === 1),
+      `seed ${seed}`,
+    );
   }
-  assert.deepEqual([...sizes].sort((a, b) => a - b), [100, 150, 1000]);
+  assert.deepEqual(
+    [...sizes].sort((a, b) => a - b),
+    [100, 150, 1000],
+  );
 });
 
 test('T26: names without a directory sync → any subset survives a power cut; with it all do', () => {
@@ -150,7 +166,12 @@ test('disk: SIGKILL → everything written stays, a write under way stays up to 
     scheduler.runFor(100);
     assert.equal(calls, 0);
     const left = disk.contentOf('f');
-    assert.ok(bytesEqual(left, Uint8Array.from({ length: left.length }, (_, i) => Math.floor(i / 100) + 1)));
+    assert.ok(
+      bytesEqual(
+        left,
+        Uint8Array.from({ length: left.length }, (_, i) => Math.floor(i / 100) + 1),
+      ),
+    );
     lengths.add(left.length);
     disk.attach(scheduler.forNode('a')).lock((error) => {
       assert.equal(error, null);
@@ -190,7 +211,7 @@ test('disk: a sync under way at the power cut → nothing of it is promised', ()
     left.add(disk.contentOf('f')[0] as number);
     scheduler.runFor(20);
   }
-  assert.deepEqual([...left].sort(), [1, 2]);
+  assert.deepEqual([...left].sort((a, b) => a - b), [1, 2]);
 });
 
 test('T25: a sync fails, the next succeeds → what the first should have written may be lost at a power cut', () => {
@@ -206,7 +227,7 @@ test('T25: a sync fails, the next succeeds → what the first should have writte
     disk.powerCut(new SeededRandom(seed), { tornChance: 0 });
     left.add(disk.contentOf('f')[0] as number);
   }
-  assert.deepEqual([...left].sort(), [1, 2]);
+  assert.deepEqual([...left].sort((a, b) => a - b), [1, 2]);
 
   const { disk, view } = machine(1);
   const file = durableFile(view, 'f', filled(SECTOR_BYTES, 1));
@@ -345,13 +366,24 @@ test('disk: flips and images → a flip changes one bit for good, a restored ima
   assert.equal(file.read(5000, 1)[0], 9);
   file.writeNow(0, [filled(10_000, 7)]);
   view.open('later', 'create');
-  assert.ok(image.files.get('f')?.read(0, 10_000).every((byte) => byte === 1), 'the image does not change');
+  assert.ok(
+    image.files
+      .get('f')
+      ?.read(0, 10_000)
+      .every((byte) => byte === 1),
+    'the image does not change',
+  );
   disk.restore(image);
   assert.throws(() => view.list(''), SimulatedCrash);
   assert.deepEqual(disk.paths(), ['f']);
   const again = disk.attach(new SimScheduler().forNode('a')).open('f', 'open');
   again.writeNow(0, [filled(10_000, 8)]);
-  assert.ok(image.files.get('f')?.read(0, 10_000).every((byte) => byte === 1));
+  assert.ok(
+    image.files
+      .get('f')
+      ?.read(0, 10_000)
+      .every((byte) => byte === 1),
+  );
 });
 
 test('disk: a 64 MiB file of zeros → costs no memory, recycled content costs what was written', () => {
@@ -402,7 +434,10 @@ test('disk: random writes, truncations and syncs against a plain array → reads
       for (let sector = 0; (sector + 1) * SECTOR_BYTES <= synced.length; sector++) {
         if (dirty.has(sector)) continue;
         const range = [sector * SECTOR_BYTES, (sector + 1) * SECTOR_BYTES] as const;
-        assert.ok(bytesEqual(left.subarray(...range), synced.subarray(...range)), `seed ${seed}, step ${step}: synced sector ${sector} changed`);
+        assert.ok(
+          bytesEqual(left.subarray(...range), synced.subarray(...range)),
+          `seed ${seed}, step ${step}: synced sector ${sector} changed`,
+        );
       }
     }
   }

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Connection, type ConnectionHandlers, type Network, type QuorateError, SeededRandom, randomBetween, randomChance } from '@quorate/base';
+import {
+  type Connection,
+  type ConnectionHandlers,
+  type Network,
+  type QuorateError,
+  SeededRandom,
+  randomBetween,
+  randomChance,
+} from '@quorate/base';
 import { type LinkConditions, SimNetwork, type SimProcess, SimScheduler } from '@quorate/testkit';
 
 /** One end of a connection with all that it was told. */
@@ -61,10 +69,14 @@ function pair(seed: number, link: Partial<LinkConditions> = {}, windowBytes = 65
   const networkOfA = network.attach(a);
   const client = new End();
   const server = new End();
-  network.attach(b).listen(ADDRESS, (connection) => {
-    server.connection = connection;
-    return server;
-  }, (error) => assert.equal(error, null));
+  network.attach(b).listen(
+    ADDRESS,
+    (connection) => {
+      server.connection = connection;
+      return server;
+    },
+    (error) => assert.equal(error, null),
+  );
   networkOfA.connect(ADDRESS, client);
   scheduler.runUntil(() => client.connection !== undefined && server.connection !== undefined, { withinMs: 1000, what: 'connection' });
   return { scheduler, network, a, b, networkOfA, client, server };
@@ -266,9 +278,13 @@ test('network: nobody listens, a taken address, a cancelled attempt → refused,
   const cancelled = new End();
   networkOfA.connect(ADDRESS, cancelled).cancel();
   let failure: QuorateError | null = null;
-  network.attach(scheduler.forNode('c')).listen(ADDRESS, () => new End(), (error) => {
-    failure = error;
-  });
+  network.attach(scheduler.forNode('c')).listen(
+    ADDRESS,
+    () => new End(),
+    (error) => {
+      failure = error;
+    },
+  );
   scheduler.runFor(3000);
   assert.deepEqual(refused.closedBy, ['connection refused']);
   assert.equal((failure as QuorateError | null)?.code, 'addressInUse');
@@ -287,7 +303,17 @@ test('network: bytes kept after data returned → rubbish', () => {
   const scheduler = new SimScheduler();
   const network = new SimNetwork({ scheduler, random: new SeededRandom(1) });
   let kept: Uint8Array | undefined;
-  network.attach(scheduler.forNode('b')).listen(ADDRESS, () => ({ data: (bytes) => { kept = bytes; }, drain: () => {}, closed: () => {} }), () => {});
+  network.attach(scheduler.forNode('b')).listen(
+    ADDRESS,
+    () => ({
+      data: (bytes) => {
+        kept = bytes;
+      },
+      drain: () => {},
+      closed: () => {},
+    }),
+    () => {},
+  );
   const client = new End();
   network.attach(scheduler.forNode('a')).connect(ADDRESS, client);
   scheduler.runFor(10);
