@@ -93,30 +93,23 @@ async function flipOnce({ cluster, victim, choices, ledger, streams, seen, round
   const warnings = victim.process.lines.filter((line) => /"level":"(warn|error)"/.test(line) && /damage/i.test(line));
   const isNamed = warnings.some((line) => line.includes(`"file":"${name}"`) && (/"offset":\d/.test(line) || /offset \d/.test(line)));
   const effect = outcome === 'refused' ? 'refused to start' : isNamed ? 'named' : warnings.length > 0 ? 'MISNAMED' : 'no effect';
-  say(`flip ${round + 1}: ${name} at ${flipped.offset} (${flipped.before} to ${flipped.after}): ${effect}${isInspected ? ', inspect names it' : ''}`);
+  say(
+    `flip ${round + 1}: ${name} at ${flipped.offset} (${flipped.before} to ${flipped.after}): ${effect}${isInspected ? ', inspect names it' : ''}`,
+  );
   if (effect === 'refused to start') seen.refused++;
   else if (effect === 'named') seen.named++;
   else if (effect === 'no effect') seen.harmless++;
   const where = `round ${round + 1}: ${name} at ${flipped.offset}`;
-  if (effect !== 'no effect' && !isNamed) seen.unexplained.push(`${where}: damage was met, and this file or a place in it not named: ${(warnings[0] ?? victim.process.lines.at(-1))?.slice(0, 250)}`);
+  if (effect !== 'no effect' && !isNamed)
+    seen.unexplained.push(
+      `${where}: damage was met, and this file or a place in it not named: ${(warnings[0] ?? victim.process.lines.at(-1))?.slice(0, 250)}`,
+    );
   if (effect === 'no effect' && isInspected) seen.unexplained.push(`${where}: inspect sees damage, the node did not name it`);
   if (outcome === 'refused') {
     rmSync(victim.directory, { recursive: true });
     victim.start();
   }
   await cluster.ready();
-    console.log(
-      filesOf(victim.directory)
-        .map((f) => relative(victim.directory, f))
-        .join(' '),
-    );
-    console.log(
-      victim.process.lines
-        .filter((l) => /"(warn|error)"/.test(l))
-        .map((l) => l.slice(0, 260))
-        .join('\n'),
-    );
-  }
   await holdsEverything(victim, ledger, streams, `a flip in ${name} at ${flipped.offset}`);
   seen.repaired++;
 }

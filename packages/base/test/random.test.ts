@@ -43,6 +43,9 @@ test('randomUnit, randomBetween, randomChance: any seed → within their bounds,
     assert.equal(randomChance(random, 0), false);
     assert.equal(randomChance(random, 1), true);
   }
-  assert.deepEqual([...seen].sort((a, b) => a - b), [3, 4, 5, 6]);
+  assert.deepEqual(
+    [...seen].sort((a, b) => a - b),
+    [3, 4, 5, 6],
+  );
   assert.equal(randomBetween(random, 9, 9), 9);
 });

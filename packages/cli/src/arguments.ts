@@ -9,7 +9,11 @@ export function wholeNumber(least: number, most: number = Number.MAX_SAFE_INTEGE
   return (text) => {
     const value = /^[0-9]{1,16}$/.test(text) ? Number(text) : Number.NaN;
     if (!(value >= least && value <= most)) {
-      throw new InvalidArgumentError(most === Number.MAX_SAFE_INTEGER ? `It must be a whole number from ${least} on.` : `It must be a whole number from ${least} to ${most}.`);
+      throw new InvalidArgumentError(
+        most === Number.MAX_SAFE_INTEGER
+          ? `It must be a whole number from ${least} on.`
+          : `It must be a whole number from ${least} to ${most}.`,
+      );
     }
     return value;
   };

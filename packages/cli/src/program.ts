@@ -28,7 +28,13 @@ export function createProgram(io: CliIo, run: Run): Command {
     .showSuggestionAfterError()
     .exitOverride()
     .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text), outputError: () => {} });
-  example(program, 'quorate dev                       # a cluster of three on this machine', 'quorate stream create orders', "quorate stream append orders 'hello'", 'quorate stream read orders');
+  example(
+    program,
+    'quorate dev                       # a cluster of three on this machine',
+    'quorate stream create orders',
+    "quorate stream append orders 'hello'",
+    'quorate stream read orders',
+  );
   addNodeCommands(program, io, run);
   addStreamCommands(program, io, run);
   addToolCommands(program, io, run);
@@ -38,7 +44,9 @@ export function createProgram(io: CliIo, run: Run): Command {
 function addNodeCommands(program: Command, io: CliIo, run: Run): void {
   const dev = program
     .command('dev')
-    .description('Run a whole cluster on this machine, each node a process of its own. Ctrl-C drains and stops all; a second start resumes.')
+    .description(
+      'Run a whole cluster on this machine, each node a process of its own. Ctrl-C drains and stops all; a second start resumes.',
+    )
     .option('--nodes <count>', 'number of nodes', wholeNumber(1, 15), 3)
     .option('--data <directory>', 'folder for the data directories of all nodes', './data')
     .option('--port <port>', 'port of the first node on 127.0.0.1; the others take the next ones', wholeNumber(1, 65_535), 7400)
@@ -88,7 +96,10 @@ function addStreamCommands(program: Command, io: CliIo, run: Run): void {
     run.code = await (await import('./commands/stream.js')).listStreams(flags, io);
   });
 
-  const info = stream.command('info').argument('<name>', 'name of the stream').description('Show the offsets, group and leader of a stream.');
+  const info = stream
+    .command('info')
+    .argument('<name>', 'name of the stream')
+    .description('Show the offsets, group and leader of a stream.');
   example(common(info), 'quorate stream info orders').action(async (name: string, flags) => {
     run.code = await (await import('./commands/stream.js')).streamInfo(name, flags, io);
   });
@@ -99,9 +110,11 @@ function addStreamCommands(program: Command, io: CliIo, run: Run): void {
     .argument('[value]', 'the record; "-" or nothing: each line of standard input is a record', '-')
     .description('Append records; each is on the disks of a majority when its offset is printed.')
     .option('--in-flight <count>', 'most records under way at once when they come from standard input', wholeNumber(1, 10_000), 1000);
-  example(common(append), "quorate stream append orders 'hello'", 'quorate stream append orders - < lines.txt').action(async (name: string, value: string, flags) => {
-    run.code = await (await import('./commands/stream-append.js')).appendToStream({ name, value, flags }, io);
-  });
+  example(common(append), "quorate stream append orders 'hello'", 'quorate stream append orders - < lines.txt').action(
+    async (name: string, value: string, flags) => {
+      run.code = await (await import('./commands/stream-append.js')).appendToStream({ name, value, flags }, io);
+    },
+  );
 
   const read = stream
     .command('read')
@@ -110,13 +123,18 @@ function addStreamCommands(program: Command, io: CliIo, run: Run): void {
     .option('--from <offset>', 'first offset (default: the oldest there is)', wholeNumber(0))
     .option('--limit <count>', 'stop after so many records', wholeNumber(1))
     .option('--follow', 'wait for new records at the end', false);
-  example(common(read), 'quorate stream read orders --from 10 --limit 5 --json', 'quorate stream read orders --follow').action(async (name: string, flags) => {
-    run.code = await (await import('./commands/stream-read.js')).readStream(name, flags, io);
-  });
+  example(common(read), 'quorate stream read orders --from 10 --limit 5 --json', 'quorate stream read orders --follow').action(
+    async (name: string, flags) => {
+      run.code = await (await import('./commands/stream-read.js')).readStream(name, flags, io);
+    },
+  );
 }
 
 function addToolCommands(program: Command, io: CliIo, run: Run): void {
-  const status = program.command('status').description('Show the nodes of the cluster, their roles and what is damaged.').option('--groups', 'show each group of each node', false);
+  const status = program
+    .command('status')
+    .description('Show the nodes of the cluster, their roles and what is damaged.')
+    .option('--groups', 'show each group of each node', false);
   example(common(status), 'quorate status --connect 127.0.0.1:7400,127.0.0.1:7401').action(async (flags) => {
     run.code = await (await import('./commands/status.js')).showStatus(flags, io);
   });
@@ -149,7 +167,11 @@ function logLevelOption(): Option {
 
 function common(command: Command, { connect = true }: { connect?: boolean } = {}): Command {
   if (connect) {
-    command.addOption(new Option('--connect <addresses>', 'HOST:PORT[,…] of some nodes').argParser(addressList).default(addressList(DEFAULT_CONNECT), DEFAULT_CONNECT));
+    command.addOption(
+      new Option('--connect <addresses>', 'HOST:PORT[,…] of some nodes')
+        .argParser(addressList)
+        .default(addressList(DEFAULT_CONNECT), DEFAULT_CONNECT),
+    );
     command.option('--cluster <id>', 'refuse any other cluster than this');
     command.option('--timeout <seconds>', 'give up after this time without an answer', seconds, 10);
   }

@@ -24,7 +24,8 @@ export async function* splitLines(input: Readable, bytesMax: number): AsyncGener
       restBytes += bytes.length - start;
     }
     if (lines.length > 0) yield lines;
-    if (restBytes > bytesMax) throw new QuorateError('recordTooLarge', `line ${line} has more than ${bytesMax} bytes`, { line, max: bytesMax });
+    if (restBytes > bytesMax)
+      throw new QuorateError('recordTooLarge', `line ${line} has more than ${bytesMax} bytes`, { line, max: bytesMax });
   }
   if (restBytes > 0) yield [concatBytes(rest)];
 }

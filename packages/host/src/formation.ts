@@ -1,4 +1,13 @@
-import { type ClusterId, type Incarnation, type NodeId, QuorateError, clusterId, formatAddress, incarnation, randomHex16 } from '@quorate/base';
+import {
+  type ClusterId,
+  type Incarnation,
+  type NodeId,
+  QuorateError,
+  clusterId,
+  formatAddress,
+  incarnation,
+  randomHex16,
+} from '@quorate/base';
 import type { Identity, Storage } from '@quorate/storage';
 import type { Member, PeerHello } from '@quorate/wire';
 import type { HostOptions } from './host-options.js';
@@ -41,7 +50,13 @@ export class Formation {
   readonly #onRetry: (step: () => void) => void;
   #isStopped = false;
 
-  constructor(init: { options: HostOptions; storage: Storage; peers: FormationPeers; onFormed: () => void; onRetry: (step: () => void) => void }) {
+  constructor(init: {
+    options: HostOptions;
+    storage: Storage;
+    peers: FormationPeers;
+    onFormed: () => void;
+    onRetry: (step: () => void) => void;
+  }) {
     this.#onRetry = init.onRetry;
     this.#options = init.options;
     this.#storage = init.storage;
@@ -132,7 +147,9 @@ export class Formation {
     const own = this.identity.incarnation;
     const listed = hello.members.find((member) => member.nodeId === this.#options.nodeId);
     if (hello.clusterId === null || listed === undefined || listed.incarnation === own) return;
-    this.#options.logger.log('warn', 'this directory is empty but the cluster exists: joining as a new incarnation', { cluster: hello.clusterId });
+    this.#options.logger.log('warn', 'this directory is empty but the cluster exists: joining as a new incarnation', {
+      cluster: hello.clusterId,
+    });
     const members = hello.members.map((member) => (member.nodeId === this.#options.nodeId ? { ...member, incarnation: own } : member));
     this.#store({ clusterId: hello.clusterId, members, isRejoined: true });
   }
@@ -162,7 +179,11 @@ export class Formation {
 
   #store(change: { clusterId: ClusterId; members: readonly Member[]; isRejoined: boolean }): void {
     this.#storage.setIdentity({ ...this.identity, ...change });
-    this.#options.logger.log('info', 'cluster formed', { cluster: change.clusterId, members: change.members.length, rejoined: change.isRejoined });
+    this.#options.logger.log('info', 'cluster formed', {
+      cluster: change.clusterId,
+      members: change.members.length,
+      rejoined: change.isRejoined,
+    });
     this.#onFormed();
   }
 }
@@ -190,15 +211,28 @@ function checkOrCreateIdentity(options: HostOptions, storage: Storage): void {
     });
   }
   if (options.clusterId !== undefined && identity.clusterId !== null && identity.clusterId !== options.clusterId) {
-    throw new QuorateError('directoryForeign', `this data directory belongs to cluster ${identity.clusterId}, not to ${options.clusterId}`, {
-      found: identity.clusterId,
-      wanted: options.clusterId,
-    });
+    throw new QuorateError(
+      'directoryForeign',
+      `this data directory belongs to cluster ${identity.clusterId}, not to ${options.clusterId}`,
+      {
+        found: identity.clusterId,
+        wanted: options.clusterId,
+      },
+    );
   }
-  const found = identity.members.map((member) => member.nodeId).sort(ascending).join(', ');
-  const wanted = options.members.map((member) => member.nodeId).sort(ascending).join(', ');
+  const found = identity.members
+    .map((member) => member.nodeId)
+    .sort(ascending)
+    .join(', ');
+  const wanted = options.members
+    .map((member) => member.nodeId)
+    .sort(ascending)
+    .join(', ');
   if (identity.clusterId !== null && found !== wanted) {
-    throw new QuorateError('directoryForeign', `this data directory belongs to a cluster of nodes ${found}, not ${wanted}`, { found, wanted });
+    throw new QuorateError('directoryForeign', `this data directory belongs to a cluster of nodes ${found}, not ${wanted}`, {
+      found,
+      wanted,
+    });
   }
 }
 
@@ -214,7 +248,10 @@ export function checkMembers(options: HostOptions): void {
     throw new QuorateError('invalidArgument', `an address is listed twice: ${addresses.join(', ')}`);
   }
   if (!addresses.includes(formatAddress(options.advertise))) {
-    throw new QuorateError('invalidArgument', `the members (${addresses.join(', ')}) do not list this node's address ${formatAddress(options.advertise)}`);
+    throw new QuorateError(
+      'invalidArgument',
+      `the members (${addresses.join(', ')}) do not list this node's address ${formatAddress(options.advertise)}`,
+    );
   }
 }
 

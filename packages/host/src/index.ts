@@ -3,4 +3,11 @@ export { type CatalogueCommand, type RegisteredNode, decodeCommand, encodeComman
 export { PendingProposals, type Proposer } from './groups/pending-proposals.js';
 export { type PendingRead, PendingReads } from './groups/pending-reads.js';
 export { startHost } from './host.js';
-export { type ConfiguredMember, DEFAULT_SETTINGS, type Host, type HostEvents, type HostOptions, type HostSettings } from './host-options.js';
+export {
+  type ConfiguredMember,
+  DEFAULT_SETTINGS,
+  type Host,
+  type HostEvents,
+  type HostOptions,
+  type HostSettings,
+} from './host-options.js';

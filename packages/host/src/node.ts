@@ -1,12 +1,4 @@
-import {
-  type GroupId,
-  type Incarnation,
-  type LogIndex,
-  type NodeId,
-  QuorateError,
-  SYSTEM_GROUP,
-  asQuorateError,
-} from '@quorate/base';
+import { type GroupId, type Incarnation, type LogIndex, type NodeId, QuorateError, SYSTEM_GROUP, asQuorateError } from '@quorate/base';
 import { type PeerFault, Raft, type RaftMessage, decodeMessage, encodeMessage } from '@quorate/raft';
 import type { Damage, GroupDurable, GroupLog, Storage, StorageEvents } from '@quorate/storage';
 import type { Member, NodeStatus, PeerFrame, PeerHello } from '@quorate/wire';
@@ -222,7 +214,10 @@ export class Node implements ReplicaNode, RequestNode {
   #registered(): void {
     const { incarnation, nodeId } = this.#formation.identity;
     if (this.#catalogue()?.isSuperseded(incarnation) !== true) return;
-    const error = new QuorateError('formationConflict', `another directory took the place of this one as node ${nodeId}`, { node: nodeId, incarnation });
+    const error = new QuorateError('formationConflict', `another directory took the place of this one as node ${nodeId}`, {
+      node: nodeId,
+      incarnation,
+    });
     this.options.timers.defer(() => this.#fail(error));
   }
 
@@ -242,7 +237,10 @@ export class Node implements ReplicaNode, RequestNode {
     return this.#registerNodes(replica, [{ nodeId: learner, incarnation: hello.incarnation, address }]);
   }
 
-  #registerNodes(replica: Replica, nodes: readonly { nodeId: NodeId; incarnation: PeerHello['incarnation']; address: string }[]): LogIndex | null {
+  #registerNodes(
+    replica: Replica,
+    nodes: readonly { nodeId: NodeId; incarnation: PeerHello['incarnation']; address: string }[],
+  ): LogIndex | null {
     const payload = encodeCommand({ type: 'registerNodes', nodes });
     const before = replica.raft.lastIndex;
     replica.propose({ payload, payloadChecksum: this.options.checksum(payload), count: 1 }, { applied: () => {}, failed: () => {} }, 0);
@@ -258,8 +256,15 @@ export class Node implements ReplicaNode, RequestNode {
       leader: replica.raft.leader,
     });
     if (!replica.isLeader) this.waiters.leadershipLost(replica, replica.notLeader());
-    if (replica.group === SYSTEM_GROUP && replica.isLeader && replica.view instanceof CatalogueView && replica.view.catalogue.nodes.size === 0) {
-      const nodes = this.#formation.identity.members.flatMap(({ nodeId, incarnation, address }) => (incarnation === null ? [] : [{ nodeId, incarnation, address }]));
+    if (
+      replica.group === SYSTEM_GROUP &&
+      replica.isLeader &&
+      replica.view instanceof CatalogueView &&
+      replica.view.catalogue.nodes.size === 0
+    ) {
+      const nodes = this.#formation.identity.members.flatMap(({ nodeId, incarnation, address }) =>
+        incarnation === null ? [] : [{ nodeId, incarnation, address }],
+      );
       this.#registerNodes(replica, nodes);
     }
   }
@@ -340,7 +345,11 @@ export class Node implements ReplicaNode, RequestNode {
   }
 
   stopped(replica: Replica, error: QuorateError): void {
-    this.options.logger.log(error.code === 'shuttingDown' ? 'debug' : 'error', 'group stopped', { group: replica.group, code: error.code, message: error.message });
+    this.options.logger.log(error.code === 'shuttingDown' ? 'debug' : 'error', 'group stopped', {
+      group: replica.group,
+      code: error.code,
+      message: error.message,
+    });
     if (error.code === 'invariantBroken') this.#fail(error);
   }
 
@@ -491,7 +500,8 @@ export class Node implements ReplicaNode, RequestNode {
   // ---- requests
 
   refusal(): QuorateError | null {
-    if (this.#failure !== null) return new QuorateError('groupStopped', `this node failed: ${this.#failure.message}`, {}, { cause: this.#failure });
+    if (this.#failure !== null)
+      return new QuorateError('groupStopped', `this node failed: ${this.#failure.message}`, {}, { cause: this.#failure });
     if (this.#state !== 'serving') return new QuorateError('shuttingDown', 'this node is shutting down');
     if (!this.#formation.isFormed) {
       const missing = this.#formation.waitingFor();
@@ -542,7 +552,13 @@ export class Node implements ReplicaNode, RequestNode {
       pid: this.options.pid,
       members,
       groups: [...this.#replicas.all()].map((replica) => replica.status()),
-      metrics: { ...this.#storage.metrics, groups: this.#replicas.size, tailReaders: this.waiters.size, clientConnections: this.#clients.size, diskFull: this.#isFull ? 1 : 0 },
+      metrics: {
+        ...this.#storage.metrics,
+        groups: this.#replicas.size,
+        tailReaders: this.waiters.size,
+        clientConnections: this.#clients.size,
+        diskFull: this.#isFull ? 1 : 0,
+      },
       damage: this.#damage,
     };
   }
@@ -556,6 +572,10 @@ export class Node implements ReplicaNode, RequestNode {
   introduction(): Pick<NodeStatus, 'nodeId' | 'clusterId'> & { members: readonly Member[] } {
     const { nodeId, clusterId, members } = this.#formation.identity;
     // Addresses may change between starts; those of the formation are only the first.
-    return { nodeId, clusterId, members: members.map((member) => ({ ...member, address: this.addressOf(member.nodeId) ?? member.address })) };
+    return {
+      nodeId,
+      clusterId,
+      members: members.map((member) => ({ ...member, address: this.addressOf(member.nodeId) ?? member.address })),
+    };
   }
 }

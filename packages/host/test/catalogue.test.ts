@@ -7,7 +7,9 @@ import fc from 'fast-check';
 function create(catalogue: Catalogue, name: string): { group: number; wasCreated: boolean } {
   const outcome = catalogue.apply({ type: 'createStream', name });
   assert.equal(outcome.type, 'streamCreated');
-  return outcome.type === 'streamCreated' ? { group: outcome.stream.group, wasCreated: outcome.wasCreated } : { group: -1, wasCreated: false };
+  return outcome.type === 'streamCreated'
+    ? { group: outcome.stream.group, wasCreated: outcome.wasCreated }
+    : { group: -1, wasCreated: false };
 }
 
 test('catalogue: a name created twice → the same group, created once', () => {
@@ -21,26 +23,36 @@ test('catalogue: a name created twice → the same group, created once', () => {
 
 test('catalogue: a listing in pages → every name once, in order, whatever the page size', () => {
   fc.assert(
-    fc.property(fc.uniqueArray(fc.string({ minLength: 1, maxLength: 6 }), { maxLength: 40 }), fc.integer({ min: 1, max: 7 }), (names, limit) => {
-      const catalogue = new Catalogue();
-      for (const name of names) create(catalogue, name);
-      const listed: string[] = [];
-      for (let after = '', hasMore = true; hasMore; ) {
-        const page = catalogue.list('', after, limit);
-        assert.ok(page.streams.length <= limit);
-        listed.push(...page.streams.map((stream) => stream.name));
-        after = listed.at(-1) ?? '';
-        hasMore = page.hasMore;
-      }
-      assert.deepEqual(listed, [...names].sort((a, b) => (a < b ? -1 : 1)));
-    }),
+    fc.property(
+      fc.uniqueArray(fc.string({ minLength: 1, maxLength: 6 }), { maxLength: 40 }),
+      fc.integer({ min: 1, max: 7 }),
+      (names, limit) => {
+        const catalogue = new Catalogue();
+        for (const name of names) create(catalogue, name);
+        const listed: string[] = [];
+        for (let after = '', hasMore = true; hasMore; ) {
+          const page = catalogue.list('', after, limit);
+          assert.ok(page.streams.length <= limit);
+          listed.push(...page.streams.map((stream) => stream.name));
+          after = listed.at(-1) ?? '';
+          hasMore = page.hasMore;
+        }
+        assert.deepEqual(
+          listed,
+          [...names].sort((a, b) => (a < b ? -1 : 1)),
+        );
+      },
+    ),
   );
 });
 
 test('catalogue: a prefix → only names that start with it', () => {
   const catalogue = new Catalogue();
   for (const name of ['a', 'ab', 'abc', 'b', 'ac']) create(catalogue, name);
-  assert.deepEqual(catalogue.list('ab', '', 10).streams.map((stream) => stream.name), ['ab', 'abc']);
+  assert.deepEqual(
+    catalogue.list('ab', '', 10).streams.map((stream) => stream.name),
+    ['ab', 'abc'],
+  );
 });
 
 test('catalogue: a node registered again → its new incarnation counts', () => {
@@ -62,7 +74,13 @@ test('catalogue commands: encoded and decoded → equal; cut, longer or unknown 
     for (let length = 0; length < bytes.length; length++) assert.throws(() => decodeCommand(bytes.slice(0, length)), QuorateError);
     assert.throws(() => decodeCommand(new Uint8Array([...bytes, 0])), QuorateError);
   }
-  for (const head of [[2, 1], [1, 99]]) {
-    assert.throws(() => decodeCommand(new Uint8Array(head)), (error) => error instanceof QuorateError && error.code === 'formatUnsupported');
+  for (const head of [
+    [2, 1],
+    [1, 99],
+  ]) {
+    assert.throws(
+      () => decodeCommand(new Uint8Array(head)),
+      (error) => error instanceof QuorateError && error.code === 'formatUnsupported',
+    );
   }
 });

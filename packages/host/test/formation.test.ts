@@ -9,7 +9,10 @@ test('formation: all members empty and reachable → one cluster id, all incarna
   const statuses = cluster.nodes.map((node) => node.status());
   assert.equal(new Set(statuses.map((status) => status?.clusterId)).size, 1);
   for (const status of statuses) {
-    assert.deepEqual(status?.members.map((member) => member.incarnation), statuses.map((other) => other?.incarnation));
+    assert.deepEqual(
+      status?.members.map((member) => member.incarnation),
+      statuses.map((other) => other?.incarnation),
+    );
   }
 });
 
@@ -35,7 +38,11 @@ test('formation: the coordinator dies at every moment of it → restarted, the c
     cluster.runFor(500);
     cluster.node(1).start();
     cluster.awaitLeader();
-    cluster.runUntil(() => cluster.nodes.every((node) => node.status()?.state === 'serving'), 20_000, `all serve (cut after ${afterMs} ms)`);
+    cluster.runUntil(
+      () => cluster.nodes.every((node) => node.status()?.state === 'serving'),
+      20_000,
+      `all serve (cut after ${afterMs} ms)`,
+    );
   }
 });
 

@@ -30,9 +30,15 @@ export function statusOf(node: SimNode): NodeStatus {
 /** True if the node serves and no replica of it waits to be let in. */
 export function isWhole(node: SimNode): boolean {
   const status = node.status();
-  return status?.state === 'serving' && status.groups.length > 0 && status.groups.every((group) => !group.isLearner && group.role !== 'stopped');
+  return (
+    status?.state === 'serving' && status.groups.length > 0 && status.groups.every((group) => !group.isLearner && group.role !== 'stopped')
+  );
 }
 
 export function awaitWhole(cluster: SimCluster, node: SimNode, groups: number): void {
-  cluster.runUntil(() => isWhole(node) && statusOf(node).groups.length >= groups, 30_000, `${node.name} has all ${groups} groups and votes in each`);
+  cluster.runUntil(
+    () => isWhole(node) && statusOf(node).groups.length >= groups,
+    30_000,
+    `${node.name} has all ${groups} groups and votes in each`,
+  );
 }

@@ -13,7 +13,12 @@ function recorder(): { told: string[]; applied(id: number): void; failed(id: num
 test('pending proposals: batches applied in order, some of others → each of ours is told once', () => {
   const proposals = new PendingProposals();
   const proposer = recorder();
-  for (const [index, id] of [[5, 1], [6, 2], [9, 3]] as const) proposals.add({ index, term: 2, bytes: 10, proposer, requestId: id });
+  for (const [index, id] of [
+    [5, 1],
+    [6, 2],
+    [9, 3],
+  ] as const)
+    proposals.add({ index, term: 2, bytes: 10, proposer, requestId: id });
   proposals.applied(4, 1, { view: 'none' });
   proposals.applied(5, 2, { view: 'none' });
   proposals.applied(6, 2, { view: 'none' });
@@ -58,7 +63,8 @@ test('pending proposals: many through a short queue → memory of settled ones i
 test('pending reads: confirmed but not applied → waits; failed, confirmed again or unknown → told once', () => {
   const reads = new PendingReads();
   const told: string[] = [];
-  const read = (name: string): number => reads.add({ run: () => told.push(`${name} ran`), fail: (error) => told.push(`${name} ${error.code}`) });
+  const read = (name: string): number =>
+    reads.add({ run: () => told.push(`${name} ran`), fail: (error) => told.push(`${name} ${error.code}`) });
   const [a, b, c] = [read('a'), read('b'), read('c')];
   reads.confirmed(a, 7);
   reads.applied(6);

@@ -1,5 +1,12 @@
 import { formatAddress, parseAddress } from '@quorate/base';
-import { type ClientRequestBody, type ClientResponse, type FrameConnection, decodeResponse, encodeRequest, openFrameConnection } from '@quorate/wire';
+import {
+  type ClientRequestBody,
+  type ClientResponse,
+  type FrameConnection,
+  decodeResponse,
+  encodeRequest,
+  openFrameConnection,
+} from '@quorate/wire';
 import type { SimCluster, SimNode } from '@quorate/testkit';
 
 let count = 0;

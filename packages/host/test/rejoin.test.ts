@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FIRST_STREAM_GROUP } from '@quorate/base';
+import { FIRST_STREAM_GROUP, utf8 } from '@quorate/base';
 import { append, awaitWhole, createStream, runningCluster, statusOf } from './harness.js';
 
 test('T34: two nodes wiped one after the other, each let in again → streams created later still get a leader', () => {
@@ -24,7 +24,7 @@ test('T34: wiped again before, while and after it is let in → counted only wit
   for (let afterMs = 0; afterMs <= 120; afterMs += 12) {
     const { cluster, client } = runningCluster({ seed: 300 + afterMs }, ['a', 'b']);
     client.startWork({ streams: ['a', 'b'], pauseMsMax: 10 });
-    const victim = cluster.node(1 + (afterMs / 12) % 3);
+    const victim = cluster.node(1 + ((afterMs / 12) % 3));
     victim.wipe();
     cluster.runFor(20);
     victim.start();
@@ -61,6 +61,38 @@ for (const id of [1, 2, 3]) {
     });
   }
 }
+
+test('T27: a stored batch is damaged under a running node, whatever its role → its group starts anew there, nothing lost', () => {
+  for (const id of [1, 2, 3]) {
+    const { cluster, client } = runningCluster({ seed: 90 + id }, ['a', 'b']);
+    append(cluster, client, 'a', 10);
+    const marks = cluster.history.appends.filter((entry) => entry.stream === 'a').map((entry) => utf8(entry.values[0] as string));
+    for (const node of cluster.nodes) node.kill();
+    const victim = cluster.node(id);
+    victim.start();
+    cluster.runUntil(() => victim.host !== null, 2000, 'it is open');
+    // It has verified what it read at its start, and applies only once there is a leader: what is flipped now it meets then.
+    let flips = 0;
+    for (const path of victim.disk.paths().filter((name) => name.startsWith('journal/'))) {
+      const bytes = Buffer.from(victim.disk.contentOf(path));
+      for (const mark of marks) {
+        const at = bytes.indexOf(mark);
+        if (at < 0) continue;
+        victim.disk.flipBit(path, at, 3);
+        flips++;
+      }
+    }
+    assert.ok(flips >= 10);
+    cluster.healAll();
+    cluster.runUntil(() => statusOf(victim).damage.length > 0, 10_000, 'the damage is met');
+    awaitWhole(cluster, victim, 3);
+    assert.match(statusOf(victim).damage[0] ?? '', /^journal\/\S+ at \d+: /);
+    cluster.node((id % 3) + 1).kill();
+    append(cluster, client, 'a', 3);
+    cluster.healAll();
+    cluster.check(['a', 'b']);
+  }
+});
 
 test('T37: an old image that wrote much before it met a node that remembers → noticed all the same', () => {
   const { cluster, client } = runningCluster({ seed: 51 });
@@ -102,7 +134,14 @@ test('T37: it dies right after it became a new incarnation, before its groups st
   for (const node of cluster.nodes) node.kill();
   victim.start();
   cluster.runFor(1000);
-  assert.deepEqual(statusOf(victim).groups.map((group) => [group.isLearner, group.lastIndex]), [[true, 0], [true, 0], [true, 0]]);
+  assert.deepEqual(
+    statusOf(victim).groups.map((group) => [group.isLearner, group.lastIndex]),
+    [
+      [true, 0],
+      [true, 0],
+      [true, 0],
+    ],
+  );
   cluster.healAll();
   awaitWhole(cluster, victim, 3);
   cluster.check(['a', 'b']);
@@ -119,7 +158,11 @@ test('T37: it dies at every disk operation of becoming a new incarnation → it 
     victim.restoreImage(image);
     const before = statusOf(cluster.node(1)).members[2]?.incarnation;
     victim.start();
-    const crash = victim.disk.inject({ operations: ['create', 'write', 'sync', 'rename', 'syncDirectory'], skip, effect: { type: 'crash', when: 'after' } });
+    const crash = victim.disk.inject({
+      operations: ['create', 'write', 'sync', 'rename', 'syncDirectory'],
+      skip,
+      effect: { type: 'crash', when: 'after' },
+    });
     cluster.runFor(800);
     isDone = crash.hits === 0;
     crash.remove();

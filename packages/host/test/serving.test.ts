@@ -7,7 +7,15 @@ import { append, awaitWhole, createStream, isWhole, runningCluster, statusOf } f
 import { RawClient } from './raw-client.js';
 
 const FIRST = groupId(FIRST_STREAM_GROUP);
-const TAIL: ClientRequestBody = { type: 'readStream', group: FIRST, fromOffset: 3, maxRecords: 10, maxBytes: 1000, waitMs: 60_000, consistency: 'linearizable' };
+const TAIL: ClientRequestBody = {
+  type: 'readStream',
+  group: FIRST,
+  fromOffset: 3,
+  maxRecords: 10,
+  maxBytes: 1000,
+  waitMs: 60_000,
+  consistency: 'linearizable',
+};
 
 /** The answer to a request sent to one node over a connection of its own. */
 function ask(cluster: SimCluster, node: SimNode, body: ClientRequestBody, withinMs: number): ClientResponse {
@@ -143,7 +151,9 @@ test('T32: the leader has no space → appends are refused as diskFull, and go o
 test('formation: no space for the identity → formed once there is space', () => {
   const cluster = new SimCluster({ seed: 80 });
   cluster.startAll();
-  const rules = cluster.nodes.map((node) => node.disk.inject({ operations: ['create', 'write'], path: /identity/, skip: 2, times: 3, effect: { type: 'fail', kind: 'full' } }));
+  const rules = cluster.nodes.map((node) =>
+    node.disk.inject({ operations: ['create', 'write'], path: /identity/, skip: 2, times: 3, effect: { type: 'fail', kind: 'full' } }),
+  );
   cluster.awaitLeader();
   cluster.runUntil(() => cluster.nodes.every(isWhole), 20_000, 'all serve');
   assert.ok(rules.some((rule) => rule.hits > 0));

@@ -1,5 +1,15 @@
 import {
-  BATCH_HEADER_BYTES, ByteReader, ByteWriter, type Checksum, LIMITS, type LogIndex, QuorateError, type Term, batchLastIndex, batchPayload, unreachable,
+  BATCH_HEADER_BYTES,
+  ByteReader,
+  ByteWriter,
+  type Checksum,
+  LIMITS,
+  type LogIndex,
+  QuorateError,
+  type Term,
+  batchLastIndex,
+  batchPayload,
+  unreachable,
   verifyBatch,
 } from '@quorate/base';
 import { decodeConfiguration } from './configuration.js';
@@ -22,7 +32,14 @@ import type { AppendRequest, RaftMessage } from './messages.js';
  */
 const FORMAT = 1;
 const TYPES = {
-  voteRequest: 1, voteResponse: 2, appendRequest: 3, appendResponse: 4, snapshotRequest: 5, snapshotResponse: 6, timeoutNow: 7, leaderGone: 8,
+  voteRequest: 1,
+  voteResponse: 2,
+  appendRequest: 3,
+  appendResponse: 4,
+  snapshotRequest: 5,
+  snapshotResponse: 6,
+  timeoutNow: 7,
+  leaderGone: 8,
 } as const satisfies Record<RaftMessage['type'], number>;
 
 /** Hard. Highest term that is accepted: far beyond any real one, and far enough below 2^53 that counting on stays exact. */
@@ -33,26 +50,50 @@ export function encodeMessage(message: RaftMessage): Uint8Array[] {
   const writer = new ByteWriter(message.type === 'appendRequest' ? 55 + 4 * message.batches.length : 64).u8(FORMAT).u8(TYPES[message.type]);
   switch (message.type) {
     case 'voteRequest':
-      writer.u8((message.isPreVote ? 1 : 0) | (message.isTransfer ? 2 : 0)).u64(message.term).u64(message.lastIndex).u64(message.lastTerm);
+      writer
+        .u8((message.isPreVote ? 1 : 0) | (message.isTransfer ? 2 : 0))
+        .u64(message.term)
+        .u64(message.lastIndex)
+        .u64(message.lastTerm);
       return [writer.take()];
     case 'voteResponse':
       writer.u8((message.isPreVote ? 1 : 0) | (message.isGranted ? 2 : 0)).u64(message.term);
       return [writer.take()];
     case 'appendRequest':
-      writer.u8(0).u64(message.term).u64(message.prevIndex).u64(message.prevTerm).u64(message.commitIndex).u64(message.probe).u64(message.admitAt);
+      writer
+        .u8(0)
+        .u64(message.term)
+        .u64(message.prevIndex)
+        .u64(message.prevTerm)
+        .u64(message.commitIndex)
+        .u64(message.probe)
+        .u64(message.admitAt);
       writer.u32(message.batches.length);
       for (const batch of message.batches) writer.u32(batch.length);
       return [writer.take(), ...message.batches];
     case 'appendResponse':
-      writer.u8((message.isAccepted ? 1 : 0) | (message.isLearner ? 2 : 0)).u64(message.term).u64(message.matchIndex).u64(message.receivedIndex);
+      writer
+        .u8((message.isAccepted ? 1 : 0) | (message.isLearner ? 2 : 0))
+        .u64(message.term)
+        .u64(message.matchIndex)
+        .u64(message.receivedIndex);
       writer.u64(message.hintTerm).u64(message.probe);
       return [writer.take()];
     case 'snapshotRequest':
-      writer.u8(message.isLast ? 1 : 0).u64(message.term).u64(message.snapshotIndex).u64(message.snapshotTerm).u64(message.offset);
+      writer
+        .u8(message.isLast ? 1 : 0)
+        .u64(message.term)
+        .u64(message.snapshotIndex)
+        .u64(message.snapshotTerm)
+        .u64(message.offset);
       writer.u32(message.bytes.length);
       return [writer.take(), message.bytes];
     case 'snapshotResponse':
-      writer.u8(message.isInstalled ? 1 : 0).u64(message.term).u64(message.snapshotIndex).u64(message.receivedBytes);
+      writer
+        .u8(message.isInstalled ? 1 : 0)
+        .u64(message.term)
+        .u64(message.snapshotIndex)
+        .u64(message.receivedBytes);
       return [writer.take()];
     case 'timeoutNow':
     case 'leaderGone':
@@ -81,7 +122,14 @@ function decodeBody(reader: ByteReader, checksum: Checksum): RaftMessage {
     case TYPES.voteRequest: {
       const bits = flags(reader, 3);
       const term = readTerm(reader, 1);
-      return { type: 'voteRequest', term, isPreVote: (bits & 1) !== 0, isTransfer: (bits & 2) !== 0, lastIndex: reader.u64(), lastTerm: readTerm(reader, 0) };
+      return {
+        type: 'voteRequest',
+        term,
+        isPreVote: (bits & 1) !== 0,
+        isTransfer: (bits & 2) !== 0,
+        lastIndex: reader.u64(),
+        lastTerm: readTerm(reader, 0),
+      };
     }
     case TYPES.voteResponse: {
       const bits = flags(reader, 3);
@@ -93,15 +141,26 @@ function decodeBody(reader: ByteReader, checksum: Checksum): RaftMessage {
     case TYPES.appendResponse: {
       const bits = flags(reader, 3);
       return {
-        type: 'appendResponse', isAccepted: (bits & 1) !== 0, isLearner: (bits & 2) !== 0, term: readTerm(reader, 0), matchIndex: reader.u64(),
-        receivedIndex: reader.u64(), hintTerm: readTerm(reader, 0), probe: reader.u64(),
+        type: 'appendResponse',
+        isAccepted: (bits & 1) !== 0,
+        isLearner: (bits & 2) !== 0,
+        term: readTerm(reader, 0),
+        matchIndex: reader.u64(),
+        receivedIndex: reader.u64(),
+        hintTerm: readTerm(reader, 0),
+        probe: reader.u64(),
       };
     }
     case TYPES.snapshotRequest: {
       const isLast = flags(reader, 1) !== 0;
       return {
-        type: 'snapshotRequest', isLast, term: readTerm(reader, 1), snapshotIndex: reader.u64(), snapshotTerm: readTerm(reader, 0),
-        offset: reader.u64(), bytes: reader.bytes(LIMITS.appendMessageBytes),
+        type: 'snapshotRequest',
+        isLast,
+        term: readTerm(reader, 1),
+        snapshotIndex: reader.u64(),
+        snapshotTerm: readTerm(reader, 0),
+        offset: reader.u64(),
+        bytes: reader.bytes(LIMITS.appendMessageBytes),
       };
     }
     case TYPES.snapshotResponse: {
@@ -128,7 +187,8 @@ function decodeAppend(reader: ByteReader, checksum: Checksum): AppendRequest {
   const admitAt = reader.u64();
   const count = reader.u32();
   // Each batch takes its length field and a header, so the input itself bounds the count before anything is allocated.
-  if (count > reader.remaining / (4 + BATCH_HEADER_BYTES)) throw new QuorateError('malformedFrame', `${count} batches do not fit`, { count });
+  if (count > reader.remaining / (4 + BATCH_HEADER_BYTES))
+    throw new QuorateError('malformedFrame', `${count} batches do not fit`, { count });
   const lengths: number[] = [];
   for (let i = 0; i < count; i++) lengths.push(reader.u32());
   const batches: Uint8Array[] = [];
@@ -138,7 +198,10 @@ function decodeAppend(reader: ByteReader, checksum: Checksum): AppendRequest {
     const batch = reader.raw(length);
     const header = verifyBatch(batch, checksum);
     if (header.baseIndex !== index + 1 || header.term < lastTerm || header.term > term) {
-      throw new QuorateError('malformedFrame', `batch ${header.baseIndex} of term ${header.term} does not follow ${index} of term ${lastTerm}`);
+      throw new QuorateError(
+        'malformedFrame',
+        `batch ${header.baseIndex} of term ${header.term} does not follow ${index} of term ${lastTerm}`,
+      );
     }
     if (header.kind === 'configuration') decodeConfiguration(batchPayload(batch));
     index = batchLastIndex(header);

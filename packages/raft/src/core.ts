@@ -1,5 +1,13 @@
 import {
-  type BatchKind, type Checksum, type LogIndex, type NodeId, type Random, type Term, encodeBatch, randomUnit, trustedBatchHeader,
+  type BatchKind,
+  type Checksum,
+  type LogIndex,
+  type NodeId,
+  type Random,
+  type Term,
+  encodeBatch,
+  randomUnit,
+  trustedBatchHeader,
 } from '@quorate/base';
 import { LogState } from './log-state.js';
 import type { RaftMessage } from './messages.js';
@@ -127,8 +135,14 @@ export class Core {
   /** A refusal that carries nothing but the term. */
   refuseAppend(to: NodeId, request: { prevIndex: LogIndex; probe: number }): void {
     this.send(to, {
-      type: 'appendResponse', term: this.term, isAccepted: false, matchIndex: 0, receivedIndex: request.prevIndex, hintTerm: 0,
-      probe: request.probe, isLearner: this.isLearner,
+      type: 'appendResponse',
+      term: this.term,
+      isAccepted: false,
+      matchIndex: 0,
+      receivedIndex: request.prevIndex,
+      hintTerm: 0,
+      probe: request.probe,
+      isLearner: this.isLearner,
     });
   }
 
@@ -168,7 +182,13 @@ export class Core {
     const baseIndex = this.log.lastIndex + 1;
     const loggedTimeMs = Math.max(Math.floor(input.loggedTimeMs), this.log.loggedTimeMs);
     const header = {
-      kind, group: this.options.group, term: this.term, baseIndex, count: input.count, loggedTimeMs, payloadChecksum: input.payloadChecksum,
+      kind,
+      group: this.options.group,
+      term: this.term,
+      baseIndex,
+      count: input.count,
+      loggedTimeMs,
+      payloadChecksum: input.payloadChecksum,
     };
     const batch = encodeBatch(header, payload, this.#checksum);
     this.log.append(trustedBatchHeader(batch), batch);

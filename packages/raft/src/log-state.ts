@@ -30,7 +30,12 @@ export class LogState {
   #loggedTimeMs: number | null;
 
   constructor(start: LogStart, reader: LogReader) {
-    this.terms = new TermMap({ firstIndex: start.firstIndex, previousTerm: start.previousTerm, lastIndex: start.lastIndex, runs: start.terms });
+    this.terms = new TermMap({
+      firstIndex: start.firstIndex,
+      previousTerm: start.previousTerm,
+      lastIndex: start.lastIndex,
+      runs: start.terms,
+    });
     this.#reader = reader;
     this.#configurations = start.configurations.map((entry) => ({ index: entry.index, configuration: entry.configuration }));
     invariant(this.#configurations.length > 0, 'a log starts with a configuration');

@@ -213,10 +213,20 @@ export class Raft {
     const core = this.#core;
     const seen = this.#seen;
     return (
-      core.hardVersion > core.hardVersionTaken || core.log.hasFacts || core.isResponseDue || core.outbox.hasSendable(core.hardVersionDurable) ||
-      core.reads.length > 0 || core.readsFailed.length > 0 || core.faults.length > 0 || core.log.commitIndex !== seen.commitIndex ||
-      core.state.role !== seen.role || core.term !== seen.term || core.leader !== seen.leader || this.isEstablished !== seen.isEstablished ||
-      (core.state.role === 'leader' && hasAppendsToSend(core, core.state)) || this.#learnersWaiting().join() !== seen.learnersWaiting
+      core.hardVersion > core.hardVersionTaken ||
+      core.log.hasFacts ||
+      core.isResponseDue ||
+      core.outbox.hasSendable(core.hardVersionDurable) ||
+      core.reads.length > 0 ||
+      core.readsFailed.length > 0 ||
+      core.faults.length > 0 ||
+      core.log.commitIndex !== seen.commitIndex ||
+      core.state.role !== seen.role ||
+      core.term !== seen.term ||
+      core.leader !== seen.leader ||
+      this.isEstablished !== seen.isEstablished ||
+      (core.state.role === 'leader' && hasAppendsToSend(core, core.state)) ||
+      this.#learnersWaiting().join() !== seen.learnersWaiting
     );
   }
 
@@ -235,8 +245,18 @@ export class Raft {
     core.hardVersionTaken = core.hardVersion;
     const { truncateAfter, appends } = core.log.take();
     const ready: Ready = {
-      hardState, truncateAfter, appends, sendNow, commitIndex: core.log.commitIndex, reads: core.reads, readsFailed: core.readsFailed,
-      role: core.state.role, term: core.term, leader: core.leader, isEstablished: this.isEstablished, learnersWaiting: this.#learnersWaiting(),
+      hardState,
+      truncateAfter,
+      appends,
+      sendNow,
+      commitIndex: core.log.commitIndex,
+      reads: core.reads,
+      readsFailed: core.readsFailed,
+      role: core.state.role,
+      term: core.term,
+      leader: core.leader,
+      isEstablished: this.isEstablished,
+      learnersWaiting: this.#learnersWaiting(),
       faults: core.faults,
     };
     core.reads = [];
@@ -252,7 +272,11 @@ export class Raft {
 
   #visible(): { role: Role; term: Term; leader: NodeId | 0; isEstablished: boolean; commitIndex: LogIndex; learnersWaiting: string } {
     return {
-      role: this.role, term: this.term, leader: this.leader, isEstablished: this.isEstablished, commitIndex: this.commitIndex,
+      role: this.role,
+      term: this.term,
+      leader: this.leader,
+      isEstablished: this.isEstablished,
+      commitIndex: this.commitIndex,
       learnersWaiting: this.#learnersWaiting().join(),
     };
   }

@@ -18,8 +18,12 @@ function admitAtOf(core: Core, peer: Progress): LogIndex {
 export function isOwedAnything(core: Core, leader: LeaderState, peer: Progress): boolean {
   return (
     peer.isConnected &&
-    (peer.mode === 'probe' || peer.matchIndex < core.log.lastIndex || peer.ackedRound < leader.round || admitAtOf(core, peer) !== 0 ||
-      leader.transfer?.to === peer.peer || core.contacts.heardAtMs(peer.peer) === null)
+    (peer.mode === 'probe' ||
+      peer.matchIndex < core.log.lastIndex ||
+      peer.ackedRound < leader.round ||
+      admitAtOf(core, peer) !== 0 ||
+      leader.transfer?.to === peer.peer ||
+      core.contacts.heardAtMs(peer.peer) === null)
   );
 }
 
@@ -33,7 +37,9 @@ function hasSends(core: Core, leader: LeaderState, peer: Progress): boolean {
 
 function hasEntriesToSend(core: Core, peer: Progress): boolean {
   return (
-    !peer.isReadBlocked && peer.nextIndex <= core.log.lastIndex && peer.inflightMessages < core.options.windowMessages &&
+    !peer.isReadBlocked &&
+    peer.nextIndex <= core.log.lastIndex &&
+    peer.inflightMessages < core.options.windowMessages &&
     peer.inflightBytes < core.options.windowBytes
   );
 }
@@ -90,8 +96,14 @@ function sendOne(core: Core, leader: LeaderState, peer: Progress, batches: reado
   into.push({
     to: peer.peer,
     message: {
-      type: 'appendRequest', term: core.term, prevIndex, prevTerm: core.log.terms.termAt(prevIndex) ?? 0, commitIndex: core.log.commitIndex,
-      probe: leader.round, admitAt, batches,
+      type: 'appendRequest',
+      term: core.term,
+      prevIndex,
+      prevTerm: core.log.terms.termAt(prevIndex) ?? 0,
+      commitIndex: core.log.commitIndex,
+      probe: leader.round,
+      admitAt,
+      batches,
     },
   });
 }

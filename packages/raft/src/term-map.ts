@@ -51,7 +51,11 @@ export class TermMap {
 
   /** Adds entries `firstIndex .. lastIndex` of one term behind the last one. */
   append(firstIndex: LogIndex, lastIndex: LogIndex, term: Term): void {
-    invariant(firstIndex === this.#lastIndex + 1 && lastIndex >= firstIndex, 'entries are dense', { firstIndex, lastIndex, after: this.#lastIndex });
+    invariant(firstIndex === this.#lastIndex + 1 && lastIndex >= firstIndex, 'entries are dense', {
+      firstIndex,
+      lastIndex,
+      after: this.#lastIndex,
+    });
     invariant(term >= this.lastTerm, 'terms never decrease along a log', { term, lastTerm: this.lastTerm });
     if (this.#terms.length === 0 || term > this.lastTerm) {
       this.#firstIndexes.push(firstIndex);

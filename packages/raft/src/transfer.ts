@@ -29,7 +29,12 @@ function mostCaughtUp(leader: LeaderState): Progress | undefined {
   let best: Progress | undefined;
   for (const peer of leader.peers.values()) {
     if (peer.isLearner || !peer.isConnected) continue;
-    if (best === undefined || peer.matchIndex > best.matchIndex || (peer.matchIndex === best.matchIndex && peer.respondedMs > best.respondedMs)) best = peer;
+    if (
+      best === undefined ||
+      peer.matchIndex > best.matchIndex ||
+      (peer.matchIndex === best.matchIndex && peer.respondedMs > best.respondedMs)
+    )
+      best = peer;
   }
   return best;
 }

@@ -18,12 +18,25 @@ function following(term: number): Cluster {
   return cluster;
 }
 const emptyAppend = (term: number): AppendRequest => ({
-  type: 'appendRequest', term, prevIndex: 0, prevTerm: 0, commitIndex: 0, probe: 1, admitAt: 0, batches: [],
+  type: 'appendRequest',
+  term,
+  prevIndex: 0,
+  prevTerm: 0,
+  commitIndex: 0,
+  probe: 1,
+  admitAt: 0,
+  batches: [],
 });
 const vote = (term: number, last: { index: number; term: number }): RaftMessage => ({
-  type: 'voteRequest', term, isPreVote: false, isTransfer: false, lastIndex: last.index, lastTerm: last.term,
+  type: 'voteRequest',
+  term,
+  isPreVote: false,
+  isTransfer: false,
+  lastIndex: last.index,
+  lastTerm: last.term,
 });
-const answers = (cluster: Cluster, type: RaftMessage['type']): RaftMessage[] => cluster.flights.map((flight) => flight.message).filter((m) => m.type === type);
+const answers = (cluster: Cluster, type: RaftMessage['type']): RaftMessage[] =>
+  cluster.flights.map((flight) => flight.message).filter((m) => m.type === type);
 
 test('thesis 3.3: message of a later term in any role → the replica adopts it and follows', () => {
   const cluster = new Cluster({ nodes: 3 });
@@ -36,7 +49,10 @@ test('thesis 3.3: append of an earlier term → refused with the present term', 
   const cluster = following(5);
   cluster.flights = [];
   cluster.act(1, (raft) => raft.step(n(3), emptyAppend(4), cluster.nowMs));
-  assert.deepEqual(answers(cluster, 'appendResponse').map((m) => m.type === 'appendResponse' && [m.term, m.isAccepted]), [[5, false]]);
+  assert.deepEqual(
+    answers(cluster, 'appendResponse').map((m) => m.type === 'appendResponse' && [m.term, m.isAccepted]),
+    [[5, false]],
+  );
 });
 
 test('thesis 3.4: two candidates of one term → each replica votes once, for the first', () => {
@@ -44,7 +60,9 @@ test('thesis 3.4: two candidates of one term → each replica votes once, for th
   cluster.act(1, (raft) => raft.step(n(2), vote(1, { index: 0, term: 0 }), cluster.nowMs));
   cluster.act(1, (raft) => raft.step(n(3), vote(1, { index: 0, term: 0 }), cluster.nowMs));
   cluster.syncAll(1);
-  const granted = cluster.flights.filter((flight) => flight.message.type === 'voteResponse' && flight.message.isGranted).map((flight) => flight.to);
+  const granted = cluster.flights
+    .filter((flight) => flight.message.type === 'voteResponse' && flight.message.isGranted)
+    .map((flight) => flight.to);
   assert.deepEqual(granted, [2]);
 });
 
@@ -108,10 +126,19 @@ test('thesis 3.5: appends of a leader → its own log only ever grows', () => {
 });
 
 test('thesis 3.6.1: candidate with an older last term, or the same and a shorter log → no vote; equal or better → vote', () => {
-  for (const [lastIndex, lastTerm, isGranted] of [[99, 1, false], [1, 2, false], [2, 2, true], [1, 3, true]] as const) {
+  for (const [lastIndex, lastTerm, isGranted] of [
+    [99, 1, false],
+    [1, 2, false],
+    [2, 2, true],
+    [1, 3, true],
+  ] as const) {
     const cluster = new Cluster({ nodes: 3, hasContacts: false });
     const batches = [1, 2].map((baseIndex) =>
-      encodeBatch({ kind: 'noop', group: GROUP, term: 2, baseIndex, count: 1, loggedTimeMs: 0, payloadChecksum: 0 }, new Uint8Array(0), crc32c),
+      encodeBatch(
+        { kind: 'noop', group: GROUP, term: 2, baseIndex, count: 1, loggedTimeMs: 0, payloadChecksum: 0 },
+        new Uint8Array(0),
+        crc32c,
+      ),
     );
     cluster.act(1, (raft) => raft.step(n(2), { ...emptyAppend(2), batches }, cluster.nowMs));
     cluster.syncAll(1);
@@ -119,7 +146,11 @@ test('thesis 3.6.1: candidate with an older last term, or the same and a shorter
     cluster.flights = [];
     cluster.act(1, (raft) => raft.step(n(3), vote(9, { index: lastIndex, term: lastTerm }), cluster.nowMs));
     cluster.syncAll(1);
-    assert.deepEqual(answers(cluster, 'voteResponse').map((m) => m.type === 'voteResponse' && m.isGranted), [isGranted], `last ${lastIndex}@${lastTerm}`);
+    assert.deepEqual(
+      answers(cluster, 'voteResponse').map((m) => m.type === 'voteResponse' && m.isGranted),
+      [isGranted],
+      `last ${lastIndex}@${lastTerm}`,
+    );
   }
 });
 
@@ -231,7 +262,9 @@ test('logged time: proposals with an older time, and a new leader → it never d
   for (let round = 0; round < 3; round++) {
     const leader = electLeader(cluster);
     for (const loggedTimeMs of [5000, 100, 7000.9]) {
-      cluster.act(leader, (raft) => raft.propose({ payload: new Uint8Array(0), payloadChecksum: 0, count: 3, loggedTimeMs }, cluster.nowMs));
+      cluster.act(leader, (raft) =>
+        raft.propose({ payload: new Uint8Array(0), payloadChecksum: 0, count: 3, loggedTimeMs }, cluster.nowMs),
+      );
     }
     cluster.run(100);
     cluster.crash(leader);
@@ -239,6 +272,9 @@ test('logged time: proposals with an older time, and a new leader → it never d
     cluster.run(400);
   }
   const times = cluster.member(1).disk.batches.map((batch) => trustedBatchHeader(batch.bytes).loggedTimeMs);
-  assert.deepEqual(times, [...times].sort((a, b) => a - b));
+  assert.deepEqual(
+    times,
+    [...times].sort((a, b) => a - b),
+  );
   assert.ok((times.at(-1) as number) >= 7000 && times.every(Number.isInteger));
 });

@@ -5,18 +5,25 @@ import { Cluster, type Flight, electLeader } from './harness/cluster.js';
 
 const n = nodeId;
 const isRealRequest = (flight: Flight): boolean => flight.message.type === 'voteRequest' && !flight.message.isPreVote;
-const isGrantedVote = (flight: Flight): boolean => flight.message.type === 'voteResponse' && !flight.message.isPreVote && flight.message.isGranted;
+const isGrantedVote = (flight: Flight): boolean =>
+  flight.message.type === 'voteResponse' && !flight.message.isPreVote && flight.message.isGranted;
 
 /** Runs node `id` up to the moment at which its requests for real votes are under way, with the pre-vote of node 2. */
 function stand(cluster: Cluster, id: number): void {
   cluster.act(id, (raft) => raft.campaign(cluster.nowMs));
-  for (const [from, to] of [[id, 2], [2, id]]) {
+  for (const [from, to] of [
+    [id, 2],
+    [2, id],
+  ]) {
     const flight = cluster.flights.find((other) => other.from === from && other.to === to && 'isPreVote' in other.message);
     assert.ok(flight, `pre-vote from ${from} to ${to}`);
     cluster.deliver(flight);
   }
   cluster.syncAll(id);
-  assert.ok(cluster.flights.some((flight) => isRealRequest(flight) && flight.from === id), 'it asks for votes');
+  assert.ok(
+    cluster.flights.some((flight) => isRealRequest(flight) && flight.from === id),
+    'it asks for votes',
+  );
 }
 const requestTo = (cluster: Cluster, from: number, to: number): Flight => {
   const flight = cluster.flights.find((other) => isRealRequest(other) && other.from === from && other.to === to);
@@ -106,13 +113,18 @@ test('T05: replica stranded in a later term while the leader is idle → an elec
   const term = cluster.raft(leader).term;
   // Node `stranded` moved on in an election that came to nothing; what it told its leader was lost.
   cluster.filter = (flight) => flight.from !== stranded;
-  cluster.act(stranded, (raft) => raft.step(n(leader === 3 ? 2 : 3), { type: 'voteResponse', term: term + 3, isPreVote: false, isGranted: false }, cluster.nowMs));
+  cluster.act(stranded, (raft) =>
+    raft.step(n(leader === 3 ? 2 : 3), { type: 'voteResponse', term: term + 3, isPreVote: false, isGranted: false }, cluster.nowMs),
+  );
   cluster.run(20);
   cluster.filter = () => true;
   cluster.run(1500);
   assert.ok(cluster.raft(stranded).term > term + 3 - 1);
   assert.ok(cluster.raft(cluster.leader).isEstablished);
-  assert.deepEqual(cluster.members.map((member) => member.raft?.leader), [cluster.leader, cluster.leader, cluster.leader]);
+  assert.deepEqual(
+    cluster.members.map((member) => member.raft?.leader),
+    [cluster.leader, cluster.leader, cluster.leader],
+  );
 });
 
 test('T08: equal clocks and equal delays, 1000 seeds → p99 of election rounds is at most 3', () => {
@@ -165,11 +177,21 @@ test('stickiness: a replica that lost touch with the leader asks for votes → n
   const lost = leader === 1 ? 2 : 1;
   cluster.act(lost, (raft) => raft.campaign(cluster.nowMs));
   cluster.run(20);
-  assert.deepEqual(cluster.members.map((member) => [member.raft?.term, member.raft?.leader]), [[term, leader], [term, leader], [term, leader]]);
+  assert.deepEqual(
+    cluster.members.map((member) => [member.raft?.term, member.raft?.leader]),
+    [
+      [term, leader],
+      [term, leader],
+      [term, leader],
+    ],
+  );
   const request = { type: 'voteRequest', term: term + 5, isPreVote: false, isTransfer: false, lastIndex: 99, lastTerm: term } as const;
   for (const id of [1, 2, 3]) if (id !== lost) cluster.act(id, (raft) => raft.step(n(lost), request, cluster.nowMs));
   assert.equal(cluster.raft(leader).role, 'leader');
-  assert.deepEqual(cluster.members.map((member) => member.raft?.term), [term, term, term]);
+  assert.deepEqual(
+    cluster.members.map((member) => member.raft?.term),
+    [term, term, term],
+  );
 });
 
 test('idle group: leader and followers lack nothing → no message of the group for ten seconds, and no election', () => {
@@ -201,7 +223,9 @@ test('leaderGone is lost: node heartbeats go on after the leader stepped down �
   cluster.filter = (flight) => flight.message.type !== 'leaderGone';
   const term = cluster.raft(leader).term;
   // A message of a later term from nobody who leads.
-  cluster.act(leader, (raft) => raft.step(n(leader === 1 ? 2 : 1), { type: 'voteResponse', term: term + 1, isPreVote: false, isGranted: false }, cluster.nowMs));
+  cluster.act(leader, (raft) =>
+    raft.step(n(leader === 1 ? 2 : 1), { type: 'voteResponse', term: term + 1, isPreVote: false, isGranted: false }, cluster.nowMs),
+  );
   assert.equal(cluster.raft(leader).role, 'follower');
   cluster.run(2000, () => cluster.leader !== 0 && cluster.raft(cluster.leader).isEstablished);
   assert.ok(cluster.leader !== 0 && cluster.raft(cluster.leader).term > term);

@@ -59,9 +59,14 @@ test('T34: learner is asked for a vote and a pre-vote by a candidate with a bett
   const cluster = new Cluster({ nodes: 3, learners: [2] });
   for (const isPreVote of [true, false]) {
     cluster.flights = [];
-    cluster.act(2, (raft) => raft.step(n(1), { type: 'voteRequest', term: 5, isPreVote, isTransfer: true, lastIndex: 9, lastTerm: 4 }, cluster.nowMs));
+    cluster.act(2, (raft) =>
+      raft.step(n(1), { type: 'voteRequest', term: 5, isPreVote, isTransfer: true, lastIndex: 9, lastTerm: 4 }, cluster.nowMs),
+    );
     cluster.syncAll(2);
-    assert.deepEqual(cluster.flights.map((flight) => flight.message.type === 'voteResponse' && flight.message.isGranted), [false]);
+    assert.deepEqual(
+      cluster.flights.map((flight) => flight.message.type === 'voteResponse' && flight.message.isGranted),
+      [false],
+    );
   }
   assert.equal(cluster.member(2).disk.hardState.votedFor, 0);
   assert.equal(cluster.raft(2).nextDeadlineMs, Number.POSITIVE_INFINITY, 'and it never stands itself');
@@ -145,8 +150,14 @@ test('T50: answer from before the loss arrives late, under the same leader → i
   const proposal = cluster.propose(leader, 'waits');
   cluster.run(50);
   const late: RaftMessage = {
-    type: 'appendResponse', term: cluster.raft(leader).term, isAccepted: true, matchIndex: proposal?.index ?? 0, receivedIndex: proposal?.index ?? 0,
-    hintTerm: 0, probe: 1, isLearner: false,
+    type: 'appendResponse',
+    term: cluster.raft(leader).term,
+    isAccepted: true,
+    matchIndex: proposal?.index ?? 0,
+    receivedIndex: proposal?.index ?? 0,
+    hintTerm: 0,
+    probe: 1,
+    isLearner: false,
   };
   cluster.act(leader, (raft) => raft.step(n(wiped), late, cluster.nowMs));
   assert.equal(proposal?.isAcked, false);
@@ -174,10 +185,16 @@ test('new group: first leader → writes the configuration behind its no-op, lat
   const lines: string[] = [];
   (cluster.options as { trace?: (line: string) => void }).trace = (line) => void lines.push(line);
   const first = electLeader(cluster);
-  assert.deepEqual(lines.filter((line) => line.startsWith(`${first} appends`)), [`${first} appends 1@1 noop`, `${first} appends 2@1 configuration`]);
+  assert.deepEqual(
+    lines.filter((line) => line.startsWith(`${first} appends`)),
+    [`${first} appends 1@1 noop`, `${first} appends 2@1 configuration`],
+  );
   cluster.run(100);
   cluster.crash(first);
   const second = electLeader(cluster);
-  assert.deepEqual(lines.filter((line) => line.startsWith(`${second} appends`) && line.includes('@2')), [`${second} appends 3@2 noop`]);
+  assert.deepEqual(
+    lines.filter((line) => line.startsWith(`${second} appends`) && line.includes('@2')),
+    [`${second} appends 3@2 noop`],
+  );
   assert.deepEqual(cluster.raft(second).configuration, { voters: [1, 2, 3] });
 });

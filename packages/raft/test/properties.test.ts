@@ -1,8 +1,29 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type BatchKind, LIMITS, QuorateError, SeededRandom, type Term, concatBytes, crc32c, encodeBatch, nodeId, randomBetween } from '@quorate/base';
 import {
-  Raft, type RaftMessage, TERM_MAX, TermMap, VOTERS_MAX, configurationOf, decodeConfiguration, decodeMessage, encodeConfiguration, encodeMessage, quorumSize,
+  type BatchKind,
+  LIMITS,
+  QuorateError,
+  SeededRandom,
+  type Term,
+  concatBytes,
+  crc32c,
+  encodeBatch,
+  nodeId,
+  randomBetween,
+} from '@quorate/base';
+import {
+  Raft,
+  type RaftMessage,
+  TERM_MAX,
+  TermMap,
+  VOTERS_MAX,
+  configurationOf,
+  decodeConfiguration,
+  decodeMessage,
+  encodeConfiguration,
+  encodeMessage,
+  quorumSize,
   quorumValue,
 } from '@quorate/raft';
 import fc from 'fast-check';
@@ -28,7 +49,10 @@ test('quorum: any two majorities of a group → share a member', () => {
 type Step = { append: { count: number; termStep: number } } | { truncate: number };
 const steps = fc.array(
   fc.oneof(
-    { weight: 3, arbitrary: fc.record({ append: fc.record({ count: fc.integer({ min: 1, max: 5 }), termStep: fc.integer({ min: 0, max: 3 }) }) }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({ append: fc.record({ count: fc.integer({ min: 1, max: 5 }), termStep: fc.integer({ min: 0, max: 3 }) }) }),
+    },
     { weight: 1, arbitrary: fc.record({ truncate: fc.nat({ max: 60 }) }) },
   ) as fc.Arbitrary<Step>,
   { maxLength: 40 },
@@ -83,9 +107,15 @@ const term = fc.integer({ min: 1, max: TERM_MAX });
 const kinds: BatchKind[] = ['noop', 'commands', 'configuration'];
 const appendRequest = fc
   .record({
-    term: fc.integer({ min: 10, max: TERM_MAX }), prevIndex: fc.nat(), prevTerm: fc.integer({ min: 0, max: 5 }), commitIndex: u53, probe: u53, admitAt: u53,
+    term: fc.integer({ min: 10, max: TERM_MAX }),
+    prevIndex: fc.nat(),
+    prevTerm: fc.integer({ min: 0, max: 5 }),
+    commitIndex: u53,
+    probe: u53,
+    admitAt: u53,
     parts: fc.array(
-      fc.record({ kind: fc.constantFrom(...kinds), count: fc.integer({ min: 1, max: 9 }), payload: fc.uint8Array({ maxLength: 40 }) }), { maxLength: 5 },
+      fc.record({ kind: fc.constantFrom(...kinds), count: fc.integer({ min: 1, max: 9 }), payload: fc.uint8Array({ maxLength: 40 }) }),
+      { maxLength: 5 },
     ),
   })
   .map(({ parts, ...rest }): RaftMessage => {
@@ -93,7 +123,13 @@ const appendRequest = fc
     const batches = parts.map((part, at) => {
       const payload = part.kind === 'configuration' ? encodeConfiguration(configurationOf([nodeId(1), nodeId(at + 2)])) : part.payload;
       const header = {
-        kind: part.kind, group: GROUP, term: rest.prevTerm + at, baseIndex: next, count: part.count, loggedTimeMs: at, payloadChecksum: crc32c(payload),
+        kind: part.kind,
+        group: GROUP,
+        term: rest.prevTerm + at,
+        baseIndex: next,
+        count: part.count,
+        loggedTimeMs: at,
+        payloadChecksum: crc32c(payload),
       };
       next += part.count;
       return encodeBatch(header, payload, crc32c);
@@ -101,16 +137,34 @@ const appendRequest = fc
     return { type: 'appendRequest', ...rest, batches };
   });
 const message: fc.Arbitrary<RaftMessage> = fc.oneof(
-  fc.record({ type: fc.constant('voteRequest' as const), term, isPreVote: fc.boolean(), lastIndex: u53, lastTerm: fc.integer({ min: 0, max: TERM_MAX }), isTransfer: fc.boolean() }),
+  fc.record({
+    type: fc.constant('voteRequest' as const),
+    term,
+    isPreVote: fc.boolean(),
+    lastIndex: u53,
+    lastTerm: fc.integer({ min: 0, max: TERM_MAX }),
+    isTransfer: fc.boolean(),
+  }),
   fc.record({ type: fc.constant('voteResponse' as const), term, isPreVote: fc.boolean(), isGranted: fc.boolean() }),
   appendRequest,
   fc.record({
-    type: fc.constant('appendResponse' as const), term, isAccepted: fc.boolean(), matchIndex: u53, receivedIndex: u53,
-    hintTerm: fc.integer({ min: 0, max: TERM_MAX }), probe: u53, isLearner: fc.boolean(),
+    type: fc.constant('appendResponse' as const),
+    term,
+    isAccepted: fc.boolean(),
+    matchIndex: u53,
+    receivedIndex: u53,
+    hintTerm: fc.integer({ min: 0, max: TERM_MAX }),
+    probe: u53,
+    isLearner: fc.boolean(),
   }),
   fc.record({
-    type: fc.constant('snapshotRequest' as const), term, snapshotIndex: u53, snapshotTerm: fc.integer({ min: 0, max: TERM_MAX }), offset: u53,
-    isLast: fc.boolean(), bytes: fc.uint8Array({ maxLength: 50 }),
+    type: fc.constant('snapshotRequest' as const),
+    term,
+    snapshotIndex: u53,
+    snapshotTerm: fc.integer({ min: 0, max: TERM_MAX }),
+    offset: u53,
+    isLast: fc.boolean(),
+    bytes: fc.uint8Array({ maxLength: 50 }),
   }),
   fc.record({ type: fc.constant('snapshotResponse' as const), term, snapshotIndex: u53, receivedBytes: u53, isInstalled: fc.boolean() }),
   fc.record({ type: fc.constant('timeoutNow' as const), term }),
@@ -127,7 +181,10 @@ function isMalformed(error: unknown): boolean {
 }
 
 test('codec: any message → encoded and decoded it is the same', () => {
-  fc.assert(fc.property(message, (value) => assert.deepEqual(plain(decodeMessage(encoded(value), crc32c)), plain(value))), { numRuns: 500 });
+  fc.assert(
+    fc.property(message, (value) => assert.deepEqual(plain(decodeMessage(encoded(value), crc32c)), plain(value))),
+    { numRuns: 500 },
+  );
 });
 
 test('T80: message cut short, prolonged or with a changed byte → malformedFrame or another valid message, never anything else', () => {
@@ -180,7 +237,15 @@ test('T80: random bytes and huge counts and lengths → malformedFrame, at once'
   const head = encoded({ type: 'appendRequest', term: 3, prevIndex: 0, prevTerm: 0, commitIndex: 0, probe: 0, admitAt: 0, batches: [] });
   head.fill(0xff, head.length - 4);
   assert.throws(() => decodeMessage(head, crc32c), isMalformed);
-  const piece = encoded({ type: 'snapshotRequest', term: 3, snapshotIndex: 1, snapshotTerm: 1, offset: 0, isLast: true, bytes: new Uint8Array(0) });
+  const piece = encoded({
+    type: 'snapshotRequest',
+    term: 3,
+    snapshotIndex: 1,
+    snapshotTerm: 1,
+    offset: 0,
+    isLast: true,
+    bytes: new Uint8Array(0),
+  });
   piece.fill(0x7f, piece.length - 4);
   assert.throws(() => decodeMessage(piece, crc32c), isMalformed);
   assert.ok(LIMITS.appendMessageBytes < LIMITS.frameBytesMax);
@@ -188,8 +253,19 @@ test('T80: random bytes and huge counts and lengths → malformedFrame, at once'
 
 test('codec: gap between batches, decreasing term, term above the message, bad configuration → malformedFrame', () => {
   const make = (baseIndex: number, batchTerm: number, kind: BatchKind = 'noop', payload = new Uint8Array(0)): Uint8Array =>
-    encodeBatch({ kind, group: GROUP, term: batchTerm, baseIndex, count: 1, loggedTimeMs: 0, payloadChecksum: crc32c(payload) }, payload, crc32c);
-  const wrong = [[make(2, 3)], [make(1, 3), make(3, 3)], [make(1, 3), make(2, 2)], [make(1, 1)], [make(1, 9)], [make(1, 3, 'configuration', new Uint8Array([9]))]];
+    encodeBatch(
+      { kind, group: GROUP, term: batchTerm, baseIndex, count: 1, loggedTimeMs: 0, payloadChecksum: crc32c(payload) },
+      payload,
+      crc32c,
+    );
+  const wrong = [
+    [make(2, 3)],
+    [make(1, 3), make(3, 3)],
+    [make(1, 3), make(2, 2)],
+    [make(1, 1)],
+    [make(1, 9)],
+    [make(1, 3, 'configuration', new Uint8Array([9]))],
+  ];
   for (const batches of wrong) {
     const bytes = encoded({ type: 'appendRequest', term: 5, prevIndex: 0, prevTerm: 2, commitIndex: 0, probe: 0, admitAt: 0, batches });
     assert.throws(() => decodeMessage(bytes, crc32c), isMalformed);
@@ -203,39 +279,92 @@ test('configuration: any voters → encoded and decoded they are the same, other
       assert.deepEqual(decodeConfiguration(encodeConfiguration(configuration)), configuration);
     }),
   );
-  for (const bytes of [[], [1, 0, 0], [1, 1, 0], [1, 2, 0, 5, 0, 5, 0], [1, 2, 0, 5, 0, 4, 0], [1, 1, 0, 0, 0], [2, 1, 0, 5, 0], [1, 1, 0, 5, 0, 0], [1, 99, 0]]) {
+  for (const bytes of [
+    [],
+    [1, 0, 0],
+    [1, 1, 0],
+    [1, 2, 0, 5, 0, 5, 0],
+    [1, 2, 0, 5, 0, 4, 0],
+    [1, 1, 0, 0, 0],
+    [2, 1, 0, 5, 0],
+    [1, 1, 0, 5, 0, 0],
+    [1, 99, 0],
+  ]) {
     assert.throws(() => decodeConfiguration(new Uint8Array(bytes)), isMalformed);
   }
-  assert.throws(() => configurationOf([nodeId(1), nodeId(1)]), (error: QuorateError) => error.code === 'invalidArgument');
+  assert.throws(
+    () => configurationOf([nodeId(1), nodeId(1)]),
+    (error: QuorateError) => error.code === 'invalidArgument',
+  );
 });
 
 const near = fc.integer({ min: 0, max: 12 });
 const nearTerm = fc.integer({ min: 1, max: 6 });
 const nearMessage: fc.Arbitrary<RaftMessage> = fc.oneof(
-  fc.record({ type: fc.constant('voteRequest' as const), term: nearTerm, isPreVote: fc.boolean(), lastIndex: near, lastTerm: near, isTransfer: fc.boolean() }),
+  fc.record({
+    type: fc.constant('voteRequest' as const),
+    term: nearTerm,
+    isPreVote: fc.boolean(),
+    lastIndex: near,
+    lastTerm: near,
+    isTransfer: fc.boolean(),
+  }),
   fc.record({ type: fc.constant('voteResponse' as const), term: nearTerm, isPreVote: fc.boolean(), isGranted: fc.boolean() }),
-  fc.record({ term: nearTerm, prevIndex: near, prevTerm: near, commitIndex: near, probe: near, admitAt: near, counts: fc.array(fc.record({ count: fc.integer({ min: 1, max: 3 }), step: fc.nat({ max: 2 }) }), { maxLength: 3 }) }).map(
-    ({ counts, ...rest }): RaftMessage => {
+  fc
+    .record({
+      term: nearTerm,
+      prevIndex: near,
+      prevTerm: near,
+      commitIndex: near,
+      probe: near,
+      admitAt: near,
+      counts: fc.array(fc.record({ count: fc.integer({ min: 1, max: 3 }), step: fc.nat({ max: 2 }) }), { maxLength: 3 }),
+    })
+    .map(({ counts, ...rest }): RaftMessage => {
       let next = rest.prevIndex + 1;
       let batchTerm = rest.prevTerm;
       const batches = counts.map(({ count, step }) => {
         batchTerm += step;
-        const header = { kind: 'commands', group: GROUP, term: batchTerm, baseIndex: next, count, loggedTimeMs: 0, payloadChecksum: 0 } as const;
+        const header = {
+          kind: 'commands',
+          group: GROUP,
+          term: batchTerm,
+          baseIndex: next,
+          count,
+          loggedTimeMs: 0,
+          payloadChecksum: 0,
+        } as const;
         next += count;
         return encodeBatch(header, new Uint8Array(0), crc32c);
       });
       return { type: 'appendRequest', ...rest, batches };
-    },
-  ),
+    }),
   fc.record({
-    type: fc.constant('appendResponse' as const), term: nearTerm, isAccepted: fc.boolean(), matchIndex: near, receivedIndex: near, hintTerm: near, probe: near,
+    type: fc.constant('appendResponse' as const),
+    term: nearTerm,
+    isAccepted: fc.boolean(),
+    matchIndex: near,
+    receivedIndex: near,
+    hintTerm: near,
+    probe: near,
     isLearner: fc.boolean(),
   }),
   fc.record({
-    type: fc.constant('snapshotRequest' as const), term: nearTerm, snapshotIndex: near, snapshotTerm: near, offset: near, isLast: fc.boolean(),
+    type: fc.constant('snapshotRequest' as const),
+    term: nearTerm,
+    snapshotIndex: near,
+    snapshotTerm: near,
+    offset: near,
+    isLast: fc.boolean(),
     bytes: fc.constant(new Uint8Array(0)),
   }),
-  fc.record({ type: fc.constant('snapshotResponse' as const), term: nearTerm, snapshotIndex: near, receivedBytes: near, isInstalled: fc.boolean() }),
+  fc.record({
+    type: fc.constant('snapshotResponse' as const),
+    term: nearTerm,
+    snapshotIndex: near,
+    receivedBytes: near,
+    isInstalled: fc.boolean(),
+  }),
   fc.record({ type: fc.constant('timeoutNow' as const), term: nearTerm }),
   fc.record({ type: fc.constant('leaderGone' as const), term: nearTerm }),
   message,
@@ -244,18 +373,39 @@ const nearMessage: fc.Arbitrary<RaftMessage> = fc.oneof(
 test('step: peers that send any decodable messages in any role, contradictory ones too → it never throws, committed entries stay', () => {
   fc.assert(
     fc.property(
-      fc.nat(), fc.boolean(),
-      fc.array(fc.record({ from: fc.integer({ min: 1, max: 9 }), message: nearMessage, syncs: fc.nat({ max: 2 }), waitMs: fc.integer({ min: 0, max: 200 }), propose: fc.boolean() }), { minLength: 1, maxLength: 60 }),
+      fc.nat(),
+      fc.boolean(),
+      fc.array(
+        fc.record({
+          from: fc.integer({ min: 1, max: 9 }),
+          message: nearMessage,
+          syncs: fc.nat({ max: 2 }),
+          waitMs: fc.integer({ min: 0, max: 200 }),
+          propose: fc.boolean(),
+        }),
+        { minLength: 1, maxLength: 60 },
+      ),
       (seed, isLearner, list) => {
         const disk = new PlainDisk([1, 2, 3].map(nodeId), isLearner);
         const random = new SeededRandom(seed);
         let nowMs = 0;
         const raft = new Raft({
           options: {
-            group: GROUP, self: nodeId(1), electionTimeoutMinMs: 150, electionTimeoutMaxMs: 300, heartbeatMs: 30, windowMessages: 2, windowBytes: 200,
+            group: GROUP,
+            self: nodeId(1),
+            electionTimeoutMinMs: 150,
+            electionTimeoutMaxMs: 300,
+            heartbeatMs: 30,
+            windowMessages: 2,
+            windowBytes: 200,
             appendMessageBytes: 100,
           },
-          start: disk.start(), random, contacts: { heardAtMs: () => nowMs - randomBetween(random, 0, 400) }, log: disk, checksum: crc32c, nowMs,
+          start: disk.start(),
+          random,
+          contacts: { heardAtMs: () => nowMs - randomBetween(random, 0, 400) },
+          log: disk,
+          checksum: crc32c,
+          nowMs,
         });
         const committed = new Map<number, Uint8Array>();
         for (const { from, message: incoming, syncs, waitMs, propose } of list) {

@@ -12,7 +12,9 @@ const others = (id: number, nodes = 3): number[] => Array.from({ length: nodes }
 function batch(index: number, term: number, text: string, count = 1): Uint8Array {
   const payload = utf8(text);
   return encodeBatch(
-    { kind: 'commands', group: GROUP, term, baseIndex: index, count, loggedTimeMs: 0, payloadChecksum: crc32c(payload) }, payload, crc32c,
+    { kind: 'commands', group: GROUP, term, baseIndex: index, count, loggedTimeMs: 0, payloadChecksum: crc32c(payload) },
+    payload,
+    crc32c,
   );
 }
 
@@ -28,10 +30,21 @@ class Lone {
   constructor() {
     this.raft = new Raft({
       options: {
-        group: GROUP, self: n(1), electionTimeoutMinMs: 150, electionTimeoutMaxMs: 300, heartbeatMs: 30, windowMessages: 4, windowBytes: 1000,
+        group: GROUP,
+        self: n(1),
+        electionTimeoutMinMs: 150,
+        electionTimeoutMaxMs: 300,
+        heartbeatMs: 30,
+        windowMessages: 4,
+        windowBytes: 1000,
         appendMessageBytes: 500,
       },
-      start: this.disk.start(), random: { nextUint32: () => 7 }, contacts: { heardAtMs: () => null }, log: this.disk, checksum: crc32c, nowMs: 0,
+      start: this.disk.start(),
+      random: { nextUint32: () => 7 },
+      contacts: { heardAtMs: () => null },
+      log: this.disk,
+      checksum: crc32c,
+      nowMs: 0,
     });
   }
   step(from: NodeId, message: RaftMessage): Ready {
@@ -87,7 +100,8 @@ test('T11: entry of an earlier term is on a majority (figure 3.7) → not commit
   }
   assert.equal(cluster.raft(1).role, 'leader');
   cluster.run(100);
-  for (const id of [1, 2, 3]) assert.ok(cluster.member(id).disk.hasDurable(old?.index ?? 0, old?.term ?? 0), `node ${id} has the old entry`);
+  for (const id of [1, 2, 3])
+    assert.ok(cluster.member(id).disk.hasDurable(old?.index ?? 0, old?.term ?? 0), `node ${id} has the old entry`);
   assert.ok(cluster.raft(1).commitIndex < (old?.index ?? 0), 'it is not committed by that');
   // (e) with an entry of its own term on a majority both are.
   cluster.filter = () => true;
@@ -167,7 +181,11 @@ test('T14: commit index ahead of the entries → follower commits only what this
   const lone = new Lone();
   lone.step(n(2), append({ term: 1, prevIndex: 0, prevTerm: 0, batches: [batch(1, 1, 'a'), batch(2, 1, 'stale'), batch(3, 1, 'stale')] }));
   assert.equal(lone.step(n(3), append({ term: 2, prevIndex: 1, prevTerm: 1, commitIndex: 3 })).commitIndex, 1);
-  assert.equal(lone.step(n(3), append({ term: 2, prevIndex: 9, prevTerm: 2, commitIndex: 9 })).commitIndex, 1, 'a refused request commits nothing');
+  assert.equal(
+    lone.step(n(3), append({ term: 2, prevIndex: 9, prevTerm: 2, commitIndex: 9 })).commitIndex,
+    1,
+    'a refused request commits nothing',
+  );
   assert.equal(lone.step(n(3), append({ term: 2, prevIndex: 1, prevTerm: 1, commitIndex: 3, batches: [batch(2, 2, 'B')] })).commitIndex, 2);
 });
 
@@ -194,12 +212,17 @@ test('T16: batches of one less than, just, and one more than the limit of a mess
 });
 
 test('T16: window in messages and bytes → never more under way than it allows, except one batch larger than it', () => {
-  for (const [windowMessages, windowBytes] of [[3, 10_000], [100, 250]] as const) {
+  for (const [windowMessages, windowBytes] of [
+    [3, 10_000],
+    [100, 250],
+  ] as const) {
     const cluster = new Cluster({ nodes: 2, raft: { appendMessageBytes: 100, windowMessages, windowBytes } });
     const leader = electLeader(cluster);
     cluster.run(100);
     for (let i = 0; i < 20; i++) cluster.propose(leader, 'y'.repeat(28)); // 80 bytes each
-    const bytes = cluster.flights.filter(isAppend).map((flight) => (flight.message.type === 'appendRequest' ? flight.message.batches.length : 0));
+    const bytes = cluster.flights
+      .filter(isAppend)
+      .map((flight) => (flight.message.type === 'appendRequest' ? flight.message.batches.length : 0));
     assert.deepEqual(bytes, [1, 1, 1]);
     cluster.run(500);
     cluster.propose(leader, 'z'.repeat(1000));
@@ -240,7 +263,10 @@ test('T17: all appends doubled and out of order → acknowledged entries stay, l
       }
     }
     cluster.run(1000);
-    assert.ok(cluster.proposals.every((proposal) => proposal.isAcked), `seed ${seed}`);
+    assert.ok(
+      cluster.proposals.every((proposal) => proposal.isAcked),
+      `seed ${seed}`,
+    );
     cluster.checkConverged();
   }
 });
@@ -250,7 +276,11 @@ for (const type of ['appendRequest', 'appendResponse'] as const) {
     let k = 0;
     for (let isDropped = true; isDropped; k++) {
       isDropped = false;
-      const cluster = new Cluster({ nodes: 2, tellsConnections: false, raft: { windowMessages: 2, windowBytes: 300, appendMessageBytes: 100 } });
+      const cluster = new Cluster({
+        nodes: 2,
+        tellsConnections: false,
+        raft: { windowMessages: 2, windowBytes: 300, appendMessageBytes: 100 },
+      });
       const leader = electLeader(cluster);
       let count = 0;
       cluster.filter = (flight) => {
@@ -260,7 +290,10 @@ for (const type of ['appendRequest', 'appendResponse'] as const) {
       };
       for (let i = 0; i < 8; i++) cluster.propose(leader, `v${i}`);
       cluster.run(400);
-      assert.ok(cluster.proposals.every((proposal) => proposal.isAcked), `k = ${k}`);
+      assert.ok(
+        cluster.proposals.every((proposal) => proposal.isAcked),
+        `k = ${k}`,
+      );
       cluster.checkConverged();
     }
     assert.ok(k > 5, `${k} losses tried`);
@@ -332,7 +365,10 @@ test('T20: follower has a durable suffix of an earlier leader → it acknowledge
   lone.step(n(3), append({ term: 2, prevIndex: 1, prevTerm: 1 }));
   lone.raft.onDurable(2, 3, 0);
   const answers = lone.answers(lone.ready()).filter((answer) => answer.term === 2 && answer.isAccepted);
-  assert.deepEqual(answers.map((answer) => [answer.matchIndex, answer.receivedIndex]), [[1, 1]]);
+  assert.deepEqual(
+    answers.map((answer) => [answer.matchIndex, answer.receivedIndex]),
+    [[1, 1]],
+  );
 });
 
 test('T21: leader crashes with a durable tail that nobody has, rejoins → the tail is gone, the new log is there', () => {
@@ -352,7 +388,10 @@ test('T21: leader crashes with a durable tail that nobody has, rejoins → the t
   cluster.run(1000);
   assert.equal(lost?.isAcked, false);
   assert.equal(kept?.isAcked, true);
-  assert.equal(cluster.member(leader).disk.batches.some((b) => b.baseIndex === lost?.index && b.term === lost.term), false);
+  assert.equal(
+    cluster.member(leader).disk.batches.some((b) => b.baseIndex === lost?.index && b.term === lost.term),
+    false,
+  );
   cluster.checkConverged();
 });
 
@@ -380,9 +419,15 @@ test('T22: follower has entries in memory only → it tells what it received at 
   lone.raft.onDurable(1, 0, 0);
   lone.ready();
   const answers = lone.answers(lone.step(n(2), append({ term: 1, prevIndex: 0, prevTerm: 0, batches: [batch(1, 1, 'a')] })));
-  assert.deepEqual(answers.map((answer) => [answer.matchIndex, answer.receivedIndex]), [[0, 1]]);
+  assert.deepEqual(
+    answers.map((answer) => [answer.matchIndex, answer.receivedIndex]),
+    [[0, 1]],
+  );
   lone.raft.onDurable(1, 1, 0);
-  assert.deepEqual(lone.answers(lone.ready()).map((answer) => [answer.matchIndex, answer.receivedIndex]), [[1, 1]]);
+  assert.deepEqual(
+    lone.answers(lone.ready()).map((answer) => [answer.matchIndex, answer.receivedIndex]),
+    [[1, 1]],
+  );
 });
 
 test('T52: read on a new leader before an entry of its term is committed → answered only afterwards, at that index', () => {
@@ -421,7 +466,10 @@ test('reads: many in one turn → one round of messages, all confirmed at the co
   cluster.pump(leader);
   assert.equal(cluster.flights.length, 2);
   cluster.run(20);
-  assert.deepEqual(cluster.member(leader).reads, Array.from({ length: 100 }, (_, at) => ({ id: at + 1, index: raft.commitIndex })));
+  assert.deepEqual(
+    cluster.member(leader).reads,
+    Array.from({ length: 100 }, (_, at) => ({ id: at + 1, index: raft.commitIndex })),
+  );
   cluster.act(others(leader)[0] as number, (follower) => follower.readIndex(7, cluster.nowMs));
   assert.deepEqual(cluster.member(others(leader)[0] as number).readsFailed, [7], 'a follower refuses');
 });
@@ -436,7 +484,10 @@ test('follower with a hanging disk: entries go on coming → it takes no more th
     cluster.propose(leader, `${i}`.padEnd(200, '.'));
     cluster.run(10);
   }
-  const undurable = cluster.member(slow).disk.batches.slice(cluster.member(slow).disk.durable.length).reduce((sum, b) => sum + b.bytes.length, 0);
+  const undurable = cluster
+    .member(slow)
+    .disk.batches.slice(cluster.member(slow).disk.durable.length)
+    .reduce((sum, b) => sum + b.bytes.length, 0);
   assert.ok(undurable <= 4 * 1000 + 500, `${undurable} bytes`);
   cluster.member(slow).isDiskHeld = false;
   cluster.run(3000);
@@ -470,7 +521,10 @@ test('conflict inside a batch of the leader: follower hint lies between borders 
   // Leader's log: 1..4 in term 2, then 5 of term 4. Follower's: 1, 2 in term 3.
   one.raft = null;
   two.raft = null;
-  one.disk.durable.push({ bytes: batch(1, 2, 'abcd', 4), baseIndex: 1, lastIndex: 4, term: 2 }, { bytes: batch(5, 4, 'e'), baseIndex: 5, lastIndex: 5, term: 4 });
+  one.disk.durable.push(
+    { bytes: batch(1, 2, 'abcd', 4), baseIndex: 1, lastIndex: 4, term: 2 },
+    { bytes: batch(5, 4, 'e'), baseIndex: 5, lastIndex: 5, term: 4 },
+  );
   two.disk.durable.push({ bytes: batch(1, 3, 'x', 2), baseIndex: 1, lastIndex: 2, term: 3 });
   for (const member of [one, two]) {
     member.disk.hardState = { term: 4, votedFor: 0, isLearner: false };
@@ -480,7 +534,14 @@ test('conflict inside a batch of the leader: follower hint lies between borders 
   cluster.start(2);
   let refusals = 0;
   cluster.filter = ({ from, message }) => {
-    if (from === 2 && message.type === 'appendResponse' && !message.isAccepted && message.term === cluster.raft(1).term && cluster.leader === 1) refusals++;
+    if (
+      from === 2 &&
+      message.type === 'appendResponse' &&
+      !message.isAccepted &&
+      message.term === cluster.raft(1).term &&
+      cluster.leader === 1
+    )
+      refusals++;
     return true;
   };
   cluster.act(1, (raft) => raft.campaign(cluster.nowMs));

@@ -10,8 +10,15 @@ const FIRST_SEED = Number(process.env['RAFT_FIRST_SEED'] ?? 1);
 function randomSchedule(seed: number, nodes: number): Cluster {
   const random = new SeededRandom(seed);
   const cluster = new Cluster({
-    nodes, seed, hasContacts: randomChance(random, 0.5), tellsConnections: randomChance(random, 0.5),
-    raft: { windowMessages: randomBetween(random, 1, 6), windowBytes: randomBetween(random, 60, 400), appendMessageBytes: randomBetween(random, 60, 300) },
+    nodes,
+    seed,
+    hasContacts: randomChance(random, 0.5),
+    tellsConnections: randomChance(random, 0.5),
+    raft: {
+      windowMessages: randomBetween(random, 1, 6),
+      windowBytes: randomBetween(random, 60, 400),
+      appendMessageBytes: randomBetween(random, 60, 300),
+    },
   });
   const kept: typeof cluster.flights = [];
   let number = 0;
@@ -47,7 +54,8 @@ function randomSchedule(seed: number, nodes: number): Cluster {
       else cluster.crash(id);
     } else if (dice <= 97) {
       const leader = cluster.members.find((other) => other.raft?.role === 'leader');
-      if (leader !== undefined) cluster.act(leader.id, (raft) => raft.transferLeader(randomChance(random, 0.3) ? 0 : nodeId(id), cluster.nowMs));
+      if (leader !== undefined)
+        cluster.act(leader.id, (raft) => raft.transferLeader(randomChance(random, 0.3) ? 0 : nodeId(id), cluster.nowMs));
     } else if (dice <= 98) {
       if (member.raft !== null) cluster.act(id, (raft) => raft.readIndex(step, cluster.nowMs));
     } else if (dice <= 99 && randomChance(random, 0.6)) {

@@ -52,7 +52,9 @@ class Script {
     switch (name) {
       case 'cluster':
         this.#cluster = new Cluster({
-          nodes: id, hasContacts: !rest.includes('no-contacts'), raft: rest.includes('batch-per-message') ? { appendMessageBytes: 1 } : {},
+          nodes: id,
+          hasContacts: !rest.includes('no-contacts'),
+          raft: rest.includes('batch-per-message') ? { appendMessageBytes: 1 } : {},
           trace: (line) => this.#say(line),
         });
         return;
@@ -130,7 +132,9 @@ function replay(text: string): string {
   return `${blocks.join('\n\n')}\n`;
 }
 
-const names = readdirSync(directory).filter((name) => name.endsWith('.txt')).sort();
+const names = readdirSync(directory)
+  .filter((name) => name.endsWith('.txt'))
+  .sort();
 
 for (const name of names) {
   test(`scenario: ${name} → as written`, () => {

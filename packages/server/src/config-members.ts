@@ -16,8 +16,14 @@ export function memberList(text: string): readonly ConfiguredMember[] {
   if (members.length > MEMBERS_MAX) {
     throw new QuorateError('invalidArgument', `${members.length} members are listed, at most ${MEMBERS_MAX} are allowed`);
   }
-  rejectRepeated(members.map((member) => member.nodeId), 'node');
-  rejectRepeated(members.map((member) => member.address), 'address');
+  rejectRepeated(
+    members.map((member) => member.nodeId),
+    'node',
+  );
+  rejectRepeated(
+    members.map((member) => member.address),
+    'address',
+  );
   return members;
 }
 

@@ -38,7 +38,9 @@ function isBounded(key: string): key is keyof typeof BOUNDS {
 function bounded(key: keyof typeof BOUNDS, value: unknown, source: string): number {
   const [least, most] = BOUNDS[key];
   if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) {
-    throw new QuorateError('invalidArgument', `${source}.${key}: must be a whole number from ${least} to ${most}`, { source: `${source}.${key}` });
+    throw new QuorateError('invalidArgument', `${source}.${key}: must be a whole number from ${least} to ${most}`, {
+      source: `${source}.${key}`,
+    });
   }
   return value;
 }
@@ -46,7 +48,9 @@ function bounded(key: keyof typeof BOUNDS, value: unknown, source: string): numb
 function syncMode(value: unknown, source: string): HostSettings['syncMode'] {
   const mode = SYNC_MODES.find((known) => known === value);
   if (mode === undefined) {
-    throw new QuorateError('invalidArgument', `${source}.syncMode: must be one of ${SYNC_MODES.join(', ')}`, { source: `${source}.syncMode` });
+    throw new QuorateError('invalidArgument', `${source}.syncMode: must be one of ${SYNC_MODES.join(', ')}`, {
+      source: `${source}.syncMode`,
+    });
   }
   return mode;
 }
@@ -55,9 +59,17 @@ function syncMode(value: unknown, source: string): HostSettings['syncMode'] {
 function checkElection(settings: Partial<HostSettings>, source: string): void {
   const { heartbeatMs = 30, electionTimeoutMinMs = 150, electionTimeoutMaxMs = 300 } = settings;
   if (electionTimeoutMinMs < 3 * heartbeatMs) {
-    throw new QuorateError('invalidArgument', `${source}: electionTimeoutMinMs (${electionTimeoutMinMs}) must be at least three times heartbeatMs (${heartbeatMs})`, { source });
+    throw new QuorateError(
+      'invalidArgument',
+      `${source}: electionTimeoutMinMs (${electionTimeoutMinMs}) must be at least three times heartbeatMs (${heartbeatMs})`,
+      { source },
+    );
   }
   if (electionTimeoutMaxMs < electionTimeoutMinMs) {
-    throw new QuorateError('invalidArgument', `${source}: electionTimeoutMaxMs (${electionTimeoutMaxMs}) is below electionTimeoutMinMs (${electionTimeoutMinMs})`, { source });
+    throw new QuorateError(
+      'invalidArgument',
+      `${source}: electionTimeoutMaxMs (${electionTimeoutMaxMs}) is below electionTimeoutMinMs (${electionTimeoutMinMs})`,
+      { source },
+    );
   }
 }

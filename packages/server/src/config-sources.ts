@@ -38,7 +38,10 @@ export class ConfigValues {
 
   static load(sources: ConfigSources): ConfigValues {
     const [path, pathSource] = configPath(sources);
-    const values = new ConfigValues(path === undefined ? {} : readConfigFile(path, pathSource, sources.readFile), path ?? 'configuration file');
+    const values = new ConfigValues(
+      path === undefined ? {} : readConfigFile(path, pathSource, sources.readFile),
+      path ?? 'configuration file',
+    );
     for (const key of CONFIG_KEYS) values.#find(key, sources);
     return values;
   }
@@ -76,7 +79,11 @@ export class ConfigValues {
     const value = this.optional(key, parse);
     if (value !== undefined) return value;
     const flag = `--${key}`;
-    throw new QuorateError('invalidArgument', `${flag} is missing (or ${variableOf(key)}, or "${fileKeyOf(key)}" in the configuration file)`, { source: flag });
+    throw new QuorateError(
+      'invalidArgument',
+      `${flag} is missing (or ${variableOf(key)}, or "${fileKeyOf(key)}" in the configuration file)`,
+      { source: flag },
+    );
   }
 }
 
@@ -91,7 +98,10 @@ function readConfigFile(path: string, source: string, readFile: (path: string) =
   try {
     parsed = JSON.parse(readFile(path));
   } catch (cause) {
-    const reason = cause instanceof SyntaxError ? `is not JSON: ${cause.message}` : `cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`;
+    const reason =
+      cause instanceof SyntaxError
+        ? `is not JSON: ${cause.message}`
+        : `cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`;
     throw new QuorateError('invalidArgument', `${source}: ${path} ${reason}`, { source }, { cause });
   }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
@@ -100,7 +110,9 @@ function readConfigFile(path: string, source: string, readFile: (path: string) =
   const known = new Set<string>([...CONFIG_KEYS.map(fileKeyOf), 'settings']);
   const unknown = Object.keys(parsed).find((key) => !known.has(key));
   if (unknown !== undefined) {
-    throw new QuorateError('invalidArgument', `${path}: there is no "${unknown}" to set; known are ${[...known].join(', ')}`, { source: `${path}: ${unknown}` });
+    throw new QuorateError('invalidArgument', `${path}: there is no "${unknown}" to set; known are ${[...known].join(', ')}`, {
+      source: `${path}: ${unknown}`,
+    });
   }
   return parsed as Record<string, unknown>;
 }
@@ -110,7 +122,9 @@ function fileText(key: ConfigKey, value: unknown, source: string): string {
   if (typeof value === 'string') return value;
   if (key === 'node' && typeof value === 'number') return String(value);
   if (key === 'members' && typeof value === 'object' && value !== null && !Array.isArray(value)) {
-    return Object.entries(value).map(([node, address]) => `${node}=${String(address)}`).join(',');
+    return Object.entries(value)
+      .map(([node, address]) => `${node}=${String(address)}`)
+      .join(',');
   }
   const wanted = key === 'node' ? 'a number' : key === 'members' ? 'a text or an object { "1": "HOST:PORT" }' : 'a text';
   throw new QuorateError('invalidArgument', `${source}: must be ${wanted}`, { source });

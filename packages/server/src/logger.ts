@@ -11,7 +11,11 @@ export interface ProcessLogger extends Logger {
 const BUFFER_BYTES_MAX = 4_194_304;
 
 /** Logs to a file descriptor (1: standard output). Lines are buffered while the reader is slow; a closed reader is no error. */
-export function processLogger(options: { readonly level: LogLevel; readonly node: number; readonly fileDescriptor?: number }): ProcessLogger {
+export function processLogger(options: {
+  readonly level: LogLevel;
+  readonly node: number;
+  readonly fileDescriptor?: number;
+}): ProcessLogger {
   const destination = pino.destination({ fd: options.fileDescriptor ?? 1, sync: false, maxLength: BUFFER_BYTES_MAX });
   destination.on('error', () => {});
   const lines = pino(

@@ -60,7 +60,10 @@ class ServerRun {
     process.on('unhandledRejection', this.#uncaught);
     if (this.#config.exitWithParent) this.#watchParent();
     this.#logger.log('info', 'starting', {
-      version: VERSION, pid: process.pid, data: this.#config.dataDirectory, listen: formatAddress(this.#config.listen),
+      version: VERSION,
+      pid: process.pid,
+      data: this.#config.dataDirectory,
+      listen: formatAddress(this.#config.listen),
     });
     try {
       startHost(this.#hostOptions(), (error, host) => this.#started(error, host), { fatal: (error) => this.#fail(error) });
@@ -73,7 +76,18 @@ class ServerRun {
     const { nodeId, dataDirectory, listen, advertise, members, clusterId, settings } = this.#config;
     makeDataDirectory(dataDirectory);
     const cluster: { clusterId?: ClusterId } = clusterId === null ? {} : { clusterId };
-    return { nodeId, listen, advertise, members, settings, logger: this.#logger, version: VERSION, pid: process.pid, ...cluster, ...nodePorts(dataDirectory) };
+    return {
+      nodeId,
+      listen,
+      advertise,
+      members,
+      settings,
+      logger: this.#logger,
+      version: VERSION,
+      pid: process.pid,
+      ...cluster,
+      ...nodePorts(dataDirectory),
+    };
   }
 
   #started(error: QuorateError | null, host: Host | null): void {
@@ -106,7 +120,12 @@ class ServerRun {
 
   #fail(error: QuorateError): void {
     if (this.#isOver) return;
-    this.#logger.log('error', 'failed', { ...error.details, code: error.code, message: error.message, stack: error.code === 'invariantBroken' ? stackOf(error) : undefined });
+    this.#logger.log('error', 'failed', {
+      ...error.details,
+      code: error.code,
+      message: error.message,
+      stack: error.code === 'invariantBroken' ? stackOf(error) : undefined,
+    });
     this.#end({ type: 'failed', error });
   }
 

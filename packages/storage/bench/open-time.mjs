@@ -2,23 +2,20 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { encodeBatch, crc32c, SILENT_LOGGER } from '@quorate/base';
-import * as platform from '@quorate/platform-node';
+import { SILENT_LOGGER, encodeBatch } from '@quorate/base';
+import { NodeDisk, nodeChecksum as checksum, nodeClock as clock, nodeTimers as timers } from '@quorate/platform-node';
 import { openStorage } from '@quorate/storage';
 
 const megabytes = Number(process.argv[2] ?? 256);
 const batchBytes = Number(process.argv[3] ?? 4096);
 const groups = 8;
 const folder = mkdtempSync(join(tmpdir(), 'quorate-open-'));
-const timers = { set: (ms, run) => setTimeout(run, ms), clear: (handle) => clearTimeout(handle), defer: (run) => setImmediate(run) };
-const clock = { nowMs: () => performance.now(), wallMs: () => Date.now() };
-const checksum = platform.nodeChecksum ?? (await platform.loadChecksum?.()) ?? crc32c;
 
 const open = () =>
   new Promise((resolve, reject) => {
     const events = { durable: () => wake?.(), failed: reject, full: () => {}, damaged: reject };
     let wake = null;
-    openStorage({ disk: new platform.NodeDisk(folder), timers, clock, checksum, logger: SILENT_LOGGER, events }, (error, storage) =>
+    openStorage({ disk: new NodeDisk(folder), timers, clock, checksum, logger: SILENT_LOGGER, events }, (error, storage) =>
       error === null ? resolve({ storage, durable: () => new Promise((next) => (wake = next)) }) : reject(error),
     );
   });
@@ -34,14 +31,24 @@ try {
   for (let written = 0; written < megabytes * 1_048_576; ) {
     for (let i = 0; i < 512; i++) {
       const log = logs[i % groups];
-      const header = { kind: 'commands', group: log.group, term: 1, baseIndex: log.lastIndex + 1, count: 1, loggedTimeMs: 0, payloadChecksum };
+      const header = {
+        kind: 'commands',
+        group: log.group,
+        term: 1,
+        baseIndex: log.lastIndex + 1,
+        count: 1,
+        loggedTimeMs: 0,
+        payloadChecksum,
+      };
       log.append(encodeBatch(header, payload, checksum));
       written += batchBytes + 57;
     }
     storage.flush();
     await durable();
   }
-  process.stdout.write(`append: ${(megabytes / ((performance.now() - start) / 1000)).toFixed(0)} MB/s durable, ${storage.metrics.syncs} syncs\n`);
+  process.stdout.write(
+    `append: ${(megabytes / ((performance.now() - start) / 1000)).toFixed(0)} MB/s durable, ${storage.metrics.syncs} syncs\n`,
+  );
   await close(storage);
   start = performance.now();
   const again = await open();

@@ -1,4 +1,16 @@
-import { ByteReader, ByteWriter, type Checksum, type Disk, DiskFault, type GroupId, type Incarnation, type LogIndex, type NodeId, QuorateError, type Term } from '@quorate/base';
+import {
+  ByteReader,
+  ByteWriter,
+  type Checksum,
+  type Disk,
+  DiskFault,
+  type GroupId,
+  type Incarnation,
+  type LogIndex,
+  type NodeId,
+  QuorateError,
+  type Term,
+} from '@quorate/base';
 import { bytesToHex, hexToBytes } from './hex.js';
 import { sealFile, unsealFile } from './sealed-file.js';
 
@@ -67,7 +79,11 @@ export function encodeCheckpoint(checkpoint: Checkpoint, journalId: string, chec
   for (const file of checkpoint.files) writer.u64(file.number).u64(file.firstSequence).u64(file.lastSequence);
   writer.u32(checkpoint.groups.length);
   for (const group of checkpoint.groups) {
-    writer.u32(group.group).u64(group.term).u16(group.votedFor).u8(group.isLearner ? 1 : 0);
+    writer
+      .u32(group.group)
+      .u64(group.term)
+      .u16(group.votedFor)
+      .u8(group.isLearner ? 1 : 0);
     writer.u64(group.firstIndex).u64(group.previousTerm).u64(group.lastIndex).u64(group.resetSequence);
   }
   writer.u32(checkpoint.peers.length);
@@ -117,7 +133,8 @@ function loadCheckpoint(disk: Disk, path: string, journalId: string, checksum: C
   }
   const body = unsealFile(bytes, 'C', path, checksum);
   const checkpoint = decodeCheckpoint(body, path, journalId);
-  if (checkpointPath(checkpoint.number) !== path) throw new QuorateError('dataDamaged', `${path} holds a checkpoint of the other file`, { file: path, offset: 0 });
+  if (checkpointPath(checkpoint.number) !== path)
+    throw new QuorateError('dataDamaged', `${path} holds a checkpoint of the other file`, { file: path, offset: 0 });
   return checkpoint;
 }
 
@@ -128,7 +145,8 @@ function decodeCheckpoint(body: Uint8Array, path: string, journalId: string): Ch
     const number = reader.u32();
     const sequence = reader.u64();
     const files: CheckpointFile[] = [];
-    for (let left = reader.u32(); left > 0; left--) files.push({ number: reader.u64(), firstSequence: reader.u64(), lastSequence: reader.u64() });
+    for (let left = reader.u32(); left > 0; left--)
+      files.push({ number: reader.u64(), firstSequence: reader.u64(), lastSequence: reader.u64() });
     const groups: CheckpointGroup[] = [];
     for (let left = reader.u32(); left > 0; left--) groups.push(readGroup(reader));
     const peers: CheckpointPeer[] = [];

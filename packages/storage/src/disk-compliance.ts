@@ -57,7 +57,9 @@ function contentOf(disk: Disk, path: string): Uint8Array {
 
 function nameCases(): DiskCase[] {
   return [
-    plain('names: a missing folder → an empty list', (disk) => check(disk.list('nowhere').length === 0, 'list of a missing folder is empty')),
+    plain('names: a missing folder → an empty list', (disk) =>
+      check(disk.list('nowhere').length === 0, 'list of a missing folder is empty'),
+    ),
     plain('names: folders and files → listed sorted, by their own folder only', (disk) => {
       disk.makeDirectory('a/b');
       disk.makeDirectory('a/b');
@@ -195,7 +197,11 @@ function callbackCases(): DiskCase[] {
         const reader = disk.open('f', 'read');
         reader.write(0, [fill(1, 1)], (fault) => {
           reader.close();
-          done(fault instanceof DiskFault && fault.kind === 'io' ? null : new Error('disk contract broken: write on a read handle must give an io fault'));
+          done(
+            fault instanceof DiskFault && fault.kind === 'io'
+              ? null
+              : new Error('disk contract broken: write on a read handle must give an io fault'),
+          );
         });
       },
     },

@@ -80,7 +80,13 @@ function decodeIdentity(body: Uint8Array): StoredIdentity {
       members.push({ nodeId: member, address, incarnation: memberIncarnation === null ? null : incarnation(memberIncarnation) });
     }
     reader.end();
-    const identity = { nodeId: id, incarnation: ownIncarnation, clusterId: cluster === null ? null : clusterId(cluster), isRejoined, members };
+    const identity = {
+      nodeId: id,
+      incarnation: ownIncarnation,
+      clusterId: cluster === null ? null : clusterId(cluster),
+      isRejoined,
+      members,
+    };
     return { identity, journalId };
   } catch (cause) {
     throw new QuorateError('dataDamaged', `${IDENTITY_FILE} does not hold an identity`, { file: IDENTITY_FILE, offset: 0 }, { cause });

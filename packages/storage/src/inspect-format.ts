@@ -6,7 +6,10 @@ export function formatInspect(report: InspectReport): string {
   for (const { file, checkpoint, fault } of report.checkpoints) {
     if (fault !== null) lines.push(`${file}: unusable: ${fault}`);
     else if (checkpoint === null) lines.push(`${file}: none`);
-    else lines.push(`${file}: number ${checkpoint.number}, as of frame ${checkpoint.sequence}, ${checkpoint.groups.length} groups, ${checkpoint.files.length} files`);
+    else
+      lines.push(
+        `${file}: number ${checkpoint.number}, as of frame ${checkpoint.sequence}, ${checkpoint.groups.length} groups, ${checkpoint.files.length} files`,
+      );
   }
   for (const file of report.files) lines.push(...fileLines(file));
   for (const group of report.groups) lines.push(groupLine(group));
@@ -23,22 +26,33 @@ export function formatInspect(report: InspectReport): string {
 function identityLines({ identity }: InspectReport): string[] {
   if (identity === null) return ['identity: none'];
   const formed = identity.clusterId === null ? 'not formed' : `cluster ${identity.clusterId}`;
-  const lines = [`identity: node ${identity.nodeId}, incarnation ${identity.incarnation}, ${formed}${identity.isRejoined ? ', rejoined' : ''}`];
-  for (const member of identity.members) lines.push(`  member ${member.nodeId} at ${member.address}, incarnation ${member.incarnation ?? 'unknown'}`);
+  const lines = [
+    `identity: node ${identity.nodeId}, incarnation ${identity.incarnation}, ${formed}${identity.isRejoined ? ', rejoined' : ''}`,
+  ];
+  for (const member of identity.members)
+    lines.push(`  member ${member.nodeId} at ${member.address}, incarnation ${member.incarnation ?? 'unknown'}`);
   return lines;
 }
 
 function fileLines(file: InspectedFile): string[] {
-  const frames = file.frames === 0 ? 'no frames' : `frames ${file.firstSequence} to ${file.lastSequence} (${file.frames}), up to offset ${file.endOffset}`;
+  const frames =
+    file.frames === 0
+      ? 'no frames'
+      : `frames ${file.firstSequence} to ${file.lastSequence} (${file.frames}), up to offset ${file.endOffset}`;
   const lines = [`${file.file}: ${file.bytes} bytes, ${frames}${file.isHeadSound ? '' : ', head damaged'}`];
   for (const { group, batches, bytes, firstIndex, lastIndex, firstTerm, lastTerm } of file.groups) {
-    lines.push(`  group ${group}: ${batches} batches, ${bytes} bytes, indexes ${firstIndex} to ${lastIndex}, terms ${firstTerm} to ${lastTerm}`);
+    lines.push(
+      `  group ${group}: ${batches} batches, ${bytes} bytes, indexes ${firstIndex} to ${lastIndex}, terms ${firstTerm} to ${lastTerm}`,
+    );
   }
   return lines;
 }
 
 function groupLine({ group, hardState, firstIndex, lastIndex, batches, terms, isDamaged }: InspectedGroup): string {
   const vote = hardState.votedFor === 0 ? 'no vote' : `vote for ${hardState.votedFor}`;
-  const log = lastIndex < firstIndex ? `empty from ${firstIndex}` : `indexes ${firstIndex} to ${lastIndex} in ${batches} batches, ${terms.length} terms`;
+  const log =
+    lastIndex < firstIndex
+      ? `empty from ${firstIndex}`
+      : `indexes ${firstIndex} to ${lastIndex} in ${batches} batches, ${terms.length} terms`;
   return `group ${group}: term ${hardState.term}, ${vote}${hardState.isLearner ? ', learner' : ''}, ${log}${isDamaged ? ', DAMAGED' : ''}`;
 }

@@ -1,4 +1,14 @@
-import { type Checksum, type Disk, type GroupId, type LogIndex, QuorateError, SILENT_LOGGER, type Term, readU64, verifyBatch } from '@quorate/base';
+import {
+  type Checksum,
+  type Disk,
+  type GroupId,
+  type LogIndex,
+  QuorateError,
+  SILENT_LOGGER,
+  type Term,
+  readU64,
+  verifyBatch,
+} from '@quorate/base';
 import { type Checkpoint, newestCheckpoint } from './checkpoint.js';
 import { type FrameHeader, SECTOR_BYTES } from './frame.js';
 import { IDENTITY_FILE, type StoredIdentity, loadIdentity } from './identity.js';
@@ -186,7 +196,13 @@ function report(stored: StoredIdentity | null, recovered: Recovered, tally: Tall
     }
   }
   for (const file of scan.files) {
-    if (!file.isHeadSound) damage.push({ file: journalPath(file.number), offset: 0, what: 'the head of the file is damaged; its frames do not need it', groups: [] });
+    if (!file.isHeadSound)
+      damage.push({
+        file: journalPath(file.number),
+        offset: 0,
+        what: 'the head of the file is damaged; its frames do not need it',
+        groups: [],
+      });
   }
   const files = scan.files.map(({ number, bytes, firstSequence, lastSequence, endOffset, isHeadSound }) => ({
     file: journalPath(number),
@@ -217,4 +233,3 @@ function report(stored: StoredIdentity | null, recovered: Recovered, tally: Tall
     damage,
   };
 }
-

@@ -258,7 +258,9 @@ export class JournalFiles implements FileUses {
       const start = at;
       at = Math.min(total, at + zeros.length);
       const isSynced = at % SYNC_EVERY_BYTES === 0;
-      file.write(start, [zeros.subarray(0, at - start)], (writeFault) => (writeFault === null && isSynced ? file.sync(step) : step(writeFault)));
+      file.write(start, [zeros.subarray(0, at - start)], (writeFault) =>
+        writeFault === null && isSynced ? file.sync(step) : step(writeFault),
+      );
     };
     step(null);
   }

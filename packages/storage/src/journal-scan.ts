@@ -163,7 +163,15 @@ class JournalScan {
   #scanFile(number: number): void {
     const path = journalPath(number);
     const window = new FileWindow(this.#options.disk.open(path, 'read'), path, this.#options.unreadable);
-    const scanned: ScannedFile = { number, firstSequence: 0, lastSequence: 0, endOffset: FIRST_FRAME_OFFSET, isHeadSound: false, isWhole: false, bytes: window.size };
+    const scanned: ScannedFile = {
+      number,
+      firstSequence: 0,
+      lastSequence: 0,
+      endOffset: FIRST_FRAME_OFFSET,
+      isHeadSound: false,
+      isWhole: false,
+      bytes: window.size,
+    };
     this.#files.push(scanned);
     try {
       const head = decodeJournalHead(window.view(0, Math.min(SECTOR_BYTES, window.size)), path, this.#options.checksum);
@@ -173,8 +181,13 @@ class JournalScan {
       while (offset + SECTOR_BYTES <= window.size) {
         const { rescued } = this.#options;
         const copy = rescued?.file === number && rescued.offset === offset ? rescued.frame : null;
-        const header = this.#codec.header(copy?.subarray(0, SECTOR_BYTES) ?? window.view(offset, SECTOR_BYTES), number, offset, window.size - offset);
-        const body = header === null ? null : bodyOf(header, copy) ?? window.view(offset + header.headerBytes, header.bodyBytes);
+        const header = this.#codec.header(
+          copy?.subarray(0, SECTOR_BYTES) ?? window.view(offset, SECTOR_BYTES),
+          number,
+          offset,
+          window.size - offset,
+        );
+        const body = header === null ? null : (bodyOf(header, copy) ?? window.view(offset + header.headerBytes, header.bodyBytes));
         const isSound = header !== null && body !== null && this.#codec.isBodySound(header, body);
         if (!isSound || !this.#isWanted(header, path, offset)) {
           const isTorn = header !== null || this.#bad?.isTorn === true || !window.isZero(offset, SECTOR_BYTES);
@@ -193,7 +206,10 @@ class JournalScan {
 
   #markBad(file: string, offset: number, header: FrameHeader | null, isTorn: boolean): void {
     // Zeros at the end of an earlier file are no place for a frame, and a header that verifies settles where it stood.
-    const isBetter = this.#bad === null || (this.#bad.file !== file && !this.#bad.isTorn) || (header?.sequence === this.#next && this.#bad.header === null);
+    const isBetter =
+      this.#bad === null ||
+      (this.#bad.file !== file && !this.#bad.isTorn) ||
+      (header?.sequence === this.#next && this.#bad.header === null);
     if (isBetter || this.#bad === null) this.#bad = { file, offset, header, isTorn };
     else if (isTorn && !this.#bad.isTorn) this.#bad = { ...this.#bad, isTorn };
   }
@@ -310,4 +326,3 @@ class FileWindow {
     this.#file.close();
   }
 }
-

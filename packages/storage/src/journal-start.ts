@@ -44,7 +44,11 @@ export function resumeJournal(disk: Disk, files: JournalFiles, codec: FrameCodec
   disk.syncDirectory('');
   if (last === null || scan.isTailDamaged) return startAfterDamage(files, codec, scan, highest, checkpointNumber);
   const unused = scan.files.filter(({ number }) => number > last.file);
-  files.start(highest, last.file, unused.filter((file) => file.isWhole).map((file) => file.number));
+  files.start(
+    highest,
+    last.file,
+    unused.filter((file) => file.isWhole).map((file) => file.number),
+  );
   // One that cannot serve is dead.
   for (const { number, isWhole } of unused) if (!isWhole) files.use(number);
   // The checkpoint that says so may not be durable: the next one frees them.
@@ -85,12 +89,25 @@ function tryStoreRescue(disk: Disk, rescued: RescuedFrame, checksum: Checksum): 
 }
 
 /** The damaged end stays as it is, for whoever wants to look at it; the journal goes on in a new file. */
-function startAfterDamage(files: JournalFiles, codec: FrameCodec, scan: ScanResult, highest: number, checkpointNumber: number): JournalStart {
+function startAfterDamage(
+  files: JournalFiles,
+  codec: FrameCodec,
+  scan: ScanResult,
+  highest: number,
+  checkpointNumber: number,
+): JournalStart {
   files.start(highest, 0, []);
   files.prepareNow();
   const file = files.takePrepared() as number;
   const chain = scan.last?.header.checksum ?? 0;
-  return writeMarker(files, codec, { file, offset: FIRST_FRAME_OFFSET, nextSequence: scan.nextSequence, chain, checkpointNumber, groups: null });
+  return writeMarker(files, codec, {
+    file,
+    offset: FIRST_FRAME_OFFSET,
+    nextSequence: scan.nextSequence,
+    chain,
+    checkpointNumber,
+    groups: null,
+  });
 }
 
 interface MarkerPlace {
@@ -107,7 +124,15 @@ function writeMarker(files: JournalFiles, codec: FrameCodec, place: MarkerPlace)
   const { file: number, offset, nextSequence: sequence, checkpointNumber, groups: previousGroups } = place;
   const marker = new Uint8Array(SECTOR_BYTES);
   const chain = codec.seal(marker, 0, {
-    file: number, offset, sequence, durableUpTo: sequence - 1, previousChecksum: place.chain, checkpointNumber, recordCount: 0, groups: [], previousGroups,
+    file: number,
+    offset,
+    sequence,
+    durableUpTo: sequence - 1,
+    previousChecksum: place.chain,
+    checkpointNumber,
+    recordCount: 0,
+    groups: [],
+    previousGroups,
   });
   const file = files.handle(number);
   file.writeNow(offset, [marker]);

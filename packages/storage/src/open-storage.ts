@@ -26,7 +26,10 @@ export function openStorage(options: StorageOptions, done: (error: QuorateError 
   options.disk.lock((lockError, release) => {
     if (lockError !== null) {
       if (lockError instanceof DiskFault || lockError instanceof QuorateError) return done(openError(lockError), null);
-      return done(new QuorateError('directoryInUse', `cannot lock the data directory: ${lockError.message}`, {}, { cause: lockError }), null);
+      return done(
+        new QuorateError('directoryInUse', `cannot lock the data directory: ${lockError.message}`, {}, { cause: lockError }),
+        null,
+      );
     }
     let storage: Storage;
     try {
@@ -42,7 +45,8 @@ export function openStorage(options: StorageOptions, done: (error: QuorateError 
 
 function openError(thrown: DiskFault | QuorateError): QuorateError {
   if (thrown instanceof QuorateError) return thrown;
-  if (thrown.kind === 'full') return new QuorateError('diskFull', `no space to open the data directory: ${thrown.message}`, { file: thrown.path }, { cause: thrown });
+  if (thrown.kind === 'full')
+    return new QuorateError('diskFull', `no space to open the data directory: ${thrown.message}`, { file: thrown.path }, { cause: thrown });
   return failure(thrown);
 }
 
@@ -73,7 +77,12 @@ function openLocked(options: StorageOptions, release: () => void): Storage {
     journalId: stored.journalId,
     uses: files,
     unreadable: (fault, path, offset) => {
-      throw new QuorateError('diskFailed', `${path} cannot be read at offset ${offset}: ${fault.message}`, { file: path, offset }, { cause: fault });
+      throw new QuorateError(
+        'diskFailed',
+        `${path} cannot be read at offset ${offset}: ${fault.message}`,
+        { file: path, offset },
+        { cause: fault },
+      );
     },
   });
   const { groups, peers, damage, frozenUnknown } = recovered;
@@ -82,7 +91,16 @@ function openLocked(options: StorageOptions, release: () => void): Storage {
     const start = resumeJournal(disk, files, new FrameCodec(stored.journalId, checksum), checksum, recovered);
     const checkpointNumber = provenCheckpoint(recovered);
     const recoveredSequence = recovered.scan.nextSequence - 1;
-    storage = new NodeStorage(options, release, stored, { files, start, checkpointNumber, groups, frozenUnknown, peers, damage, recoveredSequence });
+    storage = new NodeStorage(options, release, stored, {
+      files,
+      start,
+      checkpointNumber,
+      groups,
+      frozenUnknown,
+      peers,
+      damage,
+      recoveredSequence,
+    });
   } catch (thrown) {
     files.closeAll();
     throw thrown;

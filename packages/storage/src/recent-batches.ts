@@ -84,7 +84,7 @@ export class RecentBatches {
     const batch = tail.batches[tail.head] as Uint8Array;
     tail.batches[tail.head] = EMPTY;
     tail.head++;
-    if (tail.head === tail.batches.length || tail.head > 64 && tail.head * 2 > tail.batches.length) {
+    if (tail.head === tail.batches.length || (tail.head > 64 && tail.head * 2 > tail.batches.length)) {
       tail.batches.splice(0, tail.head);
       tail.head = 0;
     }

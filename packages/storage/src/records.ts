@@ -1,5 +1,16 @@
 import {
-  BATCH_HEADER_BYTES, type GroupId, type Incarnation, type LogIndex, type NodeId, type Term, readU16, readU32, readU64, writeU16, writeU32, writeU64,
+  BATCH_HEADER_BYTES,
+  type GroupId,
+  type Incarnation,
+  type LogIndex,
+  type NodeId,
+  type Term,
+  readU16,
+  readU32,
+  readU64,
+  writeU16,
+  writeU32,
+  writeU64,
 } from '@quorate/base';
 import { bytesToHex, hexToBytes } from './hex.js';
 
@@ -135,7 +146,11 @@ function readRecord(body: Uint8Array, at: number, visitor: RecordVisitor): numbe
   }
   if (type === PEER_SEQUENCE) {
     if (room < 19) return 0;
-    visitor.peerSequence(readU16(body, at + 1) as NodeId, bytesToHex(body.subarray(at + 3, at + 11)) as Incarnation, readU64(body, at + 11));
+    visitor.peerSequence(
+      readU16(body, at + 1) as NodeId,
+      bytesToHex(body.subarray(at + 3, at + 11)) as Incarnation,
+      readU64(body, at + 11),
+    );
     return 19;
   }
   const group = readU32(body, at + 1) as GroupId;

@@ -1,6 +1,17 @@
 import {
-  BATCH_HEADER_BYTES, type Checksum, type Disk, type DiskFault, type GroupId, type Incarnation, type Logger, type LogIndex, type NodeId, type Term,
-  readU16, readU32, readU64,
+  BATCH_HEADER_BYTES,
+  type Checksum,
+  type Disk,
+  type DiskFault,
+  type GroupId,
+  type Incarnation,
+  type Logger,
+  type LogIndex,
+  type NodeId,
+  type Term,
+  readU16,
+  readU32,
+  readU64,
 } from '@quorate/base';
 import { type Checkpoint, type CheckpointSlot, loadCheckpoints, newestCheckpoint } from './checkpoint.js';
 import type { FrameHeader } from './frame.js';
@@ -126,7 +137,14 @@ class Recovery implements ScanVisitor, RecordVisitor {
     const isSound = readRecords(body, header.recordCount, this);
     for (const [group, what] of this.#contradicted) {
       const offset = bodyOffset - header.headerBytes;
-      this.damage({ file: journalPath(file), offset, what, firstSequence: header.sequence, lastSequence: header.sequence, groups: [group] });
+      this.damage({
+        file: journalPath(file),
+        offset,
+        what,
+        firstSequence: header.sequence,
+        lastSequence: header.sequence,
+        groups: [group],
+      });
     }
     this.#contradicted.clear();
     return isSound;
@@ -155,7 +173,8 @@ class Recovery implements ScanVisitor, RecordVisitor {
     const count = readU16(body, at + 6);
     const term = readU64(body, at + 12);
     const baseIndex = readU64(body, at + 20);
-    if (length !== BATCH_HEADER_BYTES + readU32(body, at + 36) || count === 0) return this.#contradict(group, 'a stored batch has a wrong length');
+    if (length !== BATCH_HEADER_BYTES + readU32(body, at + 36) || count === 0)
+      return this.#contradict(group, 'a stored batch has a wrong length');
     if (this.#isCovered(recovered)) {
       if (baseIndex < state.firstIndex) return;
       state.truncateSuffix(baseIndex - 1);
@@ -174,7 +193,8 @@ class Recovery implements ScanVisitor, RecordVisitor {
     if (recovered === null) return;
     const { state } = recovered;
     if (this.#isCovered(recovered)) state.truncateSuffix(Math.max(index, state.firstIndex - 1));
-    else if (index < state.firstIndex - 1 || index > state.lastIndex || !state.isBorder(index)) this.#contradict(group, `the log cannot be cut after ${index}`);
+    else if (index < state.firstIndex - 1 || index > state.lastIndex || !state.isBorder(index))
+      this.#contradict(group, `the log cannot be cut after ${index}`);
     else state.truncateSuffix(index);
   }
 
@@ -203,18 +223,34 @@ class Recovery implements ScanVisitor, RecordVisitor {
     this.#peers.note(peer, incarnation, sequence);
   }
 
-  finish(scan: ScanResult, slots: readonly CheckpointSlot[]): Pick<Recovered, 'groups' | 'peers' | 'damage' | 'allDamage' | 'frozenUnknown'> {
+  finish(
+    scan: ScanResult,
+    slots: readonly CheckpointSlot[],
+  ): Pick<Recovered, 'groups' | 'peers' | 'damage' | 'allDamage' | 'frozenUnknown'> {
     if (this.#coveredUpTo >= 0) this.#leaveCheckpoint();
     for (const slot of slots) {
       if (slot.fault === null) continue;
-      const isLost = this.#damage.length > 0 && scan.checkpointNumber > Math.max(0, ...slots.map(({ checkpoint }) => checkpoint?.number ?? 0));
+      const isLost =
+        this.#damage.length > 0 && scan.checkpointNumber > Math.max(0, ...slots.map(({ checkpoint }) => checkpoint?.number ?? 0));
       this.#options.logger.log(isLost ? 'error' : 'warn', 'checkpointDamaged', { file: slot.path, what: slot.fault.message });
       if (!isLost) continue;
       // Files that the lost checkpoint made needless are gone, which looks like damage of the journal; this is its cause.
       const what = `a durable checkpoint cannot be read: ${slot.fault.message}`;
-      this.#damage.push({ file: slot.path, offset: Number(slot.fault.details['offset'] ?? 0), what, firstSequence: 0, lastSequence: 0, groups: null });
+      this.#damage.push({
+        file: slot.path,
+        offset: Number(slot.fault.details['offset'] ?? 0),
+        what,
+        firstSequence: 0,
+        lastSequence: 0,
+        groups: null,
+      });
     }
-    const allDamage = this.#damage.map(({ file, offset, what, groups }) => ({ file, offset, what, groups: groups as readonly GroupId[] | null }));
+    const allDamage = this.#damage.map(({ file, offset, what, groups }) => ({
+      file,
+      offset,
+      what,
+      groups: groups as readonly GroupId[] | null,
+    }));
     return { groups: this.#groups, peers: this.#peers, damage: this.#openDamage(), allDamage, frozenUnknown: this.#frozenUnknown };
   }
 

@@ -41,11 +41,15 @@ export function unsealFile(bytes: Uint8Array, letter: FileLetter, path: string, 
   if (bytes.length < FILE_HEAD_BYTES) throw damaged('the file is shorter than its head', bytes.length);
   if (checksum(bytes.subarray(0, 20)) !== readU32(bytes, 20)) throw damaged('the checksum of the head does not match', 0);
   for (let i = 0; i <= NAME.length; i++) {
-    if (bytes[i] !== (i === NAME.length ? letter : NAME).charCodeAt(i === NAME.length ? 0 : i)) throw damaged('it is a file of another kind', 0);
+    if (bytes[i] !== (i === NAME.length ? letter : NAME).charCodeAt(i === NAME.length ? 0 : i))
+      throw damaged('it is a file of another kind', 0);
   }
   const format = readU32(bytes, 8);
   if (format > FILE_FORMATS[letter] || format === 0) {
-    throw new QuorateError('formatUnsupported', `${path} has format ${format}; this version reads up to ${FILE_FORMATS[letter]}`, { file: path, format });
+    throw new QuorateError('formatUnsupported', `${path} has format ${format}; this version reads up to ${FILE_FORMATS[letter]}`, {
+      file: path,
+      format,
+    });
   }
   const length = readU32(bytes, 12);
   if (length > bytes.length - FILE_HEAD_BYTES) throw damaged(`the body should have ${length} bytes`, bytes.length);

@@ -1,6 +1,4 @@
-import {
-  DiskFault, type GroupId, type Incarnation, LIMITS, type NodeId, QuorateError, invariant,
-} from '@quorate/base';
+import { DiskFault, type GroupId, type Incarnation, LIMITS, type NodeId, QuorateError, invariant } from '@quorate/base';
 import type { Checkpoint, CheckpointGroup } from './checkpoint.js';
 import { CheckpointWriter } from './checkpoint-writer.js';
 import { FrameCodec, SECTOR_BYTES } from './frame.js';
@@ -110,7 +108,8 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
       }
     } catch (thrown) {
       if (!(thrown instanceof DiskFault)) throw thrown;
-      if (thrown.kind === 'full') throw new QuorateError('diskFull', 'no space for the identity and the journal', { path: thrown.path }, { cause: thrown });
+      if (thrown.kind === 'full')
+        throw new QuorateError('diskFull', 'no space for the identity and the journal', { path: thrown.path }, { cause: thrown });
       this.failed(thrown);
       throw failure(thrown);
     }
@@ -149,7 +148,10 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
     this.checkOpen();
     if (!this.#peers.note(peer, incarnation, sequence)) return;
     this.#newPeers.set(`${peer} ${incarnation}`, {
-      record: { type: 'peerSequence', peer, incarnation, sequence }, log: null, version: 0, isDropped: false,
+      record: { type: 'peerSequence', peer, incarnation, sequence },
+      log: null,
+      version: 0,
+      isDropped: false,
     });
   }
 
@@ -353,6 +355,10 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
 
 /** The error that the rest of the node sees. */
 export function failure(fault: DiskFault): QuorateError {
-  return new QuorateError('diskFailed', `the disk failed: ${fault.message}`, { file: fault.path, operation: fault.operation }, { cause: fault });
+  return new QuorateError(
+    'diskFailed',
+    `the disk failed: ${fault.message}`,
+    { file: fault.path, operation: fault.operation },
+    { cause: fault },
+  );
 }
-

@@ -1,6 +1,17 @@
 import {
-  BATCH_HEADER_BYTES, type Checksum, DiskFault, type GroupId, type LogIndex, QuorateError, type Term, asQuorateError, invariant, readU16, readU32,
-  readU64, verifyBatch,
+  BATCH_HEADER_BYTES,
+  type Checksum,
+  DiskFault,
+  type GroupId,
+  type LogIndex,
+  QuorateError,
+  type Term,
+  asQuorateError,
+  invariant,
+  readU16,
+  readU32,
+  readU64,
+  verifyBatch,
 } from '@quorate/base';
 import { UNPLACED } from './batch-rows.js';
 import { journalPath } from './journal-scan.js';
@@ -144,7 +155,12 @@ export class StoredLog implements GroupLog, CachedLog {
       span = this.#host.readFile(file, start, rows.offset(end - 1) + rows.bytes(end - 1) - start);
     } catch (thrown) {
       if (!(thrown instanceof DiskFault)) throw thrown;
-      this.#host.reportDamage({ file: journalPath(file), offset: start, what: `a batch cannot be read: ${thrown.message}`, groups: [this.group] });
+      this.#host.reportDamage({
+        file: journalPath(file),
+        offset: start,
+        what: `a batch cannot be read: ${thrown.message}`,
+        groups: [this.group],
+      });
       return false;
     }
     for (let at = row; at < end; at++) {
@@ -182,10 +198,16 @@ export class StoredLog implements GroupLog, CachedLog {
   append(batch: Uint8Array): void {
     this.#checkWritable();
     if (batch.length > this.#host.batchBytesMax) {
-      throw new QuorateError('recordTooLarge', `a batch of ${batch.length} bytes does not fit a journal file`, { bytes: batch.length, max: this.#host.batchBytesMax });
+      throw new QuorateError('recordTooLarge', `a batch of ${batch.length} bytes does not fit a journal file`, {
+        bytes: batch.length,
+        max: this.#host.batchBytesMax,
+      });
     }
     const isWhole = batch.length >= BATCH_HEADER_BYTES && batch.length === BATCH_HEADER_BYTES + readU32(batch, 36);
-    invariant(isWhole && readU32(batch, 8) === this.group, 'an appended batch is whole and of this group', { group: this.group, bytes: batch.length });
+    invariant(isWhole && readU32(batch, 8) === this.group, 'an appended batch is whole and of this group', {
+      group: this.group,
+      bytes: batch.length,
+    });
     const baseIndex = readU64(batch, 20);
     const term = readU64(batch, 12);
     invariant(baseIndex === this.lastIndex + 1, 'baseIndex = lastIndex + 1', { group: this.group, baseIndex, lastIndex: this.lastIndex });
@@ -220,7 +242,9 @@ export class StoredLog implements GroupLog, CachedLog {
     this.#checkWritable();
     if (index < this.firstIndex) return;
     invariant(index <= this.durableIndex && this.state.isBorder(index), 'a log starts after a durable batch border', {
-      group: this.group, index, durableIndex: this.durableIndex,
+      group: this.group,
+      index,
+      durableIndex: this.durableIndex,
     });
     const term = this.state.termAt(index);
     this.state.truncatePrefix(index, term);
@@ -255,6 +279,7 @@ export class StoredLog implements GroupLog, CachedLog {
   #checkWritable(): void {
     this.#host.checkOpen();
     if (this.isRetired) throw new QuorateError('invariantBroken', `the log of group ${this.group} was reset; this is the old one`);
-    if (this.isFrozen) throw new QuorateError('dataDamaged', `the log of group ${this.group} is damaged; it must be reset first`, { group: this.group });
+    if (this.isFrozen)
+      throw new QuorateError('dataDamaged', `the log of group ${this.group} is damaged; it must be reset first`, { group: this.group });
   }
 }

@@ -1,4 +1,17 @@
-import type { Checksum, Clock, ClusterId, Disk, GroupId, Incarnation, Logger, LogIndex, NodeId, QuorateError, Term, Timers } from '@quorate/base';
+import type {
+  Checksum,
+  Clock,
+  ClusterId,
+  Disk,
+  GroupId,
+  Incarnation,
+  Logger,
+  LogIndex,
+  NodeId,
+  QuorateError,
+  Term,
+  Timers,
+} from '@quorate/base';
 
 /** Who this data directory belongs to. Written once at first start (unformed) and once at formation. */
 export interface Identity {

@@ -130,7 +130,12 @@ test('T26: storage: killed between a rename and the sync of its folder, a second
   for (const path of [/identity/, /journal/, /checkpoint/]) {
     for (let seed = 1; seed <= 15; seed++) {
       const rig = new Rig({ seed });
-      const rule = rig.disk.inject({ effect: { type: 'crash', when: 'after' }, operations: ['rename'], path, skip: path.source === 'journal' ? seed % 4 : 0 });
+      const rule = rig.disk.inject({
+        effect: { type: 'crash', when: 'after' },
+        operations: ['rename'],
+        path,
+        skip: path.source === 'journal' ? seed % 4 : 0,
+      });
       untilDeath(() => {
         if (rig.tryOpen()) shortLife(rig);
       });

@@ -79,7 +79,10 @@ test('T27: storage: one bit flipped in each sector that holds a frame → the da
       // A first frame without a sound header may as well have been the last one of the file before.
       const before = `journal/${String(Number(path.slice(8, 18)) - 1).padStart(10, '0')}.q`;
       const isFirst = sector < 8;
-      assert.ok(damage.some(({ file }) => file === path || (isFirst && file === before)), `${path} sector ${sector}: ${JSON.stringify(damage)}`);
+      assert.ok(
+        damage.some(({ file }) => file === path || (isFirst && file === before)),
+        `${path} sector ${sector}: ${JSON.stringify(damage)}`,
+      );
     }
   }
   assert.ok(named > 20, `${named} flips were damage`);
@@ -124,7 +127,10 @@ test('T27: storage: the same tear with a marker after the frame → damage of it
     assert.equal(again.damage.length, 1);
     assert.deepEqual([again.damage[0]?.file, again.damage[0]?.offset, again.damage[0]?.groups], ['journal/0000000001.q', at, [G1]]);
     assert.equal(contentOf(logOf(again)).length, 3, 'what came before stays readable');
-    assert.throws(() => appendMany(logOf(again), 1), (error: unknown) => error instanceof QuorateError && error.code === 'dataDamaged');
+    assert.throws(
+      () => appendMany(logOf(again), 1),
+      (error: unknown) => error instanceof QuorateError && error.code === 'dataDamaged',
+    );
     appendMany(logOf(again, G2), 2);
     const fresh = again.resetGroup(G1);
     appendMany(fresh, 1, { term: 9 });
@@ -147,7 +153,10 @@ test('T27: storage: closed at once after an append, then a bit of that frame fli
   rig.close();
   rig.disk.flipBit('journal/0000000001.q', at + 200, 3);
   const { damage } = rig.open();
-  assert.deepEqual(damage.map(({ file, offset, groups }) => ({ file, offset, groups })), [{ file: 'journal/0000000001.q', offset: at, groups: [G1] }]);
+  assert.deepEqual(
+    damage.map(({ file, offset, groups }) => ({ file, offset, groups })),
+    [{ file: 'journal/0000000001.q', offset: at, groups: [G1] }],
+  );
 });
 
 test('T29: storage: identity, checkpoints and heads damaged → refused, or intact by other means; never read as empty, never deleted', () => {
@@ -215,7 +224,10 @@ test('T30: storage: two sectors or two files swapped → the damage is named', (
   const first = journals[0] as string;
   const last = journals.at(-2) as string;
   for (let a = 1; a < 15; a++) {
-    for (const [other, b] of [[first, a + 1], [last, a]] as const) {
+    for (const [other, b] of [
+      [first, a + 1],
+      [last, a],
+    ] as const) {
       const rig = new Rig();
       rig.restore(image);
       const [one, two] = [rig.disk.contentOf(first).slice(a * 512, a * 512 + 512), rig.disk.contentOf(other).slice(b * 512, b * 512 + 512)];
@@ -331,7 +343,10 @@ test('T31: storage: a recycled file → frames of its earlier use are never read
   }
   rig.settle(200);
   const remains = rig.inspect();
-  assert.ok(remains.files.some(({ file }) => Number.parseInt(file.slice(8), 10) > 6), 'files were used again');
+  assert.ok(
+    remains.files.some(({ file }) => Number.parseInt(file.slice(8), 10) > 6),
+    'files were used again',
+  );
   assert.deepEqual(remains.damage, []);
   const expected = contentOf(log);
   rig.powerCut();

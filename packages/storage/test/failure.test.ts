@@ -22,7 +22,10 @@ test('T13: storage: an append in flight is cut off and another takes its index â
   rig.scheduler.runUntil(() => storage.durableSequence > before, { withinMs: 400, what: 'the first frame is synced' });
   rig.scheduler.runFor(5);
   assert.equal(log.durableIndex, 4);
-  assert.ok(rig.life.durable.every(({ durableIndex }) => durableIndex <= 4), 'nobody was told of index 5');
+  assert.ok(
+    rig.life.durable.every(({ durableIndex }) => durableIndex <= 4),
+    'nobody was told of index 5',
+  );
   rig.scheduler.runFor(1000);
   assert.equal(log.durableIndex, 5);
   assert.deepEqual(contentOf(log).at(-1), '5@2:2');
@@ -187,7 +190,11 @@ test('T32: storage: a budget of bytes from 0 up â†’ refuses early, keeps the ord
       rig.powerCut();
       const again = rig.open();
       assert.deepEqual(again.damage, [], context);
-      assert.deepEqual(contentOf(logOf(again)), Array.from({ length: 40 }, (_, i) => `${i + 1}@1:${i + 1}`), context);
+      assert.deepEqual(
+        contentOf(logOf(again)),
+        Array.from({ length: 40 }, (_, i) => `${i + 1}@1:${i + 1}`),
+        context,
+      );
     }
   }
   assert.ok(refused > 5, `${refused} budgets were too small`);

@@ -1,10 +1,27 @@
 import assert from 'node:assert/strict';
 import {
-  type BatchKind, type GroupId, type Incarnation, type NodeId, type QuorateError, SILENT_LOGGER, SeededRandom, batchPayload, crc32c, encodeBatch,
+  type BatchKind,
+  type GroupId,
+  type Incarnation,
+  type NodeId,
+  type QuorateError,
+  SILENT_LOGGER,
+  SeededRandom,
+  batchPayload,
+  crc32c,
+  encodeBatch,
   trustedBatchHeader,
 } from '@quorate/base';
 import {
-  type Damage, type GroupDurable, type GroupLog, type Identity, type InspectReport, type Storage, type StorageOptions, inspectStorage, openStorage,
+  type Damage,
+  type GroupDurable,
+  type GroupLog,
+  type Identity,
+  type InspectReport,
+  type Storage,
+  type StorageOptions,
+  inspectStorage,
+  openStorage,
 } from '@quorate/storage';
 import { SimDisk, type DiskImage, SimScheduler, type SimProcess } from '@quorate/testkit';
 
@@ -78,7 +95,10 @@ export class Rig {
 
   constructor(options: RigOptions = {}) {
     this.random = new SeededRandom(options.seed ?? 1);
-    this.disk = new SimDisk({ random: this.random, ...(options.capacityBytes === undefined ? {} : { capacityBytes: options.capacityBytes }) });
+    this.disk = new SimDisk({
+      random: this.random,
+      ...(options.capacityBytes === undefined ? {} : { capacityBytes: options.capacityBytes }),
+    });
     this.#storage = options.storage ?? {};
     this.life = this.#newLife();
   }
@@ -93,7 +113,8 @@ export class Rig {
     const life = this.#newLife();
     this.life = life;
     openStorage(life.options(this.disk, { ...this.#storage, ...overrides }), (error, storage) => life.opened(error, storage));
-    for (let left = 1000; left > 0 && life.process.isAlive && life.storage === null && life.openError === null; left--) this.scheduler.runFor(1);
+    for (let left = 1000; left > 0 && life.process.isAlive && life.storage === null && life.openError === null; left--)
+      this.scheduler.runFor(1);
     return life.process.isAlive;
   }
 

@@ -63,7 +63,10 @@ export class Model {
       for (const entry of model.log) {
         const base = Number.parseInt(entry, 10);
         const isDropped = log !== undefined && base < log.firstIndex;
-        assert.ok(base > model.durableIndex || isDropped || content.includes(entry), `${context}: group ${group} lost ${entry}, durable to ${model.durableIndex}`);
+        assert.ok(
+          base > model.durableIndex || isDropped || content.includes(entry),
+          `${context}: group ${group} lost ${entry}, durable to ${model.durableIndex}`,
+        );
       }
       assert.ok(log === undefined || log.durableIndex === log.lastIndex, `${context}: all that was recovered is durable`);
     }
@@ -124,13 +127,18 @@ export class Walk {
     const term = Math.max(log.terms.at(-1)?.term ?? log.previousTerm, 1) + (randomChance(this.#random, 0.1) ? 1 : 0);
     const kind = randomChance(this.#random, 0.05) ? 'configuration' : 'commands';
     const bytes = randomChance(this.#random, 0.1) ? randomBetween(this.#random, 1000, 5000) : randomBetween(this.#random, 1, 300);
-    log.append(batch({ group: log.group, base: log.lastIndex + 1, count: randomBetween(this.#random, 1, 3), term, kind, bytes, fill: this.#fill }));
+    log.append(
+      batch({ group: log.group, base: log.lastIndex + 1, count: randomBetween(this.#random, 1, 3), term, kind, bytes, fill: this.#fill }),
+    );
     this.model.note(log);
   }
 
   #setHardState(log: GroupLog): void {
     this.#version++;
-    log.setHardState({ term: log.hardState.term + 1, votedFor: randomBetween(this.#random, 0, 3) as NodeId | 0, isLearner: false }, this.#version);
+    log.setHardState(
+      { term: log.hardState.term + 1, votedFor: randomBetween(this.#random, 0, 3) as NodeId | 0, isLearner: false },
+      this.#version,
+    );
     this.model.note(log);
     this.#versions.set(`${log.group} ${this.#version}`, (this.model.groups.get(log.group)?.hardStates.length ?? 0) - 1);
   }

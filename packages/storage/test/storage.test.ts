@@ -83,7 +83,10 @@ test('storage: batches not yet written and batches beyond the cache → both rea
   assert.equal(log.read(1, 1).length, 1, 'at least one');
   assert.equal(log.read(1, 152 * 7).length, 7);
   assert.deepEqual(log.read(61, 1000), []);
-  assert.throws(() => log.read(0, 100), (error: unknown) => error instanceof QuorateError && error.code === 'invariantBroken');
+  assert.throws(
+    () => log.read(0, 100),
+    (error: unknown) => error instanceof QuorateError && error.code === 'invariantBroken',
+  );
 });
 
 test('storage: suffix cut across many batches and files, then other batches → readers see it at once, reopening too', () => {
@@ -98,7 +101,10 @@ test('storage: suffix cut across many batches and files, then other batches → 
   assert.equal(log.durableIndex, 7);
   log.append(batch({ base: 8, term: 2, fill: 99 }));
   assert.deepEqual(contentOf(log).slice(6), ['7@1:7', '8@2:99']);
-  assert.deepEqual(log.terms, [{ firstIndex: 1, term: 1 }, { firstIndex: 8, term: 2 }]);
+  assert.deepEqual(log.terms, [
+    { firstIndex: 1, term: 1 },
+    { firstIndex: 8, term: 2 },
+  ]);
   rig.settle();
   rig.close();
   assert.deepEqual(contentOf(logOf(rig.start())).slice(6), ['7@1:7', '8@2:99']);
@@ -188,7 +194,10 @@ test('storage: peer sequences → highest per incarnation, stored with the next 
   assert.equal(storage.hasPending, false);
   rig.close();
   const again = rig.start();
-  assert.deepEqual([again.peerSequence(peer, INCARNATION), again.peerSequence(peer, other), again.peerSequence(3 as NodeId, other)], [10, 3, 0]);
+  assert.deepEqual(
+    [again.peerSequence(peer, INCARNATION), again.peerSequence(peer, other), again.peerSequence(3 as NodeId, other)],
+    [10, 3, 0],
+  );
 });
 
 test('storage: identity changed at formation → in force after reopening, with the journal', () => {
@@ -196,7 +205,12 @@ test('storage: identity changed at formation → in force after reopening, with 
   const storage = rig.start();
   appendMany(storage.createGroup(G1, false), 3);
   rig.settle();
-  const formed = { ...IDENTITY, clusterId: 'cccccccccccccccc' as ClusterId, incarnation: 'dddddddddddddddd' as Incarnation, isRejoined: true };
+  const formed = {
+    ...IDENTITY,
+    clusterId: 'cccccccccccccccc' as ClusterId,
+    incarnation: 'dddddddddddddddd' as Incarnation,
+    isRejoined: true,
+  };
   storage.setIdentity(formed);
   rig.close();
   const again = rig.start();
@@ -220,9 +234,15 @@ test('storage: a second one on the same directory → directoryInUse; after clos
 test('storage: used before the identity is set, after close, with a bad file size → clear errors', () => {
   const rig = new Rig();
   const storage = rig.open();
-  assert.throws(() => storage.createGroup(G1, false), (error: unknown) => error instanceof QuorateError && error.code === 'invalidArgument');
+  assert.throws(
+    () => storage.createGroup(G1, false),
+    (error: unknown) => error instanceof QuorateError && error.code === 'invalidArgument',
+  );
   rig.close();
-  assert.throws(() => storage.flush(), (error: unknown) => error instanceof QuorateError && error.code === 'closed');
+  assert.throws(
+    () => storage.flush(),
+    (error: unknown) => error instanceof QuorateError && error.code === 'closed',
+  );
   rig.tryOpen({ journalFileBytes: 1000 });
   assert.equal(rig.life.openError?.code, 'invalidArgument');
 });
@@ -232,7 +252,10 @@ test('T16: storage: batches at, below and above what a journal file and a frame 
   const log = rig.start().createGroup(G1, false);
   const max = 8192 - 2048;
   for (const bytes of [max - 1, max]) log.append(batch({ base: log.lastIndex + 1, bytes: bytes - 52 }));
-  assert.throws(() => log.append(batch({ base: 3, bytes: max - 51 })), (error: unknown) => error instanceof QuorateError && error.code === 'recordTooLarge');
+  assert.throws(
+    () => log.append(batch({ base: 3, bytes: max - 51 })),
+    (error: unknown) => error instanceof QuorateError && error.code === 'recordTooLarge',
+  );
   appendMany(log, 1);
   rig.settle(100);
   assert.equal(log.durableIndex, 3);

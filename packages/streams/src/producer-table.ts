@@ -33,7 +33,7 @@ export class AppendRing {
     for (let i = this.#length - 1; i >= 0; i--) {
       const at = (this.#head + i) % this.#numbers.length;
       const number = this.#numbers[at] as number;
-      if (number === firstNumber) return this.#counts[at] === count ? (this.#offsets[at] as number) : undefined;
+      if (number === firstNumber) return this.#counts[at] === count ? this.#offsets[at] : undefined;
       if (number < firstNumber) return undefined;
     }
     return undefined;

@@ -211,7 +211,10 @@ test('disk: a sync under way at the power cut → nothing of it is promised', ()
     left.add(disk.contentOf('f')[0] as number);
     scheduler.runFor(20);
   }
-  assert.deepEqual([...left].sort((a, b) => a - b), [1, 2]);
+  assert.deepEqual(
+    [...left].sort((a, b) => a - b),
+    [1, 2],
+  );
 });
 
 test('T25: a sync fails, the next succeeds → what the first should have written may be lost at a power cut', () => {
@@ -227,7 +230,10 @@ test('T25: a sync fails, the next succeeds → what the first should have writte
     disk.powerCut(new SeededRandom(seed), { tornChance: 0 });
     left.add(disk.contentOf('f')[0] as number);
   }
-  assert.deepEqual([...left].sort((a, b) => a - b), [1, 2]);
+  assert.deepEqual(
+    [...left].sort((a, b) => a - b),
+    [1, 2],
+  );
 
   const { disk, view } = machine(1);
   const file = durableFile(view, 'f', filled(SECTOR_BYTES, 1));

@@ -163,7 +163,7 @@ export function writeError(writer: ByteWriter, error: WireError): void {
     details.text(key);
     if (typeof value === 'boolean') details.u8(value ? 1 : 0);
     else if (typeof value === 'number') details.u8(2).text(String(value));
-    else writeCutText(details.u8(3), String(value), WIRE_LIMITS.detailTextBytesMax);
+    else writeCutText(details.u8(3), value, WIRE_LIMITS.detailTextBytesMax);
   }
   writer.u8(count).raw(details.take());
 }

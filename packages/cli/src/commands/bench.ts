@@ -72,7 +72,8 @@ export async function runBench(flags: BenchFlags, io: CliIo): Promise<number> {
 
 async function prepareStreams(clients: readonly QuorateClient[], count: number): Promise<readonly string[]> {
   const names = Array.from({ length: count }, (_, index) => `bench-${index}`);
-  await Promise.all(names.map((name) => clients[0]?.stream(name).create()));
+  const creator = clients[0] as QuorateClient;
+  await Promise.all(names.map((name) => creator.stream(name).create()));
   // Every connection finds the leaders before the clock runs.
   await Promise.all(clients.flatMap((client) => names.map((name) => client.stream(name).info())));
   return names;
@@ -94,7 +95,8 @@ async function measure(clients: readonly QuorateClient[], streams: readonly stri
   const after = await sample(observer, addresses);
   await load.stop();
   const errors = Object.fromEntries(load.errors);
-  if (histogram.count === 0) throw new QuorateError('unavailable', `no append was acknowledged in ${flags.seconds} s; errors: ${JSON.stringify(errors)}`);
+  if (histogram.count === 0)
+    throw new QuorateError('unavailable', `no append was acknowledged in ${flags.seconds} s; errors: ${JSON.stringify(errors)}`);
   return { ...resultOf({ flags, histogram, before, after, elapsedMs }), errors };
 }
 
@@ -109,7 +111,13 @@ async function sample(client: QuorateClient, addresses: readonly string[]): Prom
   return { atMs: performance.now(), clientMicros: user + system, nodes };
 }
 
-function resultOf(facts: { flags: BenchFlags; histogram: Histogram; before: Sample; after: Sample; elapsedMs: number }): Omit<BenchResult, 'errors'> {
+function resultOf(facts: {
+  flags: BenchFlags;
+  histogram: Histogram;
+  before: Sample;
+  after: Sample;
+  elapsedMs: number;
+}): Omit<BenchResult, 'errors'> {
   const { flags, histogram, before, after, elapsedMs } = facts;
   const perSecond = histogram.count / (elapsedMs / 1000);
   // The samples are a little further apart than the measured time: relate them to what was appended in theirs.
@@ -145,12 +153,18 @@ function sum(values: readonly number[]): number {
 function resultText(result: BenchResult): string {
   const resident = result.residentBytes.map((bytes) => (bytes === null ? 'not available' : `${(bytes / 1_048_576).toFixed(0)} MiB`));
   const rows: (readonly [string, string])[] = [
-    ['appends', `${result.appends} of ${result.recordBytes} bytes in ${result.seconds.toFixed(1)} s; ${result.inFlight} in flight over ${result.connections} connections, ${result.streams} streams`],
+    [
+      'appends',
+      `${result.appends} of ${result.recordBytes} bytes in ${result.seconds.toFixed(1)} s; ${result.inFlight} in flight over ${result.connections} connections, ${result.streams} streams`,
+    ],
     ['op/s', result.perSecond.toFixed(0)],
     ['p50', `${result.p50Ms.toFixed(2)} ms`],
     ['p99', `${result.p99Ms.toFixed(2)} ms`],
     ['max', `${result.maxMs.toFixed(2)} ms`],
-    ['server CPU per op', result.serverMicrosPerAppend === null ? 'not available' : `${result.serverMicrosPerAppend.toFixed(1)} µs over all nodes`],
+    [
+      'server CPU per op',
+      result.serverMicrosPerAppend === null ? 'not available' : `${result.serverMicrosPerAppend.toFixed(1)} µs over all nodes`,
+    ],
     ['client CPU per op', `${result.clientMicrosPerAppend.toFixed(1)} µs`],
     ['syncs per op', `${result.syncsPerAppend.toFixed(3)} over all nodes`],
     ['memory per node', resident.join(', ')],

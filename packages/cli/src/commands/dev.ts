@@ -23,7 +23,8 @@ const COLORS = [36, 33, 35, 32, 34, 31] as const;
 
 /** `quorate dev`: all nodes of a cluster as child processes, until a signal. */
 export async function runDev(flags: DevFlags, io: CliIo): Promise<number> {
-  if (flags.port + flags.nodes - 1 > 65_535) throw new UsageError(`--port: ${flags.nodes} nodes from port ${flags.port} on go beyond 65535`);
+  if (flags.port + flags.nodes - 1 > 65_535)
+    throw new UsageError(`--port: ${flags.nodes} nodes from port ${flags.port} on go beyond 65535`);
   const ports = Array.from({ length: flags.nodes }, (_, index) => flags.port + index);
   // Asked here first: one error that names the flag instead of one from each child.
   await Promise.all(ports.map(checkPortFree));
@@ -49,13 +50,15 @@ class DevRun {
     // Nobody reads any more (a closed terminal, `| head`): the same as being told to stop.
     stdout.on('error', () => this.#stop());
     const members = ports.map((port, index) => `${index + 1}=${HOST}:${port}`).join(',');
-    const nodes = ports.map((port, index): ChildSettings => ({
-      node: index + 1,
-      address: `${HOST}:${port}`,
-      dataDirectory: join(resolve(this.#flags.data), `node-${index + 1}`),
-      members,
-      logLevel: this.#flags.logLevel,
-    }));
+    const nodes = ports.map(
+      (port, index): ChildSettings => ({
+        node: index + 1,
+        address: `${HOST}:${port}`,
+        dataDirectory: join(resolve(this.#flags.data), `node-${index + 1}`),
+        members,
+        logLevel: this.#flags.logLevel,
+      }),
+    );
     const supervisor = new Supervisor(nodes, {
       line: (node, line) => this.#line(node, line),
       crashed: (node, exit, restartMs) => this.#crashed(node, exit, restartMs),
@@ -74,9 +77,15 @@ class DevRun {
         supervisor.kill();
       },
     });
-    this.#say({ event: 'starting', nodes: nodes.length, data: resolve(this.#flags.data) }, `starting ${nodes.length} node${nodes.length === 1 ? '' : 's'}, data in ${resolve(this.#flags.data)}`);
+    this.#say(
+      { event: 'starting', nodes: nodes.length, data: resolve(this.#flags.data) },
+      `starting ${nodes.length} node${nodes.length === 1 ? '' : 's'}, data in ${resolve(this.#flags.data)}`,
+    );
     supervisor.start();
-    clusterReady(nodes.map((node) => node.address), this.#watch.signal).then(
+    clusterReady(
+      nodes.map((node) => node.address),
+      this.#watch.signal,
+    ).then(
       ({ leader }) => this.#ready(nodes, leader),
       () => {},
     );
@@ -97,13 +106,20 @@ class DevRun {
   #crashed(node: number, exit: ChildExit, restartMs: number): void {
     const how = exit.signal === null ? `exit code ${exit.code}` : `signal ${exit.signal}`;
     const why = exit.error === null ? '' : ` (${exit.error.code}: ${exit.error.message})`;
-    this.#say({ event: 'crashed', node, code: exit.code, signal: exit.signal, restartMs }, `node ${node} ended with ${how}${why}; it starts again in ${restartMs} ms`);
+    this.#say(
+      { event: 'crashed', node, code: exit.code, signal: exit.signal, restartMs },
+      `node ${node} ended with ${how}${why}; it starts again in ${restartMs} ms`,
+    );
   }
 
   #hopeless(node: number, exit: ChildExit): void {
     this.#watch.abort();
     this.#code = exit.code ?? EXIT_CODES.internal.code;
-    const { code, message, details } = exit.error ?? { code: 'unavailable' as const, message: `it ended with exit code ${exit.code}`, details: {} };
+    const { code, message, details } = exit.error ?? {
+      code: 'unavailable' as const,
+      message: `it ended with exit code ${exit.code}`,
+      details: {},
+    };
     reportError(new QuorateError(code as QuorateError['code'], `node ${node}: ${message}`, details), this.#io, this.#flags.json);
   }
 
@@ -152,7 +168,10 @@ function checkPortFree(port: number): Promise<void> {
   return new Promise((done, fail) => {
     const probe = createServer();
     probe.once('error', (cause: NodeJS.ErrnoException) => {
-      const message = cause.code === 'EADDRINUSE' ? `port ${port} is in use: stop what listens there or choose others with --port` : `cannot listen on port ${port}: ${cause.message}`;
+      const message =
+        cause.code === 'EADDRINUSE'
+          ? `port ${port} is in use: stop what listens there or choose others with --port`
+          : `cannot listen on port ${port}: ${cause.message}`;
       fail(new QuorateError('addressInUse', message, { address: `${HOST}:${port}` }, { cause }));
     });
     probe.listen({ host: HOST, port, exclusive: true }, () => probe.close(() => done()));

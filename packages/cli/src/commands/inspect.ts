@@ -38,7 +38,14 @@ function lockedAgainstNode(disk: Disk, directory: string): Promise<() => void> {
     disk.lock((error, release) => {
       if (error === null) resolve(release);
       else if (error instanceof QuorateError && error.code === 'directoryInUse') {
-        reject(new QuorateError('directoryInUse', `${directory} is in use: stop its node first (${error.message})`, { directory }, { cause: error }));
+        reject(
+          new QuorateError(
+            'directoryInUse',
+            `${directory} is in use: stop its node first (${error.message})`,
+            { directory },
+            { cause: error },
+          ),
+        );
       } else reject(asQuorateError(error));
     });
   });
@@ -49,7 +56,10 @@ function jsonReport(report: InspectReport): unknown {
   return {
     ...report,
     checkpoints: report.checkpoints.map(({ file, checkpoint, fault }) => ({
-      file, fault, number: checkpoint?.number ?? null, sequence: checkpoint?.sequence ?? null,
+      file,
+      fault,
+      number: checkpoint?.number ?? null,
+      sequence: checkpoint?.sequence ?? null,
     })),
   };
 }

@@ -1,4 +1,4 @@
-import { QuorateError, asQuorateError } from '@quorate/base';
+import { type QuorateError, asQuorateError } from '@quorate/base';
 import type { QuorateClient } from '@quorate/client';
 import type { CliIo } from '../cli-io.js';
 import { type ConnectFlags, withClient } from '../connection.js';
@@ -49,7 +49,9 @@ async function askAll(client: QuorateClient, flags: ConnectFlags): Promise<reado
 
 function overview(answers: readonly Answer[], withGroups: boolean): string {
   const statuses = answers.flatMap((answer) => (answer.status === null ? [] : [answer.status]));
-  const rows = answers.map(({ address, status, error }) => (status === null ? ['?', address, `no answer: ${error?.code ?? ''}`] : nodeRow(address, status)));
+  const rows = answers.map(({ address, status, error }) =>
+    status === null ? ['?', address, `no answer: ${error?.code ?? ''}`] : nodeRow(address, status),
+  );
   const lines = [
     `cluster ${statuses[0]?.clusterId ?? 'not formed yet'}`,
     table([['node', 'address', 'state', 'leads', 'follows', 'learns', 'stopped', 'pid', 'version'], ...rows]),
@@ -58,7 +60,9 @@ function overview(answers: readonly Answer[], withGroups: boolean): string {
   for (const status of statuses) {
     if (status.state === 'forming') {
       const missing = status.members.filter((member) => !member.isConnected && member.nodeId !== status.nodeId);
-      lines.push(`node ${status.nodeId} waits for ${missing.map((member) => `node ${member.nodeId} at ${member.address}`).join(', ') || 'the cluster to form'}`);
+      lines.push(
+        `node ${status.nodeId} waits for ${missing.map((member) => `node ${member.nodeId} at ${member.address}`).join(', ') || 'the cluster to form'}`,
+      );
     }
   }
   if (withGroups) lines.push('', groupTable(statuses));
@@ -83,8 +87,16 @@ function nodeRow(address: string, status: NodeStatus): readonly string[] {
 function groupTable(statuses: readonly NodeStatus[]): string {
   const rows = statuses.flatMap((status) =>
     status.groups.map((group) => [
-      String(group.group), group.name, String(status.nodeId), group.isLearner ? 'learner' : group.role, String(group.term),
-      String(group.firstIndex), String(group.lastIndex), String(group.durableIndex), String(group.commitIndex), String(group.appliedIndex),
+      String(group.group),
+      group.name,
+      String(status.nodeId),
+      group.isLearner ? 'learner' : group.role,
+      String(group.term),
+      String(group.firstIndex),
+      String(group.lastIndex),
+      String(group.durableIndex),
+      String(group.commitIndex),
+      String(group.appliedIndex),
     ]),
   );
   rows.sort((a, b) => Number(a[0]) - Number(b[0]) || Number(a[2]) - Number(b[2]));

@@ -53,7 +53,8 @@ class LineAppender {
     for await (const lines of splitLines(input, LIMITS.recordBytesMax)) {
       for (const value of lines) {
         this.#line++;
-        while (this.#inFlight.length >= this.#inFlightMax || (this.#bytes > 0 && this.#bytes + value.length > IN_FLIGHT_BYTES_MAX)) await this.#settleOldest();
+        while (this.#inFlight.length >= this.#inFlightMax || (this.#bytes > 0 && this.#bytes + value.length > IN_FLIGHT_BYTES_MAX))
+          await this.#settleOldest();
         const result = this.#stream.append(value);
         // Looked at in its turn; until then a rejection has nobody else to handle it.
         result.catch(() => {});
@@ -82,7 +83,12 @@ class LineAppender {
       const rest = await Promise.allSettled(this.#inFlight.map((entry) => entry.result));
       const later = rest.filter((outcome) => outcome.status === 'fulfilled').length;
       const facts = `line ${line}: ${thrown.message}; ${this.#stored} lines before it are stored${later === 0 ? '' : `, and ${later} after it`}`;
-      throw new QuorateError(thrown.code, facts, { ...thrown.details, line, storedBefore: this.#stored, storedAfter: later }, { cause: thrown });
+      throw new QuorateError(
+        thrown.code,
+        facts,
+        { ...thrown.details, line, storedBefore: this.#stored, storedAfter: later },
+        { cause: thrown },
+      );
     }
   }
 }

@@ -33,7 +33,9 @@ export async function streamInfo(name: string, flags: ConnectFlags, io: CliIo): 
     const output = new Output(io.stdout, flags.json);
     const records = info.nextOffset - info.firstOffset;
     const offsets = records === 0 ? `next offset ${info.nextOffset}` : `offsets ${info.firstOffset} to ${info.nextOffset - 1}`;
-    await output.text(`${name}: ${records} record${records === 1 ? '' : 's'}, ${offsets}, group ${info.group}, leader node ${info.leader}, term ${info.term}`);
+    await output.text(
+      `${name}: ${records} record${records === 1 ? '' : 's'}, ${offsets}, group ${info.group}, leader node ${info.leader}, term ${info.term}`,
+    );
     await output.json(info);
     return EXIT_CODES.ok.code;
   });

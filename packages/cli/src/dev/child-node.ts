@@ -77,8 +77,14 @@ export class ChildNode {
       if (error === null) events.line(node, line);
       else this.#error = error;
     });
-    this.#process.stdout?.setEncoding('utf8').on('data', (text: string) => out.push(text)).on('end', () => out.end());
-    this.#process.stderr?.setEncoding('utf8').on('data', (text: string) => errors.push(text)).on('end', () => errors.end());
+    this.#process.stdout
+      ?.setEncoding('utf8')
+      .on('data', (text: string) => out.push(text))
+      .on('end', () => out.end());
+    this.#process.stderr
+      ?.setEncoding('utf8')
+      .on('data', (text: string) => errors.push(text))
+      .on('end', () => errors.end());
   }
 
   /** Asks it to stop in order. */

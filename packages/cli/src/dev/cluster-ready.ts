@@ -10,7 +10,9 @@ export async function clusterReady(addresses: readonly string[], signal: AbortSi
     for (;;) {
       signal.throwIfAborted();
       const answers = await Promise.allSettled(addresses.map((address) => client.status({ address, signal })));
-      const leaders = answers.map((answer) => (answer.status === 'fulfilled' && answer.value.state === 'serving' ? leaderSeen(answer.value.groups) : 0));
+      const leaders = answers.map((answer) =>
+        answer.status === 'fulfilled' && answer.value.state === 'serving' ? leaderSeen(answer.value.groups) : 0,
+      );
       const leader = leaders[0] ?? 0;
       if (leader !== 0 && leaders.every((seen) => seen === leader)) return { leader };
       await delay(POLL_MS, undefined, { signal });

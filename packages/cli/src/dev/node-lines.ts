@@ -5,8 +5,10 @@ const PLACED = new Set(['level', 'time', 'node', 'msg']);
 export function readableLine(line: string): string {
   const fields = parseLine(line);
   if (fields === null) return line;
-  const time = String(fields['time'] ?? '').slice(11, 23);
-  const rest = Object.entries(fields).filter(([key]) => !PLACED.has(key)).map(([key, value]) => `${key}=${readableValue(value)}`);
+  const time = (typeof fields['time'] === 'string' ? fields['time'] : '').slice(11, 23);
+  const rest = Object.entries(fields)
+    .filter(([key]) => !PLACED.has(key))
+    .map(([key, value]) => `${key}=${readableValue(value)}`);
   return [time, String(fields['level']).padEnd(5), String(fields['msg']), ...rest].join(' ');
 }
 
@@ -15,7 +17,7 @@ export function parseLine(line: string): Readonly<Record<string, unknown>> | nul
   if (!line.startsWith('{')) return null;
   try {
     const parsed: unknown = JSON.parse(line);
-    return typeof parsed === 'object' && parsed !== null && 'level' in parsed && 'msg' in parsed ? (parsed as Record<string, unknown>) : null;
+    return typeof parsed === 'object' && parsed !== null && 'level' in parsed && 'msg' in parsed ? { ...parsed } : null;
   } catch {
     return null;
   }

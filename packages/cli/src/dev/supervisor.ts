@@ -111,5 +111,10 @@ export class Supervisor {
 
 /** Trying again cannot help: wrong use, a directory that is taken or foreign, a port in use. */
 function isHopeless({ code, error }: ChildExit): boolean {
-  return code === EXIT_CODES.usage.code || code === EXIT_CODES.directory.code || error?.code === 'addressInUse' || error?.code === 'formationConflict';
+  return (
+    code === EXIT_CODES.usage.code ||
+    code === EXIT_CODES.directory.code ||
+    error?.code === 'addressInUse' ||
+    error?.code === 'formationConflict'
+  );
 }

@@ -35,7 +35,8 @@ export function decodeCommand(payload: Uint8Array): CatalogueCommand {
   const reader = new ByteReader(payload);
   const version = reader.u8();
   const command = reader.u8();
-  if (version !== VERSION) throw new QuorateError('formatUnsupported', `catalogue command of version ${version}; this node knows ${VERSION}`);
+  if (version !== VERSION)
+    throw new QuorateError('formatUnsupported', `catalogue command of version ${version}; this node knows ${VERSION}`);
   const decoded = decodeFields(reader, command);
   reader.end();
   return decoded;

@@ -34,7 +34,10 @@ class ClientConnection {
     const request = decodeRequest(type, body);
     this.#open++;
     if (this.#open > LIMITS.connectionRequestsMax) {
-      this.#handler.failed(request.id, new QuorateError('overloaded', `more than ${LIMITS.connectionRequestsMax} requests wait on this connection`));
+      this.#handler.failed(
+        request.id,
+        new QuorateError('overloaded', `more than ${LIMITS.connectionRequestsMax} requests wait on this connection`),
+      );
       return;
     }
     this.#handler.handle(request);

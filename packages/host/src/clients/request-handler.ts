@@ -198,7 +198,13 @@ export class RequestHandler implements Proposer {
       const attempt = (isLast: boolean): boolean => this.#attemptRead(id, replica, read, isLast);
       if (attempt(request.waitMs === 0)) return;
       const isLinearizable = request.consistency === 'linearizable';
-      this.#wait(id, replica, { deadlineMs, isLinearizable, isGone: () => this.#to.isClosed, attempt, fail: (error) => this.failed(id, error) });
+      this.#wait(id, replica, {
+        deadlineMs,
+        isLinearizable,
+        isGone: () => this.#to.isClosed,
+        attempt,
+        fail: (error) => this.failed(id, error),
+      });
     };
     if (request.consistency === 'sequential') {
       if (replica.stopError !== null) throw replica.stopError;

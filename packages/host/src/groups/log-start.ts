@@ -7,7 +7,8 @@ export function logStart(log: GroupLog, initialVoters: readonly NodeId[]): LogSt
   const configurations: LogStart['configurations'][number][] = [{ index: 0, configuration: { voters: initialVoters } }];
   for (const index of log.configurationIndexes) {
     const batch = log.read(index, 1)[0];
-    if (batch === undefined) throw new QuorateError('dataDamaged', `the configuration at index ${index} of group ${log.group} cannot be read`, { index });
+    if (batch === undefined)
+      throw new QuorateError('dataDamaged', `the configuration at index ${index} of group ${log.group} cannot be read`, { index });
     configurations.push({ index, configuration: decodeConfiguration(batchPayload(batch)) });
   }
   return {

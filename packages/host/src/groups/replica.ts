@@ -113,7 +113,15 @@ export class Replica {
   }
 
   receive(from: NodeId, message: RaftMessage): void {
-    this.#guard(() => this.raft.step(from, message, this.#node.clock.nowMs()));
+    if (this.#stopError !== null) return;
+    // As in `#guard`, without a closure per message.
+    try {
+      this.raft.step(from, message, this.#node.clock.nowMs());
+    } catch (thrown) {
+      this.stop(asQuorateError(thrown));
+      return;
+    }
+    this.#node.markDirty(this);
   }
 
   tick(): void {
@@ -160,7 +168,10 @@ export class Replica {
       return;
     }
     if (this.#proposals.isFull) {
-      proposer.failed(requestId, new QuorateError('overloaded', `group ${this.group} or its node has too many bytes not yet committed`, { group: this.group }));
+      proposer.failed(
+        requestId,
+        new QuorateError('overloaded', `group ${this.group} or its node has too many bytes not yet committed`, { group: this.group }),
+      );
       return;
     }
     try {
@@ -207,7 +218,8 @@ export class Replica {
 
   notLeader(): QuorateError {
     const leader = this.raft.leader;
-    if (this.raft.role === 'leader') return new QuorateError('noLeader', `group ${this.group} is being handed over to another node`, { group: this.group });
+    if (this.raft.role === 'leader')
+      return new QuorateError('noLeader', `group ${this.group} is being handed over to another node`, { group: this.group });
     if (leader === 0) return new QuorateError('noLeader', `group ${this.group} has no leader at present`, { group: this.group });
     return new QuorateError('notLeader', `node ${leader} leads group ${this.group}`, { group: this.group, leader });
   }
@@ -306,7 +318,9 @@ export class Replica {
   stop(error: QuorateError): void {
     if (this.#stopError !== null) return;
     const details = { ...error.details, group: this.group };
-    this.#stopError = new QuorateError('groupStopped', `group ${this.group} stopped on this node: ${error.message}`, details, { cause: error });
+    this.#stopError = new QuorateError('groupStopped', `group ${this.group} stopped on this node: ${error.message}`, details, {
+      cause: error,
+    });
     const unknown = new QuorateError('leadershipLost', this.#stopError.message, { group: this.group });
     this.#proposals.failAll(unknown);
     this.#reads.failAll(this.#stopError);

@@ -51,4 +51,3 @@ export interface CatalogueEvents {
   /** Nodes were registered, some perhaps as new incarnations. */
   registered(): void;
 }
-

@@ -54,7 +54,7 @@ interface Dial {
   delayMs: number;
 }
 
-/** One connection per pair of nodes: the lower node id dials, the higher accepts. Heartbeats are per pair. */
+/** One connection per pair of nodes: the lower node id dials and sends heartbeats, the higher accepts and answers them. */
 export class PeerTable implements PeerContacts {
   readonly #options: HostOptions;
   readonly #settings: HostSettings;
@@ -164,7 +164,12 @@ export class PeerTable implements PeerContacts {
 
   #dialFailed(dial: Dial, error: QuorateError): void {
     const level = error.code === 'unavailable' || error.code === 'closed' ? 'debug' : 'warn';
-    this.#options.logger.log(level, 'peer not reached', { peer: dial.peer, address: dial.address, code: error.code, message: error.message });
+    this.#options.logger.log(level, 'peer not reached', {
+      peer: dial.peer,
+      address: dial.address,
+      code: error.code,
+      message: error.message,
+    });
   }
 
   #redial(dial: Dial): void {
@@ -200,7 +205,9 @@ export class PeerTable implements PeerContacts {
     }
     const listed = memberIds(this.#options.members);
     if (!this.#options.members.some((member) => member.nodeId === hello.nodeId)) {
-      return new QuorateError('clusterMismatch', `node ${hello.nodeId} is not a member of this cluster of nodes ${listed}`, { node: hello.nodeId });
+      return new QuorateError('clusterMismatch', `node ${hello.nodeId} is not a member of this cluster of nodes ${listed}`, {
+        node: hello.nodeId,
+      });
     }
     const theirList = memberIds(hello.members);
     if (theirList !== listed) {
@@ -300,7 +307,8 @@ export class PeerTable implements PeerContacts {
         link.frames.destroy(new QuorateError('connectionLost', `node ${link.nodeId} was silent for ${this.#settings.peerSilenceMs} ms`));
         continue;
       }
-      link.heartbeat(nowMs, this.#settings.heartbeatMs, this.#claim(link.nodeId));
+      // One side asks and the other answers: a sign of life both ways with half the messages.
+      if (link.nodeId > this.#options.nodeId) link.heartbeat(nowMs, this.#settings.heartbeatMs, this.#claim(link.nodeId));
       link.frames.flush();
     }
   }
@@ -328,5 +336,8 @@ export class PeerTable implements PeerContacts {
 }
 
 function memberIds(members: readonly { readonly nodeId: NodeId }[]): string {
-  return members.map((member) => member.nodeId).sort((a, b) => a - b).join(', ');
+  return members
+    .map((member) => member.nodeId)
+    .sort((a, b) => a - b)
+    .join(', ');
 }

@@ -60,8 +60,14 @@ function matchPrevious(core: Core, from: NodeId, message: AppendRequest): LogInd
   // Highest entry that may agree: not beyond the request, not beyond this log, not of a later term than the request's; committed ones do.
   const hint = Math.max(log.terms.lastIndexOfTermAtMost(Math.min(prevIndex, log.lastIndex), prevTerm), log.commitIndex);
   core.send(from, {
-    type: 'appendResponse', term: core.term, isAccepted: false, matchIndex: hint, receivedIndex: prevIndex,
-    hintTerm: log.terms.termAt(hint) ?? 0, probe: core.probeSeen, isLearner: core.isLearner,
+    type: 'appendResponse',
+    term: core.term,
+    isAccepted: false,
+    matchIndex: hint,
+    receivedIndex: prevIndex,
+    hintTerm: log.terms.termAt(hint) ?? 0,
+    probe: core.probeSeen,
+    isLearner: core.isLearner,
   });
   return null;
 }
@@ -75,7 +81,10 @@ function takeBatches(core: Core, from: NodeId, message: AppendRequest, agreed: L
     const header = trustedBatchHeader(batch);
     const lastIndex = batchLastIndex(header);
     if (header.group !== core.options.group || header.baseIndex !== expected || header.term > core.term) {
-      core.fault(from, `sends a batch of group ${header.group}, index ${header.baseIndex}, term ${header.term} where index ${expected} is due`);
+      core.fault(
+        from,
+        `sends a batch of group ${header.group}, index ${header.baseIndex}, term ${header.term} where index ${expected} is due`,
+      );
       break;
     }
     expected = lastIndex + 1;

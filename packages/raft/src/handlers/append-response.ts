@@ -49,7 +49,10 @@ function admit(peer: Progress, message: AppendResponse): void {
 function refused(core: Core, peer: Progress, message: AppendResponse): void {
   const prevIndex = message.receivedIndex;
   // Answers to messages from before the last turn back say nothing new.
-  const isCurrent = peer.mode === 'probe' ? peer.isProbeSent && prevIndex === peer.nextIndex - 1 : prevIndex > peer.matchIndex && prevIndex < peer.nextIndex;
+  const isCurrent =
+    peer.mode === 'probe'
+      ? peer.isProbeSent && prevIndex === peer.nextIndex - 1
+      : prevIndex > peer.matchIndex && prevIndex < peer.nextIndex;
   if (!isCurrent) return;
   // Where the hint is a conflicting entry, our entry of that index may lie inside a batch: only borders are sent from.
   const meeting = core.log.borderAtMost(core.log.terms.lastIndexOfTermAtMost(message.matchIndex, message.hintTerm));

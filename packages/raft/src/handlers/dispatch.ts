@@ -60,7 +60,13 @@ function answerStale(core: Core, from: NodeId, message: RaftMessage): void {
       core.refuseAppend(from, message);
       return;
     case 'snapshotRequest':
-      core.send(from, { type: 'snapshotResponse', term: core.term, snapshotIndex: message.snapshotIndex, receivedBytes: 0, isInstalled: false });
+      core.send(from, {
+        type: 'snapshotResponse',
+        term: core.term,
+        snapshotIndex: message.snapshotIndex,
+        receivedBytes: 0,
+        isInstalled: false,
+      });
       return;
     case 'voteResponse':
     case 'appendResponse':

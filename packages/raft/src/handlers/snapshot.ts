@@ -8,5 +8,11 @@ import type { RoleState } from '../roles/states.js';
  * one; the message exists so that the formats need not change. Whoever gets it anyway says "not wanted": nothing received, nothing installed.
  */
 export function onSnapshotRequest(core: Core, _state: RoleState, from: NodeId, message: SnapshotRequest): void {
-  core.send(from, { type: 'snapshotResponse', term: core.term, snapshotIndex: message.snapshotIndex, receivedBytes: 0, isInstalled: false });
+  core.send(from, {
+    type: 'snapshotResponse',
+    term: core.term,
+    snapshotIndex: message.snapshotIndex,
+    receivedBytes: 0,
+    isInstalled: false,
+  });
 }

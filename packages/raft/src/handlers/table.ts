@@ -18,7 +18,12 @@ export type MessageOf<T extends RaftMessage['type']> = Extract<RaftMessage, { re
  * What a role does on a message of its own term (`dispatch` has settled all other terms; only pre-votes still speak of a later one).
  * A handler never throws, whatever a peer sends: what contradicts the protocol is dropped and named in `Core.faults`.
  */
-export type Handler<R extends Role, T extends RaftMessage['type']> = (core: Core, state: StateOf<R>, from: NodeId, message: MessageOf<T>) => void;
+export type Handler<R extends Role, T extends RaftMessage['type']> = (
+  core: Core,
+  state: StateOf<R>,
+  from: NodeId,
+  message: MessageOf<T>,
+) => void;
 
 type HandlerTable = { readonly [R in Role]: { readonly [T in RaftMessage['type']]: Handler<R, T> } };
 

@@ -18,7 +18,12 @@ export function startPreVote(core: Core): void {
     return;
   }
   core.sendAll({
-    type: 'voteRequest', term: core.term + 1, isPreVote: true, lastIndex: core.log.lastIndex, lastTerm: core.log.lastTerm, isTransfer: false,
+    type: 'voteRequest',
+    term: core.term + 1,
+    isPreVote: true,
+    lastIndex: core.log.lastIndex,
+    lastTerm: core.log.lastTerm,
+    isTransfer: false,
   });
 }
 
@@ -29,7 +34,12 @@ export function startElection(core: Core, how: { isTransfer: boolean }): void {
   core.restartElectionTimer();
   core.state = { role: 'candidate', votes: new Set(), voteVersion: core.hardVersion };
   core.sendAll({
-    type: 'voteRequest', term: core.term, isPreVote: false, lastIndex: core.log.lastIndex, lastTerm: core.log.lastTerm, isTransfer: how.isTransfer,
+    type: 'voteRequest',
+    term: core.term,
+    isPreVote: false,
+    lastIndex: core.log.lastIndex,
+    lastTerm: core.log.lastTerm,
+    isTransfer: how.isTransfer,
   });
 }
 

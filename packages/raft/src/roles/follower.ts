@@ -23,8 +23,14 @@ export function sendDueResponse(core: Core): void {
   const matchIndex = Math.min(core.log.durableIndex, core.verifiedIndex);
   core.respondedMatch = matchIndex;
   core.send(core.leader, {
-    type: 'appendResponse', term: core.term, isAccepted: true, matchIndex, receivedIndex: core.verifiedIndex, hintTerm: 0,
-    probe: core.probeSeen, isLearner: core.isLearner,
+    type: 'appendResponse',
+    term: core.term,
+    isAccepted: true,
+    matchIndex,
+    receivedIndex: core.verifiedIndex,
+    hintTerm: 0,
+    probe: core.probeSeen,
+    isLearner: core.isLearner,
   });
 }
 

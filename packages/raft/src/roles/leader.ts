@@ -21,7 +21,15 @@ export function becomeLeader(core: Core): void {
     peers.set(peer, new Progress({ peer, nextIndex, isConnected: !core.disconnected.has(peer), nowMs: core.nowMs }));
   }
   core.state = {
-    role: 'leader', peers, round: 1, roundSent: 0, isEstablished: false, earlyReads: [], reads: [], transfer: null, firstOwnIndex: nextIndex,
+    role: 'leader',
+    peers,
+    round: 1,
+    roundSent: 0,
+    isEstablished: false,
+    earlyReads: [],
+    reads: [],
+    transfer: null,
+    firstOwnIndex: nextIndex,
   };
   core.leader = core.self;
   core.termLeader = core.self;

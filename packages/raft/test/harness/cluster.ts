@@ -1,7 +1,19 @@
 import assert from 'node:assert/strict';
 import {
-  type LogIndex, type NodeId, type Random, SeededRandom, type Term, batchPayload, bytesEqual, concatBytes, crc32c, fromUtf8, groupId, nodeId,
-  trustedBatchHeader, utf8,
+  type LogIndex,
+  type NodeId,
+  type Random,
+  SeededRandom,
+  type Term,
+  batchPayload,
+  bytesEqual,
+  concatBytes,
+  crc32c,
+  fromUtf8,
+  groupId,
+  nodeId,
+  trustedBatchHeader,
+  utf8,
 } from '@quorate/base';
 import { Raft, type RaftMessage, type RaftOptions, type Ready, decodeMessage, encodeMessage, quorumSize } from '@quorate/raft';
 import { PlainDisk, type StoredBatch } from './disk.js';
@@ -83,8 +95,16 @@ export class Cluster {
     this.random = new SeededRandom(options.seed ?? 1);
     this.voters = Array.from({ length: options.nodes }, (_, at) => nodeId(at + 1));
     this.members = this.voters.map((id) => ({
-      id, disk: new PlainDisk(this.voters, options.learners?.includes(id) ?? false), raft: null, heard: new Map(), commitIndex: 0, isDiskHeld: false,
-      diskMs: options.diskMs ?? 2, reads: [], readsFailed: [], learnersWaiting: [],
+      id,
+      disk: new PlainDisk(this.voters, options.learners?.includes(id) ?? false),
+      raft: null,
+      heard: new Map(),
+      commitIndex: 0,
+      isDiskHeld: false,
+      diskMs: options.diskMs ?? 2,
+      reads: [],
+      readsFailed: [],
+      learnersWaiting: [],
     }));
     for (const member of this.members) this.start(member.id);
   }
@@ -119,10 +139,21 @@ export class Cluster {
     member.commitIndex = 0;
     member.raft = new Raft({
       options: {
-        group: GROUP, self: member.id, electionTimeoutMinMs: 150, electionTimeoutMaxMs: 300, heartbeatMs: HEARTBEAT_MS, windowMessages: 16,
-        windowBytes: 65_536, appendMessageBytes: 4096, ...this.options.raft,
+        group: GROUP,
+        self: member.id,
+        electionTimeoutMinMs: 150,
+        electionTimeoutMaxMs: 300,
+        heartbeatMs: HEARTBEAT_MS,
+        windowMessages: 16,
+        windowBytes: 65_536,
+        appendMessageBytes: 4096,
+        ...this.options.raft,
       },
-      start: member.disk.start(), random: this.random, contacts: { heardAtMs: (peer) => member.heard.get(peer) ?? null }, log: member.disk, checksum: crc32c,
+      start: member.disk.start(),
+      random: this.random,
+      contacts: { heardAtMs: (peer) => member.heard.get(peer) ?? null },
+      log: member.disk,
+      checksum: crc32c,
       nowMs: this.nowMs,
     });
     this.trace(`${id} starts in term ${member.raft.term} with log to ${member.raft.lastIndex}`);
@@ -171,7 +202,10 @@ export class Cluster {
 
   #connection(a: Member, b: Member, isOpen: boolean): void {
     if (isOpen && (!this.isLinked(a.id, b.id) || !this.isLinked(b.id, a.id))) return;
-    for (const [self, peer] of [[a, b], [b, a]] as const) {
+    for (const [self, peer] of [
+      [a, b],
+      [b, a],
+    ] as const) {
       if (isOpen && (this.options.hasContacts ?? true)) self.heard.set(peer.id, this.nowMs);
       if (self.raft === null || this.options.tellsConnections === false) continue;
       if (isOpen) self.raft.connectionOpened(peer.id, this.nowMs);
@@ -301,7 +335,12 @@ export class Cluster {
       const bytes = concatBytes(encodeMessage(outgoing.message).map((part) => part.slice()));
       this.trace(`${member.id} -> ${outgoing.to} ${describe(outgoing.message)}`);
       const flight: Flight = {
-        id: this.#nextFlight++, from: member.id, to: outgoing.to, dueMs: this.nowMs + (this.options.latencyMs ?? 1), bytes, message: outgoing.message,
+        id: this.#nextFlight++,
+        from: member.id,
+        to: outgoing.to,
+        dueMs: this.nowMs + (this.options.latencyMs ?? 1),
+        bytes,
+        message: outgoing.message,
       };
       if (this.isLinked(flight.from, flight.to) && this.filter(flight)) this.flights.push(flight);
     }
@@ -327,7 +366,10 @@ export class Cluster {
     for (const batch of this.committed.values()) {
       if (batch.term >= ready.term) continue;
       const own = member.disk.batches.find((other) => other.baseIndex === batch.baseIndex);
-      assert.ok(own !== undefined && own.term === batch.term, `leader ${member.id} of term ${ready.term} lacks committed ${batch.baseIndex}@${batch.term}`);
+      assert.ok(
+        own !== undefined && own.term === batch.term,
+        `leader ${member.id} of term ${ready.term} lacks committed ${batch.baseIndex}@${batch.term}`,
+      );
     }
   }
 
@@ -335,15 +377,24 @@ export class Cluster {
     assert.ok(ready.commitIndex > member.commitIndex, 'the commit index never goes back');
     for (const batch of member.disk.batches) {
       if (batch.lastIndex <= member.commitIndex || batch.baseIndex > ready.commitIndex) continue;
-      assert.ok(batch.lastIndex <= ready.commitIndex, `commit index ${ready.commitIndex} lies inside batch ${batch.baseIndex}..${batch.lastIndex}`);
+      assert.ok(
+        batch.lastIndex <= ready.commitIndex,
+        `commit index ${ready.commitIndex} lies inside batch ${batch.baseIndex}..${batch.lastIndex}`,
+      );
       const known = this.committed.get(batch.baseIndex);
       if (known !== undefined) {
-        assert.ok(known.term === batch.term && bytesEqual(known.bytes, batch.bytes), `node ${member.id} commits another batch at ${batch.baseIndex}`);
+        assert.ok(
+          known.term === batch.term && bytesEqual(known.bytes, batch.bytes),
+          `node ${member.id} commits another batch at ${batch.baseIndex}`,
+        );
         continue;
       }
       this.committed.set(batch.baseIndex, batch);
       const copies = this.members.filter((other) => other.disk.hasDurable(batch.baseIndex, batch.term));
-      assert.ok(copies.length >= quorumSize(this.voters.length), `${batch.baseIndex}@${batch.term} is committed with ${copies.length} durable copies`);
+      assert.ok(
+        copies.length >= quorumSize(this.voters.length),
+        `${batch.baseIndex}@${batch.term} is committed with ${copies.length} durable copies`,
+      );
     }
     member.commitIndex = ready.commitIndex;
     for (const proposal of this.proposals) {
@@ -378,13 +429,20 @@ export class Cluster {
   checkConverged(): void {
     const [first] = this.members as [Member];
     for (const member of this.members) {
-      assert.deepEqual(member.disk.batches.map((b) => `${b.baseIndex}@${b.term}`), first.disk.batches.map((b) => `${b.baseIndex}@${b.term}`), `log of ${member.id}`);
+      assert.deepEqual(
+        member.disk.batches.map((b) => `${b.baseIndex}@${b.term}`),
+        first.disk.batches.map((b) => `${b.baseIndex}@${b.term}`),
+        `log of ${member.id}`,
+      );
       assert.equal(member.commitIndex, first.commitIndex, `commit index of ${member.id}`);
     }
     for (const proposal of this.proposals) {
       if (!proposal.isAcked) continue;
       const batch = first.disk.batches.find((other) => other.baseIndex === proposal.index);
-      assert.ok(batch !== undefined && fromUtf8(batchPayload(batch.bytes)) === proposal.text, `acknowledged "${proposal.text}" at ${proposal.index} is there`);
+      assert.ok(
+        batch !== undefined && fromUtf8(batchPayload(batch.bytes)) === proposal.text,
+        `acknowledged "${proposal.text}" at ${proposal.index} is there`,
+      );
     }
   }
 
@@ -417,7 +475,9 @@ export function describe(message: RaftMessage): string {
       return `${head} prev ${message.prevIndex}@${message.prevTerm} commit ${message.commitIndex} round ${message.probe}${admit} [${batches}]`;
     }
     case 'appendResponse': {
-      const what = message.isAccepted ? `match ${message.matchIndex} received ${message.receivedIndex}` : `refused ${message.receivedIndex} hint ${message.matchIndex}@${message.hintTerm}`;
+      const what = message.isAccepted
+        ? `match ${message.matchIndex} received ${message.receivedIndex}`
+        : `refused ${message.receivedIndex} hint ${message.matchIndex}@${message.hintTerm}`;
       return `${head} ${what} round ${message.probe}${message.isLearner ? ' learner' : ''}`;
     }
     case 'snapshotRequest':
@@ -434,6 +494,9 @@ export function describe(message: RaftMessage): string {
 /** Runs until there is an established leader; its number. */
 export function electLeader(cluster: Cluster, withinMs = 5000): number {
   cluster.run(withinMs, () => cluster.leader !== 0 && cluster.raft(cluster.leader).isEstablished);
-  assert.ok(cluster.leader !== 0 && cluster.raft(cluster.leader).isEstablished, `no leader within ${withinMs} ms:\n${cluster.status().join('\n')}`);
+  assert.ok(
+    cluster.leader !== 0 && cluster.raft(cluster.leader).isEstablished,
+    `no leader within ${withinMs} ms:\n${cluster.status().join('\n')}`,
+  );
   return cluster.leader;
 }

@@ -113,6 +113,13 @@ export class PlainDisk implements LogReader {
         configurations.push({ index: batch.baseIndex, configuration: decodeConfiguration(batchPayload(batch.bytes)) });
       }
     }
-    return { hardState: this.hardState, terms, firstIndex: 1, previousTerm: 0, lastIndex: this.batches.at(-1)?.lastIndex ?? 0, configurations };
+    return {
+      hardState: this.hardState,
+      terms,
+      firstIndex: 1,
+      previousTerm: 0,
+      lastIndex: this.batches.at(-1)?.lastIndex ?? 0,
+      configurations,
+    };
   }
 }

@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { ERROR_CODES, type ErrorCode, QuorateError } from '@quorate/base';
+import { EXIT_CODES, exitCodeOf } from '@quorate/cli';
+import { quorate } from './harness/cli-run.js';
+
+const COMMANDS: readonly (readonly string[])[] = [
+  ['dev'],
+  ['server'],
+  ['status'],
+  ['inspect'],
+  ['bench'],
+  ['stream'],
+  ['stream', 'create'],
+  ['stream', 'list'],
+  ['stream', 'info'],
+  ['stream', 'append'],
+  ['stream', 'read'],
+];
+
+describe('help', () => {
+  for (const command of [[], ...COMMANDS]) {
+    test(`help: quorate ${command.join(' ')} --help → an example that starts so, and the exit codes`, async () => {
+      const { code, stdout, stderr } = await quorate([...command, '--help']);
+      assert.equal(code, 0);
+      assert.equal(stderr, '');
+      const examples = stdout
+        .slice(stdout.indexOf('Example:'))
+        .split('\n')
+        .filter((line) => line.startsWith('  quorate '));
+      assert.ok(
+        examples.some((line) => line.includes(['quorate', ...command].join(' '))),
+        stdout,
+      );
+      for (const { code: exitCode, meaning } of Object.values(EXIT_CODES))
+        assert.match(stdout, new RegExp(`${exitCode}  ${meaning.slice(0, 20)}`));
+    });
+  }
+
+  test('help: no command → help on standard error, exit code 2', async () => {
+    for (const args of [[], ['stream']]) {
+      const { code, stdout, stderr } = await quorate(args);
+      assert.equal(code, 2);
+      assert.equal(stdout, '');
+      assert.match(stderr, /Usage: quorate/);
+    }
+  });
+
+  test('version: --version → the version of the product', async () => {
+    const { code, stdout } = await quorate(['--version']);
+    assert.equal(code, 0);
+    assert.match(stdout, /^\d+\.\d+\.\d+\n$/);
+  });
+});
+
+describe('wrong use', () => {
+  const wrong: readonly (readonly [what: string, args: readonly string[], message: RegExp])[] = [
+    ['unknown command', ['frobnicate'], /unknown command 'frobnicate'/],
+    ['unknown flag', ['status', '--frob'], /unknown option '--frob'/],
+    ['unknown flag with a near one', ['status', '--conect', 'a:1'], /unknown option '--conect'\s+\(Did you mean --connect\?\)/],
+    ['address without a port', ['status', '--connect', 'localhost'], /--connect.*"localhost" is not HOST:PORT/],
+    ['port beyond 65535', ['status', '--connect', 'a:1,b:65536'], /--connect.*"b:65536" is not HOST:PORT/],
+    ['port 0', ['status', '--connect', 'a:0'], /--connect.*"a:0" is not HOST:PORT/],
+    ['malformed cluster id', ['status', '--cluster', 'mine'], /--cluster: .*16 hexadecimal digits/],
+    ['no nodes', ['dev', '--nodes', '0'], /--nodes.*from 1 to 15/],
+    ['half a node', ['dev', '--nodes', '1.5'], /--nodes.*from 1 to 15/],
+    ['ports beyond 65535', ['dev', '--port', '65535'], /--port: 3 nodes from port 65535 on go beyond 65535/],
+    ['unknown level', ['dev', '--log-level', 'loud'], /--log-level.*Allowed choices are debug, info, warn, error/],
+    ['negative offset', ['stream', 'read', 's', '--from', '-1'], /--from.*from 0 on/],
+    ['no name', ['stream', 'create'], /missing required argument 'name'/],
+    ['too many arguments', ['stream', 'create', 'a', 'b'], /too many arguments/],
+    ['timeout 0', ['status', '--timeout', '0'], /--timeout.*above 0/],
+    ['server without a node', ['server', '--data', 'd', '--members', '1=a:1'], /--node is missing/],
+    [
+      'server with a malformed member',
+      ['server', '--node', '1', '--data', 'd', '--members', 'a:1'],
+      /--members: "a:1" is not NODE=HOST:PORT/,
+    ],
+    ['missing directory', ['inspect', '/nowhere/at/all'], /\/nowhere\/at\/all does not exist/],
+  ];
+  for (const [what, args, message] of wrong) {
+    test(`wrong use: ${what} → exit code 2 and an error that names it`, async () => {
+      const { code, stdout, stderr } = await quorate(args);
+      assert.equal(code, 2, stderr);
+      assert.equal(stdout, '');
+      assert.match(stderr, /^error: invalidArgument: /);
+      assert.match(stderr, message);
+    });
+  }
+
+  test('wrong use: with --json → one JSON object on standard error', async () => {
+    const { code, stderr } = await quorate(['status', '--json', '--frob']);
+    assert.equal(code, 2);
+    assert.deepEqual(JSON.parse(stderr), {
+      error: { code: 'invalidArgument', retry: 'never', message: "unknown option '--frob'", details: {} },
+    });
+  });
+});
+
+describe('exit codes', () => {
+  const documented = new Set<number>(Object.values(EXIT_CODES).map(({ code }) => code));
+
+  test('exit codes: every error code → a code of the table that is not 0', () => {
+    for (const code of Object.keys(ERROR_CODES) as ErrorCode[]) {
+      const exitCode = exitCodeOf(new QuorateError(code, 'x'));
+      assert.ok(documented.has(exitCode) && exitCode !== 0, `${code} gives ${exitCode}`);
+    }
+  });
+
+  test('exit codes: errors that a script must tell apart → different codes', () => {
+    const exitCodes: Partial<Record<ErrorCode, number>> = {
+      streamNotFound: 1,
+      recordTooLarge: 1,
+      nameInvalid: 1,
+      addressInvalid: 2,
+      unavailable: 69,
+      noLeader: 69,
+      addressInUse: 69,
+      clusterMismatch: 69,
+      protocolMismatch: 69,
+      invariantBroken: 70,
+      directoryInUse: 73,
+      directoryForeign: 73,
+      formatUnsupported: 73,
+      dataDamaged: 73,
+      diskFailed: 74,
+      overloaded: 75,
+      diskFull: 75,
+      deadlineExceeded: 75,
+      connectionLost: 75,
+    };
+    for (const [code, exitCode] of Object.entries(exitCodes))
+      assert.equal(exitCodeOf(new QuorateError(code as ErrorCode, 'x')), exitCode, code);
+  });
+
+  test('exit codes: nobody listens → unavailable, 69, in both forms', async () => {
+    const plain = await quorate(['status', '--connect', '127.0.0.1:1', '--timeout', '0.3']);
+    assert.equal(plain.code, 69);
+    assert.match(plain.stderr, /^error: unavailable: .*127\.0\.0\.1:1/);
+    const json = await quorate(['stream', 'info', 's', '--connect', '127.0.0.1:1', '--timeout', '0.3', '--json']);
+    assert.equal(json.code, 69);
+    assert.equal((JSON.parse(json.stderr) as { error: { code: string } }).error.code, 'unavailable');
+  });
+});
