@@ -1,4 +1,4 @@
-import { type Address, type ClusterId, type GroupId, type NodeId, parseAddress } from '@quorate/base';
+import { type Address, type ClusterId, type GroupId, type NodeId, QuorateError, parseAddress } from '@quorate/base';
 import type { NodeStatus, StreamEntry } from '@quorate/wire';
 import { ClientCore } from './core/client-core.js';
 import type { ClientOptions } from './core/options.js';
@@ -13,8 +13,17 @@ export type ConnectOptions = Omit<ClientOptions, 'addresses' | 'clusterId'> & { 
  * before the first call. `addressInvalid`, `invalidArgument`.
  */
 export function connect(addresses: string | readonly string[], options: ConnectOptions): QuorateClient {
-  const list = (typeof addresses === 'string' ? addresses.split(',') : addresses).map((address) => parseAddress(address.trim()));
-  return new QuorateClient(new ClientCore({ ...options, addresses: list }));
+  return new QuorateClient(new ClientCore({ ...options, addresses: addressList(addresses) }));
+}
+
+function addressList(addresses: unknown): Address[] {
+  const list: unknown = typeof addresses === 'string' ? addresses.split(',') : addresses;
+  if (!Array.isArray(list))
+    throw new QuorateError('invalidArgument', `addresses must be a text or a list of texts, not ${typeof addresses}`);
+  return list.map((address: unknown) => {
+    if (typeof address !== 'string') throw new QuorateError('invalidArgument', `an address must be a text, not ${typeof address}`);
+    return parseAddress(address.trim());
+  });
 }
 
 /**
