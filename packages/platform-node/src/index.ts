@@ -1,4 +1,3 @@
-export * from './json-lines-logger.js';
 export { isChecksumNative, loadChecksum, nodeChecksum } from './node-checksum.js';
 export * from './node-disk.js';
 export * from './node-network.js';

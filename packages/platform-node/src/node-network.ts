@@ -17,6 +17,7 @@ const READ_BUFFER_BYTES = 65_536;
 /** A host that vanished without a word is noticed after this time of silence and some probes of the system. */
 const KEEP_ALIVE_MS = 30_000;
 
+/** What a network over TCP can be told; everything has a default. */
 export interface NodeNetworkOptions {
   /** Told of connections that could not be accepted (`acceptFailed`), as when the process has no file descriptors left. */
   readonly logger?: Logger;

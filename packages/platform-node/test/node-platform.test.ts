@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { type Clock, crc32c } from '@quorate/base';
-import { JsonLinesLogger, isChecksumNative, loadChecksum, nodeChecksum, nodeClock, nodeRandom, nodeTimers } from '@quorate/platform-node';
+import { isChecksumNative, loadChecksum, nodeChecksum, nodeClock, nodeRandom, nodeTimers } from '@quorate/platform-node';
 
 test('checksum: the native package → loaded on this machine, and told so', () => {
   assert.equal(isChecksumNative, true);
@@ -122,31 +122,3 @@ test('random: many draws over several pools → 32-bit, spread over the range, n
 
 const CLOCK: Clock = { nowMs: () => 0, wallMs: () => Date.UTC(2026, 0, 2, 3, 4, 5, 6) };
 
-test('logger: an event with fields → one JSON line; lower levels and the names of its own fields are left out', () => {
-  const lines: string[] = [];
-  const logger = new JsonLinesLogger({ clock: CLOCK, write: (line) => lines.push(line), level: 'warn', fields: { node: 2 } });
-  logger.log('info', 'ignored');
-  logger.log('warn', 'diskSlow', { ms: 12, event: 'fake', text: 'two\nlines', missing: undefined });
-  assert.deepEqual(lines, [
-    '{"time":"2026-01-02T03:04:05.006Z","level":"warn","event":"diskSlow","node":2,"ms":12,"text":"two\\nlines"}\n',
-  ]);
-});
-
-test('logger: a text without end → cut; a writer that throws → the line is lost and counted in the next', () => {
-  const lines: string[] = [];
-  let isFull = true;
-  const write = (line: string): void => {
-    if (isFull) throw new Error('EAGAIN');
-    lines.push(line);
-  };
-  const logger = new JsonLinesLogger({ clock: CLOCK, write });
-  logger.log('error', 'one');
-  logger.log('error', 'two');
-  isFull = false;
-  logger.log('error', 'three', { text: 'x'.repeat(1_000_000) });
-  logger.log('error', 'four');
-  assert.equal(lines.length, 2);
-  assert.match(lines[0] ?? '', /"event":"three".*"linesLost":2/);
-  assert.ok((lines[0] ?? '').length < 5000);
-  assert.doesNotMatch(lines[1] ?? '', /linesLost/);
-});

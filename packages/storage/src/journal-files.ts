@@ -114,6 +114,14 @@ export class JournalFiles implements FileUses {
     return number;
   }
 
+  /** Writes the head of a file of this length anew. Throws `DiskFault`. */
+  restoreHead(number: number, fileBytes: number): void {
+    const { journalId, checksum } = this.#options;
+    const file = this.handle(number);
+    file.writeNow(0, [encodeJournalHead({ journalId, number, fileBytes }, SECTOR_BYTES, checksum)]);
+    file.syncNow();
+  }
+
   /** Makes a file ready before it returns. Throws `DiskFault`. */
   prepareNow(): void {
     const { file, isRecycled } = this.#begin();

@@ -15,6 +15,8 @@ import { decodeJournalHead } from './journal-head.js';
 export const JOURNAL_FOLDER = 'journal';
 /** Offset of the first frame: the sector before it holds the head of the file. */
 export const FIRST_FRAME_OFFSET: number = SECTOR_BYTES;
+/** A journal file has room for a head, a frame and the marker that closes it. */
+export const FILE_BYTES_MIN = 8192;
 const CHUNK_BYTES = 4_194_304;
 
 /** `journal/0000000001.q` of 1. */
@@ -198,7 +200,7 @@ class JournalScan {
         this.#take(header, body, scanned, offset, path);
         offset += header.totalBytes;
       }
-      if (window.size < FIRST_FRAME_OFFSET || (head !== null && window.size < head.fileBytes)) this.#markMissing(path, window.size);
+      if (window.size < FILE_BYTES_MIN || window.size % SECTOR_BYTES !== 0 || (head !== null && window.size < head.fileBytes)) this.#markMissing(path, window.size);
     } finally {
       window.close();
     }

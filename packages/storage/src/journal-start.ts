@@ -9,7 +9,7 @@ import { type RescuedFrame, dropRescue, storeRescue } from './rescue.js';
 /*
  * What is written before a journal is used. Each step may be cut off by a crash and done again:
  *
- * 0. Both folders are synced: a name that is there may be so in memory only.
+ * 0. Both folders are synced: a name that is there may be so in memory only. Damaged heads of journal files are written anew.
  * 1. The last sound frame is written again with the same bytes and synced: it may be in
  *    memory only, written by a process that died before its sync or kept after a failed one. Because it may also be durable and
  *    acknowledged, and a power cut may tear what is being written, it is copied to `journal/rescue` before and taken from there if need be.
@@ -43,14 +43,12 @@ export function resumeJournal(disk: Disk, files: JournalFiles, codec: FrameCodec
   disk.syncDirectory(JOURNAL_FOLDER);
   disk.syncDirectory('');
   if (last === null || scan.isTailDamaged) return startAfterDamage(files, codec, scan, highest, checkpointNumber);
-  const unused = scan.files.filter(({ number }) => number > last.file);
-  files.start(
-    highest,
-    last.file,
-    unused.filter((file) => file.isWhole).map((file) => file.number),
-  );
-  // One that cannot serve is dead.
-  for (const { number, isWhole } of unused) if (!isWhole) files.use(number);
+  // Its frames, or that it comes after all frames, tell which file it is. Dropped, it would leave a gap that looks like a lost file.
+  for (const { number, isWhole, firstSequence, bytes } of scan.files) {
+    if (!isWhole && (firstSequence !== 0 || number > last.file)) files.restoreHead(number, bytes);
+  }
+  const unused = scan.files.filter(({ number }) => number > last.file).map(({ number }) => number);
+  files.start(highest, last.file, unused);
   // The checkpoint that says so may not be durable: the next one frees them.
   for (const number of deadNumbers) files.use(number);
   const isMarker = last.header.recordCount === 0;

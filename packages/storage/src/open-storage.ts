@@ -2,14 +2,12 @@ import { type Disk, DiskFault, LIMITS, QuorateError } from '@quorate/base';
 import { CHECKPOINT_FILES } from './checkpoint.js';
 import { FrameCodec, SECTOR_BYTES } from './frame.js';
 import { IDENTITY_FILE, loadIdentity } from './identity.js';
-import { FIRST_FRAME_OFFSET, JOURNAL_FOLDER, journalNumbers, journalPath } from './journal-scan.js';
+import { FILE_BYTES_MIN, FIRST_FRAME_OFFSET, JOURNAL_FOLDER, journalNumbers, journalPath } from './journal-scan.js';
 import { provenCheckpoint, resumeJournal } from './journal-start.js';
 import { JournalFiles } from './journal-files.js';
 import { recover } from './recovery.js';
 import { type FileEvents, NodeStorage, failure } from './storage.js';
 import type { Storage, StorageOptions } from './types.js';
-
-const FILE_BYTES_MIN = 8192;
 
 /**
  * Opens a data directory: takes its lock, reads it, and makes what it found durable. An empty directory gives a storage without identity.

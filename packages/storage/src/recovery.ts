@@ -228,6 +228,9 @@ class Recovery implements ScanVisitor, RecordVisitor {
     slots: readonly CheckpointSlot[],
   ): Pick<Recovered, 'groups' | 'peers' | 'damage' | 'allDamage' | 'frozenUnknown'> {
     if (this.#coveredUpTo >= 0) this.#leaveCheckpoint();
+    for (const { number, isHeadSound } of scan.files) {
+      if (!isHeadSound) this.#options.logger.log('warn', 'journalHeadDamaged', { file: journalPath(number), offset: 0 });
+    }
     for (const slot of slots) {
       if (slot.fault === null) continue;
       const isLost =

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type GroupId, type NodeId, QuorateError, crc32c } from '@quorate/base';
+import { type GroupId, type Logger, type NodeId, QuorateError, crc32c } from '@quorate/base';
 import { type Storage, formatInspect } from '@quorate/storage';
 import type { DiskImage } from '@quorate/testkit';
 import { G1, G2, Rig, appendMany, batch, contentOf, logOf } from './rig.js';
@@ -176,6 +176,33 @@ test('T29: storage: identity, checkpoints and heads damaged → refused, or inta
   assert.deepEqual([...(outcomes.get('identity') ?? [])], ['refused']);
   assert.deepEqual([...(outcomes.get('head') ?? [])], ['intact']);
   for (const path of ['checkpoint-a', 'checkpoint-b']) assert.ok(outcomes.has(path), `${path} was flipped`);
+});
+
+test('T29: storage: the head of a file is damaged, in use or ready for use → named, written anew, and no gap of files later', () => {
+  const { image, contents } = soundDirectory();
+  for (const path of image.files.keys()) {
+    if (!path.endsWith('.q')) continue;
+    const rig = new Rig();
+    rig.restore(image);
+    rig.disk.flipBit(path, 9, 0);
+    const told: string[] = [];
+    const logger: Logger = { log: (level, event, fields) => told.push(`${level} ${event} ${fields?.['file']} ${fields?.['offset']}`) };
+    const storage = rig.open({ logger });
+    assert.deepEqual(told, [`warn journalHeadDamaged ${path} 0`]);
+    assert.deepEqual(contentsOf(storage), contents, path);
+    // The file is filled, dies and is freed.
+    const log = logOf(storage, G1);
+    for (let round = 0; round < 24; round++) {
+      appendMany(log, 2, { bytes: 500 });
+      rig.settle(4);
+      if (round % 6 === 5) log.truncatePrefix(log.durableIndex - 4);
+      // One that never rests is killed at any point: each life must find the numbers without a gap.
+      if (round % 8 === 0) assert.deepEqual(rig.inspect().damage, [], `${path} round ${round}`);
+    }
+    rig.settle(200);
+    rig.tryOpen();
+    assert.deepEqual(rig.life.storage?.damage, [], path);
+  }
 });
 
 test('T29: storage: whole files missing or cut short → refused or named, never read as empty', () => {
