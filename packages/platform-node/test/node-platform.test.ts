@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type Clock, crc32c } from '@quorate/base';
+import { crc32c } from '@quorate/base';
 import { isChecksumNative, loadChecksum, nodeChecksum, nodeClock, nodeRandom, nodeTimers } from '@quorate/platform-node';
 
 test('checksum: the native package → loaded on this machine, and told so', () => {
@@ -119,6 +119,3 @@ test('random: many draws over several pools → 32-bit, spread over the range, n
   assert.ok(seen.size > 9990);
   assert.ok(Math.abs(sum / 10_000 - 0.5) < 0.02);
 });
-
-const CLOCK: Clock = { nowMs: () => 0, wallMs: () => Date.UTC(2026, 0, 2, 3, 4, 5, 6) };
-

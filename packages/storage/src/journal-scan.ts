@@ -200,7 +200,8 @@ class JournalScan {
         this.#take(header, body, scanned, offset, path);
         offset += header.totalBytes;
       }
-      if (window.size < FILE_BYTES_MIN || window.size % SECTOR_BYTES !== 0 || (head !== null && window.size < head.fileBytes)) this.#markMissing(path, window.size);
+      if (window.size < FILE_BYTES_MIN || window.size % SECTOR_BYTES !== 0 || (head !== null && window.size < head.fileBytes))
+        this.#markMissing(path, window.size);
     } finally {
       window.close();
     }
