@@ -154,6 +154,7 @@ export class FrameConnection {
   #deadline: TimerHandle | null = null;
   /** Why it ends, once known: the first reason counts. */
   #error: QuorateError | null = null;
+  #isPrefaceDue = false;
   #isFlushPlanned = false;
   #isResumePlanned = false;
   #isPausedByOwner = false;
@@ -296,8 +297,13 @@ export class FrameConnection {
   /** Internal: takes an accepted connection. */
   accept(connection: Connection): void {
     this.#connection = connection;
-    this.#outgoing.addRaw(encodePreface());
-    this.#planFlush();
+    this.#isPrefaceDue = true;
+  }
+
+  /** The accepting side says its preface with its first words, not before: to another protocol it would be rubbish in front of them. */
+  #addDuePreface(): void {
+    if (this.#isPrefaceDue) this.#outgoing.addRaw(encodePreface());
+    this.#isPrefaceDue = false;
   }
 
   /** Internal: the handshake is done. */
@@ -317,6 +323,7 @@ export class FrameConnection {
     if (this.#state !== 'handshake') return;
     const frame = encodeHelloReply(reply);
     this.opened(reply.status, handlers);
+    this.#addDuePreface();
     this.#outgoing.add(frame.type, frame.parts);
     this.flush();
   }
@@ -325,6 +332,7 @@ export class FrameConnection {
   refuse(reply: RefusedReply): void {
     if (this.#state !== 'handshake') return;
     const frame = encodeHelloReply(reply);
+    this.#addDuePreface();
     this.#outgoing.add(frame.type, frame.parts);
     this.#linger(fromWireError(reply));
   }
@@ -372,6 +380,7 @@ export class FrameConnection {
       this.#outgoing.addRaw(httpAnswer(fault.message));
     } else if (fault.code === 'protocolMismatch') {
       this.#outgoing.clear();
+      this.#addDuePreface();
     } else {
       this.#tell(fault);
     }
@@ -396,6 +405,7 @@ export class FrameConnection {
   #tell(error: QuorateError): void {
     const isReply = this.#state === 'handshake' && !this.#isDialing;
     const frame = isReply ? encodeHelloReply({ status: 'refused', ...toWireError(error) }) : encodeGoodbye(toWireError(error));
+    this.#addDuePreface();
     this.#outgoing.add(frame.type, frame.parts);
   }
 
