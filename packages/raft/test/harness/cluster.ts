@@ -5,18 +5,17 @@ import {
   type Random,
   SeededRandom,
   type Term,
-  batchPayload,
-  bytesEqual,
   concatBytes,
   crc32c,
-  fromUtf8,
   groupId,
   nodeId,
-  trustedBatchHeader,
   utf8,
 } from '@quorate/base';
-import { Raft, type RaftMessage, type RaftOptions, type Ready, decodeMessage, encodeMessage, quorumSize } from '@quorate/raft';
-import { PlainDisk, type StoredBatch } from './disk.js';
+import { Raft, type RaftMessage, type RaftOptions, type Ready, decodeMessage, encodeMessage } from '@quorate/raft';
+import { PlainDisk } from './disk.js';
+import { Invariants } from './invariants.js';
+import type { Member, Proposal } from './member.js';
+import { describe, describeBatch } from './trace-lines.js';
 
 export const GROUP = groupId(7);
 export const HEARTBEAT_MS = 30;
@@ -28,29 +27,6 @@ export interface Flight {
   readonly dueMs: number;
   readonly bytes: Uint8Array;
   readonly message: RaftMessage;
-}
-
-export interface Member {
-  readonly id: NodeId;
-  readonly disk: PlainDisk;
-  raft: Raft | null;
-  readonly heard: Map<NodeId, number>;
-  commitIndex: LogIndex;
-  /** Frames do not complete by themselves while held. */
-  isDiskHeld: boolean;
-  diskMs: number;
-  reads: { id: number; index: LogIndex }[];
-  readsFailed: number[];
-  /** As the last Ready said. */
-  learnersWaiting: readonly NodeId[];
-}
-
-export interface Proposal {
-  readonly text: string;
-  readonly node: NodeId;
-  readonly index: LogIndex;
-  readonly term: Term;
-  isAcked: boolean;
 }
 
 export interface ClusterOptions {
@@ -69,17 +45,14 @@ export interface ClusterOptions {
 
 /**
  * Several replicas, a network and disks in virtual time. Every message goes through the codec; after every step of a replica its Ready is
- * carried out and the invariants are checked:
- * one leader a term, leader completeness, committed entries never change, each commit of a leader is durable on a quorum.
+ * carried out and the invariants are checked.
  */
 export class Cluster {
   nowMs = 1000;
   flights: Flight[] = [];
   readonly members: Member[];
   readonly random: Random;
-  readonly leaders = new Map<Term, NodeId>();
-  /** Every batch that any leader has committed, by base index. */
-  readonly committed = new Map<LogIndex, StoredBatch>();
+  readonly #invariants: Invariants;
   readonly proposals: Proposal[] = [];
   readonly blocked = new Set<string>();
   readonly options: ClusterOptions;
@@ -106,7 +79,13 @@ export class Cluster {
       readsFailed: [],
       learnersWaiting: [],
     }));
+    this.#invariants = new Invariants(this.members, this.proposals);
     for (const member of this.members) this.start(member.id);
+  }
+
+  /** The leader of each term that had one. */
+  get leaders(): ReadonlyMap<Term, NodeId> {
+    return this.#invariants.leaders;
   }
 
   member(id: number): Member {
@@ -330,7 +309,7 @@ export class Cluster {
     member.disk.write(ready, Math.max(this.nowMs + member.diskMs, member.disk.frames.at(-1)?.dueMs ?? 0));
     if (ready.truncateAfter !== null) this.trace(`${member.id} cuts its log from ${before} to ${ready.truncateAfter}`);
     for (const fact of ready.appends) this.trace(`${member.id} appends ${describeBatch(fact.batch)}`);
-    if (ready.role === 'leader') this.#checkLeader(member, ready);
+    if (ready.role === 'leader' && this.#invariants.checkLeader(member, ready)) this.trace(`${member.id} leads term ${ready.term}`);
     for (const outgoing of ready.sendNow) {
       const bytes = concatBytes(encodeMessage(outgoing.message).map((part) => part.slice()));
       this.trace(`${member.id} -> ${outgoing.to} ${describe(outgoing.message)}`);
@@ -346,7 +325,8 @@ export class Cluster {
     }
     if (ready.commitIndex !== member.commitIndex) {
       this.trace(`${member.id} commits ${ready.commitIndex}`);
-      this.#checkCommit(member, ready);
+      this.#invariants.checkCommit(member, ready);
+      this.#committed(member, ready.commitIndex);
     }
     for (const read of ready.reads) this.trace(`${member.id} confirms read ${read.id} at ${read.index}`);
     for (const read of ready.readsFailed) this.trace(`${member.id} fails read ${read}`);
@@ -356,94 +336,19 @@ export class Cluster {
     member.readsFailed.push(...ready.readsFailed);
   }
 
-  #checkLeader(member: Member, ready: Ready): void {
-    const known = this.leaders.get(ready.term);
-    assert.ok(known === undefined || known === member.id, `nodes ${known} and ${member.id} both lead term ${ready.term}`);
-    if (known !== undefined) return;
-    this.leaders.set(ready.term, member.id);
-    this.trace(`${member.id} leads term ${ready.term}`);
-    // Leader completeness (thesis 3.6.3): all that was committed is in its log.
-    for (const batch of this.committed.values()) {
-      if (batch.term >= ready.term) continue;
-      const own = member.disk.batches.find((other) => other.baseIndex === batch.baseIndex);
-      assert.ok(
-        own !== undefined && own.term === batch.term,
-        `leader ${member.id} of term ${ready.term} lacks committed ${batch.baseIndex}@${batch.term}`,
-      );
-    }
-  }
-
-  #checkCommit(member: Member, ready: Ready): void {
-    assert.ok(ready.commitIndex > member.commitIndex, 'the commit index never goes back');
-    for (const batch of member.disk.batches) {
-      if (batch.lastIndex <= member.commitIndex || batch.baseIndex > ready.commitIndex) continue;
-      assert.ok(
-        batch.lastIndex <= ready.commitIndex,
-        `commit index ${ready.commitIndex} lies inside batch ${batch.baseIndex}..${batch.lastIndex}`,
-      );
-      const known = this.committed.get(batch.baseIndex);
-      if (known !== undefined) {
-        assert.ok(
-          known.term === batch.term && bytesEqual(known.bytes, batch.bytes),
-          `node ${member.id} commits another batch at ${batch.baseIndex}`,
-        );
-        continue;
-      }
-      this.committed.set(batch.baseIndex, batch);
-      const copies = this.members.filter((other) => other.disk.hasDurable(batch.baseIndex, batch.term));
-      assert.ok(
-        copies.length >= quorumSize(this.voters.length),
-        `${batch.baseIndex}@${batch.term} is committed with ${copies.length} durable copies`,
-      );
-    }
-    member.commitIndex = ready.commitIndex;
+  #committed(member: Member, commitIndex: LogIndex): void {
+    member.commitIndex = commitIndex;
     for (const proposal of this.proposals) {
-      const batch = this.committed.get(proposal.index);
-      if (!proposal.isAcked && proposal.node === member.id && batch?.term === proposal.term) proposal.isAcked = true;
+      if (proposal.isAcked || proposal.node !== member.id) continue;
+      if (this.#invariants.committedAt(proposal.index)?.term === proposal.term) proposal.isAcked = true;
     }
   }
 
-  // --- whole-cluster checks ---
-
-  /** Log matching (thesis 3.5): equal index and term means equal logs up to there. */
   checkLogMatching(): void {
-    for (const a of this.members) {
-      for (const b of this.members) {
-        if (a.id >= b.id) continue;
-        let isEqual = true;
-        const length = Math.min(a.disk.batches.length, b.disk.batches.length);
-        for (let at = length - 1; at >= 0; at--) {
-          const [x, y] = [a.disk.batches[at] as StoredBatch, b.disk.batches[at] as StoredBatch];
-          if (x.baseIndex === y.baseIndex && x.term === y.term) {
-            assert.ok(bytesEqual(x.bytes, y.bytes), `nodes ${a.id} and ${b.id} differ at ${x.baseIndex}@${x.term}`);
-            isEqual = false;
-          } else {
-            assert.ok(isEqual, `nodes ${a.id} and ${b.id} agree after ${x.baseIndex}, but not there`);
-          }
-        }
-      }
-    }
+    this.#invariants.checkLogMatching();
   }
-
-  /** Every replica holds every acknowledged proposal at its index, and all logs are the same. */
   checkConverged(): void {
-    const [first] = this.members as [Member];
-    for (const member of this.members) {
-      assert.deepEqual(
-        member.disk.batches.map((b) => `${b.baseIndex}@${b.term}`),
-        first.disk.batches.map((b) => `${b.baseIndex}@${b.term}`),
-        `log of ${member.id}`,
-      );
-      assert.equal(member.commitIndex, first.commitIndex, `commit index of ${member.id}`);
-    }
-    for (const proposal of this.proposals) {
-      if (!proposal.isAcked) continue;
-      const batch = first.disk.batches.find((other) => other.baseIndex === proposal.index);
-      assert.ok(
-        batch !== undefined && fromUtf8(batchPayload(batch.bytes)) === proposal.text,
-        `acknowledged "${proposal.text}" at ${proposal.index} is there`,
-      );
-    }
+    this.#invariants.checkConverged();
   }
 
   status(): string[] {
@@ -453,41 +358,6 @@ export class Cluster {
       const kind = raft.isLearner ? ' learner' : raft.isEstablished ? ' established' : '';
       return `${member.id} ${raft.role}${kind} term ${raft.term} leader ${raft.leader} log ${raft.lastIndex} durable ${raft.durableIndex} commit ${raft.commitIndex}`;
     });
-  }
-}
-
-export function describeBatch(batch: Uint8Array): string {
-  const header = trustedBatchHeader(batch);
-  const text = header.kind === 'commands' ? ` "${fromUtf8(batchPayload(batch))}"` : ` ${header.kind}`;
-  return `${header.baseIndex}@${header.term}${text}`;
-}
-
-export function describe(message: RaftMessage): string {
-  const head = `${message.type} t${message.term}`;
-  switch (message.type) {
-    case 'voteRequest':
-      return `${head}${message.isPreVote ? ' pre' : ''}${message.isTransfer ? ' transfer' : ''} last ${message.lastIndex}@${message.lastTerm}`;
-    case 'voteResponse':
-      return `${head}${message.isPreVote ? ' pre' : ''} ${message.isGranted ? 'granted' : 'refused'}`;
-    case 'appendRequest': {
-      const batches = message.batches.map(describeBatch).join(', ');
-      const admit = message.admitAt === 0 ? '' : ` admit ${message.admitAt}`;
-      return `${head} prev ${message.prevIndex}@${message.prevTerm} commit ${message.commitIndex} round ${message.probe}${admit} [${batches}]`;
-    }
-    case 'appendResponse': {
-      const what = message.isAccepted
-        ? `match ${message.matchIndex} received ${message.receivedIndex}`
-        : `refused ${message.receivedIndex} hint ${message.matchIndex}@${message.hintTerm}`;
-      return `${head} ${what} round ${message.probe}${message.isLearner ? ' learner' : ''}`;
-    }
-    case 'snapshotRequest':
-    case 'snapshotResponse':
-      return `${head} ${message.snapshotIndex}`;
-    case 'timeoutNow':
-    case 'leaderGone':
-      return head;
-    default:
-      return message satisfies never;
   }
 }
 

@@ -1,0 +1,39 @@
+import { batchPayload, fromUtf8, trustedBatchHeader } from '@quorate/base';
+import type { RaftMessage } from '@quorate/raft';
+
+/** A batch in a trace: index, term and text or kind. */
+export function describeBatch(batch: Uint8Array): string {
+  const header = trustedBatchHeader(batch);
+  const text = header.kind === 'commands' ? ` "${fromUtf8(batchPayload(batch))}"` : ` ${header.kind}`;
+  return `${header.baseIndex}@${header.term}${text}`;
+}
+
+/** A message in a trace, with all that decides what it does. */
+export function describe(message: RaftMessage): string {
+  const head = `${message.type} t${message.term}`;
+  switch (message.type) {
+    case 'voteRequest':
+      return `${head}${message.isPreVote ? ' pre' : ''}${message.isTransfer ? ' transfer' : ''} last ${message.lastIndex}@${message.lastTerm}`;
+    case 'voteResponse':
+      return `${head}${message.isPreVote ? ' pre' : ''} ${message.isGranted ? 'granted' : 'refused'}`;
+    case 'appendRequest': {
+      const batches = message.batches.map(describeBatch).join(', ');
+      const admit = message.admitAt === 0 ? '' : ` admit ${message.admitAt}`;
+      return `${head} prev ${message.prevIndex}@${message.prevTerm} commit ${message.commitIndex} round ${message.probe}${admit} [${batches}]`;
+    }
+    case 'appendResponse': {
+      const what = message.isAccepted
+        ? `match ${message.matchIndex} received ${message.receivedIndex}`
+        : `refused ${message.receivedIndex} hint ${message.matchIndex}@${message.hintTerm}`;
+      return `${head} ${what} round ${message.probe}${message.isLearner ? ' learner' : ''}`;
+    }
+    case 'snapshotRequest':
+    case 'snapshotResponse':
+      return `${head} ${message.snapshotIndex}`;
+    case 'timeoutNow':
+    case 'leaderGone':
+      return head;
+    default:
+      return message satisfies never;
+  }
+}
