@@ -370,3 +370,8 @@ export function electLeader(cluster: Cluster, withinMs = 5000): number {
   );
   return cluster.leader;
 }
+
+/** The numbers of all nodes but one. */
+export function others(id: number, nodes = 3): number[] {
+  return Array.from({ length: nodes }, (_, at) => at + 1).filter((other) => other !== id);
+}
