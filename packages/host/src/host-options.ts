@@ -26,6 +26,7 @@ export interface HostSettings {
   readonly syncMode: 'adaptive' | 'sync' | 'async';
 }
 
+/** What applies where `HostOptions.settings` says nothing: fail-over within half a second, about 33 small messages a second per pair of nodes. */
 export const DEFAULT_SETTINGS: HostSettings = {
   heartbeatMs: 30,
   electionTimeoutMinMs: 150,
@@ -37,6 +38,7 @@ export const DEFAULT_SETTINGS: HostSettings = {
   syncMode: 'adaptive',
 };
 
+/** What a node is started with: its place in the cluster, and the ports to the world. */
 export interface HostOptions {
   readonly nodeId: NodeId;
   /** If given, the directory and all peers must belong to this cluster; at formation it becomes the id. */
@@ -61,6 +63,7 @@ export interface HostOptions {
   readonly settings?: Partial<HostSettings>;
 }
 
+/** What a running node tells whoever started it. */
 export interface HostEvents {
   /** The node cannot go on: its disk failed for good, or an invariant broke. It has stopped acknowledging; the process should end. */
   fatal(error: QuorateError): void;

@@ -1,8 +1,9 @@
 import { type Listener, QuorateError, asQuorateError } from '@quorate/base';
 import { type Storage, openStorage } from '@quorate/storage';
 import { checkMembers } from './formation.js';
+import type { Leadership } from './groups/replica-set.js';
 import { DEFAULT_SETTINGS, type Host, type HostEvents, type HostOptions } from './host-options.js';
-import { type Leadership, Node } from './node.js';
+import { Node } from './node.js';
 
 /** Pause between two looks at a drain under way. */
 const DRAIN_POLL_MS = 10;
@@ -29,6 +30,7 @@ export function startHost(options: HostOptions, done: (error: QuorateError | nul
     {
       disk: options.disk,
       timers: options.timers,
+      clock: options.clock,
       checksum: options.checksum,
       logger: options.logger,
       events: storageEvents,

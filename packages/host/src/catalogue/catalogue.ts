@@ -2,6 +2,7 @@ import { FIRST_STREAM_GROUP, type GroupId, type Incarnation, LIMITS, type NodeId
 import type { StreamEntry } from '@quorate/wire';
 import type { CatalogueCommand, RegisteredNode } from './commands.js';
 
+/** What a command gave: the stream, whether it is new; nodes noted; or, when the catalogue is full, `overloaded`. */
 export type CatalogueOutcome =
   | { readonly type: 'streamCreated'; readonly stream: StreamEntry; readonly wasCreated: boolean }
   | { readonly type: 'nodesRegistered' }

@@ -14,6 +14,7 @@ export type CatalogueCommand =
   /** At formation for all nodes, and again for one that came back without its data. */
   | { readonly type: 'registerNodes'; readonly nodes: readonly RegisteredNode[] };
 
+/** A node as the system group knows it: the incarnation that counts, and where it was reached when it was registered. */
 export interface RegisteredNode {
   readonly nodeId: NodeId;
   readonly incarnation: Incarnation;
@@ -23,6 +24,7 @@ export interface RegisteredNode {
 const VERSION = 1;
 const COMMANDS = { createStream: 1, registerNodes: 2 } as const;
 
+/** The payload of a command's batch. Names and addresses over 65,535 bytes throw `invalidArgument`. */
 export function encodeCommand(command: CatalogueCommand): Uint8Array {
   const writer = new ByteWriter().u8(VERSION).u8(COMMANDS[command.type]);
   if (command.type === 'createStream') return writer.text(command.name).take();
@@ -31,6 +33,10 @@ export function encodeCommand(command: CatalogueCommand): Uint8Array {
   return writer.take();
 }
 
+/**
+ * The command of a payload. Throws `malformedFrame` if it is cut, too long or holds impossible values, `formatUnsupported` for an unknown
+ * version or command.
+ */
 export function decodeCommand(payload: Uint8Array): CatalogueCommand {
   const reader = new ByteReader(payload);
   const version = reader.u8();

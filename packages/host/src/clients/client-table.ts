@@ -1,18 +1,28 @@
-import { type ClusterId, type Connection, type ConnectionHandlers, LIMITS, QuorateError, asQuorateError } from '@quorate/base';
+import { type ClusterId, type Connection, type ConnectionHandlers, LIMITS, type NodeId, QuorateError, asQuorateError } from '@quorate/base';
 import {
   type Admission,
   type ClientResponseBody,
   type FrameConnection,
   type Hello,
+  type Member,
   type PeerHello,
   acceptFrameConnection,
   decodeRequest,
   encodeResponse,
   toWireError,
 } from '@quorate/wire';
-import type { Node } from '../node.js';
 import type { PeerLink } from '../peers/peer-link.js';
-import { RequestHandler } from './request-handler.js';
+import type { PeerTable } from '../peers/peer-table.js';
+import { RequestHandler, type RequestNode } from './request-handler.js';
+
+/** What connections need of the node. */
+export interface ClientTableNode extends RequestNode {
+  readonly peers: PeerTable;
+  /** What a client is told first. */
+  introduction(): { readonly nodeId: NodeId; readonly clusterId: ClusterId | null; readonly members: readonly Member[] };
+  /** Something is to be sent at the end of this turn. */
+  needTurn(): void;
+}
 
 /** A client connection: requests in, answers out, each bounded. */
 class ClientConnection {
@@ -24,7 +34,7 @@ class ClientConnection {
   #hasWaited = false;
   isFlushDue = false;
 
-  constructor(init: { table: ClientTable; node: Node; frames: FrameConnection }) {
+  constructor(init: { table: ClientTable; node: ClientTableNode; frames: FrameConnection }) {
     this.frames = init.frames;
     this.#table = init.table;
     this.#handler = new RequestHandler(init.node, this);
@@ -68,12 +78,12 @@ class ClientConnection {
 
 /** All connections that others opened to this node: a hello tells peers from clients. */
 export class ClientTable {
-  readonly #node: Node;
+  readonly #node: ClientTableNode;
   readonly #clients = new Set<ClientConnection>();
   #toFlush: ClientConnection[] = [];
   #isClosed = false;
 
-  constructor(node: Node) {
+  constructor(node: ClientTableNode) {
     this.#node = node;
   }
 

@@ -17,7 +17,8 @@ export interface RequestNode {
   /** True while there is no space on the disk: writes are refused, reads go on. */
   readonly isDiskFull: boolean;
   replica(group: number): Replica | undefined;
-  status(): NodeStatus;
+  /** The status of the node as far as it fits a frame. */
+  statusForClient(): NodeStatus;
   addressOf(node: NodeId): string | undefined;
 }
 
@@ -44,7 +45,7 @@ export class RequestHandler implements Proposer {
   handle(request: ClientRequest): void {
     try {
       if (request.type === 'status') {
-        this.#to.reply(request.id, { type: 'status', status: withFewerGroups(this.#node.status()) });
+        this.#to.reply(request.id, { type: 'status', status: this.#node.statusForClient() });
         return;
       }
       const refusal = this.#node.refusal();
@@ -244,20 +245,4 @@ export class RequestHandler implements Proposer {
     }
     this.#to.reply(id, { type: 'transferred' });
   }
-}
-
-/** Bytes of a group in a status beside its name, rounded up. */
-const GROUP_STATUS_BYTES = 64;
-
-/** A status that fits a frame: of very many groups those that are in trouble come first, and `groups` in the metrics says how many there are. */
-function withFewerGroups(status: NodeStatus): NodeStatus {
-  let bytes = 0;
-  for (const group of status.groups) bytes += GROUP_STATUS_BYTES + 3 * group.name.length;
-  if (bytes <= LIMITS.statusGroupBytesMax) return status;
-  const inTrouble = status.groups.filter((group) => group.isLearner || group.role === 'stopped' || group.leader === 0);
-  const isListed = new Set(inTrouble);
-  const others = status.groups.filter((group) => !isListed.has(group));
-  let left = LIMITS.statusGroupBytesMax;
-  const groups = [...inTrouble, ...others].filter((group) => (left -= GROUP_STATUS_BYTES + 3 * group.name.length) >= 0);
-  return { ...status, groups };
 }

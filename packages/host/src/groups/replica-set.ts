@@ -1,6 +1,12 @@
 import type { GroupId } from '@quorate/base';
 import type { Replica } from './replica.js';
 
+/** That a replica leads in a term. */
+export interface Leadership {
+  readonly replica: Replica;
+  readonly term: number;
+}
+
 /** The groups that run on this node: look-up, the list of those with work, and one table of deadlines. */
 export class ReplicaSet {
   readonly #replicas = new Map<GroupId, Replica>();
@@ -18,6 +24,17 @@ export class ReplicaSet {
 
   get size(): number {
     return this.#replicas.size;
+  }
+
+  /** The leaderships held now. */
+  leaderships(): Leadership[] {
+    return [...this.all()].filter((replica) => replica.isLeader).map((replica) => ({ replica, term: replica.raft.term }));
+  }
+
+  /** True while somebody who proposed or reads waits for an answer of some replica. */
+  get owesAnswers(): boolean {
+    for (const replica of this.all()) if (replica.stopError === null && replica.hasUnanswered) return true;
+    return false;
   }
 
   /** Adds a replica, in place of an older one of the same group. */

@@ -1,0 +1,116 @@
+import { type GroupId, LIMITS, type NodeId, SYSTEM_GROUP, asQuorateError } from '@quorate/base';
+import { type PeerContacts, Raft } from '@quorate/raft';
+import type { GroupLog, Identity, Storage } from '@quorate/storage';
+import type { NodeRoster } from '../catalogue/node-roster.js';
+import type { HostOptions, HostSettings } from '../host-options.js';
+import { logStart } from './log-start.js';
+import { Replica, type ReplicaNode } from './replica.js';
+import type { ReplicaSet } from './replica-set.js';
+import { CatalogueView, StreamView, type View } from './view.js';
+
+/** What opening a group needs. */
+export interface GroupOpenerInit {
+  readonly options: HostOptions;
+  readonly settings: HostSettings;
+  readonly storage: Storage;
+  readonly replicas: ReplicaSet;
+  readonly roster: NodeRoster;
+  readonly contacts: PeerContacts;
+  /** This directory's identity as it is now. */
+  readonly identity: () => Identity;
+  /** The node that the replicas run on. */
+  readonly node: ReplicaNode;
+  /** The system group applied a registration of nodes. */
+  readonly registered: () => void;
+}
+
+/** Opens the groups of a node: those of its journal at the start, later ones as the catalogue names them. */
+export class GroupOpener {
+  readonly #init: GroupOpenerInit;
+
+  constructor(init: GroupOpenerInit) {
+    this.#init = init;
+  }
+
+  /** The system group, which names the others as it is applied, and all that the journal holds. */
+  openAll(): void {
+    const { storage, replicas } = this.#init;
+    this.open(SYSTEM_GROUP, 'system');
+    for (const log of [...storage.groups()]) {
+      if (replicas.get(log.group) === undefined) this.open(log.group, `group ${log.group}`);
+    }
+  }
+
+  /** Opens a group, in place of an earlier replica of it if there is one. Throws `dataDamaged` if it cannot be read and nobody else has it. */
+  open(group: GroupId, name: string): Replica {
+    const { storage, roster, contacts, node } = this.#init;
+    const replica = this.#readable(storage.group(group) ?? storage.createGroup(group, roster.mayHaveLostGroups()), name);
+    for (const { nodeId } of this.#others) {
+      if (contacts.heardAtMs(nodeId) === null) replica.peerDisconnected(nodeId);
+      else replica.peerConnected(nodeId);
+    }
+    node.markDirty(replica);
+    return replica;
+  }
+
+  get #others(): Identity['members'] {
+    return this.#init.identity().members.filter(({ nodeId }) => nodeId !== this.#init.options.nodeId);
+  }
+
+  /** A log whose configuration cannot be read starts anew, if others have it. */
+  #readable(log: GroupLog, name: string): Replica {
+    const { options, storage } = this.#init;
+    try {
+      return this.#replica(log, name);
+    } catch (thrown) {
+      const error = asQuorateError(thrown);
+      if (error.code !== 'dataDamaged' || options.members.length === 1) throw error;
+      options.logger.log('error', 'group is fetched anew from its leader', { group: log.group, message: error.message });
+      return this.#replica(storage.resetGroup(log.group), name);
+    }
+  }
+
+  #replica(log: GroupLog, name: string): Replica {
+    const { options, settings, contacts, node, replicas } = this.#init;
+    const voters = this.#init.identity().members.map((member): NodeId => member.nodeId);
+    const raft = new Raft({
+      options: {
+        group: log.group,
+        self: options.nodeId,
+        electionTimeoutMinMs: settings.electionTimeoutMinMs,
+        electionTimeoutMaxMs: settings.electionTimeoutMaxMs,
+        heartbeatMs: settings.heartbeatMs,
+        windowMessages: LIMITS.replicationWindowMessages,
+        windowBytes: LIMITS.replicationWindowBytes,
+        appendMessageBytes: LIMITS.appendMessageBytes,
+      },
+      start: logStart(log, voters),
+      random: options.random,
+      contacts,
+      log,
+      checksum: options.checksum,
+      nowMs: options.clock.nowMs(),
+    });
+    const replica = new Replica({ name, log, raft, view: this.#view(log.group), node });
+    replicas.set(replica);
+    return replica;
+  }
+
+  #view(group: GroupId): View {
+    if (group !== SYSTEM_GROUP) return new StreamView();
+    return new CatalogueView({ created: (created, name) => this.#created(created, name), registered: this.#init.registered });
+  }
+
+  /** The catalogue names a group: open it, or learn its name. One member, another for each group, starts the first election at once. */
+  #created(group: GroupId, name: string): void {
+    const { replicas, options } = this.#init;
+    const existing = replicas.get(group);
+    if (existing !== undefined) {
+      existing.name = name;
+      return;
+    }
+    const replica = this.open(group, name);
+    const { members } = this.#init.identity();
+    if (replica.log.lastIndex === 0 && members[group % members.length]?.nodeId === options.nodeId) replica.campaign();
+  }
+}
