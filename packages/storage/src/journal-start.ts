@@ -1,6 +1,5 @@
 import { type Checksum, type Disk, DiskFault } from '@quorate/base';
 import { type FrameCodec, SECTOR_BYTES } from './frame.js';
-import type { JournalStart } from './journal.js';
 import type { JournalFiles } from './journal-files.js';
 import { FIRST_FRAME_OFFSET, JOURNAL_FOLDER, type ScanResult, journalNumbers } from './journal-scan.js';
 import type { Recovered } from './recovery.js';
@@ -17,6 +16,16 @@ import { type RescuedFrame, dropRescue, storeRescue } from './rescue.js';
  * 2. A marker is written after it and synced. It overwrites the head of a torn frame, which is so cut for good. A marker needs no
  *    other one after it.
  */
+
+/** Where the journal goes on after recovery. */
+export interface JournalStart {
+  readonly file: number;
+  readonly offset: number;
+  readonly nextSequence: number;
+  readonly chain: number;
+  /** The last frame is a marker that is durable, so no other is needed now. */
+  readonly isMarked: boolean;
+}
 
 /** The journal of a new directory: its first file with a marker, durable. Throws `DiskFault`. */
 export function createJournal(disk: Disk, files: JournalFiles, codec: FrameCodec): JournalStart {

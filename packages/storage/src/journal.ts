@@ -4,26 +4,18 @@ import { FRAME_GROUPS_LISTED, type FrameCodec, SECTOR_BYTES, alignToSector, fram
 import { FrameQueue } from './frame-queue.js';
 import type { JournalFiles } from './journal-files.js';
 import { FIRST_FRAME_OFFSET } from './journal-scan.js';
+import type { JournalStart } from './journal-start.js';
 import { APPEND_OVERHEAD, recordBytes, writeRecord } from './records.js';
 import type { QueueEntry, StoredLog } from './stored-log.js';
+import type { StorageMetrics } from './types.js';
 
 /** Up to this many bytes, on a quick disk, a frame is written and synced synchronously. */
 const SHALLOW_BYTES = 65_536;
 const QUICK_SYNC_MS = 2;
-/** After this long without a frame a marker is written; checked at this interval, so it may take twice as long. */
+/** After this long without a frame the journal is idle; checked at this interval, so it may take twice as long. */
 const IDLE_MS = 25;
 const RETRY_FIRST_MS = 50;
 const RETRY_MAX_MS = 1600;
-
-/** Where the journal goes on after recovery. */
-export interface JournalStart {
-  readonly file: number;
-  readonly offset: number;
-  readonly nextSequence: number;
-  readonly chain: number;
-  /** The last frame is a marker that is durable, so no other is needed now. */
-  readonly isMarked: boolean;
-}
 
 export interface JournalOptions {
   readonly timers: Timers;
@@ -37,6 +29,8 @@ export interface JournalOptions {
   readonly durable: (logs: readonly StoredLog[]) => void;
   readonly failed: (fault: DiskFault) => void;
   readonly full: (isFull: boolean) => void;
+  /** A quiet moment: what did not ask for a frame of its own is queued now. */
+  readonly idle: () => void;
 }
 
 interface Frame {
@@ -44,17 +38,14 @@ interface Frame {
   readonly offset: number;
   readonly sequence: number;
   readonly logs: readonly StoredLog[];
+  /** No facts of a group: nobody misses it, and it marks the frame before it as durable. */
   readonly isMarker: boolean;
+  /** False: only what peers told. It is not told in turn, else two idle nodes would tell each other of such frames for ever. */
+  readonly isNews: boolean;
 }
 
-/** Counters of the journal; see `StorageMetrics`. */
-export interface JournalCounters {
-  syncs: number;
-  frames: number;
-  bytesWritten: number;
-  batchesAppended: number;
-  syncMsTotal: number;
-}
+/** Counters of the journal. */
+export type JournalCounters = { -readonly [Counter in keyof StorageMetrics]: number };
 
 /** The writer of the journal: gathers records into frames and makes them durable one after another. */
 export class Journal {
@@ -69,6 +60,8 @@ export class Journal {
   #sequence: number;
   #chain: number;
   #durable: number;
+  /** The newest durable frame that peers are told of. */
+  #durableNews: number;
   /** Groups of the newest frame, for the list in the next one; null: too many. */
   #lastGroups: readonly number[] | null;
   #isMarked: boolean;
@@ -94,12 +87,13 @@ export class Journal {
     this.#sequence = start.nextSequence;
     this.#chain = start.chain;
     this.#durable = start.nextSequence - 1;
+    this.#durableNews = this.#durable;
     this.#isMarked = start.isMarked;
     this.#lastGroups = start.isMarked ? [] : null;
   }
 
   get durableSequence(): number {
-    return this.#durable;
+    return this.#durableNews;
   }
   get hasPending(): boolean {
     return !this.#queue.isEmpty;
@@ -244,7 +238,14 @@ export class Journal {
 
   #finish(bytes: Uint8Array, bodyBytes: number, recordCount: number, groups: readonly number[] | null, logs: readonly StoredLog[]): Frame {
     const { codec, files, checkpoints } = this.#options;
-    const frame = { bytes, offset: this.#offset, sequence: this.#sequence, logs, isMarker: recordCount === 0 };
+    const frame = {
+      bytes,
+      offset: this.#offset,
+      sequence: this.#sequence,
+      logs,
+      isMarker: logs.length === 0,
+      isNews: recordCount === 0 || logs.length > 0,
+    };
     this.#chain = codec.seal(bytes, bodyBytes, {
       file: this.#fileNumber,
       offset: this.#offset,
@@ -344,8 +345,9 @@ export class Journal {
       if (log.sealedVersion > 0) log.durableVersion = log.sealedVersion;
     }
     this.#options.checkpoints.frameDurable(frame.sequence);
+    if (frame.isNews) this.#durableNews = frame.sequence;
     if (frame.logs.length > 0) this.#options.durable(frame.logs);
-    if (!this.#isMarked && this.#drained === null) this.#watchIdle();
+    if (!this.#isMarked && this.#drained === null) this.watchIdle();
   }
 
   /** T25, T32: no space is tried again with the same bytes at the same place; anything else, and every failed sync, is final. */
@@ -371,17 +373,22 @@ export class Journal {
     if (isFull) this.#continueDrain();
   }
 
-  /** D4: an idle journal marks its end, so that its last frame is known to have been durable. One timer, never re-armed per frame. */
-  #watchIdle(): void {
+  /**
+   * An idle journal marks its end, so that its last frame is known to have been durable; what others told of theirs is written then too.
+   * One timer, never re-armed per frame.
+   */
+  watchIdle(): void {
     if (this.#isIdleTimerSet) return;
     this.#isIdleTimerSet = true;
     this.#idleAt = this.#sequence;
     this.#options.timers.set(IDLE_MS, () => {
       this.#isIdleTimerSet = false;
-      if (this.#isFailed || this.#isMarked || this.#drained !== null) return;
+      if (this.#isFailed || this.#drained !== null) return;
       const isIdle = this.#idleAt === this.#sequence && this.#inflight === null && !this.hasPending;
-      if (!isIdle) this.#watchIdle();
-      else if (this.#hasMarkerRoom()) this.#writeMarker();
+      if (!isIdle) return this.watchIdle();
+      this.#options.idle();
+      if (this.hasPending) this.flush();
+      else if (!this.#isMarked && this.#hasMarkerRoom()) this.#writeMarker();
     });
   }
 }

@@ -3,9 +3,9 @@ import type { Checkpoint, CheckpointGroup } from './checkpoint.js';
 import { CheckpointWriter } from './checkpoint-writer.js';
 import { FrameCodec, SECTOR_BYTES } from './frame.js';
 import { type StoredIdentity, storeIdentity } from './identity.js';
-import { Journal, type JournalStart } from './journal.js';
+import { Journal } from './journal.js';
 import { JournalFiles } from './journal-files.js';
-import { createJournal } from './journal-start.js';
+import { type JournalStart, createJournal } from './journal-start.js';
 import { LogState } from './log-state.js';
 import { PeerSequences } from './peer-sequences.js';
 import { RecentBatches } from './recent-batches.js';
@@ -153,6 +153,8 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
       version: 0,
       isDropped: false,
     });
+    // With the next frame, or when the journal is idle: else an idle node would forget in a crash what it was told long before (T37).
+    this.#journal?.watchIdle();
   }
 
   peerSequence(peer: NodeId, incarnation: Incarnation): number {
@@ -286,6 +288,9 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
       durable: (logs) => this.#durable(logs),
       failed: (fault) => this.failed(fault),
       full: (isFull) => this.#tell(() => events.full(isFull)),
+      idle: () => {
+        if (this.#journal !== null) this.#enqueuePeers(this.#journal);
+      },
     });
     if (files.retained().deadFiles.length > 0) this.#checkpoints.want();
     files.prepare();

@@ -126,7 +126,10 @@ export interface Storage {
   readonly identity: Identity | null;
   /** Damage found at open that made logs shorter or groups unusable; the replicas concerned count as wiped. Empty: sound. */
   readonly damage: readonly Damage[];
-  /** Sequence of the newest durable journal frame: only grows in the life of an incarnation (T37). */
+  /**
+   * Sequence of the newest durable journal frame: only grows in the life of an incarnation (T37). Frames that only note what peers told do
+   * not count: else two idle nodes would tell each other of them for ever.
+   */
   readonly durableSequence: number;
   /**
    * Sequence of the newest sound frame found at open, 0 in a new directory. Below what a peer was told of earlier: the journal lost its end,
@@ -145,7 +148,10 @@ export interface Storage {
   createGroup(group: GroupId, isLearner: boolean): GroupLog;
   /** Forgets a group's log and hard state and starts it anew as a learner: after damage or amnesia (D7). */
   resetGroup(group: GroupId): GroupLog;
-  /** Highest value of another node's `durableSequence` seen; stored with the next frame, so that an old image of it is noticed after our own restart (T37). */
+  /**
+   * Highest value of another node's `durableSequence` seen. Stored with the next frame, or by itself once the journal is idle, so that an old
+   * image of that node is noticed after our own restart (T37).
+   */
   notePeerSequence(peer: NodeId, incarnation: Incarnation, sequence: number): void;
   peerSequence(peer: NodeId, incarnation: Incarnation): number;
   /** True if something waits for a `flush`. */

@@ -200,6 +200,24 @@ test('storage: peer sequences → highest per incarnation, stored with the next 
   );
 });
 
+test('T37: storage: a peer told its sequence and nothing else happens → stored once the journal is idle, and not told in turn', () => {
+  const rig = new Rig();
+  const storage = rig.start();
+  const peer = 2 as NodeId;
+  for (const sequence of [10, 11]) {
+    rig.settle(200);
+    const before = { told: storage.durableSequence, frames: storage.metrics.frames };
+    storage.notePeerSequence(peer, INCARNATION, sequence);
+    rig.scheduler.runFor(60);
+    assert.equal(storage.metrics.frames, before.frames + 1, 'one frame');
+    rig.scheduler.runFor(1000);
+    assert.equal(storage.metrics.frames, before.frames + 1, 'and no other after it');
+    assert.equal(storage.durableSequence, before.told);
+  }
+  rig.powerCut();
+  assert.equal(rig.start().peerSequence(peer, INCARNATION), 11);
+});
+
 test('storage: identity changed at formation → in force after reopening, with the journal', () => {
   const rig = new Rig();
   const storage = rig.start();
