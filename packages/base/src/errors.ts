@@ -14,6 +14,16 @@ export const ERROR_CODES = {
   kindMismatch: 'never',
   offsetOutOfRange: 'never',
   producerFenced: 'never',
+  resourceUnsupported: 'never',
+  keyTooLarge: 'never',
+  valueTooLarge: 'never',
+  valueInvalid: 'never',
+  versionMismatch: 'never',
+  watchCompacted: 'never',
+  counterOverflow: 'never',
+  notHeld: 'never',
+  alreadyHeld: 'never',
+  fenced: 'never',
   // State of the cluster.
   notLeader: 'safe',
   noLeader: 'safe',
@@ -31,6 +41,8 @@ export const ERROR_CODES = {
   aborted: 'unknown',
   producerUnknown: 'unknown',
   appendForgotten: 'unknown',
+  sessionExpired: 'unknown',
+  replyForgotten: 'unknown',
   // The client object itself.
   closed: 'never',
   // Addresses, directories, formats.

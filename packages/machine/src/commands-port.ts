@@ -1,0 +1,68 @@
+import type { LogIndex, QuorateError } from '@quorate/base';
+import type { ResourceId, SessionId } from './resource-machine.js';
+
+/** How long a call may take, in ms; default: that of the client (5,000). */
+export interface CallTime {
+  readonly deadlineMs?: number;
+}
+
+/** A call under way. */
+export interface PendingCall {
+  /** Ends it with `aborted`, unless it is settled. What was sent may still take effect. */
+  cancel(): void;
+}
+
+/** Called exactly once, never from within the call that it was handed to. */
+export type Done<T> = (error: QuorateError | null, result: T | null) => void;
+
+/** The answer to a command: its log index, and the encoded result. */
+export interface CommandResult {
+  readonly index: LogIndex;
+  readonly result: Uint8Array;
+}
+
+/** `linearizable`: sees everything acknowledged before it began. `sequential`: any replica, never older than what this client saw. */
+export type ReadConsistency = 'linearizable' | 'sequential';
+
+/** State of the session as its client sees it. */
+export type SessionState =
+  /** Being opened. */
+  | 'opening'
+  /** In contact. */
+  | 'open'
+  /** Out of contact; it may have expired. */
+  | 'suspended'
+  /** It ended, and everything held by it is lost. A new one is opened by the next command. */
+  | 'expired'
+  | 'closed';
+
+/** What the holder of a resource is told. */
+export interface ResourceListener {
+  /** An event of this resource, in order, each once. `fields` are encoded and valid only during the call. */
+  event(code: number, index: LogIndex, fields: Uint8Array): void;
+  /** The session ended: no more events come, everything held is lost. Comes once per session. */
+  sessionLost(error: QuorateError): void;
+  stateChanged(state: SessionState): void;
+}
+
+/**
+ * What the typed faces of resources are written against: one session with a machine, embedded, remote or simulated. Commands of one session
+ * are applied in the order of `submit`, exactly once; results and events arrive in the order of the log.
+ */
+export interface Commands {
+  readonly state: SessionState;
+  /** The present session; 0 if there is none. */
+  readonly session: SessionId;
+  /** Finds the resource of that name or creates it. `nameInvalid`, `kindMismatch` (another kind has the name), `resourceUnsupported`. */
+  openResource(type: string, version: number, name: string, options: CallTime, done: Done<ResourceId>): PendingCall;
+  submit(resource: ResourceId, operation: number, args: Uint8Array, options: CallTime, done: Done<CommandResult>): PendingCall;
+  query(
+    resource: ResourceId,
+    operation: number,
+    args: Uint8Array,
+    options: CallTime & { readonly consistency?: ReadConsistency },
+    done: Done<Uint8Array>,
+  ): PendingCall;
+  /** From now on `listener` gets the events of this resource. Returns how to end that. */
+  listen(resource: ResourceId, listener: ResourceListener): () => void;
+}

@@ -1,0 +1,94 @@
+import type { GroupId, LogIndex } from '@quorate/base';
+import type { CommandNames, EventValues, OperationArguments, OperationResult, QueryNames, ResourceDeclaration } from './resource-definition.js';
+import type { ReadableTable, ScanRange, EntryVisitor } from './tables/types.js';
+
+/** Number of a session: the log index of the command that opened it. */
+export type SessionId = number;
+/** Number of a resource: the log index of the command that created it. */
+export type ResourceId = number;
+
+/** Proof of holding something: ordered, only grows for each resource (D14). */
+export interface Token {
+  /** Grows when a group is recovered by force; 1 from the beginning. */
+  readonly epoch: number;
+  readonly index: LogIndex;
+}
+
+/** A condition on a write: that this token still holds this lock or leadership. */
+export interface Fence {
+  /** The group that the lock lives in. */
+  readonly group: GroupId;
+  readonly resource: ResourceId;
+  readonly token: Token;
+}
+
+/** The part of the tables that belongs to one resource: keys are relative to it. */
+export interface ReadableSpace {
+  /** A view, valid until the next change. */
+  get(key: Uint8Array): Uint8Array | undefined;
+  has(key: Uint8Array): boolean;
+  scan(range: ScanRange, visit: EntryVisitor): void;
+}
+export interface Space extends ReadableSpace {
+  set(key: Uint8Array, value: Uint8Array): boolean;
+  delete(key: Uint8Array): boolean;
+}
+
+/** What every handler sees. */
+export interface QueryCall {
+  readonly resource: ResourceId;
+  /** Last index applied. */
+  readonly index: LogIndex;
+  /** Logged time in ms: equal on all replicas. */
+  readonly timeMs: number;
+  /** The session that asks; 0: none. */
+  readonly session: SessionId;
+  readonly space: ReadableSpace;
+}
+
+/**
+ * What a handler may do while a command, a timer or the end of a session is applied. All changes of a handler that throws are undone,
+ * events, timers and ownership too.
+ */
+export interface ApplyCall<D extends ResourceDeclaration> extends QueryCall {
+  /** Index of this command: no other command has it. For timers: that of the batch that let time pass. */
+  readonly index: LogIndex;
+  readonly space: Space;
+  /** A token of this moment. */
+  readonly token: Token;
+  /** Sends an event to a session; nothing happens if it has ended. */
+  publish<K extends keyof D['events'] & string>(session: SessionId, event: K, values: EventValues<D, K>): void;
+  /** Runs `timer(id)` of this resource once logged time reaches `dueMs`. A second one with the same id replaces the first. Ids up to 512 bytes. */
+  setTimer(id: Uint8Array, dueMs: number): void;
+  clearTimer(id: Uint8Array): void;
+  /** `sessionEnded` of this resource will be called when this session ends. Once per session and resource, however often it is asked for. */
+  own(session: SessionId): void;
+  disown(session: SessionId): void;
+  isLive(session: SessionId): boolean;
+  /** Throws `fenced` unless the token is held (same group) or at least the highest seen (another group). */
+  checkFence(fence: Fence): void;
+}
+
+/**
+ * The machine of a kind of resource: handlers by operation name. Handlers are synchronous, deterministic, and keep all state in their space.
+ * To refuse, throw a `QuorateError` of a declared code; anything else that is thrown stops the group.
+ */
+export interface ResourceMachine<D extends ResourceDeclaration> {
+  readonly commands: {
+    readonly [K in CommandNames<D>]: (call: ApplyCall<D>, args: OperationArguments<D, K>) => OperationResult<D, K>;
+  };
+  readonly queries: { readonly [K in QueryNames<D>]: (call: QueryCall, args: OperationArguments<D, K>) => OperationResult<D, K> };
+  /** A session that this resource owned something for has ended: free it. */
+  sessionEnded?(call: ApplyCall<D>, session: SessionId): void;
+  timer?(call: ApplyCall<D>, id: Uint8Array): void;
+  /** Whether this token holds the resource now; for fences. Absent: nothing of this kind can be held. */
+  holds?(call: QueryCall, token: Token): boolean;
+}
+
+/** A kind of resource as it is handed to a node: what was declared and the machine. */
+export interface ResourceType<D extends ResourceDeclaration = ResourceDeclaration> {
+  readonly declaration: D;
+  readonly machine: ResourceMachine<D>;
+}
+
+export type { ReadableTable };
