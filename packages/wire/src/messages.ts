@@ -34,6 +34,12 @@ export type HelloReply =
   | ({ readonly status: 'peer' } & PeerHello)
   | ({ readonly status: 'refused' } & WireError);
 
+/** A reply that opens the connection. */
+export type AcceptedReply = Exclude<HelloReply, { status: 'refused' }>;
+/** A reply after which the connection ends. */
+export type RefusedReply = Extract<HelloReply, { status: 'refused' }>;
+
+/** An error as frames carry it: a code of the closed list, a text for people, and values that say where and what. */
 export interface WireError {
   readonly code: ErrorCode;
   readonly message: string;
