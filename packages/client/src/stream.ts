@@ -15,6 +15,7 @@ export interface StreamCallOptions {
   readonly deadlineMs?: number;
 }
 
+/** Where to read from, how many, and how fresh. */
 export interface StreamReadOptions extends StreamCallOptions {
   /** First offset; default 0. */
   readonly from?: Offset;
@@ -24,6 +25,7 @@ export interface StreamReadOptions extends StreamCallOptions {
   readonly consistency?: 'linearizable' | 'sequential';
 }
 
+/** Where to follow from. `deadlineMs` is the longest outage that is ridden out. */
 export interface StreamTailOptions extends StreamCallOptions {
   /** `'end'` (default): only what comes after the call; `'start'`; or an offset. */
   readonly from?: Offset | 'start' | 'end';

@@ -43,6 +43,7 @@ export interface CallTime {
   readonly deadlineMs?: number;
 }
 
+/** What to read, at most how much, and how fresh it must be. */
 export interface ReadOptions extends CallTime {
   readonly from: Offset;
   /** Default: as many as fit. */
@@ -55,6 +56,7 @@ export interface ReadOptions extends CallTime {
   readonly consistency?: 'linearizable' | 'sequential';
 }
 
+/** Records of one answer. */
 export interface ReadBatch {
   /** Dense from the offset asked for. */
   readonly records: readonly StreamRecord[];
@@ -62,6 +64,7 @@ export interface ReadBatch {
   readonly nextOffset: Offset;
 }
 
+/** One page of the catalogue. */
 export interface StreamList {
   readonly streams: readonly StreamEntry[];
   readonly hasMore: boolean;
