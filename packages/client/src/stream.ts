@@ -1,7 +1,8 @@
 import { type Offset, QuorateError, utf8 } from '@quorate/base';
 import type { StreamInfo, StreamRecord } from '@quorate/wire';
 import type { AppendResult } from './core/append-call.js';
-import type { ClientCore, ReadBatch, ReadOptions } from './core/client-core.js';
+import type { ClientCore } from './core/client-core.js';
+import type { ReadBatch, ReadOptions } from './core/operation.js';
 import { promiseOf, throwIfAborted } from './pending-promise.js';
 
 /** A record: bytes as they are, text as UTF-8. */
