@@ -1,5 +1,6 @@
 export * from './core/append-call.js';
 export * from './core/client-core.js';
+export * from './core/operation.js';
 export type { ClientOptions } from './core/options.js';
 export * from './quorate-client.js';
 export * from './stream.js';

@@ -1,5 +1,5 @@
 import { QuorateError } from '@quorate/base';
-import type { Done, PendingCall } from './core/client-core.js';
+import type { Done, PendingCall } from './core/operation.js';
 
 /** An operation of the core as a promise; an abort of `signal` ends it with `aborted`, whose cause is the reason of the signal. */
 export function promiseOf<T>(signal: AbortSignal | undefined, start: (done: Done<T>) => PendingCall): Promise<T> {

@@ -1,7 +1,8 @@
 import { type Offset, QuorateError, utf8 } from '@quorate/base';
 import type { StreamInfo, StreamRecord } from '@quorate/wire';
 import type { AppendResult } from './core/append-call.js';
-import type { ClientCore, ReadBatch, ReadOptions } from './core/client-core.js';
+import type { ClientCore } from './core/client-core.js';
+import type { ReadBatch, ReadOptions } from './core/operation.js';
 import { promiseOf, throwIfAborted } from './pending-promise.js';
 
 /** A record: bytes as they are, text as UTF-8. */
@@ -15,6 +16,7 @@ export interface StreamCallOptions {
   readonly deadlineMs?: number;
 }
 
+/** Where to read from, how many, and how fresh. */
 export interface StreamReadOptions extends StreamCallOptions {
   /** First offset; default 0. */
   readonly from?: Offset;
@@ -24,6 +26,7 @@ export interface StreamReadOptions extends StreamCallOptions {
   readonly consistency?: 'linearizable' | 'sequential';
 }
 
+/** Where to follow from. `deadlineMs` is the longest outage that is ridden out. */
 export interface StreamTailOptions extends StreamCallOptions {
   /** `'end'` (default): only what comes after the call; `'start'`; or an offset. */
   readonly from?: Offset | 'start' | 'end';

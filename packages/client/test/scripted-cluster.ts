@@ -291,7 +291,7 @@ export class ScriptedCluster {
   constructor(seed: number, size = 3) {
     this.random = new SeededRandom(seed);
     this.scheduler = new SimScheduler({ label: `seed ${seed}` });
-    this.network = new SimNetwork({ scheduler: this.scheduler, random: this.random, link: { jitterMs: 0 } });
+    this.network = new SimNetwork({ scheduler: this.scheduler, random: this.random });
     this.members = Array.from({ length: size }, (_, i) => ({
       nodeId: (i + 1) as NodeId,
       address: formatAddress(addressOf(i + 1)),

@@ -1,4 +1,17 @@
-import type { Address, Checksum, Clock, ClusterId, Disk, Logger, Network, NodeId, QuorateError, Random, Timers } from '@quorate/base';
+import type {
+  Address,
+  Checksum,
+  Clock,
+  ClusterId,
+  Disk,
+  Logger,
+  LogIndex,
+  Network,
+  NodeId,
+  QuorateError,
+  Random,
+  Timers,
+} from '@quorate/base';
 import type { NodeStatus } from '@quorate/wire';
 
 /** A member as the operator lists it. */
@@ -69,11 +82,20 @@ export interface HostEvents {
   fatal(error: QuorateError): void;
 }
 
+/** How far a replica has applied its log, and what came of it. */
+export interface AppliedState {
+  readonly appliedIndex: LogIndex;
+  /** 32 bits unsigned: equal on all nodes at an equal index, or they have diverged (T19). */
+  readonly hash: number;
+}
+
 /** A running node. */
 export interface Host {
   /** Where it listens. */
   readonly address: Address;
   status(): NodeStatus;
+  /** The state of a group on this node; null if there is no replica of it here. */
+  appliedState(group: number): AppliedState | null;
   /** Hands leadership over, answers what is under way, closes the directory. Calls back once; a second stop is the same stop. */
   stop(done: (error: QuorateError | null) => void): void;
 }

@@ -2,7 +2,7 @@ import { type Listener, QuorateError, asQuorateError } from '@quorate/base';
 import { type Storage, openStorage } from '@quorate/storage';
 import { checkMembers } from './formation.js';
 import type { Leadership } from './groups/replica-set.js';
-import { DEFAULT_SETTINGS, type Host, type HostEvents, type HostOptions } from './host-options.js';
+import { type AppliedState, DEFAULT_SETTINGS, type Host, type HostEvents, type HostOptions } from './host-options.js';
 import { Node } from './node.js';
 
 /** Pause between two looks at a drain under way. */
@@ -106,6 +106,11 @@ class RunningHost implements Host {
 
   status(): ReturnType<Host['status']> {
     return this.#node.status();
+  }
+
+  appliedState(group: number): AppliedState | null {
+    const replica = this.#node.replica(group);
+    return replica === undefined ? null : { appliedIndex: replica.appliedIndex, hash: replica.view.hash };
   }
 
   stop(done: (error: QuorateError | null) => void): void {

@@ -1,9 +1,12 @@
 export { Catalogue, type CatalogueOutcome } from './catalogue/catalogue.js';
 export { type CatalogueCommand, type RegisteredNode, decodeCommand, encodeCommand } from './catalogue/commands.js';
-export { PendingProposals, type Proposer } from './groups/pending-proposals.js';
+export { PendingProposals, ProposalBudget, type Proposer } from './groups/pending-proposals.js';
 export { type PendingRead, PendingReads } from './groups/pending-reads.js';
+export { Replica, type ReplicaNode } from './groups/replica.js';
+export type { ApplyOutcome, View } from './groups/view.js';
 export { startHost } from './host.js';
 export {
+  type AppliedState,
   type ConfiguredMember,
   DEFAULT_SETTINGS,
   type Host,

@@ -17,6 +17,7 @@ export interface VoteRequest {
   readonly isTransfer: boolean;
 }
 
+/** Answer to a vote request. A granted vote of a term is durable before it leaves (thesis 3.4); a granted pre-vote promises nothing (9.6). */
 export interface VoteResponse {
   readonly type: 'voteResponse';
   /** For a granted pre-vote the term asked for; otherwise the voter's own term. */
@@ -40,6 +41,7 @@ export interface AppendRequest {
   readonly batches: readonly Uint8Array[];
 }
 
+/** Answer to an append: what this follower holds of the leader's log, or where the two logs may still agree (thesis 3.5). */
 export interface AppendResponse {
   readonly type: 'appendResponse';
   readonly term: Term;
@@ -68,6 +70,7 @@ export interface SnapshotRequest {
   readonly bytes: Uint8Array;
 }
 
+/** How much of a snapshot a follower holds (thesis 5.2). */
 export interface SnapshotResponse {
   readonly type: 'snapshotResponse';
   readonly term: Term;
@@ -89,6 +92,7 @@ export interface LeaderGone {
   readonly term: Term;
 }
 
+/** Every message between replicas; `type` tells them apart. Encoded and decoded by `encodeMessage` and `decodeMessage`. */
 export type RaftMessage =
   | VoteRequest
   | VoteResponse
@@ -99,6 +103,7 @@ export type RaftMessage =
   | TimeoutNow
   | LeaderGone;
 
+/** A message and the replica that it is for. It may be lost, doubled or overtaken on its way: the core expects no better. */
 export interface OutgoingMessage {
   readonly to: NodeId;
   readonly message: RaftMessage;

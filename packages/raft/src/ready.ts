@@ -1,6 +1,7 @@
 import type { BatchKind, GroupId, LogIndex, NodeId, Term } from '@quorate/base';
 import type { OutgoingMessage } from './messages.js';
 
+/** What a replica is at present (thesis 3.3). `preCandidate` asks whether an election could be won, without a new term (thesis 9.6). */
 export type Role = 'follower' | 'preCandidate' | 'candidate' | 'leader';
 
 /** Term and vote, durable before anything that follows from them leaves the node (thesis figure 3.1). */
@@ -100,6 +101,7 @@ export interface PeerContacts {
   heardAtMs(peer: NodeId): number | null;
 }
 
+/** Who this replica is, and its bounds. Times in ms, sizes in bytes; equal on all replicas of a group, or nearly so. */
 export interface RaftOptions {
   readonly group: GroupId;
   readonly self: NodeId;
@@ -108,7 +110,10 @@ export interface RaftOptions {
   readonly electionTimeoutMaxMs: number;
   /** Least time between two empty appends to a follower that does not answer. */
   readonly heartbeatMs: number;
+  /** Most append messages on their way to one follower, at least 1. */
   readonly windowMessages: number;
+  /** Most bytes of batches on their way to one follower; one batch always may, however large. */
   readonly windowBytes: number;
+  /** Most bytes of batches in one append message; one batch always fits. */
   readonly appendMessageBytes: number;
 }

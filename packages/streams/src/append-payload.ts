@@ -156,16 +156,19 @@ export function appendPayloadFault(payload: Uint8Array): { readonly at: number; 
   return at === payload.length ? null : { at, what: 'bytes after the last record' };
 }
 
-/** Fields of a payload that was checked before. */
+/** Records in a payload that was checked before: 1 to `LIMITS.batchRecordsMax`. */
 export function appendCount(payload: Uint8Array): number {
   return readU16(payload, 2);
 }
+/** Producer epoch of a payload that was checked before: u32. */
 export function appendEpoch(payload: Uint8Array): number {
   return readU32(payload, 4);
 }
+/** Number of the first record of a payload that was checked before: numbers count records, per producer and epoch, from 0. */
 export function appendFirstNumber(payload: Uint8Array): number {
   return readU64(payload, 16);
 }
+/** True if a payload that was checked before says that a copy of it was sent earlier and may have been applied. */
 export function isAppendResent(payload: Uint8Array): boolean {
   return ((payload[1] as number) & FLAG_RESENT) !== 0;
 }

@@ -42,6 +42,11 @@ const ACTIONS: readonly NemesisAction[] = [
   'flipBit',
 ];
 
+/** Time in which every node hears of the journals of all others and stores it, on the slowest links and disks that are drawn. */
+const CALM_MS = 1000;
+/** Time after which the nemesis no longer waits for calm. */
+const CALM_WAIT_MS = 3000;
+
 /** Breaks things at random and mends them again, all from its random source. */
 export class Nemesis {
   readonly counts: Record<string, number> = {};
@@ -54,6 +59,9 @@ export class Nemesis {
   /** The only node whose data may be destroyed, and whether it waits to be whole again. */
   #victim: SimNode | null = null;
   #oldImage: DiskImage | null = null;
+  #isCalm = false;
+  /** A full disk leaves no room to make good what a failed sync lost, so both on one node would destroy data: a node gets one of them. */
+  readonly #diskFaults = new Map<SimNode, 'fullDisk' | 'failSync'>();
 
   constructor(cluster: SimCluster, random: Random, actions: readonly NemesisAction[] = ACTIONS) {
     this.#cluster = cluster;
@@ -72,10 +80,14 @@ export class Nemesis {
   /** Mends everything: cables, disks, processes. */
   stop(): void {
     this.#isRunning = false;
+    this.#mend();
+    this.#keepAlive();
+  }
+
+  #mend(): void {
     for (const node of this.#cluster.nodes) node.disk.capacityBytes = Number.POSITIVE_INFINITY;
     for (const rule of this.#rules) rule.remove();
     this.#cluster.healAll();
-    this.#keepAlive();
   }
 
   #next(): void {
@@ -85,14 +97,16 @@ export class Nemesis {
       () => {
         if (!this.#isRunning) return;
         const action = this.#actions[randomBetween(this.#random, 0, this.#actions.length - 1)] as NemesisAction;
-        if (this.#perform(action)) {
-          this.counts[action] = (this.counts[action] ?? 0) + 1;
-          scheduler.trace.mixText(action);
-        }
+        if (!this.#isCalm && this.#perform(action)) this.#count(action);
         this.#next();
       },
       null,
     );
+  }
+
+  #count(action: NemesisAction): void {
+    this.counts[action] = (this.counts[action] ?? 0) + 1;
+    this.#cluster.scheduler.trace.mixText(action);
   }
 
   /** Processes that end by themselves (a fault injected late) are started again until all is well. */
@@ -168,6 +182,10 @@ export class Nemesis {
   #disturbDisk(action: 'slowDisk' | 'fullDisk' | 'crashInDisk' | 'failSync', node: SimNode): boolean {
     if (!node.isUp) return false;
     const { disk } = node;
+    if (action === 'fullDisk' || action === 'failSync') {
+      if ((this.#diskFaults.get(node) ?? action) !== action) return false;
+      this.#diskFaults.set(node, action);
+    }
     switch (action) {
       case 'slowDisk':
         this.#inject(node, {
@@ -209,17 +227,52 @@ export class Nemesis {
     this.#victim ??= this.#anyNode();
     const victim = this.#victim;
     if (!this.#isWhole(victim)) return false;
-    if (action === 'oldImage' && this.#oldImage === null) {
-      this.#oldImage = victim.disk.image();
+    if (action === 'oldImage') {
+      if (this.#oldImage === null) this.#oldImage = victim.disk.image();
+      else this.#awaitCalm(() => this.#restore(victim));
       return false;
     }
     victim.kill();
-    if (action === 'wipe') victim.wipe();
-    else if (action === 'oldImage' && this.#oldImage !== null) victim.restoreImage(this.#oldImage);
-    else this.#flip(victim);
     this.#oldImage = null;
+    if (action === 'wipe') victim.wipe();
+    else this.#flip(victim);
     this.#restartLater(victim);
     return true;
+  }
+
+  /**
+   * An image so new, or others so long away, that nobody can know of what is gone, cannot be found out: then two copies are lost with one
+   * disk (T37). So the others first get the time to hear of the journal and to store that.
+   */
+  #restore(victim: SimNode): void {
+    const image = this.#oldImage;
+    if (image === null || !this.#isWhole(victim)) return;
+    this.#oldImage = null;
+    victim.restoreImage(image);
+    this.#restartLater(victim);
+    this.#count('oldImage');
+  }
+
+  /** Mends everything and does `action` once all nodes were well for a while; not at all if that takes too long. */
+  #awaitCalm(action: () => void): void {
+    const { nodes, scheduler } = this.#cluster;
+    this.#isCalm = true;
+    this.#mend();
+    const giveUpAtMs = scheduler.nowMs + CALM_WAIT_MS;
+    const lives = (): string => nodes.map((node) => node.starts).join();
+    let calmSinceMs = scheduler.nowMs;
+    let before = '';
+    const look = (): void => {
+      if (!this.#isRunning) return;
+      for (const node of nodes) if (!node.isUp) node.start();
+      if (before !== lives() || !nodes.every((node) => !node.isPaused && this.#isWhole(node))) calmSinceMs = scheduler.nowMs;
+      before = lives();
+      const isCalm = scheduler.nowMs - calmSinceMs >= CALM_MS;
+      if (!isCalm && scheduler.nowMs < giveUpAtMs) return this.#later(10, look);
+      if (isCalm) action();
+      this.#isCalm = false;
+    };
+    look();
   }
 
   #flip(victim: SimNode): void {
@@ -239,6 +292,7 @@ export class Nemesis {
     return (
       status !== null &&
       status.state === 'serving' &&
+      status.metrics['diskFull'] === 0 &&
       status.groups.length > 0 &&
       status.groups.every((group) => !group.isLearner && group.role !== 'stopped')
     );

@@ -201,6 +201,7 @@ export class SimCluster {
     return {
       log: (level, event, fields = {}) => {
         next?.log(level, event, fields);
+        this.scheduler.trace.mixText(`${node} ${event} ${JSON.stringify(fields)}`);
         if (event !== 'leadership' || fields['role'] !== 'leader') return;
         this.leadershipsLogged++;
         const fault = this.invariants.leads(Number(node.slice(1)), Number(fields['group']), Number(fields['term']));

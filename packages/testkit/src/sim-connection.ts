@@ -2,6 +2,7 @@ import { type Connection, type ConnectionHandlers, type Random, concatBytes, crc
 import { SimulationFault } from './faults.js';
 import type { Flow, SimLink } from './sim-link.js';
 import type { SimProcess } from './sim-process.js';
+import type { TraceHash } from './trace-hash.js';
 
 /** Bytes given to `write` and what they were then: they must not change until they arrived. */
 interface Part {
@@ -19,6 +20,8 @@ interface Segment {
 /** What an end of a connection needs from the network around it. */
 export interface ConnectionContext {
   readonly random: Random;
+  /** What is sent is mixed into it: two runs that differ only in content differ in their hash. */
+  readonly trace: TraceHash;
   readonly process: SimProcess;
   readonly remote: string;
   /** To the other node and back. */
@@ -210,6 +213,7 @@ export class SimConnection implements Connection {
     this.#unreadBytes += bytes;
     const segment: Segment = { parts, bytes, keep: bytes };
     this.#inFlight.push(segment);
+    for (const part of parts) this.#context.trace.mix(part.print);
     const peer = this.#peer as SimConnection;
     this.#context.outward.send(this.#flow, bytes, this.process.nowMs, () => this.#arrive(segment, peer), peer.process);
   }

@@ -253,7 +253,7 @@ export class SimNetwork {
       this.#open.delete(end);
       this.#other.delete(end);
     };
-    const shared = { random: this.#random, windowBytes: this.#windowBytes, onGone };
+    const shared = { random: this.#random, trace: this.#scheduler.trace, windowBytes: this.#windowBytes, onGone };
     const near = new SimConnection({ ...shared, process: client, remote: serverAddress, outward: there, inward: back });
     const far = new SimConnection({
       ...shared,

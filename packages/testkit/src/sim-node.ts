@@ -10,7 +10,7 @@ import {
   randomUnit,
   SeededRandom,
 } from '@quorate/base';
-import { type ConfiguredMember, type Host, type HostSettings, startHost } from '@quorate/host';
+import { type AppliedState, type ConfiguredMember, type Host, type HostSettings, startHost } from '@quorate/host';
 import type { NodeStatus } from '@quorate/wire';
 import type { DiskImage } from './disk-state.js';
 import type { SimScheduler } from './scheduler.js';
@@ -80,6 +80,11 @@ export class SimNode {
   /** What the host says of itself; null if it is not running (yet). */
   status(): NodeStatus | null {
     return this.#host === null ? null : this.#host.status();
+  }
+
+  /** How far a replica on it is, and the hash of its state; null if it does not run. */
+  appliedState(group: number): AppliedState | null {
+    return this.#host === null ? null : this.#host.appliedState(group);
   }
 
   /** Starts a process on the machine, with soft settings of its own if given. It must not run. */

@@ -161,6 +161,37 @@ test('network: connect to a stopped process → opened by its operating system, 
   assert.notEqual(server.connection, before);
 });
 
+test('network: bytes and an end that overtake the answer to the dialer → wait for its handlers, all arrive after opened', () => {
+  let overtaken = 0;
+  for (let seed = 1; seed <= 20; seed++) {
+    const scheduler = new SimScheduler();
+    const network = new SimNetwork({ scheduler, random: new SeededRandom(seed), link: { jitterMs: 20 } });
+    const client = new End();
+    let sentAtMs = 0;
+    network.attach(scheduler.forNode('b')).listen(
+      ADDRESS,
+      (connection) => {
+        connection.write(range(0, 50));
+        connection.end();
+        sentAtMs = scheduler.nowMs;
+        return new End();
+      },
+      () => {},
+    );
+    network.attach(scheduler.forNode('a')).connect(ADDRESS, client);
+    scheduler.runUntil(() => client.connection !== undefined, { withinMs: 1000, what: 'opened' });
+    const openedAtMs = scheduler.nowMs;
+    assert.deepEqual([client.received.length, client.closedBy.length], [0, 0], `seed ${seed}: nothing before opened`);
+    scheduler.runFor(0.001);
+    // Bytes take at most as long again after they were sent: what is there at once had waited.
+    if (client.received.length > 0 && openedAtMs > sentAtMs) overtaken++;
+    scheduler.runFor(100);
+    assert.deepEqual(client.received, [...range(0, 50)], `seed ${seed}`);
+    assert.equal(client.closedBy.length, 1, `seed ${seed}`);
+  }
+  assert.ok(overtaken >= 3, `${overtaken} of 20 overtook the answer`);
+});
+
 test('network: end → what is queued arrives, then both sides close once', () => {
   const { scheduler, network, client, server } = pair(4, {}, 100);
   client.within((connection) => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SimulationFault, runSimulation } from '@quorate/testkit';
+import { SimulationFault, type SimulationResult, runSimulation } from '@quorate/testkit';
 
 for (let seed = 1; seed <= 4; seed++) {
   test(`swarm: seed ${seed}, faults drawn at random → every guarantee holds after mending`, () => {
@@ -10,10 +10,19 @@ for (let seed = 1; seed <= 4; seed++) {
   });
 }
 
-test('swarm: same seed twice → the same run to the last event; another seed → another', () => {
-  const options = { faultMs: 1500 };
-  assert.deepEqual(runSimulation(101, options), runSimulation(101, options));
-  assert.notEqual(runSimulation(101, options).traceHash, runSimulation(102, options).traceHash);
+test('swarm: two seeds, each twice → for each the same log line by line and the same hash of all events; the two differ', () => {
+  const run = (seed: number): { log: string[]; result: SimulationResult } => {
+    const log: string[] = [];
+    return { log, result: runSimulation(seed, { faultMs: 1500, log: (line) => log.push(line) }) };
+  };
+  const [first, second] = [101, 102].map((seed) => {
+    const once = run(seed);
+    assert.deepEqual(run(seed), once, `seed ${seed}`);
+    assert.ok(once.log.length > 20, `seed ${seed}: ${once.log.length} lines`);
+    assert.match(once.result.traceHash, /^[0-9a-f]{16}$/);
+    return once;
+  });
+  assert.notEqual(first?.result.traceHash, second?.result.traceHash);
 });
 
 test('swarm: a run that fails → the message has the seed', () => {

@@ -7,17 +7,17 @@ import {
   QuorateError,
   type TimerHandle,
   type Timers,
-  formatAddress,
   invariant,
-  utf8,
 } from '@quorate/base';
 import { fromWireError, toWireError } from './fields.js';
-import { FrameDecoder } from './frame-decoder.js';
+import type { FrameHandlers } from './frame-handlers.js';
+import { FrameIntake } from './frame-intake.js';
 import { FRAME_TYPES } from './frame-types.js';
-import { decodeGoodbye, decodeHello, decodeHelloReply, encodeGoodbye, encodeHello, encodeHelloReply } from './hello.js';
-import type { Hello, HelloReply } from './messages.js';
+import { decodeGoodbye, encodeGoodbye, encodeHello, encodeHelloReply } from './hello.js';
+import type { AcceptedReply, Hello, RefusedReply } from './messages.js';
 import { OutgoingFrames } from './outgoing-frames.js';
 import { encodePreface } from './preface.js';
+import { httpAnswer, isProtocolFault } from './protocol-fault.js';
 
 /*
  * One side of a connection, from its first byte to its last:
@@ -32,27 +32,8 @@ import { encodePreface } from './preface.js';
  * sides that both wait for the other to read would wait for ever; a message to a peer that does not fit is refused instead.
  */
 
-/** A reply that opens the connection. */
-export type AcceptedReply = Exclude<HelloReply, { status: 'refused' }>;
-export type RefusedReply = Extract<HelloReply, { status: 'refused' }>;
-
-/** What an open connection tells its owner. Calls come one at a time, never from within a call to the connection. */
-export interface FrameHandlers {
-  /**
-   * A frame of the agreed role. `body` is valid only during the call. A `malformedFrame` or `frameTooLarge` thrown from here (by a codec)
-   * ends the connection with a goodbye; any other error is the owner's own fault and passes through.
-   */
-  frame(type: number, body: Uint8Array): void;
-  /** What was queued is with the operating system. */
-  drain(): void;
-  /**
-   * The connection is over; called once, nothing follows. The code says why: `connectionLost`, or what this or the other side found wrong.
-   * Whatever the code: requests that were sent and not answered may have happened.
-   */
-  closed(error: QuorateError): void;
-}
-
-interface CommonOptions {
+/** Bounds of a connection, and whose timers it uses. */
+export interface FrameConnectionOptions {
   readonly timers: Timers;
   /** Default `LIMITS.handshakeTimeoutMs`. Also the time that a closing connection has to send what is queued. */
   readonly handshakeTimeoutMs?: number;
@@ -62,69 +43,16 @@ interface CommonOptions {
   readonly pauseAboveBytes?: number;
 }
 
-export interface DialOptions extends CommonOptions {
+/** Whom to dial, and what to say first. */
+export interface DialTarget {
   readonly network: Network;
   readonly address: Address;
   /** Asked for when the connection stands, so that it tells the newest state. */
   readonly hello: () => Hello;
-  readonly handlers: FrameHandlers & {
-    /** The other side took the hello; frames may be sent from now on. Before it, `closed` means that nothing was sent (mostly `unavailable`). */
-    opened(reply: AcceptedReply): void;
-  };
-}
-
-/** What the accepting side makes of a hello. */
-export type Admission = { readonly reply: AcceptedReply; readonly handlers: FrameHandlers } | { readonly reply: RefusedReply };
-
-export interface AcceptOptions extends CommonOptions {
-  /** Decides on a hello. The handlers take over after the reply was queued. */
-  readonly hello: (hello: Hello, frames: FrameConnection) => Admission;
-  /** A connection ended that was never admitted: refused, timed out, of another protocol or lost. For logs and counts. */
-  readonly failed?: (error: QuorateError, frames: FrameConnection) => void;
-}
-
-/** Dials. The result can be closed at any time, also before `opened`. */
-export function openFrameConnection(options: DialOptions): FrameConnection {
-  const { handlers } = options;
-  const frames = new FrameConnection(options, formatAddress(options.address), {
-    handshakeFrame: (type, body) => {
-      if (type !== FRAME_TYPES.helloReply)
-        throw new QuorateError('malformedFrame', `the answer to a hello has frame type ${type}`, { type });
-      const reply = decodeHelloReply(body);
-      if (reply.status === 'refused') {
-        frames.abandon(fromWireError(reply));
-        return;
-      }
-      frames.opened(reply.status, handlers);
-      handlers.opened(reply);
-    },
-    closed: (error) => handlers.closed(error),
-  });
-  frames.dial(options);
-  return frames;
-}
-
-/** Takes an incoming connection; `listen` wants the `connectionHandlers` of the result. */
-export function acceptFrameConnection(connection: Connection, options: AcceptOptions): FrameConnection {
-  const frames = new FrameConnection(options, connection.remote, {
-    handshakeFrame: (type, body) => {
-      if (type !== FRAME_TYPES.hello)
-        throw new QuorateError('malformedFrame', `the first frame has type ${type}, it must be a hello`, { type });
-      const admission = options.hello(decodeHello(body), frames);
-      if (!('handlers' in admission)) {
-        frames.refuse(admission.reply);
-        return;
-      }
-      frames.admit(admission.reply, admission.handlers);
-    },
-    closed: (error) => options.failed?.(error, frames),
-  });
-  frames.accept(connection);
-  return frames;
 }
 
 /** What dialing and accepting side do differently until the connection is open. */
-interface Handshake {
+export interface Handshake {
   handshakeFrame(type: number, body: Uint8Array): void;
   closed(error: QuorateError): void;
 }
@@ -141,10 +69,9 @@ export class FrameConnection {
   readonly #timeoutMs: number;
   readonly #queueBytesMax: number;
   readonly #pauseAboveBytes: number;
-  readonly #decoder = new FrameDecoder({ frameBytesMax: LIMITS.helloFrameBytesMax, expectPreface: true });
+  readonly #intake: FrameIntake;
   readonly #outgoing = new OutgoingFrames(LIMITS.frameBytesMax);
   readonly #handshake: Handshake;
-  readonly #onFrame = (type: number, body: Uint8Array): void => this.#frame(type, body);
   #connection: Connection | null = null;
   #isDialing = false;
   #cancelDial: (() => void) | null = null;
@@ -156,20 +83,22 @@ export class FrameConnection {
   #error: QuorateError | null = null;
   #isPrefaceDue = false;
   #isFlushPlanned = false;
-  #isResumePlanned = false;
-  #isPausedByOwner = false;
   #isPausedByQueue = false;
 
   /** Use `openFrameConnection` or `acceptFrameConnection`. */
-  constructor(options: CommonOptions, remote: string, handshake: Handshake) {
+  constructor(options: FrameConnectionOptions, remote: string, handshake: Handshake) {
     this.remote = remote;
     this.#timers = options.timers;
     this.#timeoutMs = options.handshakeTimeoutMs ?? LIMITS.handshakeTimeoutMs;
     this.#queueBytesMax = options.queueBytesMax ?? LIMITS.connectionQueueBytesMax;
     this.#pauseAboveBytes = options.pauseAboveBytes ?? LIMITS.connectionQueueBytesHigh;
     this.#handshake = handshake;
+    this.#intake = new FrameIntake(options.timers, {
+      frame: (type, body) => this.#frame(type, body),
+      fault: (error) => this.#fault(error),
+    });
     this.connectionHandlers = {
-      data: (bytes) => this.#data(bytes),
+      data: (bytes) => this.#intake.data(bytes),
       drain: () => this.#drained(),
       closed: (reason) => this.#gone(reason),
     };
@@ -211,7 +140,7 @@ export class FrameConnection {
     this.#planFlush();
     if (this.#role === 'client' && !this.#isDialing && this.queuedBytes > this.#pauseAboveBytes && !this.#isPausedByQueue) {
       this.#isPausedByQueue = true;
-      this.#applyPause();
+      this.#intake.pause('queue');
     }
     return true;
   }
@@ -226,13 +155,11 @@ export class FrameConnection {
 
   /** No `frame` is called until `resume`. */
   pause(): void {
-    this.#isPausedByOwner = true;
-    this.#applyPause();
+    this.#intake.pause('owner');
   }
 
   resume(): void {
-    this.#isPausedByOwner = false;
-    this.#applyPause();
+    this.#intake.resume('owner');
   }
 
   /**
@@ -254,7 +181,7 @@ export class FrameConnection {
     if (this.#state === 'closed') return;
     this.#error ??= error ?? new QuorateError('closed', `the connection to ${this.remote} was closed here`, { remote: this.remote });
     this.#state = 'closing';
-    this.#decoder.stop();
+    this.#intake.stop();
     this.#outgoing.clear();
     this.#connection?.destroy();
     this.#cancelDial?.();
@@ -264,9 +191,9 @@ export class FrameConnection {
   }
 
   /** Internal: starts to dial. */
-  dial(options: DialOptions): void {
+  dial(target: DialTarget): void {
     this.#isDialing = true;
-    const attempt = options.network.connect(options.address, {
+    const attempt = target.network.connect(target.address, {
       ...this.connectionHandlers,
       opened: (connection) => {
         this.#cancelDial = null;
@@ -275,21 +202,22 @@ export class FrameConnection {
           return;
         }
         this.#connection = connection;
-        this.#sayHello(options);
+        this.#intake.bind(connection);
+        this.#sayHello(target.hello);
       },
     });
     if (this.#state === 'handshake' && this.#connection === null) this.#cancelDial = () => attempt.cancel();
   }
 
-  #sayHello(options: DialOptions): void {
+  #sayHello(makeHello: () => Hello): void {
     try {
-      const hello = encodeHello(options.hello());
+      const hello = encodeHello(makeHello());
       this.#outgoing.addRaw(encodePreface());
       this.#outgoing.add(hello.type, hello.parts);
       this.flush();
     } catch (thrown) {
       // A hello that no frame can hold: the owner's configuration, told like any other reason.
-      if (!(thrown instanceof QuorateError) || !WIRE_FAULTS.has(thrown.code)) throw thrown;
+      if (!isProtocolFault(thrown)) throw thrown;
       this.destroy(thrown);
     }
   }
@@ -313,9 +241,7 @@ export class FrameConnection {
     this.#role = role;
     this.#handlers = handlers;
     this.#clearDeadline();
-    this.#decoder.setFrameBytesMax(LIMITS.frameBytesMax);
-    // Connections between peers are few and carry large frames all the time.
-    if (role === 'peer') this.#decoder.setKeepBytesMax(LIMITS.frameBytesMax);
+    this.#intake.opened(role);
   }
 
   /** Internal: the accepting side says yes. */
@@ -340,20 +266,6 @@ export class FrameConnection {
   /** Internal: the other side said why it ends the connection. */
   abandon(error: QuorateError): void {
     this.#linger(error);
-  }
-
-  #data(bytes: Uint8Array): void {
-    this.#receive(() => this.#decoder.push(bytes, this.#onFrame));
-  }
-
-  #receive(decode: () => void): void {
-    if (this.#state !== 'handshake' && this.#state !== 'open') return;
-    try {
-      decode();
-    } catch (thrown) {
-      if (!(thrown instanceof QuorateError) || !WIRE_FAULTS.has(thrown.code)) throw thrown;
-      this.#fault(thrown);
-    }
   }
 
   #frame(type: number, body: Uint8Array): void {
@@ -414,11 +326,9 @@ export class FrameConnection {
     if (this.#state === 'closing' || this.#state === 'closed') return;
     this.#error ??= error;
     this.#state = 'closing';
-    this.#decoder.stop();
+    this.#intake.stop();
     this.#clearDeadline();
     this.flush();
-    // What comes in is dropped, but read, so that the end of the other side is seen.
-    this.#connection?.resume();
     this.#connection?.end();
     this.#deadline = this.#timers.set(this.#timeoutMs, () => this.destroy());
   }
@@ -426,7 +336,7 @@ export class FrameConnection {
   #drained(): void {
     if (this.#isPausedByQueue) {
       this.#isPausedByQueue = false;
-      this.#applyPause();
+      this.#intake.resume('queue');
     }
     if (this.#state === 'open') this.#handlers?.drain();
   }
@@ -446,7 +356,7 @@ export class FrameConnection {
     const error = this.#error ?? new QuorateError('closed', `the connection to ${this.remote} was closed`, { remote: this.remote });
     this.#state = 'closed';
     this.#clearDeadline();
-    this.#decoder.stop();
+    this.#intake.stop();
     this.#outgoing.clear();
     this.#connection = null;
     if (this.#handlers === null) this.#handshake.closed(error);
@@ -462,37 +372,8 @@ export class FrameConnection {
     });
   }
 
-  #applyPause(): void {
-    if (this.#state !== 'handshake' && this.#state !== 'open') return;
-    if (this.#isPausedByOwner || this.#isPausedByQueue) {
-      this.#decoder.suspend();
-      this.#connection?.pause();
-    } else if (this.#decoder.isSuspended && !this.#isResumePlanned) {
-      this.#isResumePlanned = true;
-      this.#timers.defer(() => this.#resumeNow());
-    }
-  }
-
-  /** Frames that were received already come first; they may pause it again. */
-  #resumeNow(): void {
-    this.#isResumePlanned = false;
-    if (this.#isPausedByOwner || this.#isPausedByQueue) return;
-    this.#receive(() => this.#decoder.resume(this.#onFrame));
-    if (!this.#decoder.isSuspended) this.#connection?.resume();
-  }
-
   #clearDeadline(): void {
     if (this.#deadline !== null) this.#timers.clear(this.#deadline);
     this.#deadline = null;
   }
-}
-
-/** Faults in what the other side sent. */
-const WIRE_FAULTS: ReadonlySet<string> = new Set(['malformedFrame', 'frameTooLarge', 'protocolMismatch', 'versionUnsupported']);
-
-/** For the person who pointed a browser at the port. */
-function httpAnswer(message: string): Uint8Array {
-  const text = utf8(`${message}\n`);
-  const head = `HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${text.length}\r\nConnection: close\r\n\r\n`;
-  return utf8(head + `${message}\n`);
 }

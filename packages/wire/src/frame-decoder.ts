@@ -14,6 +14,7 @@ const LENGTH_BYTES = 4;
 const PARTIAL_BYTES_MIN = 1024;
 const EMPTY = new Uint8Array(0);
 
+/** Bounds of a decoder, and how its stream begins. */
 export interface FrameDecoderOptions {
   /** Largest frame in bytes: type and body. */
   readonly frameBytesMax: number;

@@ -47,6 +47,7 @@ export function encodeHello(hello: Hello): EncodedFrame {
   return smallFrame(FRAME_TYPES.hello, writer);
 }
 
+/** Reads the body of a hello; `malformedFrame` if it is none, or members are listed twice or too many. */
 export function decodeHello(body: Uint8Array): Hello {
   const reader = new ByteReader(body);
   const role = readChoice(reader, ROLES, 'role');
@@ -75,6 +76,7 @@ export function encodeHelloReply(reply: HelloReply): EncodedFrame {
   return smallFrame(FRAME_TYPES.helloReply, writer);
 }
 
+/** Reads the body of the answer to a hello; `malformedFrame` like `decodeHello`. */
 export function decodeHelloReply(body: Uint8Array): HelloReply {
   const reader = new ByteReader(body);
   const reply = readReply(reader);
@@ -103,6 +105,7 @@ export function encodeGoodbye(error: WireError): EncodedFrame {
   return smallFrame(FRAME_TYPES.goodbye, writer);
 }
 
+/** Reads why the other side ends the connection; `malformedFrame` if it is no error. An unknown code becomes `connectionLost`. */
 export function decodeGoodbye(body: Uint8Array): WireError {
   const reader = new ByteReader(body);
   const error = readError(reader);

@@ -34,6 +34,12 @@ export type HelloReply =
   | ({ readonly status: 'peer' } & PeerHello)
   | ({ readonly status: 'refused' } & WireError);
 
+/** A reply that opens the connection. */
+export type AcceptedReply = Exclude<HelloReply, { status: 'refused' }>;
+/** A reply after which the connection ends. */
+export type RefusedReply = Extract<HelloReply, { status: 'refused' }>;
+
+/** An error as frames carry it: a code of the closed list, a text for people, and values that say where and what. */
 export interface WireError {
   readonly code: ErrorCode;
   readonly message: string;
@@ -57,6 +63,7 @@ export interface StreamEntry {
   readonly group: GroupId;
 }
 
+/** The state of a stream as its leader knows it. */
 export interface StreamInfo extends StreamEntry {
   /** First offset that can be read. */
   readonly firstOffset: Offset;
@@ -72,6 +79,7 @@ export interface StreamRecord {
   readonly value: Uint8Array;
 }
 
+/** What a node tells of itself; lists are bounded (`WIRE_LIMITS`) and cut where a status would not fit a frame. */
 export interface NodeStatus {
   readonly nodeId: NodeId;
   readonly clusterId: ClusterId | null;
@@ -87,6 +95,7 @@ export interface NodeStatus {
   readonly damage: readonly string[];
 }
 
+/** What a node tells of its replica of one group. Indexes are 0 for an empty log; `durableIndex` may lag `lastIndex`. */
 export interface GroupStatus {
   readonly group: GroupId;
   /** Stream name, or `system`. */
@@ -105,6 +114,7 @@ export interface GroupStatus {
 /** `id` is chosen by the client, unique among its open requests, u32. */
 export type ClientRequest = { readonly id: number } & ClientRequestBody;
 
+/** What a client may ask. Reads and `status` change nothing and may be asked again at will; an `append` is deduplicated by its payload. */
 export type ClientRequestBody =
   | { readonly type: 'status' }
   /** Creates a stream; an existing one of that name is answered the same way. Leader of the system group. */
@@ -136,6 +146,7 @@ export type ClientRequestBody =
 /** The answer to the request with that id. An error of code `notLeader` carries details `{leader, address}` if known. */
 export type ClientResponse = { readonly id: number } & ClientResponseBody;
 
+/** What a node answers; the type that belongs to each request, or `error`. Byte views are valid only while the frame is handled. */
 export type ClientResponseBody =
   | ({ readonly type: 'error' } & WireError)
   | { readonly type: 'status'; readonly status: NodeStatus }

@@ -7,6 +7,7 @@ import { QuorateError, utf8 } from '@quorate/base';
 
 /** The version spoken by this build. Raised whenever an older build could misread what a newer one sends. */
 export const PROTOCOL_VERSION = 1;
+/** Length of the preface: seven letters and the version. */
 export const PREFACE_BYTES = 8;
 
 const MAGIC = utf8('QUORATE');

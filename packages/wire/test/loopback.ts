@@ -1,14 +1,23 @@
+import assert from 'node:assert/strict';
 import { type Socket, connect } from 'node:net';
-import { type Address, type Listener, type NodeId, type QuorateError, SYSTEM_GROUP, nodeId } from '@quorate/base';
+import { type Address, LIMITS, type Listener, type NodeId, type QuorateError, SYSTEM_GROUP, concatBytes, nodeId } from '@quorate/base';
 import { NodeNetwork, nodeTimers } from '@quorate/platform-node';
 import {
   type AcceptOptions,
   type AcceptedReply,
   type DialOptions,
+  type EncodedFrame,
+  FRAME_TYPES,
+  FrameDecoder,
+  OutgoingFrames,
   type FrameConnection,
   type FrameHandlers,
   type Hello,
+  type HelloReply,
   acceptFrameConnection,
+  decodeHelloReply,
+  encodeHello,
+  encodePreface,
   encodeRaftFrame,
   openFrameConnection,
 } from '@quorate/wire';
@@ -141,4 +150,36 @@ export class TestServer {
 /** A frame of some bytes to send. */
 export function payload(bytes: Uint8Array): { type: number; parts: readonly Uint8Array[] } {
   return encodeRaftFrame(SYSTEM_GROUP, [bytes]);
+}
+
+/** Runs a test against a server and stops it whatever happens. */
+export async function withServer(server: TestServer, options: Parameters<TestServer['start']>[0], act: () => Promise<void>): Promise<void> {
+  await server.start(options);
+  try {
+    await act();
+  } finally {
+    server.stop();
+  }
+}
+
+/** What a raw client sends first: the preface and frames. */
+export function firstFrames(...frames: { type: number; parts: readonly Uint8Array[] }[]): Uint8Array {
+  const outgoing = new OutgoingFrames(LIMITS.frameBytesMax);
+  outgoing.addRaw(encodePreface());
+  for (const frame of frames) outgoing.add(frame.type, frame.parts);
+  return concatBytes(outgoing.takeChunks());
+}
+
+/** The hello of a client that takes any cluster. */
+export const CLIENT_HELLO: EncodedFrame = encodeHello({ role: 'client', clusterId: null });
+
+/** What a raw client was answered. */
+export function replyIn(bytes: Uint8Array): HelloReply {
+  let reply: HelloReply | null = null;
+  new FrameDecoder({ frameBytesMax: LIMITS.frameBytesMax, expectPreface: true }).push(bytes, (type, body) => {
+    assert.equal(type, FRAME_TYPES.helloReply);
+    reply = decodeHelloReply(body);
+  });
+  assert.ok(reply !== null, `no reply in ${bytes.length} bytes`);
+  return reply;
 }

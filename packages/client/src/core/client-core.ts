@@ -1,21 +1,10 @@
-import {
-  type Address,
-  type GroupId,
-  LIMITS,
-  type NodeId,
-  type Offset,
-  QuorateError,
-  SYSTEM_GROUP,
-  asQuorateError,
-  utf8,
-} from '@quorate/base';
+import { type Address, type GroupId, LIMITS, type NodeId, QuorateError, SYSTEM_GROUP, asQuorateError } from '@quorate/base';
 import {
   type ClientRequestBody,
   type ClientResponse,
   type NodeStatus,
   type StreamEntry,
   type StreamInfo,
-  type StreamRecord,
   WIRE_LIMITS,
   checkStreamName,
   splitRecords,
@@ -24,51 +13,15 @@ import { AppendCall, type AppendResult } from './append-call.js';
 import { Call, type CallOptions } from './call.js';
 import { ConnectionPool } from './connection-pool.js';
 import { DeadlineHeap } from './deadline-heap.js';
+import { checkAddress, checkDuration, checkNameBytes, checkWhole } from './argument-checks.js';
 import { LeaderCache } from './leader-cache.js';
-import { type ClientOptions, type Settings, checkAddress, checkDuration, settingsOf } from './options.js';
+import type { CallTime, Done, PendingCall, ReadBatch, ReadOptions, StreamList } from './operation.js';
+import { StreamNames } from './stream-names.js';
+import { type ClientOptions, type Settings, settingsOf } from './options.js';
 import { type ProducerContext, StreamProducer } from './producer.js';
 
-/** How a call ends: with an error or a result, once, never from within the call that started it. It must not throw. */
-export type Done<T> = (error: QuorateError | null, result: T | null) => void;
-
-/** A call that runs. */
-export interface PendingCall {
-  /** Ends it with `aborted` (unknown), unless it is settled. */
-  cancel(): void;
-}
-
-/** Options of every call. */
-export interface CallTime {
-  /** Time it may take, retries included; above 0, may be Infinity. Default: the client's. */
-  readonly deadlineMs?: number;
-}
-
-export interface ReadOptions extends CallTime {
-  readonly from: Offset;
-  /** Default: as many as fit. */
-  readonly maxRecords?: number;
-  /** Default and most: `LIMITS.readBytesMax`. */
-  readonly maxBytes?: number;
-  /** Time the node waits for a first record if there is none yet; default 0. */
-  readonly waitMs?: number;
-  /** `linearizable` (default): everything acknowledged before the call. `sequential`: any node, what it has applied. */
-  readonly consistency?: 'linearizable' | 'sequential';
-}
-
-export interface ReadBatch {
-  /** Dense from the offset asked for. */
-  readonly records: readonly StreamRecord[];
-  /** End of the stream at the node that answered. */
-  readonly nextOffset: Offset;
-}
-
-export interface StreamList {
-  readonly streams: readonly StreamEntry[];
-  readonly hasMore: boolean;
-}
-
-/** Names whose group is remembered, and producers kept. */
-const NAMES_MAX = 10_000;
+/** Streams that are appended to at a time. */
+const PRODUCERS_MAX = 10_000;
 
 /**
  * A client without promises: every operation calls back once (T77). It keeps one connection per node it needs, finds leaders, tries again
@@ -86,7 +39,7 @@ export class ClientCore {
   readonly #context: ProducerContext;
   readonly #calls = new Set<Call>();
   readonly #producers = new Map<string, StreamProducer>();
-  readonly #names = new Map<string, StreamEntry>();
+  readonly #names = new StreamNames();
   #appendCalls = 0;
   #appendBytes = 0;
   #isClosed = false;
@@ -138,7 +91,7 @@ export class ClientCore {
       return this.#call(options, { body: { type: 'createStream', name }, group: SYSTEM_GROUP, isRead: false }, done, (response) => {
         if (response.type !== 'streamCreated') throw wrongType(response);
         if (response.stream.name !== name) throw new QuorateError('malformedFrame', 'another stream than the one asked for');
-        this.#remember(response.stream);
+        this.#names.remember(response.stream);
         return { stream: response.stream, wasCreated: response.wasCreated };
       });
     });
@@ -327,7 +280,7 @@ export class ClientCore {
       const deadlineMs = this.#deadlineOf(time);
       const settle: Done<T> = (error, result) => {
         // The name may have been given to another stream, or be gone.
-        if (error?.code === 'streamNotFound' || error?.code === 'kindMismatch') this.#names.delete(name);
+        if (error?.code === 'streamNotFound' || error?.code === 'kindMismatch') this.#names.forget(name);
         done(error, result);
       };
       const known = this.#names.get(name);
@@ -354,26 +307,16 @@ export class ClientCore {
   #found(name: string, response: ClientResponse): StreamEntry {
     if (response.type !== 'streamFound') throw wrongType(response);
     if (response.stream.name !== name) throw new QuorateError('malformedFrame', 'another stream than the one asked for');
-    this.#remember(response.stream);
+    this.#names.remember(response.stream);
     return response.stream;
-  }
-
-  #remember(entry: StreamEntry): void {
-    this.#names.delete(entry.name);
-    this.#names.set(entry.name, entry);
-    if (this.#names.size <= NAMES_MAX) return;
-    for (const oldest of this.#names.keys()) {
-      this.#names.delete(oldest);
-      break;
-    }
   }
 
   #producer(name: string): StreamProducer {
     const known = this.#producers.get(name);
     if (known !== undefined) return known;
-    if (this.#producers.size >= NAMES_MAX) {
+    if (this.#producers.size >= PRODUCERS_MAX) {
       for (const [other, producer] of this.#producers) if (producer.isIdle) this.#producers.delete(other);
-      if (this.#producers.size >= NAMES_MAX) throw new QuorateError('overloaded', `appends to ${NAMES_MAX} streams wait already`);
+      if (this.#producers.size >= PRODUCERS_MAX) throw new QuorateError('overloaded', `appends to ${PRODUCERS_MAX} streams wait already`);
     }
     const producer = new StreamProducer(name, this.#context);
     this.#producers.set(name, producer);
@@ -404,16 +347,4 @@ function closedError(): QuorateError {
 
 function wrongType(response: ClientResponse): QuorateError {
   return new QuorateError('malformedFrame', `unexpected answer of type ${response.type}`);
-}
-
-function checkNameBytes(name: string, text: string): void {
-  const bytes = utf8(text).length;
-  if (bytes > LIMITS.nameBytesMax)
-    throw new QuorateError('nameInvalid', `${name} has ${bytes} bytes, names have at most ${LIMITS.nameBytesMax}`, { bytes });
-}
-
-function checkWhole(name: string, value: number, min: number, max: number): void {
-  if (!Number.isSafeInteger(value) || value < min || value > max) {
-    throw new QuorateError('invalidArgument', `${name} must be a whole number from ${min} to ${max}, not ${String(value)}`, { name });
-  }
 }

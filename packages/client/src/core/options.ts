@@ -9,9 +9,8 @@ import {
   type Random,
   SILENT_LOGGER,
   type Timers,
-  formatAddress,
-  parseAddress,
 } from '@quorate/base';
+import { checkAddress, checkDuration } from './argument-checks.js';
 
 /** What a client needs. All times in ms, all sizes in bytes. */
 export interface ClientOptions {
@@ -72,17 +71,4 @@ export function settingsOf(options: ClientOptions): Settings {
     callsMax: checkDuration('callsMax', options.callsMax ?? 65_536),
     appendBytesMax: checkDuration('appendBytesMax', options.appendBytesMax ?? 67_108_864),
   };
-}
-
-/** The text form of an address that a client can dial; otherwise `addressInvalid`. */
-export function checkAddress(address: Address): string {
-  return formatAddress(parseAddress(formatAddress(address)));
-}
-
-/** A number above 0 (Infinity is allowed); otherwise `invalidArgument`. */
-export function checkDuration(name: string, value: number): number {
-  if (typeof value !== 'number' || !(value > 0)) {
-    throw new QuorateError('invalidArgument', `${name} must be a number above 0, not ${String(value)}`, { name });
-  }
-  return value;
 }

@@ -1,15 +1,14 @@
-import { type ErrorCode, type GroupId, LIMITS, QuorateError, randomHex16 } from '@quorate/base';
-import type { AppendPosition } from '@quorate/streams';
+import { type ErrorCode, type GroupId, QuorateError } from '@quorate/base';
 import { type ClientResponse, type StreamEntry, fromWireError } from '@quorate/wire';
 import { AppendAttempt, type AttemptOwner } from './append-attempt.js';
-import { AppendBatch } from './append-batch.js';
+import type { AppendBatch } from './append-batch.js';
 import type { AppendCall, AppendOwner } from './append-call.js';
 import { AppendQueue } from './append-queue.js';
+import { AppendWindow } from './append-window.js';
 import { type CallContext, finalFault } from './call.js';
 import type { Deadline } from './deadline-heap.js';
-
 import type { NodeLink } from './node-link.js';
-import { Backoff, deadlineError, isAmbiguous, isFinalHandshakeFault, reactionTo } from './retry.js';
+import { Backoff, deadlineError, isAmbiguous, isFinalHandshakeFault, reactionTo, unknownOutcome } from './retry.js';
 import { Route } from './route.js';
 
 /** What a producer needs of the client. */
@@ -25,8 +24,6 @@ export interface ProducerContext extends CallContext {
 }
 
 const NO_CAUSES: ReadonlyMap<string, QuorateError> = new Map();
-/** Bytes of one stream's payloads that are on their way at a time; at least one full payload. */
-const WINDOW_BYTES = 8_388_608;
 /** Bytes queued to a connection above which appends wait for it to drain. */
 const LINK_QUEUE_BYTES = 8_388_608;
 const FAULTY_ROUNDS_MAX = 3;
@@ -54,7 +51,7 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
   readonly name: string;
   readonly #context: ProducerContext;
   readonly #queue = new AppendQueue();
-  readonly #window: AppendBatch[] = [];
+  readonly #window: AppendWindow;
   readonly #backoff: Backoff;
   #group: GroupId | null = null;
   /** The look-up of the name, while it runs. */
@@ -63,9 +60,8 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
   #link: NodeLink | null = null;
   /** Grows whenever the window is sent anew; answers to older copies count only if they say "stored". */
   #generation = 0;
-  /** Batches of the window that were sent in this generation, from the head. */
-  #sentCount = 0;
-  #sentBytes = 0;
+  /** Bytes that were reported to the client. */
+  #reportedBytes = 0;
   /** A node has stored something in this generation: it leads, so the whole window may go out. */
   #isConfirmed = false;
   #isFlushPlanned = false;
@@ -74,9 +70,6 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
   #liveCalls = 0;
   #stallMs: number;
   #faultyRounds = 0;
-  #producerId: string;
-  #epoch = 0;
-  #nextNumber = 0;
   /** Requests of this generation, to be forgotten with it. */
   readonly #attempts = new Set<AppendAttempt>();
 
@@ -86,7 +79,7 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
     const { random, stallMs } = context.settings;
     this.#backoff = new Backoff(random, { firstMs: 10, maxMs: 200 });
     this.#stallMs = stallMs;
-    this.#producerId = randomHex16(() => random.nextUint32());
+    this.#window = new AppendWindow(random);
   }
 
   /** What each node said last. */
@@ -95,30 +88,25 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
   }
   /** True if nothing waits and nothing is on its way. */
   get isIdle(): boolean {
-    return this.#liveCalls === 0 && this.#window.length === 0 && this.#resolving === null;
+    return this.#liveCalls === 0 && this.#window.isEmpty && this.#resolving === null;
   }
 
   /** Takes a call; it settles later. */
   append(call: AppendCall): void {
     this.#liveCalls += 1;
-    let bytes = 0;
-    for (const part of call.parts) {
-      this.#queue.push(part);
-      bytes += part.range.payloadBytes;
-    }
-    this.#context.appendBytesChanged(bytes);
+    for (const part of call.parts) this.#queue.push(part);
+    this.#reportBytes();
     this.#context.deadlines.set(call, this.#context.settings.clock.nowMs() + call.deadlineMs);
     this.#planFlush();
   }
 
   callSettled(call: AppendCall): void {
     this.#context.deadlines.clear(call);
-    const before = this.#queue.bytes;
     this.#queue.drop(call.parts);
-    this.#context.appendBytesChanged(this.#queue.bytes - before);
+    this.#reportBytes();
     this.#liveCalls -= 1;
     this.#context.callSettled();
-    if (this.#liveCalls === 0 && this.#window.some((batch) => !batch.isStored)) this.#giveUpWindow();
+    if (this.#liveCalls === 0 && this.#window.hasUnstored) this.#giveUpWindow();
   }
 
   callExpired(call: AppendCall): void {
@@ -140,7 +128,7 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
       this.#flush();
       return;
     }
-    if (this.#link === null || (this.#sentCount === 0 && !this.#isWaitingForDrain)) return;
+    if (this.#link === null || (!this.#window.hasSent && !this.#isWaitingForDrain)) return;
     const { address } = this.#link;
     this.#link.suspect();
     this.#stallMs = Math.min(this.#stallMs * 2, STALL_MAX_MS);
@@ -182,65 +170,46 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
 
   /** Sends what may be sent now. */
   #flush(): void {
-    if (this.#isResting || this.#isWaitingForDrain || (this.#queue.isEmpty && this.#window.length === 0)) return;
+    if (this.#isResting || this.#isWaitingForDrain || (this.#queue.isEmpty && this.#window.isEmpty)) return;
     if (this.#group === null) {
       this.#resolve();
       return;
     }
     const link = this.#link ?? this.#chooseLink(this.#group);
     if (link === null) return;
-    const isIdle = this.#sentCount === 0;
-    while (this.#mayFlyMore()) {
-      const batch = this.#window[this.#sentCount] ?? this.#nextBatch();
+    const isIdle = !this.#window.hasSent;
+    // Until a node has taken the head, only that.
+    while (this.#isConfirmed ? this.#window.maySendMore : !this.#window.hasSent) {
+      const batch = this.#window.nextUnsent() ?? this.#nextBatch();
       if (batch === null) break;
-      if (batch.isStored) {
-        this.#sentCount += 1;
-        continue;
-      }
       if (link.queuedBytes > LINK_QUEUE_BYTES) {
         this.#waitForDrain(link);
         break;
       }
       this.#send(link, batch, this.#group);
     }
-    if (isIdle && this.#sentCount > 0) this.#arm(this.#stallMs);
-  }
-
-  #mayFlyMore(): boolean {
-    if (!this.#isConfirmed) return this.#sentCount === 0;
-    return (
-      this.#sentCount < LIMITS.appendsPerProducer && (this.#sentBytes < WINDOW_BYTES - LIMITS.batchPayloadBytesMax || this.#sentCount === 0)
-    );
+    if (isIdle && this.#window.hasSent) this.#arm(this.#stallMs);
   }
 
   #nextBatch(): AppendBatch | null {
-    if (this.#window.length >= LIMITS.appendsPerProducer) return null;
-    const before = this.#queue.bytes;
+    if (this.#window.isFull) return null;
     const parts = this.#queue.take();
-    const taken = before - this.#queue.bytes;
     if (parts.length === 0) return null;
-    const batch = new AppendBatch(parts, this.#position());
-    this.#nextNumber += batch.count;
-    this.#window.push(batch);
-    this.#context.appendBytesChanged(batch.bytes - taken);
+    const batch = this.#window.add(parts);
+    this.#reportBytes();
     return batch;
-  }
-
-  #position(): AppendPosition {
-    return { producer: this.#producerId, epoch: this.#epoch, firstNumber: this.#nextNumber };
   }
 
   #send(link: NodeLink, batch: AppendBatch, group: GroupId): void {
     const attempt = new AppendAttempt(this, batch, this.#generation, link);
     this.#attempts.add(attempt);
-    this.#sentCount += 1;
-    this.#sentBytes += batch.bytes;
+    this.#window.sent(batch);
     attempt.start({ type: 'append', group, ...batch.copy(this.#context.settings.checksum) });
   }
 
   #waitForDrain(link: NodeLink): void {
     this.#isWaitingForDrain = true;
-    if (this.#sentCount === 0) this.#arm(this.#stallMs);
+    if (!this.#window.hasSent) this.#arm(this.#stallMs);
     link.whenDrained(() => {
       if (this.#link === link) this.#isWaitingForDrain = false;
       this.#planFlush();
@@ -273,17 +242,10 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
 
   #stored(attempt: AppendAttempt, offset: number): void {
     const { batch, link } = attempt;
-    if (!batch.isStored && this.#window.includes(batch)) batch.stored(offset);
-    while (this.#window[0]?.isStored === true) {
-      const gone = this.#window.shift() as AppendBatch;
-      this.#release(gone);
-      if (this.#sentCount > 0) {
-        this.#sentCount -= 1;
-        this.#sentBytes = Math.max(0, this.#sentBytes - gone.bytes);
-      }
-    }
+    this.#window.stored(batch, offset);
+    this.#reportBytes();
     if (attempt.generation === this.#generation) this.#progressed(link);
-    if (!this.#queue.isEmpty || this.#sentCount < this.#window.length) this.#planFlush();
+    if (!this.#queue.isEmpty || this.#window.hasUnsent) this.#planFlush();
   }
 
   #progressed(link: NodeLink): void {
@@ -295,7 +257,7 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
       this.#route?.succeeded(link.address);
       this.#route?.startRound();
     }
-    if (this.#sentCount > 0) this.#arm(this.#stallMs);
+    if (this.#window.hasSent) this.#arm(this.#stallMs);
     else this.#context.deadlines.clear(this);
   }
 
@@ -305,7 +267,7 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
       this.#leave(error);
     } else if (reaction === 'sameNode') {
       this.#rest(error);
-    } else if (this.#window[0] !== batch) {
+    } else if (this.#window.head !== batch) {
       // The batches before it come first: once it is the head, its refusal is looked at.
       this.#rest(error);
     } else {
@@ -313,11 +275,7 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
     }
   }
 
-  /**
-   * The head was refused for good. If no copy of it may have been applied, none behind it was or can be either (their numbers follow): they
-   * go on under a new producer. If an earlier copy may have been applied, so may those behind it, and all of them end as unknown: to send
-   * them again under other numbers could double them (T63).
-   */
+  /** The head was refused for good: what may go on does so under a new producer, the calls of the rest are told. */
   #headRefused(head: AppendBatch, error: QuorateError): void {
     const isCertain = head.unknownCopies === 0;
     const headGoesOn = isCertain && IDENTITY_LOST.has(error.code);
@@ -325,48 +283,21 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
     this.#newGeneration();
     // The node that refused does lead.
     this.#link = link;
-    const ended: AppendBatch[] = [];
-    const again: AppendBatch[] = [];
-    for (const batch of this.#window.splice(0)) {
-      if (batch.isStored) this.#release(batch);
-      else if (isCertain ? batch !== head || headGoesOn : batch.unknownCopies === 0) again.push(batch);
-      else ended.push(batch);
-    }
-    this.#newProducer();
-    for (const batch of again) {
-      batch.move(this.#position());
-      this.#nextNumber += batch.count;
-      this.#window.push(batch);
-    }
-    for (const batch of ended) {
-      this.#release(batch);
-      for (const { call } of batch.parts) call.fail(isCertain ? error : unknownOutcome(error));
-    }
+    const ended = this.#window.restart(headGoesOn);
+    this.#reportBytes();
+    for (const batch of ended) for (const { call } of batch.parts) call.fail(isCertain ? error : unknownOutcome(error));
     if (headGoesOn) this.#pause();
     else this.#planFlush();
   }
 
-  /** Takes an expired call out of the window; false if that cannot be done, because copies of it or of what follows may be applied. */
+  /** Takes an expired call out of the window; false if it may yet be applied. */
   #withdraw(call: AppendCall): boolean {
-    const first = this.#window.findIndex((batch) => batch.parts.some((part) => part.call === call));
-    if (first < 0) return true;
-    const behind = this.#window.slice(first);
-    if (behind.some((batch) => batch.unknownCopies > 0 || batch.isStored)) return false;
+    if (!this.#window.holds(call)) return true;
+    if (!this.#window.withdraw(call)) return false;
+    this.#reportBytes();
     const link = this.#link;
     const isResting = this.#isResting;
     const dueMs = this.#dueMs();
-    for (const batch of behind) this.#nextNumber -= batch.count;
-    this.#window.length = first;
-    for (const batch of behind) {
-      this.#release(batch);
-      batch.withdraw(call);
-      if (batch.count === 0) continue;
-      batch.move(this.#position());
-      this.#nextNumber += batch.count;
-      this.#window.push(batch);
-      this.#context.appendBytesChanged(batch.bytes);
-    }
-    // What was about to go out has old numbers.
     this.#newGeneration();
     this.#link = link;
     this.#isResting = isResting;
@@ -379,14 +310,10 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
     return this.heapAt >= 0 ? this.dueMs : this.#context.settings.clock.nowMs();
   }
 
-  #newProducer(): void {
-    this.#producerId = randomHex16(() => this.#context.settings.random.nextUint32());
-    this.#epoch = 0;
-    this.#nextNumber = 0;
-  }
-
-  #release(batch: AppendBatch): void {
-    this.#context.appendBytesChanged(-batch.bytes);
+  #reportBytes(): void {
+    const bytes = this.#queue.bytes + this.#window.bytes;
+    this.#context.appendBytesChanged(bytes - this.#reportedBytes);
+    this.#reportedBytes = bytes;
   }
 
   /** This node does not do it: another one. */
@@ -413,8 +340,7 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
 
   #newGeneration(): void {
     this.#generation += 1;
-    this.#sentCount = 0;
-    this.#sentBytes = 0;
+    this.#window.resend();
     this.#isConfirmed = false;
     this.#link = null;
     this.#isResting = false;
@@ -428,16 +354,12 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
     }
   }
 
-  /** Nobody waits for what is in the window: copies of it may still arrive, the next epoch fences them. */
   #giveUpWindow(): void {
-    for (const batch of this.#window) this.#release(batch);
-    this.#window.length = 0;
     for (const attempt of this.#attempts) attempt.cancel();
     this.#attempts.clear();
     this.#newGeneration();
-    if (this.#epoch === 0xffff_ffff) this.#newProducer();
-    else this.#epoch += 1;
-    this.#nextNumber = 0;
+    this.#window.abandon();
+    this.#reportBytes();
   }
 
   #resolve(): void {
@@ -458,23 +380,11 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
 
   #failAll(error: QuorateError): void {
     const calls = this.#queue.calls();
-    for (const batch of this.#window) for (const { call } of batch.parts) calls.add(call);
+    this.#window.addCallsTo(calls);
     for (const call of calls) call.fail(call.mayHaveHappened ? unknownOutcome(error) : error);
   }
 
   #arm(delayMs: number): void {
     this.#context.deadlines.set(this, this.#context.settings.clock.nowMs() + delayMs);
   }
-}
-
-/** The error of an append of which a copy may have been stored, whatever was said last. */
-function unknownOutcome(error: QuorateError): QuorateError {
-  if (error.retry === 'unknown') return error;
-  const code = error.code === 'closed' ? 'aborted' : 'connectionLost';
-  return new QuorateError(
-    code,
-    `the append was sent and may have been stored; then: ${error.message}`,
-    { ...error.details },
-    { cause: error },
-  );
 }

@@ -1,4 +1,4 @@
-import type { BatchHeader, GroupId } from '@quorate/base';
+import { type BatchHeader, ByteWriter, type GroupId, crc32c } from '@quorate/base';
 import { type AppendOutcome, StreamMachine } from '@quorate/streams';
 import { Catalogue, type CatalogueOutcome } from '../catalogue/catalogue.js';
 import { decodeCommand } from '../catalogue/commands.js';
@@ -12,6 +12,8 @@ export type ApplyOutcome =
 
 /** A deterministic machine over the log of one group. */
 export interface View {
+  /** Rolling hash of all that was applied and what came of it, 32 bits unsigned: equal on all replicas at an equal index (T19). */
+  readonly hash: number;
   /** Applies the next committed batch. A throw stops the group: a batch is never skipped. */
   apply(header: BatchHeader, payload: Uint8Array): ApplyOutcome;
 }
@@ -21,6 +23,10 @@ const NOTHING: ApplyOutcome = { view: 'none' };
 /** The view of a stream's group. */
 export class StreamView implements View {
   readonly machine: StreamMachine = new StreamMachine();
+
+  get hash(): number {
+    return this.machine.hash;
+  }
 
   apply(header: BatchHeader, payload: Uint8Array): ApplyOutcome {
     const outcome = this.machine.apply(header, payload);
@@ -32,17 +38,30 @@ export class StreamView implements View {
 export class CatalogueView implements View {
   readonly catalogue: Catalogue = new Catalogue();
   readonly #events: CatalogueEvents;
+  #hash = 0;
 
   constructor(events: CatalogueEvents) {
     this.#events = events;
   }
 
+  get hash(): number {
+    return this.#hash;
+  }
+
   apply(header: BatchHeader, payload: Uint8Array): ApplyOutcome {
     if (header.kind !== 'commands') return NOTHING;
     const outcome = this.catalogue.apply(decodeCommand(payload));
+    this.#mix(header, outcome);
     if (outcome.type === 'streamCreated' && outcome.wasCreated) this.#events.created(outcome.stream.group, outcome.stream.name);
     if (outcome.type === 'nodesRegistered') this.#events.registered();
     return { view: 'catalogue', outcome };
+  }
+
+  #mix(header: BatchHeader, outcome: CatalogueOutcome): void {
+    const made = outcome.type === 'streamCreated' ? [outcome.stream.group, outcome.wasCreated ? 1 : 0] : [0, 0];
+    const writer = new ByteWriter(32).u32(this.#hash).u64(header.baseIndex).u32(header.payloadChecksum).text(outcome.type);
+    for (const value of made) writer.u32(value);
+    this.#hash = crc32c(writer.take());
   }
 }
 

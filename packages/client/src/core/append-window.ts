@@ -1,0 +1,195 @@
+import { LIMITS, type Offset, type Random, randomHex16 } from '@quorate/base';
+import type { AppendPosition } from '@quorate/streams';
+import { AppendBatch } from './append-batch.js';
+import type { AppendCall, AppendPart } from './append-call.js';
+
+/** Bytes of payloads that are on their way at a time; at least one full payload. */
+const FLIGHT_BYTES = 8_388_608;
+
+/**
+ * The payloads of one producer that have numbers and are not all stored, oldest first, and which of them were sent in the present generation.
+ *
+ * Invariant: the numbers of the payloads are dense under one producer id and epoch, and everything before the head is stored. So a stream
+ * that has not taken the head can have taken none of the others.
+ */
+export class AppendWindow {
+  readonly #random: Random;
+  #batches: AppendBatch[] = [];
+  #bytes = 0;
+  /** Those that were sent in this generation, from the head. */
+  #sentCount = 0;
+  #sentBytes = 0;
+  #producer: string;
+  #epoch = 0;
+  #nextNumber = 0;
+
+  constructor(random: Random) {
+    this.#random = random;
+    this.#producer = newProducerId(random);
+  }
+
+  get isEmpty(): boolean {
+    return this.#batches.length === 0;
+  }
+  /** Bytes of all payloads. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+  get head(): AppendBatch | undefined {
+    return this.#batches[0];
+  }
+  /** True if some of it is on its way in this generation. */
+  get hasSent(): boolean {
+    return this.#sentCount > 0;
+  }
+  get hasUnsent(): boolean {
+    return this.#sentCount < this.#batches.length;
+  }
+  get hasUnstored(): boolean {
+    return this.#batches.some((batch) => !batch.isStored);
+  }
+  /** No more payloads than the stream remembers answers of (T62). */
+  get isFull(): boolean {
+    return this.#batches.length >= LIMITS.appendsPerProducer;
+  }
+  /** True if one more payload may be on its way. */
+  get maySendMore(): boolean {
+    if (this.#sentCount === 0) return true;
+    return this.#sentCount < LIMITS.appendsPerProducer && this.#sentBytes < FLIGHT_BYTES - LIMITS.batchPayloadBytesMax;
+  }
+
+  /** Numbers the records of some parts as one payload behind all others. */
+  add(parts: readonly AppendPart[]): AppendBatch {
+    const batch = new AppendBatch(parts, this.#position());
+    this.#append(batch);
+    return batch;
+  }
+
+  /** The first payload that was not sent in this generation; null if there is none. */
+  nextUnsent(): AppendBatch | null {
+    for (;;) {
+      const batch = this.#batches[this.#sentCount];
+      if (batch === undefined) return null;
+      if (!batch.isStored) return batch;
+      this.sent(batch);
+    }
+  }
+
+  /** `nextUnsent` goes out. */
+  sent(batch: AppendBatch): void {
+    this.#sentCount += 1;
+    this.#sentBytes += batch.bytes;
+  }
+
+  /** A new generation: nothing of it counts as sent. */
+  resend(): void {
+    this.#sentCount = 0;
+    this.#sentBytes = 0;
+  }
+
+  /** A payload is stored: its calls are told, and what is stored at the head leaves. Nothing happens if that was known. */
+  stored(batch: AppendBatch, offset: Offset): void {
+    if (batch.isStored || !this.#batches.includes(batch)) return;
+    batch.stored(offset);
+    while (this.#batches[0]?.isStored === true) {
+      const gone = this.#batches.shift() as AppendBatch;
+      this.#bytes -= gone.bytes;
+      if (this.#sentCount === 0) continue;
+      this.#sentCount -= 1;
+      this.#sentBytes -= gone.bytes;
+    }
+  }
+
+  /** True if some records of a call are in it. */
+  holds(call: AppendCall): boolean {
+    return this.#firstWith(call) >= 0;
+  }
+
+  /**
+   * Takes a call that it holds out and closes the gap in the numbers; false if that cannot be done, because copies of it or of what follows may be
+   * applied. `resend` must follow: what was about to go out has old numbers.
+   */
+  withdraw(call: AppendCall): boolean {
+    const first = this.#firstWith(call);
+    const behind = this.#batches.slice(first);
+    if (behind.some((batch) => batch.unknownCopies > 0 || batch.isStored)) return false;
+    this.#truncate(first);
+    for (const batch of behind) this.#nextNumber -= batch.count;
+    for (const batch of behind) {
+      batch.withdraw(call);
+      if (batch.count > 0) this.#move(batch);
+    }
+    return true;
+  }
+
+  /**
+   * The head was refused for good; `headGoesOn`: it may be tried under another producer, provided that no copy of it may have been applied.
+   *
+   * If that is so, none behind it was or can be applied either: all go on under a new producer id, but for the head if it may not. If an
+   * earlier copy of the head may have been applied, so may copies of those behind it; what was sent ends, because to send it again under
+   * other numbers could double it (T63). Gives the payloads that end; they are out of the window.
+   */
+  restart(headGoesOn: boolean): readonly AppendBatch[] {
+    const batches = this.#batches;
+    const head = batches[0];
+    const isCertain = head?.unknownCopies === 0;
+    this.#truncate(0);
+    this.resend();
+    this.#newProducer();
+    const ended: AppendBatch[] = [];
+    for (const batch of batches) {
+      if (batch.isStored) continue;
+      if (isCertain ? batch !== head || headGoesOn : batch.unknownCopies === 0) this.#move(batch);
+      else ended.push(batch);
+    }
+    return ended;
+  }
+
+  /** Nobody waits for any of it: copies may still arrive, the next epoch fences them. */
+  abandon(): void {
+    this.#truncate(0);
+    this.resend();
+    if (this.#epoch === 0xffff_ffff) this.#newProducer();
+    else this.#epoch += 1;
+    this.#nextNumber = 0;
+  }
+
+  /** Adds every call that has records in it. */
+  addCallsTo(calls: Set<AppendCall>): void {
+    for (const batch of this.#batches) for (const { call } of batch.parts) calls.add(call);
+  }
+
+  #firstWith(call: AppendCall): number {
+    return this.#batches.findIndex((batch) => batch.parts.some((part) => part.call === call));
+  }
+
+  #position(): AppendPosition {
+    return { producer: this.#producer, epoch: this.#epoch, firstNumber: this.#nextNumber };
+  }
+
+  #append(batch: AppendBatch): void {
+    this.#nextNumber += batch.count;
+    this.#bytes += batch.bytes;
+    this.#batches.push(batch);
+  }
+
+  #move(batch: AppendBatch): void {
+    batch.move(this.#position());
+    this.#append(batch);
+  }
+
+  #truncate(length: number): void {
+    for (const batch of this.#batches.slice(length)) this.#bytes -= batch.bytes;
+    this.#batches = this.#batches.slice(0, length);
+  }
+
+  #newProducer(): void {
+    this.#producer = newProducerId(this.#random);
+    this.#epoch = 0;
+    this.#nextNumber = 0;
+  }
+}
+
+function newProducerId(random: Random): string {
+  return randomHex16(() => random.nextUint32());
+}

@@ -1,0 +1,88 @@
+import { type Connection, LIMITS, type QuorateError, type Timers } from '@quorate/base';
+import { FrameDecoder } from './frame-decoder.js';
+import { isProtocolFault } from './protocol-fault.js';
+
+/** Who wants that nothing is read for a while: the owner of the connection, or the queue of what is to be sent. */
+export type PauseReason = 'owner' | 'queue';
+
+/** Who is told what comes in. */
+export interface FrameSink {
+  frame(type: number, body: Uint8Array): void;
+  /** The other side broke the protocol; nothing is received any more. */
+  fault(error: QuorateError): void;
+}
+
+/** The receiving half of a connection: cuts bytes into frames, and reads nothing while somebody wants a pause. */
+export class FrameIntake {
+  readonly #timers: Timers;
+  readonly #sink: FrameSink;
+  readonly #decoder = new FrameDecoder({ frameBytesMax: LIMITS.helloFrameBytesMax, expectPreface: true });
+  readonly #onFrame = (type: number, body: Uint8Array): void => this.#sink.frame(type, body);
+  readonly #pauses = new Set<PauseReason>();
+  #source: Connection | null = null;
+  #isResumePlanned = false;
+  #isStopped = false;
+
+  constructor(timers: Timers, sink: FrameSink) {
+    this.#timers = timers;
+    this.#sink = sink;
+  }
+
+  /** Where the bytes come from: what is paused and resumed. */
+  bind(source: Connection): void {
+    this.#source = source;
+  }
+
+  /** The handshake is done: frames may be large from now on. */
+  opened(role: 'client' | 'peer'): void {
+    this.#decoder.setFrameBytesMax(LIMITS.frameBytesMax);
+    // Connections between peers are few and carry large frames all the time.
+    if (role === 'peer') this.#decoder.setKeepBytesMax(LIMITS.frameBytesMax);
+  }
+
+  data(bytes: Uint8Array): void {
+    this.#receive(() => this.#decoder.push(bytes, this.#onFrame));
+  }
+
+  /** No frame is handed out until every reason is gone; may be called from within `frame`. */
+  pause(reason: PauseReason): void {
+    if (this.#isStopped) return;
+    this.#pauses.add(reason);
+    this.#decoder.suspend();
+    this.#source?.pause();
+  }
+
+  /** A reason is gone; frames come in a later turn at the earliest. */
+  resume(reason: PauseReason): void {
+    this.#pauses.delete(reason);
+    if (this.#isStopped || this.#pauses.size > 0 || !this.#decoder.isSuspended || this.#isResumePlanned) return;
+    this.#isResumePlanned = true;
+    this.#timers.defer(() => this.#resumeNow());
+  }
+
+  /** Whatever comes is dropped, and read, so that the end of the other side is seen. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#decoder.stop();
+    this.#source?.resume();
+    this.#source = null;
+  }
+
+  /** Frames that were received already come first; they may pause it again. */
+  #resumeNow(): void {
+    this.#isResumePlanned = false;
+    if (this.#pauses.size > 0) return;
+    this.#receive(() => this.#decoder.resume(this.#onFrame));
+    if (!this.#decoder.isSuspended) this.#source?.resume();
+  }
+
+  #receive(decode: () => void): void {
+    if (this.#isStopped) return;
+    try {
+      decode();
+    } catch (thrown) {
+      if (!isProtocolFault(thrown)) throw thrown;
+      if (!this.#isStopped) this.#sink.fault(thrown);
+    }
+  }
+}
