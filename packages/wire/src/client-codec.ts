@@ -1,7 +1,8 @@
-import { ByteReader, ByteWriter, LIMITS, QuorateError, unreachable, writeU32 } from '@quorate/base';
+import { ByteReader, ByteWriter, LIMITS, QuorateError, writeU32 } from '@quorate/base';
 import { checkLength, malformed, readChoice, readCount, readError, readFlag, readGroupId, readNodeIdOrNone, writeError } from './fields.js';
 import { type EncodedFrame, FRAME_TYPES } from './frame-types.js';
 import type { ClientRequest, ClientRequestBody, ClientResponse, ClientResponseBody, StreamEntry } from './messages.js';
+import { readSessionRequest, readSessionResponse, writeSessionRequest, writeSessionResponse } from './session-codec.js';
 import { readStatus, writeStatus } from './status-codec.js';
 import { WIRE_LIMITS } from './wire-limits.js';
 
@@ -38,19 +39,20 @@ const CONSISTENCIES = ['linearizable', 'sequential'] as const;
  * format allows (records, bytes, ms to wait) is lowered to it.
  */
 export function encodeRequest(id: number, body: ClientRequestBody): EncodedFrame {
-  if (body.type === 'append') {
+  if (body.type === 'append' || body.type === 'commands') {
     checkLength(body.payload.length, LIMITS.batchPayloadBytesMax, 'payload bytes');
     const head = new Uint8Array(12);
     writeU32(head, 0, id);
     writeU32(head, 4, body.group);
     writeU32(head, 8, body.payloadChecksum);
-    return { type: FRAME_TYPES.appendRequest, parts: [head, body.payload] };
+    const type = body.type === 'append' ? FRAME_TYPES.appendRequest : FRAME_TYPES.commandsRequest;
+    return { type, parts: [head, body.payload] };
   }
   const writer = new ByteWriter(64).u32(id);
   return { type: writeRequest(writer, body), parts: [writer.take()] };
 }
 
-function writeRequest(writer: ByteWriter, body: Exclude<ClientRequestBody, { type: 'append' }>): number {
+function writeRequest(writer: ByteWriter, body: Exclude<ClientRequestBody, { type: 'append' | 'commands' }>): number {
   switch (body.type) {
     case 'status':
       return FRAME_TYPES.statusRequest;
@@ -77,7 +79,7 @@ function writeRequest(writer: ByteWriter, body: Exclude<ClientRequestBody, { typ
       writer.u32(body.group).u16(body.to);
       return FRAME_TYPES.transferLeaderRequest;
     default:
-      return unreachable(body, 'request');
+      return writeSessionRequest(writer, body);
   }
 }
 
@@ -127,8 +129,11 @@ function readRequest(type: number, reader: ByteReader, id: number): ClientReques
       };
     case FRAME_TYPES.transferLeaderRequest:
       return { id, type: 'transferLeader', group: readGroupId(reader), to: readNodeIdOrNone(reader) };
-    default:
-      throw new QuorateError('malformedFrame', `frame type ${type} is not a request`, { type });
+    default: {
+      const request = readSessionRequest(type, reader);
+      if (request === undefined) throw new QuorateError('malformedFrame', `frame type ${type} is not a request`, { type });
+      return { id, ...request };
+    }
   }
 }
 
@@ -172,7 +177,7 @@ function writeResponse(writer: ByteWriter, body: ClientResponseBody): number {
     case 'transferred':
       return FRAME_TYPES.transferredResponse;
     default:
-      return unreachable(body, 'response');
+      return writeSessionResponse(writer, body);
   }
 }
 
@@ -221,8 +226,11 @@ function readResponse(type: number, reader: ByteReader, id: number): ClientRespo
     }
     case FRAME_TYPES.transferredResponse:
       return { id, type: 'transferred' };
-    default:
-      throw new QuorateError('malformedFrame', `frame type ${type} is not a response`, { type });
+    default: {
+      const response = readSessionResponse(type, reader);
+      if (response === undefined) throw new QuorateError('malformedFrame', `frame type ${type} is not a response`, { type });
+      return { id, ...response };
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * Every frame type number in one table; numbers are never reused. 1–15 belong to the connection, 16–31 to peers, 32–63 are requests,
- * 64–95 their answers.
+ * 64–95 their answers, 96–111 what a node sends a client unasked.
  */
 export const FRAME_TYPES = {
   hello: 1,
@@ -21,6 +21,12 @@ export const FRAME_TYPES = {
   appendRequest: 37,
   readStreamRequest: 38,
   transferLeaderRequest: 39,
+  openSessionRequest: 40,
+  bindSessionRequest: 41,
+  commandsRequest: 42,
+  queryRequest: 43,
+  acknowledgeRequest: 44,
+  pingRequest: 45,
 
   errorResponse: 64,
   statusResponse: 65,
@@ -31,6 +37,15 @@ export const FRAME_TYPES = {
   appendedResponse: 70,
   recordsResponse: 71,
   transferredResponse: 72,
+  sessionOpenedResponse: 73,
+  sessionBoundResponse: 74,
+  repliesResponse: 75,
+  queryResultResponse: 76,
+  acknowledgedResponse: 77,
+  pongResponse: 78,
+
+  eventsPush: 96,
+  sessionEndedPush: 97,
 } as const;
 
 /** A frame before it is put on a connection: its type, and the parts that make up its body. */

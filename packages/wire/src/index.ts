@@ -11,5 +11,7 @@ export * from './outgoing-frames.js';
 export * from './peer-codec.js';
 export * from './preface.js';
 export * from './records.js';
+export { SESSION_KEY_BYTES, decodePush, encodePush, isPush } from './session-codec.js';
+export * from './session-messages.js';
 export * from './stream-name.js';
 export * from './wire-limits.js';

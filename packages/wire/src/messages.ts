@@ -1,4 +1,5 @@
 import type { ClusterId, ErrorCode, ErrorDetails, GroupId, Incarnation, NodeId, Offset } from '@quorate/base';
+import type { SessionRequestBody, SessionResponseBody } from './session-messages.js';
 
 /** A member as others must know it. */
 export interface Member {
@@ -116,6 +117,7 @@ export type ClientRequest = { readonly id: number } & ClientRequestBody;
 
 /** What a client may ask. Reads and `status` change nothing and may be asked again at will; an `append` is deduplicated by its payload. */
 export type ClientRequestBody =
+  | SessionRequestBody
   | { readonly type: 'status' }
   /** Creates a stream; an existing one of that name is answered the same way. Leader of the system group. */
   | { readonly type: 'createStream'; readonly name: string }
@@ -148,6 +150,7 @@ export type ClientResponse = { readonly id: number } & ClientResponseBody;
 
 /** What a node answers; the type that belongs to each request, or `error`. Byte views are valid only while the frame is handled. */
 export type ClientResponseBody =
+  | SessionResponseBody
   | ({ readonly type: 'error' } & WireError)
   | { readonly type: 'status'; readonly status: NodeStatus }
   | { readonly type: 'streamCreated'; readonly stream: StreamEntry; readonly wasCreated: boolean }

@@ -10,6 +10,7 @@ import {
   decodeHello,
   decodeHelloReply,
   decodePeerFrame,
+  decodePush,
   decodeRequest,
   decodeResponse,
   encodeGoodbye,
@@ -17,9 +18,11 @@ import {
   encodeHelloReply,
   encodePeerFrame,
   encodePreface,
+  encodePush,
   encodeRequest,
   encodeResponse,
 } from '@quorate/wire';
+import { somePush, someSessionRequest, someSessionResponse } from './session-samples.js';
 import { pick, someBytes, someError, someHello, someHelloReply, somePeerFrame, someRequest, someResponse } from './samples.js';
 
 /** Decodes any frame by its type, into something that can be compared; and encodes it back. */
@@ -40,9 +43,10 @@ const HANDSHAKE: Readonly<Record<number, Codec>> = {
 const PEER: Codec = { decode: decodePeerFrame, encode: encodePeerFrame };
 const REQUEST: Codec = { decode: decodeRequest, encode: (message: Identified) => encodeRequest(message.id, message as never) };
 const RESPONSE: Codec = { decode: decodeResponse, encode: (message: Identified) => encodeResponse(message.id, message as never) };
+const PUSH: Codec = { decode: decodePush, encode: encodePush };
 
 export function codecOf(type: number): Codec {
-  return HANDSHAKE[type] ?? (type < 32 ? PEER : type < 64 ? REQUEST : RESPONSE);
+  return HANDSHAKE[type] ?? (type < 32 ? PEER : type < 64 ? REQUEST : type < 96 ? RESPONSE : PUSH);
 }
 
 /** A valid frame and the message that it must decode to. */
@@ -55,6 +59,9 @@ function someFrame(random: Random): { frame: EncodedFrame; message: unknown } {
     () => same(somePeerFrame(random), encodePeerFrame),
     () => same({ id, ...someRequest(random) }, (message) => encodeRequest(id, message)),
     () => same({ id, ...someResponse(random) }, (message) => encodeResponse(id, message)),
+    () => same({ id, ...someSessionRequest(random) }, (message) => encodeRequest(id, message)),
+    () => same({ id, ...someSessionResponse(random) }, (message) => encodeResponse(id, message)),
+    () => same(somePush(random), encodePush),
   ];
   return pick(random, make)();
 }

@@ -35,7 +35,7 @@ export function pick<T>(random: Random, items: readonly T[]): T {
   return items[randomBetween(random, 0, items.length - 1)] as T;
 }
 
-function list<T>(random: Random, max: number, make: () => T): T[] {
+export function someList<T>(random: Random, max: number, make: () => T): T[] {
   return Array.from({ length: randomBetween(random, 0, max) }, make);
 }
 
@@ -49,7 +49,7 @@ function hex16(random: Random): string {
 }
 
 /** Small, large and border values. */
-function u64(random: Random): number {
+export function someU64(random: Random): number {
   return pick(random, [
     0,
     1,
@@ -61,7 +61,7 @@ function u64(random: Random): number {
   ]);
 }
 
-function u32(random: Random): number {
+export function someU32(random: Random): number {
   return pick(random, [0, 1, 0xffff_ffff, random.nextUint32()]);
 }
 
@@ -71,8 +71,8 @@ function someNode(random: Random): NodeId {
   return nodeId(pick(random, [1, 2, 3, 65_535]));
 }
 
-function someGroup(random: Random): GroupId {
-  return groupId(u32(random));
+export function someGroup(random: Random): GroupId {
+  return groupId(someU32(random));
 }
 
 function cluster(random: Random): ClusterId {
@@ -84,7 +84,7 @@ function orNull<T>(random: Random, value: T): T | null {
 }
 
 function members(random: Random): Member[] {
-  return list(random, 7, () => 0).map((_, i) => ({
+  return someList(random, 7, () => 0).map((_, i) => ({
     nodeId: nodeId(i + 1),
     address: `host-${i}.example:${7400 + i}`,
     incarnation: orNull(random, hex16(random) as Incarnation),
@@ -97,15 +97,15 @@ function peerHello(random: Random): PeerHello {
     incarnation: hex16(random) as Incarnation,
     clusterId: orNull(random, cluster(random)),
     members: members(random),
-    durableSequence: u64(random),
-    seenSequence: u64(random),
+    durableSequence: someU64(random),
+    seenSequence: someU64(random),
     seenIncarnation: orNull(random, hex16(random) as Incarnation),
   };
 }
 
 export function someError(random: Random): WireError {
   const details: Record<string, string | number | boolean> = {};
-  for (const key of list(random, 5, () => pick(random, ['leader', 'address', 'constructor', 'toString', 'a.b', 'x_y']))) {
+  for (const key of someList(random, 5, () => pick(random, ['leader', 'address', 'constructor', 'toString', 'a.b', 'x_y']))) {
     details[key] = pick<string | number | boolean>(random, [
       true,
       false,
@@ -143,9 +143,9 @@ export function somePeerFrame(random: Random): PeerFrame {
     case 0:
       return { type: 'raft', group: someGroup(random), body: someBytes(random, 2000) };
     case 1:
-      return { type: 'heartbeat', nonce: u64(random), durableSequence: u64(random) };
+      return { type: 'heartbeat', nonce: someU64(random), durableSequence: someU64(random) };
     case 2:
-      return { type: 'heartbeatAck', nonce: u64(random), durableSequence: u64(random) };
+      return { type: 'heartbeatAck', nonce: someU64(random), durableSequence: someU64(random) };
     case 3:
       return { type: 'form', clusterId: cluster(random), members: members(random) };
     default:
@@ -166,12 +166,12 @@ export function someRequest(random: Random): ClientRequestBody {
     case 4:
       return { type: 'streamInfo', group: someGroup(random) };
     case 5:
-      return { type: 'append', group: someGroup(random), payloadChecksum: u32(random), payload: someBytes(random, 2000) };
+      return { type: 'append', group: someGroup(random), payloadChecksum: someU32(random), payload: someBytes(random, 2000) };
     case 6:
       return {
         type: 'readStream',
         group: someGroup(random),
-        fromOffset: u64(random),
+        fromOffset: someU64(random),
         maxRecords: randomBetween(random, 0, 1_048_576),
         maxBytes: randomBetween(random, 0, LIMITS.frameBytesMax),
         waitMs: randomBetween(random, 0, 600_000),
@@ -192,13 +192,13 @@ function groupStatus(random: Random): GroupStatus {
     name: pick(random, TEXTS),
     role: pick(random, ['follower', 'preCandidate', 'candidate', 'leader', 'stopped'] as const),
     isLearner: randomChance(random, 0.5),
-    term: u64(random),
+    term: someU64(random),
     leader: pick(random, [0, someNode(random)]),
-    firstIndex: u64(random),
-    lastIndex: u64(random),
-    durableIndex: u64(random),
-    commitIndex: u64(random),
-    appliedIndex: u64(random),
+    firstIndex: someU64(random),
+    lastIndex: someU64(random),
+    durableIndex: someU64(random),
+    commitIndex: someU64(random),
+    appliedIndex: someU64(random),
   };
 }
 
@@ -209,11 +209,11 @@ function status(random: Random): NodeStatus {
     incarnation: hex16(random) as Incarnation,
     state: pick(random, ['forming', 'serving', 'failed', 'draining'] as const),
     version: '0.1.0',
-    pid: u32(random),
+    pid: someU32(random),
     members: members(random).map((member) => ({ ...member, isConnected: randomChance(random, 0.5) })),
-    groups: list(random, 5, () => groupStatus(random)),
-    metrics: { syncs: u64(random), 'sync.msTotal': 1.25, negative: -0.5, large: 1e308 },
-    damage: list(random, 3, () => pick(random, TEXTS)),
+    groups: someList(random, 5, () => groupStatus(random)),
+    metrics: { syncs: someU64(random), 'sync.msTotal': 1.25, negative: -0.5, large: 1e308 },
+    damage: someList(random, 3, () => pick(random, TEXTS)),
   };
 }
 
@@ -226,24 +226,30 @@ export function someResponse(random: Random): ClientResponseBody {
     case 2:
       return { type: 'streamCreated', stream: stream(random), wasCreated: randomChance(random, 0.5) };
     case 3:
-      return { type: 'streamList', streams: list(random, 9, () => stream(random)), hasMore: randomChance(random, 0.5) };
+      return { type: 'streamList', streams: someList(random, 9, () => stream(random)), hasMore: randomChance(random, 0.5) };
     case 4:
       return { type: 'streamFound', stream: stream(random) };
     case 5: {
       const info = {
         ...stream(random),
-        firstOffset: u64(random),
-        nextOffset: u64(random),
+        firstOffset: someU64(random),
+        nextOffset: someU64(random),
         leader: pick(random, [0, someNode(random)] as const),
-        term: u64(random),
+        term: someU64(random),
       };
       return { type: 'streamInfo', info };
     }
     case 6:
-      return { type: 'appended', offset: u64(random), count: randomBetween(random, 1, 8192) };
+      return { type: 'appended', offset: someU64(random), count: randomBetween(random, 1, 8192) };
     case 7: {
-      const values = list(random, 9, () => someBytes(random, 300));
-      return { type: 'records', fromOffset: u64(random), count: values.length, nextOffset: u64(random), records: joinRecords(values) };
+      const values = someList(random, 9, () => someBytes(random, 300));
+      return {
+        type: 'records',
+        fromOffset: someU64(random),
+        count: values.length,
+        nextOffset: someU64(random),
+        records: joinRecords(values),
+      };
     }
     default:
       return { type: 'transferred' };

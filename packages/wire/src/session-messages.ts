@@ -1,0 +1,85 @@
+import type { ErrorCode, ErrorDetails, GroupId, LogIndex } from '@quorate/base';
+
+/*
+ * What clients and nodes say about sessions. A session lives in the machine of one group; its number is the log index that opened it. The
+ * encoded payloads and results are made and read by `machine`; here they are bytes.
+ */
+
+/** One command's answer, in order of numbers. */
+export type CommandReply =
+  | { readonly index: LogIndex; readonly isOk: true; readonly result: Uint8Array }
+  | { readonly index: LogIndex; readonly isOk: false; readonly code: ErrorCode; readonly message: string; readonly details: ErrorDetails };
+
+/** One event of a session. */
+export interface PushedEvent {
+  readonly resource: number;
+  readonly code: number;
+  readonly fields: Uint8Array;
+}
+
+export type SessionRequestBody =
+  /** Opens a session; the same key again gives the same session while it has applied nothing. Leader. `key`: 16 random bytes, the client's secret. */
+  | { readonly type: 'openSession'; readonly group: GroupId; readonly key: Uint8Array; readonly ttlMs: number; readonly graceMs: number }
+  /**
+   * From now on this connection carries the session: what it sends keeps the session alive, and events after `acknowledgedEvents` are
+   * pushed on it, also those that were pushed elsewhere. Leader. `sessionExpired` if there is no such session or the key is another.
+   */
+  | {
+      readonly type: 'bindSession';
+      readonly group: GroupId;
+      readonly session: number;
+      readonly key: Uint8Array;
+      readonly acknowledgedEvents: LogIndex;
+    }
+  /** Leader. `payload`: one batch of commands; `payloadChecksum`: its CRC-32C. The session must be bound to this connection. */
+  | { readonly type: 'commands'; readonly group: GroupId; readonly payloadChecksum: number; readonly payload: Uint8Array }
+  /**
+   * Reads a resource. `linearizable`: leader, after a read-index round; `sequential`: any replica. In both cases not before command
+   * `afterNumber` of `session` (0: none) and log index `minIndex` were applied.
+   */
+  | {
+      readonly type: 'query';
+      readonly group: GroupId;
+      readonly session: number;
+      readonly afterNumber: number;
+      readonly minIndex: LogIndex;
+      readonly consistency: 'linearizable' | 'sequential';
+      readonly resource: number;
+      readonly operation: number;
+      readonly args: Uint8Array;
+    }
+  /** The client has the replies up to this number and the events up to this index. Leader. */
+  | {
+      readonly type: 'acknowledge';
+      readonly group: GroupId;
+      readonly session: number;
+      readonly replies: number;
+      readonly events: LogIndex;
+    }
+  /** A sign of life for all sessions of this connection. Any node. */
+  | { readonly type: 'ping' };
+
+export type SessionResponseBody =
+  | { readonly type: 'sessionOpened'; readonly session: number; readonly ttlMs: number; readonly graceMs: number }
+  /** `nextNumber`: of the next command that was not applied. `lastEventIndex`: of the session's newest event batch. */
+  | { readonly type: 'sessionBound'; readonly nextNumber: number; readonly lastEventIndex: LogIndex }
+  /** Large answers come in several of these with the same request id; `isLast` marks the end. */
+  | { readonly type: 'replies'; readonly firstNumber: number; readonly replies: readonly CommandReply[]; readonly isLast: boolean }
+  /** `index`: what the answer is based on; not below the index of any answer that this client had before. */
+  | { readonly type: 'queryResult'; readonly index: LogIndex; readonly result: Uint8Array }
+  | { readonly type: 'acknowledged' }
+  | { readonly type: 'pong' };
+
+/** What a node sends without being asked. */
+export type ServerPush =
+  /** All events of one log index for one session; `previousIndex` is the index of those before, the session's number if there were none. */
+  | {
+      readonly type: 'events';
+      readonly group: GroupId;
+      readonly session: number;
+      readonly index: LogIndex;
+      readonly previousIndex: LogIndex;
+      readonly events: readonly PushedEvent[];
+    }
+  /** The session is over. */
+  | { readonly type: 'sessionEnded'; readonly group: GroupId; readonly session: number; readonly isExpired: boolean };
