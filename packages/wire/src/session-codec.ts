@@ -18,7 +18,7 @@ import { WIRE_LIMITS } from './wire-limits.js';
  *   sessionOpenedResponse  u64 session, u32 ttl ms, u32 grace ms
  *   sessionBoundResponse   u64 next number, u64 last event index
  *   repliesResponse        u64 first number, u8 1 if it is the last of its request, u16 count, per reply u64 index, u8 1 ok: u32 length and result; 0: error
- *   queryResultResponse    u64 index, result up to the end of the frame
+ *   queryResultResponse    u64 index, u64 event index, result up to the end of the frame
  *   acknowledgedResponse, pongResponse  nothing
  *
  *   eventsPush        u32 group, u64 session, u64 index, u64 previous index, u16 count, per event u64 resource, u8 code, u32 length and fields
@@ -120,7 +120,7 @@ export function writeSessionResponse(writer: ByteWriter, body: SessionResponseBo
       }
       return FRAME_TYPES.repliesResponse;
     case 'queryResult':
-      writer.u64(body.index).raw(body.result);
+      writer.u64(body.index).u64(body.eventIndex).raw(body.result);
       return FRAME_TYPES.queryResultResponse;
     case 'acknowledged':
       return FRAME_TYPES.acknowledgedResponse;
@@ -147,7 +147,12 @@ export function readSessionResponse(type: number, reader: ByteReader): SessionRe
       return { type: 'replies', firstNumber, replies, isLast };
     }
     case FRAME_TYPES.queryResultResponse:
-      return { type: 'queryResult', index: reader.u64(), result: rest(reader, LIMITS.frameBytesMax, 'result bytes') };
+      return {
+        type: 'queryResult',
+        index: reader.u64(),
+        eventIndex: reader.u64(),
+        result: rest(reader, LIMITS.frameBytesMax, 'result bytes'),
+      };
     case FRAME_TYPES.acknowledgedResponse:
       return { type: 'acknowledged' };
     case FRAME_TYPES.pongResponse:

@@ -56,7 +56,10 @@ export type SessionRequestBody =
       readonly replies: number;
       readonly events: LogIndex;
     }
-  /** A sign of life for all sessions of this connection. Any node. */
+  /**
+   * A sign of life for all sessions of this connection. `notLeader` if the node no longer leads the group of one of them, so that the client does
+   * not take the answer of a deposed leader for contact with its session.
+   */
   | { readonly type: 'ping' };
 
 export type SessionResponseBody =
@@ -65,8 +68,11 @@ export type SessionResponseBody =
   | { readonly type: 'sessionBound'; readonly nextNumber: number; readonly lastEventIndex: LogIndex }
   /** Large answers come in several of these with the same request id; `isLast` marks the end. */
   | { readonly type: 'replies'; readonly firstNumber: number; readonly replies: readonly CommandReply[]; readonly isLast: boolean }
-  /** `index`: what the answer is based on; not below the index of any answer that this client had before. */
-  | { readonly type: 'queryResult'; readonly index: LogIndex; readonly result: Uint8Array }
+  /**
+   * `index`: what the answer is based on; not below `minIndex`. `eventIndex`: that of the session's newest event batch at or before `index`, the
+   * session's number if there is none, 0 if the query had no session: the client tells those events before this answer.
+   */
+  | { readonly type: 'queryResult'; readonly index: LogIndex; readonly eventIndex: LogIndex; readonly result: Uint8Array }
   | { readonly type: 'acknowledged' }
   | { readonly type: 'pong' };
 

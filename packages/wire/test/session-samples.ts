@@ -51,7 +51,7 @@ export function someSessionResponse(random: Random): SessionResponseBody {
       return { type: 'replies', firstNumber: someU64(random), replies, isLast: randomChance(random, 0.5) };
     }
     case 3:
-      return { type: 'queryResult', index: someU64(random), result: someBytes(random, 1000) };
+      return { type: 'queryResult', index: someU64(random), eventIndex: someU64(random), result: someBytes(random, 1000) };
     case 4:
       return { type: 'acknowledged' };
     default:
