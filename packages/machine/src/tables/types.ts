@@ -47,7 +47,8 @@ export interface TablesView {
   table(number: number): ReadableTable;
   /**
    * Goes on with an iteration over all entries in order of table and key: from a cursor (null: from the beginning) until `visit` says false or
-   * the end. Gives the cursor to go on with; null at the end. Between two calls the live tables may change.
+   * the end. Gives the cursor to go on with (behind the entry for which `visit` said false); null at the end. Between two calls the live
+   * tables may change; a cursor can be used any number of times, with its own view only.
    */
   resume(cursor: ViewCursor | null, visit: (table: number, key: Uint8Array, value: Uint8Array) => boolean): ViewCursor | null;
   release(): void;

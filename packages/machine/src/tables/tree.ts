@@ -1,0 +1,212 @@
+import { KIND_SEPARATOR, entryBytes, keyOf, sharedByEntries, writeBirth, writeSeparator } from './entry.js';
+import {
+  NODE_CAPACITY,
+  childAt,
+  childFor,
+  copyNode,
+  copyTail,
+  countOf,
+  insertAt,
+  keyAt,
+  levelOf,
+  newNode,
+  rehint,
+  removeAt,
+  search,
+  setChildAt,
+  setKeyAt,
+  truncate,
+} from './node.js';
+import type { Store } from './store.js';
+
+/** A node with fewer places looks for a neighbour to merge with. */
+const MERGE_BELOW = NODE_CAPACITY / 4;
+/** Merged nodes have at most so many places, so that the next insert does not split them again. */
+const MERGED_MAX = (NODE_CAPACITY * 3) / 4;
+
+/**
+ * A B+tree of entries by key, changed in place where no view sees it and copied along the path where one does (then parents are at least as
+ * young as their children: if a leaf is not frozen, neither are the nodes above it).
+ */
+export class Tree {
+  readonly #store: Store;
+  /** 0: empty. */
+  root = 0;
+  size = 0;
+  /** The path of the last descent: nodes from the root on, and the place taken in each. */
+  readonly #nodes: number[] = [];
+  readonly #places: number[] = [];
+  #depth = 0;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /** Goes down to the leaf of `key`; the entry, 0 if there is none. Call `replace`, `insert` or `remove` next, with nothing between. */
+  locate(key: Uint8Array): number {
+    const heap = this.#store.heap;
+    this.#depth = 0;
+    let node = this.root;
+    if (node === 0) return 0;
+    while (levelOf(heap, node) > 0) {
+      const i = childFor(heap, node, key);
+      this.#nodes[this.#depth] = node;
+      this.#places[this.#depth++] = i;
+      node = childAt(heap, node, i);
+    }
+    const found = search(heap, node, key);
+    this.#nodes[this.#depth] = node;
+    this.#places[this.#depth] = found >>> 1;
+    return (found & 1) === 1 ? keyAt(heap, node, found >>> 1) : 0;
+  }
+
+  /** Puts another entry of the same key in the place that was located. */
+  replace(entry: number): void {
+    this.#thaw();
+    setKeyAt(this.#store.heap, this.#nodes[this.#depth] as number, this.#places[this.#depth] as number, entry);
+  }
+
+  /** Puts an entry where its key was not found. */
+  insert(entry: number, key: Uint8Array): void {
+    this.size++;
+    if (this.root === 0) {
+      this.root = newNode(this.#store.heap, 0, this.#store.generation);
+      insertAt(this.#store.heap, this.root, 0, entry, 0, key);
+      return;
+    }
+    this.#thaw();
+    this.#insertAt(this.#depth, this.#places[this.#depth] as number, entry, 0, key);
+  }
+
+  /** Takes the entry that was located out. */
+  remove(): void {
+    this.size--;
+    this.#thaw();
+    removeAt(this.#store.heap, this.#nodes[this.#depth] as number, this.#places[this.#depth] as number);
+    this.#shrink(this.#depth);
+  }
+
+  /** Copies what views see of the path. */
+  #thaw(): void {
+    const store = this.#store;
+    if (!store.isFrozen(this.#nodes[this.#depth] as number)) return;
+    for (let depth = 0; depth <= this.#depth; depth++) {
+      const node = this.#nodes[depth] as number;
+      if (!store.isFrozen(node)) continue;
+      const copy = copyNode(store.heap, node, store.generation);
+      this.#nodes[depth] = copy;
+      if (depth === 0) this.root = copy;
+      else setChildAt(store.heap, this.#nodes[depth - 1] as number, this.#places[depth - 1] as number, copy);
+      store.retire(node);
+    }
+  }
+
+  #insertAt(depth: number, place: number, address: number, child: number, key: Uint8Array): void {
+    const heap = this.#store.heap;
+    const node = this.#nodes[depth] as number;
+    const count = countOf(heap, node);
+    if (count < NODE_CAPACITY) return insertAt(heap, node, place, address, child, key);
+    const level = levelOf(heap, node);
+    const right = newNode(heap, level, this.#store.generation);
+    // Keys that come in order fill nodes: the new one then begins a node of its own.
+    const middle = place === count ? count : place === 0 ? 0 : NODE_CAPACITY / 2;
+    copyTail(heap, node, middle, right);
+    truncate(heap, node, middle);
+    let separator = address;
+    if (level > 0 && place === middle) {
+      // The new key goes up, its child is the first of the right node.
+      insertAt(heap, right, 0, 0, child, key);
+    } else {
+      if (level > 0) {
+        separator = keyAt(heap, right, 0);
+        setKeyAt(heap, right, 0, 0);
+      }
+      if (place < middle || middle === 0) insertAt(heap, node, place, address, child, key);
+      else insertAt(heap, right, place - middle, address, child, key);
+    }
+    rehint(heap, node);
+    rehint(heap, right);
+    if (level === 0) separator = this.#separatorBetween(node, right);
+    this.#attach(depth, separator, right);
+  }
+
+  /** Hangs a new right neighbour of the node at `depth` into its parent. */
+  #attach(depth: number, separator: number, right: number): void {
+    const heap = this.#store.heap;
+    const key = keyOf(heap, separator);
+    if (depth > 0) return this.#insertAt(depth - 1, (this.#places[depth - 1] as number) + 1, separator, right, key);
+    const left = this.root;
+    this.root = newNode(heap, levelOf(heap, left) + 1, this.#store.generation);
+    insertAt(heap, this.root, 0, 0, left, key);
+    insertAt(heap, this.root, 1, separator, right, key);
+  }
+
+  /** The shortest key that is above the left leaf and not above the right one. */
+  #separatorBetween(left: number, right: number): number {
+    const heap = this.#store.heap;
+    const first = keyAt(heap, right, 0);
+    const length = sharedByEntries(heap, keyAt(heap, left, countOf(heap, left) - 1), first) + 1;
+    const separator = heap.allocate(entryBytes(length, 0));
+    writeBirth(heap, separator, this.#store.generation, KIND_SEPARATOR);
+    writeSeparator(heap, separator, first, length);
+    return separator;
+  }
+
+  /** After something was taken out of the node at `depth`: drops it if empty, merges it if small. */
+  #shrink(depth: number): void {
+    const store = this.#store;
+    const heap = store.heap;
+    const node = this.#nodes[depth] as number;
+    const count = countOf(heap, node);
+    if (depth === 0) return this.#shrinkRoot();
+    if (count >= MERGE_BELOW) return;
+    const parent = this.#nodes[depth - 1] as number;
+    const place = this.#places[depth - 1] as number;
+    if (count === 0) {
+      const dropped = keyAt(heap, parent, place > 0 ? place : 1);
+      const isOnly = countOf(heap, parent) === 1;
+      if (!isOnly && place === 0) setKeyAt(heap, parent, 1, 0);
+      removeAt(heap, parent, place);
+      if (!isOnly) store.retire(dropped);
+      store.retire(node);
+      return this.#shrink(depth - 1);
+    }
+    if (place + 1 < countOf(heap, parent) && this.#merge(parent, place, node)) return this.#shrink(depth - 1);
+    if (place > 0 && this.#merge(parent, place - 1, node)) this.#shrink(depth - 1);
+  }
+
+  /** Merges child `left` of `parent` with its right neighbour into `node`, which is one of the two. False: they would be too full. */
+  #merge(parent: number, left: number, node: number): boolean {
+    const store = this.#store;
+    const heap = store.heap;
+    const isLeft = childAt(heap, parent, left) === node;
+    const other = childAt(heap, parent, isLeft ? left + 1 : left);
+    if (countOf(heap, node) + countOf(heap, other) > MERGED_MAX) return false;
+    const separator = keyAt(heap, parent, left + 1);
+    const merged = newNode(heap, levelOf(heap, node), store.generation);
+    const border = countOf(heap, isLeft ? node : other);
+    copyTail(heap, isLeft ? node : other, 0, merged);
+    copyTail(heap, isLeft ? other : node, 0, merged);
+    if (levelOf(heap, node) > 0) setKeyAt(heap, merged, border, separator);
+    else store.retire(separator);
+    rehint(heap, merged);
+    setChildAt(heap, parent, left, merged);
+    removeAt(heap, parent, left + 1);
+    store.retire(other);
+    store.retire(node);
+    return true;
+  }
+
+  #shrinkRoot(): void {
+    const heap = this.#store.heap;
+    for (;;) {
+      const node = this.root;
+      const count = countOf(heap, node);
+      const isInner = levelOf(heap, node) > 0;
+      if (count > 1 || (count === 1 && !isInner)) return;
+      this.root = count === 0 ? 0 : childAt(heap, node, 0);
+      this.#store.retire(node);
+      if (this.root === 0) return;
+    }
+  }
+}
