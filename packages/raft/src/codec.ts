@@ -12,8 +12,8 @@ import {
   unreachable,
   verifyBatch,
 } from '@quorate/base';
-import { decodeConfiguration } from './configuration.js';
-import type { AppendRequest, RaftMessage } from './messages.js';
+import { CONFIGURATION_BYTES_MAX, decodeConfiguration, encodeConfiguration } from './configuration.js';
+import type { AppendRequest, RaftMessage, SnapshotHead } from './messages.js';
 
 /*
  * A message, little-endian: u8 format (1), u8 type, then by type, all indexes, terms and rounds u64:
@@ -22,7 +22,8 @@ import type { AppendRequest, RaftMessage } from './messages.js';
  *   2 voteResponse      u8 flags (1 pre-vote, 2 granted), term
  *   3 appendRequest     u8 flags (0), term, prevIndex, prevTerm, commitIndex, probe, admitAt, u32 n, n x u32 length, then n batches
  *   4 appendResponse    u8 flags (1 accepted, 2 learner), term, matchIndex, receivedIndex, hintTerm, probe
- *   5 snapshotRequest   u8 flags (1 last), term, snapshotIndex, snapshotTerm, offset, u32 length, bytes
+ *   5 snapshotRequest   u8 flags (1 last, 2 head), term, snapshotIndex, snapshotTerm, offset, u32 length, bytes; with a head: u64 content
+ *                       length, u64 logged time in ms, u32 length, configuration
  *   6 snapshotResponse  u8 flags (1 installed), term, snapshotIndex, receivedBytes
  *   7 timeoutNow        u8 flags (0), term
  *   8 leaderGone        u8 flags (0), term
@@ -81,13 +82,13 @@ export function encodeMessage(message: RaftMessage): Uint8Array[] {
       return [writer.take()];
     case 'snapshotRequest':
       writer
-        .u8(message.isLast ? 1 : 0)
+        .u8((message.isLast ? 1 : 0) | (message.head === undefined ? 0 : 2))
         .u64(message.term)
         .u64(message.snapshotIndex)
         .u64(message.snapshotTerm)
         .u64(message.offset);
       writer.u32(message.bytes.length);
-      return [writer.take(), message.bytes];
+      return message.head === undefined ? [writer.take(), message.bytes] : [writer.take(), message.bytes, encodeHead(message.head)];
     case 'snapshotResponse':
       writer
         .u8(message.isInstalled ? 1 : 0)
@@ -152,16 +153,17 @@ function decodeBody(reader: ByteReader, checksum: Checksum): RaftMessage {
       };
     }
     case TYPES.snapshotRequest: {
-      const isLast = flags(reader, 1) !== 0;
-      return {
-        type: 'snapshotRequest',
-        isLast,
+      const bits = flags(reader, 3);
+      const piece = {
+        type: 'snapshotRequest' as const,
+        isLast: (bits & 1) !== 0,
         term: readTerm(reader, 1),
         snapshotIndex: reader.u64(),
         snapshotTerm: readTerm(reader, 0),
         offset: reader.u64(),
         bytes: reader.bytes(LIMITS.appendMessageBytes),
       };
+      return (bits & 2) === 0 ? piece : { ...piece, head: decodeHead(reader) };
     }
     case TYPES.snapshotResponse: {
       const isInstalled = flags(reader, 1) !== 0;
@@ -176,6 +178,14 @@ function decodeBody(reader: ByteReader, checksum: Checksum): RaftMessage {
     default:
       throw new QuorateError('malformedFrame', `message type ${type} is unknown`, { type });
   }
+}
+
+function encodeHead(head: SnapshotHead): Uint8Array {
+  return new ByteWriter(64).u64(head.length).u64(head.loggedTimeMs).bytes(encodeConfiguration(head.configuration)).take();
+}
+
+function decodeHead(reader: ByteReader): SnapshotHead {
+  return { length: reader.u64(), loggedTimeMs: reader.u64(), configuration: decodeConfiguration(reader.bytes(CONFIGURATION_BYTES_MAX)) };
 }
 
 function decodeAppend(reader: ByteReader, checksum: Checksum): AppendRequest {

@@ -13,6 +13,9 @@ const VERSION = 1;
 /** Hard. Most voters of a group: beyond seven nobody gains, 31 leaves room for odd tests and keeps a configuration in one sector. */
 export const VOTERS_MAX = 31;
 
+/** Bytes of the largest payload. */
+export const CONFIGURATION_BYTES_MAX: number = 3 + 2 * VOTERS_MAX;
+
 /** A configuration with its voters in ascending order. Throws `invalidArgument` if there are none, too many, or one twice. */
 export function configurationOf(voters: readonly NodeId[]): Configuration {
   const sorted = [...voters].sort((a, b) => a - b);

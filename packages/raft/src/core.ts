@@ -13,6 +13,8 @@ import { LogState } from './log-state.js';
 import type { RaftMessage } from './messages.js';
 import { Outbox } from './outbox.js';
 import type { LogReader, LogStart, PeerContacts, PeerFault, RaftOptions } from './ready.js';
+import { IncomingSnapshot } from './incoming-snapshot.js';
+import { NO_SNAPSHOTS, type SnapshotSource } from './snapshots.js';
 import type { RoleState } from './roles/states.js';
 
 /** What a replica needs to start. */
@@ -22,6 +24,8 @@ export interface RaftInit {
   readonly random: Random;
   readonly contacts: PeerContacts;
   readonly log: LogReader;
+  /** Default: none, for a group whose log is never compacted. */
+  readonly snapshots?: SnapshotSource;
   readonly checksum: Checksum;
   readonly nowMs: number;
 }
@@ -37,6 +41,9 @@ export class Core {
   readonly options: RaftOptions;
   readonly contacts: PeerContacts;
   readonly log: LogState;
+  readonly snapshots: SnapshotSource;
+  /** As a follower: what a leader sends of its snapshot. */
+  readonly incoming: IncomingSnapshot = new IncomingSnapshot();
   readonly outbox: Outbox = new Outbox();
   readonly #random: Random;
   readonly #checksum: Checksum;
@@ -80,6 +87,7 @@ export class Core {
     this.options = init.options;
     this.contacts = init.contacts;
     this.log = new LogState(init.start, init.log);
+    this.snapshots = init.snapshots ?? NO_SNAPSHOTS;
     this.#random = init.random;
     this.#checksum = init.checksum;
     this.nowMs = init.nowMs;
@@ -129,6 +137,8 @@ export class Core {
     this.probeSeen = 0;
     this.admitAt = 0;
     this.isResponseDue = false;
+    // Another leader's snapshot is other bytes. One that is whole is as good as ever: what it holds is committed.
+    if (!this.incoming.isWhole) this.incoming.abandon();
     if (passed !== 0 && passed !== from && passed !== this.self) this.refuseAppend(passed, { prevIndex: 0, probe: 0 });
   }
 

@@ -5,4 +5,5 @@ export * from './messages.js';
 export * from './quorum.js';
 export * from './raft.js';
 export * from './ready.js';
+export type { SnapshotReader, SnapshotSource } from './snapshots.js';
 export * from './term-map.js';

@@ -1,6 +1,6 @@
 import { type BatchHeader, type LogIndex, type Term, batchLastIndex, batchPayload, invariant, trustedBatchHeader } from '@quorate/base';
 import { decodeConfiguration } from './configuration.js';
-import type { AppendFact, Configuration, LogReader, LogStart } from './ready.js';
+import type { AppendFact, Configuration, LogReader, LogRestart, LogStart } from './ready.js';
 import { TermMap } from './term-map.js';
 
 /**
@@ -23,6 +23,7 @@ export class LogState {
   #tailBytes = 0;
   #appends: AppendFact[] = [];
   #truncateAfter: LogIndex | null = null;
+  #restart: LogRestart | null = null;
   /** Completions that do not know of this cut say nothing about what came after it. */
   #cut: { readonly index: LogIndex; readonly version: number } | null = null;
   /** Newest hard state version of any completion. */
@@ -39,7 +40,12 @@ export class LogState {
     this.#reader = reader;
     this.#configurations = start.configurations.map((entry) => ({ index: entry.index, configuration: entry.configuration }));
     invariant(this.#configurations.length > 0, 'a log starts with a configuration');
-    this.#commitIndex = start.firstIndex - 1;
+    this.#commitIndex = start.snapshotIndex ?? start.firstIndex - 1;
+    invariant(
+      this.#commitIndex >= start.firstIndex - 1 && this.#commitIndex <= start.lastIndex,
+      'firstIndex - 1 <= snapshotIndex <= lastIndex',
+      { snapshotIndex: this.#commitIndex, firstIndex: start.firstIndex, lastIndex: start.lastIndex },
+    );
     this.#durableIndex = this.terms.lastIndex;
     this.#storedIndex = this.terms.lastIndex;
     this.#loggedTimeMs = start.lastLoggedTimeMs ?? null;
@@ -65,7 +71,7 @@ export class LogState {
     return this.#tailBytes;
   }
   get hasFacts(): boolean {
-    return this.#appends.length > 0 || this.#truncateAfter !== null;
+    return this.#appends.length > 0 || this.#truncateAfter !== null || this.#restart !== null;
   }
   /** Newest configuration in the log, committed or not (thesis 4.1), and its index; index 0: it is not in the log yet. */
   get newestConfiguration(): { readonly index: LogIndex; readonly configuration: Configuration } {
@@ -132,6 +138,52 @@ export class LogState {
     if (count > 0) this.#tail.splice(0, count);
   }
 
+  /**
+   * A snapshot took the place of everything up to its index, all of which is committed. Where the log holds that entry, what follows stays;
+   * else nothing of the log is any good (thesis 5.3; T38). `version` as in `truncate`: completions from before it speak of the old log.
+   */
+  restart(snapshot: LogRestart & { readonly configuration: Configuration; readonly loggedTimeMs: number }, version: number): void {
+    const { index, term, configuration, loggedTimeMs } = snapshot;
+    invariant(index > this.#commitIndex, 'a snapshot never goes back', { index, commitIndex: this.#commitIndex });
+    const isSuffixKept = this.terms.termAt(index) === term;
+    if (isSuffixKept) {
+      this.terms.dropUpTo(index);
+      dropUpTo(this.#appends, index);
+      for (const dropped of dropUpTo(this.#tail, index)) this.#tailBytes -= dropped.batch.length;
+      // What the host has not been given yet it cannot have kept, and what it is to cut is cut at the snapshot at the least.
+      if (this.#storedIndex < index) this.#truncateAfter = index;
+      else if (this.#truncateAfter !== null) this.#truncateAfter = Math.max(this.#truncateAfter, index);
+    } else {
+      this.terms.restart(index, term);
+      this.#appends = [];
+      this.#tail = [];
+      this.#tailBytes = 0;
+      this.#truncateAfter = index;
+      // Beyond what was committed the old log may be another one than the snapshot's.
+      this.#durableIndex = Math.min(this.#durableIndex, this.#commitIndex);
+    }
+    this.#storedIndex = isSuffixKept ? Math.max(this.#storedIndex, index) : index;
+    this.#loggedTimeMs = Math.max(loggedTimeMs, this.#loggedTimeMs ?? this.loggedTimeMs);
+    const later = this.#configurations.filter((entry) => isSuffixKept && entry.index > index);
+    this.#configurations.splice(0, this.#configurations.length, { index, configuration }, ...later);
+    this.#restart = { index, term };
+    this.#cut = { index: Math.min(this.#durableIndex, this.#cut?.index ?? this.#durableIndex), version };
+    this.#commitIndex = index;
+  }
+
+  /** The host dropped the entries up to `index`, which a snapshot of its own holds. */
+  compacted(index: LogIndex): void {
+    invariant(index <= this.#commitIndex && index <= this.#durableIndex, 'what is dropped is committed and durable', {
+      index,
+      commitIndex: this.#commitIndex,
+      durableIndex: this.#durableIndex,
+    });
+    if (index < this.firstIndex) return;
+    this.#loggedTimeMs ??= this.loggedTimeMs;
+    this.terms.dropUpTo(index);
+    while (this.#configurations.length > 1 && (this.#configurations[1] as { index: LogIndex }).index <= index) this.#configurations.shift();
+  }
+
   /** Raises the commit index; lower values are ignored. */
   commitTo(index: LogIndex): boolean {
     invariant(index <= this.lastIndex, 'commitIndex <= lastIndex', { index, lastIndex: this.lastIndex });
@@ -141,8 +193,9 @@ export class LogState {
   }
 
   /** Facts for the host; they count as stored from here on. */
-  take(): { truncateAfter: LogIndex | null; appends: readonly AppendFact[] } {
-    const taken = { truncateAfter: this.#truncateAfter, appends: this.#appends };
+  take(): { restart: LogRestart | null; truncateAfter: LogIndex | null; appends: readonly AppendFact[] } {
+    const taken = { restart: this.#restart, truncateAfter: this.#truncateAfter, appends: this.#appends };
+    this.#restart = null;
     this.#truncateAfter = null;
     this.#appends = [];
     this.#storedIndex = this.lastIndex;
@@ -207,6 +260,12 @@ export class LogState {
     }
     return low;
   }
+}
+
+function dropUpTo(facts: AppendFact[], index: LogIndex): AppendFact[] {
+  let count = 0;
+  while (count < facts.length && (facts[count] as AppendFact).lastIndex <= index) count++;
+  return facts.splice(0, count);
 }
 
 function dropAfter(facts: AppendFact[], index: LogIndex): AppendFact[] {

@@ -1,4 +1,5 @@
 import type { LogIndex, NodeId, Term } from '@quorate/base';
+import type { Configuration } from './ready.js';
 
 /*
  * Messages between the replicas of one group. They carry no group id: the envelope of the host does.
@@ -58,15 +59,28 @@ export interface AppendResponse {
   readonly isLearner: boolean;
 }
 
-/** One piece of a snapshot. (First used when logs are compacted.) */
+/** What a replica must know of a snapshot beside its content. */
+export interface SnapshotHead {
+  /** Bytes of the whole content. */
+  readonly length: number;
+  /** In force at its index. */
+  readonly configuration: Configuration;
+  /** Logged time at its index: no later entry has an earlier one. */
+  readonly loggedTimeMs: number;
+}
+
+/** One piece of a snapshot. The next is sent when this one is answered. */
 export interface SnapshotRequest {
   readonly type: 'snapshotRequest';
   readonly term: Term;
   readonly snapshotIndex: LogIndex;
   readonly snapshotTerm: Term;
+  /** Position of the piece in the content. */
   readonly offset: number;
+  /** With the piece at offset 0, and only there. */
+  readonly head?: SnapshotHead;
   readonly isLast: boolean;
-  /** Bytes of this piece; an empty first piece asks whether the follower wants it. */
+  /** Bytes of this piece; an empty one at the end asks how far the follower is. */
   readonly bytes: Uint8Array;
 }
 
@@ -75,8 +89,9 @@ export interface SnapshotResponse {
   readonly type: 'snapshotResponse';
   readonly term: Term;
   readonly snapshotIndex: LogIndex;
-  /** Bytes held so far; equal to the whole length with `isInstalled`. */
+  /** Bytes stored so far, in order: where the next piece starts. 0: begin at the front. No meaning with `isInstalled`. */
   readonly receivedBytes: number;
+  /** All entries up to `snapshotIndex` are here, by this snapshot or anyhow. */
   readonly isInstalled: boolean;
 }
 

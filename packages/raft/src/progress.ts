@@ -1,9 +1,11 @@
 import type { LogIndex, NodeId } from '@quorate/base';
+import type { SnapshotTransfer } from './snapshots.js';
 
 /**
- * `probe`: where the logs meet is not known, one message at a time; `pipeline`: it is known, messages go out without waiting.
+ * `probe`: where the logs meet is not known, one message at a time; `pipeline`: it is known, messages go out without waiting; `snapshot`:
+ * the log does not reach back to where they meet.
  */
-export type ReplicationMode = 'probe' | 'pipeline';
+export type ReplicationMode = 'probe' | 'pipeline' | 'snapshot';
 
 /**
  * What a leader knows of one peer.
@@ -39,6 +41,10 @@ export class Progress {
   isHeartbeatDue = false;
   /** The log port could not read for this peer; tried again with the next heartbeat. */
   isReadBlocked = false;
+  /** In `snapshot` mode: what is being sent; null: nothing could be opened yet. */
+  transfer: SnapshotTransfer | null = null;
+  /** How far an interrupted transfer got: it goes on there, if it is of the same snapshot. */
+  #interrupted = { index: 0, offset: 0 };
   #unanswered = 0;
   #inflightIndexes: LogIndex[] = [];
   #inflightSizes: number[] = [];
@@ -89,7 +95,8 @@ export class Progress {
       this.#inflightSizes.splice(0, count);
       this.isReadBlocked = false;
     }
-    if (this.mode === 'probe') {
+    if (this.mode !== 'pipeline') {
+      this.endTransfer();
       this.mode = 'pipeline';
       this.nextIndex = this.receivedIndex + 1;
     } else if (this.nextIndex <= this.receivedIndex) {
@@ -99,6 +106,7 @@ export class Progress {
 
   /** Back to one message at a time, from `nextIndex` on. */
   probeFrom(nextIndex: LogIndex): void {
+    this.endTransfer();
     this.mode = 'probe';
     this.isProbeSent = false;
     this.isReadBlocked = false;
@@ -117,6 +125,25 @@ export class Progress {
     this.probeFrom(this.mode === 'probe' ? this.nextIndex : this.receivedIndex + 1);
   }
 
+  /** The log starts behind what it needs: it gets a snapshot. */
+  needsSnapshot(): void {
+    this.probeFrom(this.nextIndex);
+    this.mode = 'snapshot';
+  }
+
+  /** Where to begin with a snapshot of this index. */
+  startOffset(index: LogIndex): number {
+    return this.#interrupted.index === index ? this.#interrupted.offset : 0;
+  }
+
+  /** Closes the snapshot being sent, if any, and remembers how far it got. */
+  endTransfer(): void {
+    if (this.transfer === null) return;
+    this.#interrupted = { index: this.transfer.reader.index, offset: this.transfer.offset };
+    this.transfer.reader.close();
+    this.transfer = null;
+  }
+
   /** Nothing that it acknowledged counts any longer: it is a new incarnation without data. */
   forget(): void {
     this.isLearner = true;
@@ -125,6 +152,7 @@ export class Progress {
     this.matchIndex = 0;
     this.ackedRound = 0;
     this.probeFrom(this.nextIndex);
+    this.#interrupted = { index: 0, offset: 0 };
   }
 
   /** When the next heartbeat is due: later and later for a peer that does not answer, up to `maxMs` apart. */

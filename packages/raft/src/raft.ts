@@ -1,12 +1,13 @@
 import type { LogIndex, NodeId, Term } from '@quorate/base';
 import { Core, type RaftInit } from './core.js';
 import { dispatch } from './handlers/dispatch.js';
-import type { OutgoingMessage, RaftMessage } from './messages.js';
+import { answer as answerSnapshot } from './handlers/snapshot-request.js';
+import type { OutgoingMessage, RaftMessage, SnapshotHead } from './messages.js';
 import { addRead, confirmReads } from './reads.js';
 import type { Configuration, Ready, Role } from './ready.js';
 import { hasAppendsToSend, sendAppends } from './replication.js';
 import { onCandidateDurable, onElectionDue, startPreVote } from './roles/candidate.js';
-import { onFollowerDurable, sendDueResponse } from './roles/follower.js';
+import { installSnapshot, onFollowerDurable, sendDueResponse } from './roles/follower.js';
 import { advanceCommit, appendNoop, leaderDueMs, nudge, tickLeader } from './roles/leader.js';
 import { advanceTransfer, startTransfer } from './transfer.js';
 
@@ -208,6 +209,73 @@ export class Raft {
     }
   }
 
+  /** The host stored the snapshot at `index` up to `bytes`: the leader may send the next piece. */
+  snapshotStored(index: LogIndex, bytes: number, nowMs: number): void {
+    this.#now(nowMs);
+    const { incoming, leader, state } = this.#core;
+    if (!incoming.stored(index, bytes) || state.role !== 'follower' || leader === 0 || incoming.origin?.leaderTerm !== this.#core.term)
+      return;
+    answerSnapshot(this.#core, leader, { snapshotIndex: index }, { receivedBytes: bytes, isInstalled: false });
+  }
+
+  /**
+   * The snapshot at `index` could not be stored or installed, and nothing is left of it: no space, or it makes no sense. If it is still
+   * needed, the leader begins anew, in its own time.
+   */
+  snapshotFailed(index: LogIndex): void {
+    if (this.#core.incoming.origin?.index === index) this.#core.incoming.end();
+  }
+
+  /**
+   * The host has the snapshot at `index` complete and synced, and a machine made of it. True: it replaces the machine and everything up to
+   * `index` is committed; the next Ready says `restart`, and nothing is promised before that is durable. False: this replica is
+   * further by now (T41); the host drops the snapshot and the machine made of it.
+   */
+  snapshotInstalled(index: LogIndex, term: Term, head: Pick<SnapshotHead, 'configuration' | 'loggedTimeMs'>, nowMs: number): boolean {
+    this.#now(nowMs);
+    const core = this.#core;
+    if (core.incoming.origin?.index === index) core.incoming.end();
+    if (index <= core.log.commitIndex || core.state.role === 'leader') return false;
+    installSnapshot(core, { index, term, configuration: head.configuration, loggedTimeMs: head.loggedTimeMs });
+    return true;
+  }
+
+  /**
+   * The host is about to drop the log up to `index`, which a snapshot of its own, durable and in force, covers; call it just before. At most
+   * the durable and the commit index. Peers that need what is gone get the snapshot.
+   */
+  compacted(index: LogIndex): void {
+    this.#core.log.compacted(index);
+  }
+
+  /**
+   * Highest index up to which the log may be dropped without any connected peer needing a snapshot for it, and without a peer that is being
+   * sent one needing the next one right after (T43). A host that is short of space may drop more, up to its snapshot.
+   */
+  get compactableIndex(): LogIndex {
+    const { log, state } = this.#core;
+    let index = Math.min(log.commitIndex, log.durableIndex);
+    if (state.role !== 'leader') return index;
+    for (const peer of state.peers.values()) {
+      if (!peer.isConnected) continue;
+      if (peer.mode === 'snapshot') index = Math.min(index, peer.transfer?.reader.index ?? index);
+      else index = Math.min(index, peer.mode === 'pipeline' ? peer.receivedIndex : peer.nextIndex - 1);
+    }
+    return index;
+  }
+
+  /** Logged time in whole ms that a proposal made now would get if its caller names none. Never less than that of any entry in the log. */
+  loggedTimeMs(nowMs: number): number {
+    this.#now(nowMs);
+    return Math.floor(this.#core.ownLoggedTimeMs);
+  }
+
+  /** Gives back what it holds of the caller's: open snapshots. The last call, when the replica ends. */
+  close(): void {
+    const { state } = this.#core;
+    if (state.role === 'leader') for (const peer of state.peers.values()) peer.endTransfer();
+  }
+
   /** True if `ready` would tell anything new. */
   hasReady(): boolean {
     const core = this.#core;
@@ -215,6 +283,7 @@ export class Raft {
     return (
       core.hardVersion > core.hardVersionTaken ||
       core.log.hasFacts ||
+      core.incoming.hasFacts ||
       core.isResponseDue ||
       core.outbox.hasSendable(core.hardVersionDurable) ||
       core.reads.length > 0 ||
@@ -243,9 +312,13 @@ export class Raft {
         ? { term: core.term, votedFor: core.votedFor, isLearner: core.isLearner, version: core.hardVersion }
         : null;
     core.hardVersionTaken = core.hardVersion;
-    const { truncateAfter, appends } = core.log.take();
+    const { restart, truncateAfter, appends } = core.log.take();
+    const { snapshotPiece, isSnapshotAbandoned } = core.incoming.facts();
     const ready: Ready = {
       hardState,
+      restart,
+      isSnapshotAbandoned,
+      snapshotPiece,
       truncateAfter,
       appends,
       sendNow,

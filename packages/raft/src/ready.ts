@@ -1,5 +1,5 @@
 import type { BatchKind, GroupId, LogIndex, NodeId, Term } from '@quorate/base';
-import type { OutgoingMessage } from './messages.js';
+import type { OutgoingMessage, SnapshotHead } from './messages.js';
 
 /** What a replica is at present (thesis 3.3). `preCandidate` asks whether an election could be won, without a new term (thesis 9.6). */
 export type Role = 'follower' | 'preCandidate' | 'candidate' | 'leader';
@@ -33,6 +33,11 @@ export interface LogStart {
   readonly configurations: readonly { readonly index: LogIndex; readonly configuration: Configuration }[];
   /** Logged time of the last batch, if the host knows it; otherwise the core reads that batch when it first leads. */
   readonly lastLoggedTimeMs?: number;
+  /**
+   * Index of the snapshot that the machine starts from, from `firstIndex - 1` to `lastIndex`: everything up to it is committed. Its
+   * configuration is then the first of `configurations`, at this index. Without it `firstIndex - 1`.
+   */
+  readonly snapshotIndex?: LogIndex;
 }
 
 /** The leader reads what it sends through this port: stored bytes, as they are. */
@@ -53,8 +58,27 @@ export interface AppendFact {
   readonly term: Term;
 }
 
+/** A piece of a snapshot that a leader sends, in order, without gaps, one at a time. */
+export interface SnapshotPiece {
+  readonly index: LogIndex;
+  readonly term: Term;
+  readonly head: SnapshotHead;
+  /** 0: a snapshot begins; whatever was received before is void. */
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+  /** The content is whole with this piece. */
+  readonly isLast: boolean;
+}
+
+/** The log starts anew after a snapshot. */
+export interface LogRestart {
+  readonly index: LogIndex;
+  readonly term: Term;
+}
+
 /**
  * What the host must do, in this order, taken once per turn:
+ * 0. of a snapshot being received: give up what was stored (`isSnapshotAbandoned`), then store the `snapshotPiece`; `restart` the log;
  * 1. store `hardState`, cut the log after `truncateAfter`, append `appends` (all go into the next journal frame);
  * 2. `sendNow` at once; messages that promise something durable are withheld by the core until `onDurable`;
  * 3. apply committed batches up to `commitIndex`; answer `reads`;
@@ -63,6 +87,12 @@ export interface AppendFact {
 export interface Ready {
   /** To be stored if not null; `version` comes back in `onDurable`. */
   readonly hardState: (HardState & { readonly version: number }) | null;
+  /** The log starts after a snapshot that `snapshotInstalled` told of; before `truncateAfter` and `appends`. Null: no. */
+  readonly restart: LogRestart | null;
+  /** The snapshot being received is not needed any longer: remove what was stored of it. */
+  readonly isSnapshotAbandoned: boolean;
+  /** Store this piece, then call `snapshotStored`, or `snapshotFailed`. After the last one install it, then call `snapshotInstalled`. */
+  readonly snapshotPiece: SnapshotPiece | null;
   /** Drop every batch after this index, before the appends; null: nothing to cut. Always a batch border, never below the commit index. */
   readonly truncateAfter: LogIndex | null;
   readonly appends: readonly AppendFact[];
@@ -116,4 +146,6 @@ export interface RaftOptions {
   readonly windowBytes: number;
   /** Most bytes of batches in one append message; one batch always fits. */
   readonly appendMessageBytes: number;
+  /** Bytes of a piece of a snapshot; default 262,144: small enough that what is behind it on the connection does not wait for long. */
+  readonly snapshotPieceBytes?: number;
 }

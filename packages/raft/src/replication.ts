@@ -3,8 +3,11 @@ import type { Core } from './core.js';
 import type { OutgoingMessage } from './messages.js';
 import type { Progress } from './progress.js';
 import type { LeaderState } from './roles/states.js';
+import { SnapshotTransfer } from './snapshots.js';
 
 const NONE: readonly Uint8Array[] = [];
+/** Few milliseconds of a slow link: heartbeats behind a piece must not wait until an election starts (T73). */
+const SNAPSHOT_PIECE_BYTES = 262_144;
 
 /** Where a learner may be counted again: its barrier, once that is committed; 0 before. */
 function admitAtOf(core: Core, peer: Progress): LogIndex {
@@ -18,7 +21,7 @@ function admitAtOf(core: Core, peer: Progress): LogIndex {
 export function isOwedAnything(core: Core, leader: LeaderState, peer: Progress): boolean {
   return (
     peer.isConnected &&
-    (peer.mode === 'probe' ||
+    (peer.mode !== 'pipeline' ||
       peer.matchIndex < core.log.lastIndex ||
       peer.ackedRound < leader.round ||
       admitAtOf(core, peer) !== 0 ||
@@ -32,7 +35,53 @@ function hasSends(core: Core, leader: LeaderState, peer: Progress): boolean {
   if (!peer.isConnected) return false;
   if (peer.isHeartbeatDue) return true;
   if (peer.mode === 'probe') return !peer.isProbeSent;
+  if (peer.mode === 'snapshot') return peer.sentRound < leader.round || hasPieceToSend(peer);
   return peer.sentRound < leader.round || admitAtOf(core, peer) !== peer.sentAdmitAt || hasEntriesToSend(core, peer);
+}
+
+function hasPieceToSend(peer: Progress): boolean {
+  return peer.transfer === null ? !peer.isReadBlocked : !peer.transfer.isSent;
+}
+
+/** The next piece of the snapshot, if none is under way; once all are sent, an empty one asks how far the peer is. */
+function sendPiece(core: Core, peer: Progress, into: OutgoingMessage[]): void {
+  if (!hasPieceToSend(peer)) return;
+  const transfer = (peer.transfer ??= openTransfer(core, peer));
+  if (transfer === null) {
+    peer.isReadBlocked = true; // tried again with the next heartbeat
+    return;
+  }
+  const { reader, offset } = transfer;
+  const bytes = reader.read(offset, core.options.snapshotPieceBytes ?? SNAPSHOT_PIECE_BYTES);
+  if (bytes === null || (bytes.length === 0 && offset < reader.head.length)) {
+    peer.endTransfer();
+    peer.isReadBlocked = true;
+    return;
+  }
+  transfer.sent(core.nowMs);
+  into.push({
+    to: peer.peer,
+    message: {
+      type: 'snapshotRequest',
+      term: core.term,
+      snapshotIndex: reader.index,
+      snapshotTerm: reader.term,
+      offset,
+      isLast: offset + bytes.length === reader.head.length,
+      bytes,
+      ...(offset === 0 ? { head: reader.head } : {}),
+    },
+  });
+}
+
+/** The newest snapshot, if the log goes on right after it; from where an earlier transfer of the same one got to. */
+function openTransfer(core: Core, peer: Progress): SnapshotTransfer | null {
+  const reader = core.snapshots.open();
+  if (reader === null) return null;
+  if (reader.index >= core.log.firstIndex - 1 && reader.index <= core.log.commitIndex)
+    return new SnapshotTransfer(reader, peer.startOffset(reader.index));
+  reader.close();
+  return null;
 }
 
 function hasEntriesToSend(core: Core, peer: Progress): boolean {
@@ -54,6 +103,13 @@ export function hasAppendsToSend(core: Core, leader: LeaderState): boolean {
 export function sendAppends(core: Core, leader: LeaderState, into: OutgoingMessage[]): void {
   for (const peer of leader.peers.values()) {
     if (!hasSends(core, leader, peer)) continue;
+    // Compacted beneath it: what it needs next is in the snapshot only.
+    if (peer.mode !== 'snapshot' && peer.nextIndex < core.log.firstIndex) peer.needsSnapshot();
+    if (peer.mode === 'snapshot') {
+      sendPiece(core, peer, into);
+      if (peer.isHeartbeatDue || peer.sentRound < leader.round) sendOne(core, leader, peer, NONE, into);
+      continue;
+    }
     if (peer.mode === 'probe') {
       const { batches } = core.log.read(peer.nextIndex, core.options.appendMessageBytes);
       peer.isProbeSent = true;
@@ -86,7 +142,8 @@ function sendEntries(core: Core, leader: LeaderState, peer: Progress, into: Outg
 }
 
 function sendOne(core: Core, leader: LeaderState, peer: Progress, batches: readonly Uint8Array[], into: OutgoingMessage[]): void {
-  const prevIndex = peer.nextIndex - 1;
+  // Beside a snapshot goes the earliest place there is: if it matches after all, no snapshot is needed.
+  const prevIndex = Math.max(peer.nextIndex, core.log.firstIndex) - 1;
   const admitAt = admitAtOf(core, peer);
   peer.sentMs = core.nowMs;
   peer.sentRound = leader.round;

@@ -13,8 +13,8 @@ export interface TermRun {
 export class TermMap {
   readonly #firstIndexes: number[] = [];
   readonly #terms: number[] = [];
-  readonly #firstIndex: LogIndex;
-  readonly #previousTerm: Term;
+  #firstIndex: LogIndex;
+  #previousTerm: Term;
   #lastIndex: LogIndex;
 
   constructor(init: { firstIndex: LogIndex; previousTerm: Term; lastIndex: LogIndex; runs: readonly TermRun[] }) {
@@ -72,6 +72,31 @@ export class TermMap {
       this.#firstIndexes.pop();
       this.#terms.pop();
     }
+    this.#lastIndex = index;
+  }
+
+  /** Drops every entry up to `index`, which is in the log or just before it. */
+  dropUpTo(index: LogIndex): void {
+    invariant(index >= this.#firstIndex - 1 && index <= this.#lastIndex, 'what is dropped is there', {
+      index,
+      firstIndex: this.#firstIndex,
+    });
+    if (index < this.#firstIndex) return;
+    const run = this.#runOf(index);
+    this.#previousTerm = this.#terms[run] as number;
+    const isRunLeft = index < this.#lastIndex && this.#firstIndexes[run + 1] !== index + 1;
+    this.#firstIndexes.splice(0, isRunLeft ? run : run + 1);
+    this.#terms.splice(0, isRunLeft ? run : run + 1);
+    if (isRunLeft) this.#firstIndexes[0] = index + 1;
+    this.#firstIndex = index + 1;
+  }
+
+  /** Drops everything: the log is empty, after an entry at `index` of this term. */
+  restart(index: LogIndex, term: Term): void {
+    this.#firstIndexes.length = 0;
+    this.#terms.length = 0;
+    this.#firstIndex = index + 1;
+    this.#previousTerm = term;
     this.#lastIndex = index;
   }
 

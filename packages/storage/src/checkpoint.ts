@@ -12,7 +12,7 @@ import {
   type Term,
 } from '@quorate/base';
 import { bytesToHex, hexToBytes } from './hex.js';
-import { sealFile, unsealFile } from './sealed-file.js';
+import { sealFile, sealedFormat, unsealFile } from './sealed-file.js';
 
 /*
  * `checkpoint-a` and `checkpoint-b`: sealed files (letter C), replaced in turn, so that damage of one leaves the other. Each is written as
@@ -28,7 +28,8 @@ import { sealFile, unsealFile } from './sealed-file.js';
  *   u32      journal files still needed; each: u64 file number, u64 first sequence, u64 last sequence. Ascending; the last is the one being
  *            written then. A lower file that is not listed is dead: its space may be used again once this checkpoint is durable
  *   u32      groups; each: u32 group, u64 term, u16 voted for, u8 learner, u64 first index, u64 term before it, u64 last index,
- *            u64 sequence of the frame that created or last reset it (older records of the group are void)
+ *            u64 sequence of the frame that created or last reset it (older records of the group are void), and since format 2:
+ *            u64 index of its snapshot (0: none)
  *   u32      peers; each: u16 node, 8 bytes incarnation, u64 sequence
  */
 export const CHECKPOINT_FILES = ['checkpoint-a', 'checkpoint-b'] as const;
@@ -50,6 +51,8 @@ export interface CheckpointGroup {
   readonly previousTerm: Term;
   readonly lastIndex: LogIndex;
   readonly resetSequence: number;
+  /** Index of the snapshot that it has; 0: none. */
+  readonly snapshotIndex: LogIndex;
 }
 
 export interface CheckpointPeer {
@@ -84,7 +87,7 @@ export function encodeCheckpoint(checkpoint: Checkpoint, journalId: string, chec
       .u64(group.term)
       .u16(group.votedFor)
       .u8(group.isLearner ? 1 : 0);
-    writer.u64(group.firstIndex).u64(group.previousTerm).u64(group.lastIndex).u64(group.resetSequence);
+    writer.u64(group.firstIndex).u64(group.previousTerm).u64(group.lastIndex).u64(group.resetSequence).u64(group.snapshotIndex);
   }
   writer.u32(checkpoint.peers.length);
   for (const peer of checkpoint.peers) writer.u16(peer.peer).raw(hexToBytes(peer.incarnation)).u64(peer.sequence);
@@ -132,13 +135,13 @@ function loadCheckpoint(disk: Disk, path: string, journalId: string, checksum: C
     throw thrown;
   }
   const body = unsealFile(bytes, 'C', path, checksum);
-  const checkpoint = decodeCheckpoint(body, path, journalId);
+  const checkpoint = decodeCheckpoint(body, path, journalId, sealedFormat(bytes));
   if (checkpointPath(checkpoint.number) !== path)
     throw new QuorateError('dataDamaged', `${path} holds a checkpoint of the other file`, { file: path, offset: 0 });
   return checkpoint;
 }
 
-function decodeCheckpoint(body: Uint8Array, path: string, journalId: string): Checkpoint {
+function decodeCheckpoint(body: Uint8Array, path: string, journalId: string, format: number): Checkpoint {
   const reader = new ByteReader(body);
   try {
     if (bytesToHex(reader.raw(8)) !== journalId) throw new QuorateError('dataDamaged', 'it belongs to another journal');
@@ -148,7 +151,7 @@ function decodeCheckpoint(body: Uint8Array, path: string, journalId: string): Ch
     for (let left = reader.u32(); left > 0; left--)
       files.push({ number: reader.u64(), firstSequence: reader.u64(), lastSequence: reader.u64() });
     const groups: CheckpointGroup[] = [];
-    for (let left = reader.u32(); left > 0; left--) groups.push(readGroup(reader));
+    for (let left = reader.u32(); left > 0; left--) groups.push(readGroup(reader, format));
     const peers: CheckpointPeer[] = [];
     for (let left = reader.u32(); left > 0; left--) {
       peers.push({ peer: reader.u16() as NodeId, incarnation: bytesToHex(reader.raw(8)) as Incarnation, sequence: reader.u64() });
@@ -161,7 +164,7 @@ function decodeCheckpoint(body: Uint8Array, path: string, journalId: string): Ch
   }
 }
 
-function readGroup(reader: ByteReader): CheckpointGroup {
+function readGroup(reader: ByteReader, format: number): CheckpointGroup {
   return {
     group: reader.u32() as GroupId,
     term: reader.u64(),
@@ -171,5 +174,6 @@ function readGroup(reader: ByteReader): CheckpointGroup {
     previousTerm: reader.u64(),
     lastIndex: reader.u64(),
     resetSequence: reader.u64(),
+    snapshotIndex: format < 2 ? 0 : reader.u64(),
   };
 }

@@ -1,4 +1,4 @@
-import type { InspectReport, InspectedFile, InspectedGroup } from './inspect.js';
+import type { InspectReport, InspectedFile, InspectedGroup, InspectedSnapshot } from './inspect.js';
 
 /** An inspection as text for people, one fact a line. */
 export function formatInspect(report: InspectReport): string {
@@ -13,6 +13,7 @@ export function formatInspect(report: InspectReport): string {
   }
   for (const file of report.files) lines.push(...fileLines(file));
   for (const group of report.groups) lines.push(groupLine(group));
+  for (const snapshot of report.snapshots) lines.push(snapshotLine(snapshot));
   lines.push(`last frame: ${report.lastSequence}`);
   if (report.remains !== null) lines.push(`unacknowledged remains: ${report.remains.file} offset ${report.remains.offset}`);
   lines.push(report.damage.length === 0 ? 'damage: none' : `damage: ${report.damage.length}`);
@@ -46,6 +47,13 @@ function fileLines(file: InspectedFile): string[] {
     );
   }
   return lines;
+}
+
+function snapshotLine({ file, index, shape, isInForce, fault }: InspectedSnapshot): string {
+  const what =
+    shape === null ? `index ${index}` : `index ${index} of term ${shape.term}, ${shape.length} bytes, voters ${shape.voters.join(', ')}`;
+  const state = fault === null ? 'sound' : `DAMAGED at offset ${fault.offset}: ${fault.what}`;
+  return `${file}: ${what}, ${isInForce ? 'in force' : 'not in force'}, ${state}`;
 }
 
 function groupLine({ group, hardState, firstIndex, lastIndex, batches, terms, isDamaged }: InspectedGroup): string {

@@ -3,6 +3,7 @@ import {
   type Disk,
   type GroupId,
   type LogIndex,
+  type NodeId,
   QuorateError,
   SILENT_LOGGER,
   type Term,
@@ -16,6 +17,9 @@ import { decodeJournalHead } from './journal-head.js';
 import { journalNumbers, journalPath } from './journal-scan.js';
 import { type Recovered, recover } from './recovery.js';
 import { readRecords } from './records.js';
+import { StoredSnapshot } from './snapshot-file.js';
+import { SNAPSHOT_FOLDER, openSnapshot, parseSnapshotName } from './snapshot-format.js';
+import { type SnapshotRecoveryOptions, recoverSnapshots } from './snapshot-recovery.js';
 import type { Damage, GroupHardState, Identity } from './types.js';
 
 /** Batches of one group in one journal file, as they were written: also those that were cut off later. */
@@ -55,6 +59,24 @@ export interface InspectedGroup {
   readonly isDamaged: boolean;
 }
 
+/** One complete snapshot file, all of it read and verified. */
+export interface InspectedSnapshot {
+  readonly file: string;
+  readonly group: GroupId;
+  readonly index: LogIndex;
+  /** Null if its ends are damaged. */
+  readonly shape: {
+    readonly term: Term;
+    readonly voters: readonly NodeId[];
+    readonly loggedTimeMs: number;
+    readonly length: number;
+  } | null;
+  /** The one that its group has. */
+  readonly isInForce: boolean;
+  /** Null: sound. */
+  readonly fault: { readonly offset: number; readonly what: string } | null;
+}
+
 /** One of the two checkpoint files. */
 export interface InspectedCheckpoint {
   readonly file: string;
@@ -69,6 +91,7 @@ export interface InspectReport {
   readonly checkpoints: readonly InspectedCheckpoint[];
   readonly files: readonly InspectedFile[];
   readonly groups: readonly InspectedGroup[];
+  readonly snapshots: readonly InspectedSnapshot[];
   /** Sequence of the last sound frame. */
   readonly lastSequence: number;
   /** Where something follows the last frame that was never acknowledged: a frame cut off by a crash, or what a file held in an earlier use. */
@@ -95,7 +118,16 @@ export function inspectStorage(disk: Disk, checksum: Checksum): InspectReport {
   const stored = inspectIdentity(disk, checksum, damage);
   const journalId = stored?.journalId ?? journalIdOf(disk, checksum);
   if (journalId === null) {
-    return { identity: stored?.identity ?? null, checkpoints: [], files: [], groups: [], lastSequence: 0, remains: null, damage };
+    return {
+      identity: stored?.identity ?? null,
+      checkpoints: [],
+      files: [],
+      groups: [],
+      snapshots: [],
+      lastSequence: 0,
+      remains: null,
+      damage,
+    };
   }
   const tally = new Tally(checksum, damage);
   const recovered = recover({
@@ -107,7 +139,40 @@ export function inspectStorage(disk: Disk, checksum: Checksum): InspectReport {
     unreadable: (fault, path, offset) => damage.push({ file: path, offset, what: fault.message, groups: null }),
     onFrame: (header, body, file, bodyOffset) => tally.frame(header, body, file, bodyOffset),
   });
-  return report(stored, recovered, tally, damage);
+  const snapshots = inspectSnapshots({ disk, checksum, journalId, groups: recovered.groups }, damage);
+  return { ...report(stored, recovered, tally, damage), snapshots };
+}
+
+/** Reads every snapshot file as a whole; what is damaged joins the list. */
+function inspectSnapshots(options: Omit<SnapshotRecoveryOptions, 'logger'>, damage: Damage[]): InspectedSnapshot[] {
+  const { disk, checksum, journalId, groups } = options;
+  const { usable, damage: found } = recoverSnapshots({ ...options, logger: SILENT_LOGGER });
+  damage.push(...found);
+  for (const { groups: touched } of found) {
+    for (const group of touched ?? []) Object.assign(groups.get(group) ?? {}, { isFrozen: true });
+  }
+  const host = { disk, checksum, journalId, reportDamage: (): void => {}, released: (): void => {} };
+  const snapshots: InspectedSnapshot[] = [];
+  for (const name of disk.list(SNAPSHOT_FOLDER)) {
+    const parsed = parseSnapshotName(name);
+    if (parsed === null) continue;
+    const file = `${SNAPSHOT_FOLDER}/${name}`;
+    const isInForce = usable.get(parsed.group)?.index === parsed.index;
+    let shape: InspectedSnapshot['shape'] = null;
+    let fault: InspectedSnapshot['fault'] = null;
+    try {
+      const opened = openSnapshot(disk, file, journalId, checksum);
+      shape = opened;
+      new StoredSnapshot(opened, host).verify();
+    } catch (thrown) {
+      if (!(thrown instanceof QuorateError) || thrown.code !== 'dataDamaged') throw thrown;
+      fault = { offset: Number(thrown.details['offset'] ?? 0), what: String(thrown.details['what'] ?? thrown.message) };
+      const isTold = damage.some((told) => told.file === file);
+      if (!isTold) damage.push({ file, ...fault, groups: isInForce ? [parsed.group] : [] });
+    }
+    snapshots.push({ file, ...parsed, shape, isInForce, fault });
+  }
+  return snapshots;
 }
 
 function inspectIdentity(disk: Disk, checksum: Checksum, damage: Damage[]): StoredIdentity | null {
@@ -160,6 +225,8 @@ class Tally {
       createGroup: nothing,
       resetGroup: nothing,
       peerSequence: nothing,
+      snapshot: nothing,
+      restart: nothing,
     });
   }
 
@@ -184,7 +251,7 @@ class Tally {
   }
 }
 
-function report(stored: StoredIdentity | null, recovered: Recovered, tally: Tally, damage: Damage[]): InspectReport {
+function report(stored: StoredIdentity | null, recovered: Recovered, tally: Tally, damage: Damage[]): Omit<InspectReport, 'snapshots'> {
   const { scan, slots } = recovered;
   damage.push(...recovered.allDamage);
   const newest = newestCheckpoint(slots);

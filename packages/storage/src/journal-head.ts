@@ -1,6 +1,6 @@
 import { ByteReader, ByteWriter, type Checksum, QuorateError } from '@quorate/base';
 import { bytesToHex, hexToBytes } from './hex.js';
-import { sealFile, unsealFile } from './sealed-file.js';
+import { sealFile, sealedFormat, unsealFile } from './sealed-file.js';
 
 /*
  * The first sector of a journal file: a sealed head (letter J) whose body is
@@ -15,6 +15,11 @@ export interface JournalHead {
   readonly fileBytes: number;
 }
 
+/** A head that was read. */
+export interface FoundJournalHead extends JournalHead {
+  readonly format: number;
+}
+
 /** The bytes of a head; the rest of its sector is zeros. */
 export function encodeJournalHead(head: JournalHead, sectorBytes: number, checksum: Checksum): Uint8Array {
   const sector = new Uint8Array(sectorBytes);
@@ -24,10 +29,10 @@ export function encodeJournalHead(head: JournalHead, sectorBytes: number, checks
 }
 
 /** The head of a file; null if it is damaged, which harms nothing else, for frames do not need it. A newer format throws `formatUnsupported`. */
-export function decodeJournalHead(sector: Uint8Array, path: string, checksum: Checksum): JournalHead | null {
+export function decodeJournalHead(sector: Uint8Array, path: string, checksum: Checksum): FoundJournalHead | null {
   try {
     const reader = new ByteReader(unsealFile(sector, 'J', path, checksum));
-    return { journalId: bytesToHex(reader.raw(8)), number: reader.u64(), fileBytes: reader.u64() };
+    return { format: sealedFormat(sector), journalId: bytesToHex(reader.raw(8)), number: reader.u64(), fileBytes: reader.u64() };
   } catch (thrown) {
     if (thrown instanceof QuorateError && thrown.code !== 'formatUnsupported') return null;
     throw thrown;

@@ -64,6 +64,8 @@ export interface ScannedFile {
   isHeadSound: boolean;
   /** The head is sound and the file as long as it says. */
   isWhole: boolean;
+  /** Of the head; 0 if it is damaged. */
+  format: number;
   readonly bytes: number;
 }
 
@@ -172,12 +174,14 @@ class JournalScan {
       endOffset: FIRST_FRAME_OFFSET,
       isHeadSound: false,
       isWhole: false,
+      format: 0,
       bytes: window.size,
     };
     this.#files.push(scanned);
     try {
       const head = decodeJournalHead(window.view(0, Math.min(SECTOR_BYTES, window.size)), path, this.#options.checksum);
       scanned.isHeadSound = head !== null && head.number === number && head.journalId === this.#options.journalId;
+      scanned.format = head?.format ?? 0;
       scanned.isWhole = scanned.isHeadSound && head?.fileBytes === window.size;
       let offset = FIRST_FRAME_OFFSET;
       while (offset + SECTOR_BYTES <= window.size) {

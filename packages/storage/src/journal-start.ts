@@ -4,6 +4,7 @@ import type { JournalFiles } from './journal-files.js';
 import { FIRST_FRAME_OFFSET, JOURNAL_FOLDER, type ScanResult, journalNumbers } from './journal-scan.js';
 import type { Recovered } from './recovery.js';
 import { type RescuedFrame, dropRescue, storeRescue } from './rescue.js';
+import { FILE_FORMATS } from './sealed-file.js';
 
 /*
  * What is written before a journal is used. Each step may be cut off by a crash and done again:
@@ -53,8 +54,10 @@ export function resumeJournal(disk: Disk, files: JournalFiles, codec: FrameCodec
   disk.syncDirectory('');
   if (last === null || scan.isTailDamaged) return startAfterDamage(files, codec, scan, highest, checkpointNumber);
   // Its frames, or that it comes after all frames, tell which file it is. Dropped, it would leave a gap that looks like a lost file.
-  for (const { number, isWhole, firstSequence, bytes } of scan.files) {
-    if (!isWhole && (firstSequence !== 0 || number > last.file)) files.restoreHead(number, bytes);
+  // A file that is written from now on says so by its format: a version that does not know the newest records must not read it.
+  for (const { number, isWhole, format, firstSequence, bytes } of scan.files) {
+    const isOld = format < FILE_FORMATS.J && number >= last.file;
+    if ((!isWhole || isOld) && (firstSequence !== 0 || number > last.file)) files.restoreHead(number, bytes);
   }
   const unused = scan.files.filter(({ number }) => number > last.file).map(({ number }) => number);
   files.start(highest, last.file, unused);

@@ -226,12 +226,17 @@ export class Journal {
         log.sealSequence = sequence;
         log.sealedLast = -1;
         log.sealedVersion = 0;
+        log.sealedSnapshot = 0;
         logs.push(log);
       }
       // A batch that was cut off meanwhile is not in the entries, so the last append of a log is still part of it.
       if (record.type === 'append') log.sealedLast = lastIndexOf(record.batch);
       else if (record.type === 'hardState') log.sealedVersion = version;
-      else if (record.type === 'createGroup' || record.type === 'resetGroup') log.resetSequence = sequence;
+      else if (record.type === 'snapshot') log.sealedSnapshot = record.index;
+      else if (record.type === 'restart') {
+        log.sealedSnapshot = record.index;
+        log.sealedLast = Math.max(log.sealedLast, record.index);
+      } else if (record.type === 'createGroup' || record.type === 'resetGroup') log.resetSequence = sequence;
     }
     return logs;
   }
@@ -343,6 +348,7 @@ export class Journal {
     for (const log of frame.logs) {
       if (log.sealedLast > log.durableIndex) log.durableIndex = log.sealedLast;
       if (log.sealedVersion > 0) log.durableVersion = log.sealedVersion;
+      if (log.sealedSnapshot > 0) log.durableSnapshot = log.sealedSnapshot;
     }
     this.#options.checkpoints.frameDurable(frame.sequence);
     if (frame.isNews) this.#durableNews = frame.sequence;

@@ -100,13 +100,13 @@ export class LogState {
   truncatePrefix(index: LogIndex, term: Term): void {
     if (index < this.firstIndex) return;
     const drop = this.rows.find(index) + 1;
-    for (let row = 0; row < drop; ) {
+    for (let row = 0; row < Math.min(drop, this.placedRows); ) {
       const end = this.rows.endOfFileRun(row);
       if (end <= drop) this.#uses.lost(this.rows.file(row));
       row = end;
     }
     this.rows.dropFirst(drop);
-    this.placedRows -= drop;
+    this.placedRows = Math.max(0, this.placedRows - drop);
     this.firstIndex = index + 1;
     this.previousTerm = term;
     while (this.terms.length > 1 && (this.terms[1] as TermRun).firstIndex <= this.firstIndex) this.terms.shift();

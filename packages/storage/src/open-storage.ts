@@ -6,6 +6,9 @@ import { FILE_BYTES_MIN, FIRST_FRAME_OFFSET, JOURNAL_FOLDER, journalNumbers, jou
 import { provenCheckpoint, resumeJournal } from './journal-start.js';
 import { JournalFiles } from './journal-files.js';
 import { recover } from './recovery.js';
+import { recoverSnapshots } from './snapshot-recovery.js';
+import { SNAPSHOT_FOLDER, parseSnapshotName } from './snapshot-format.js';
+import { unfinishedSnapshots } from './snapshots.js';
 import { type FileEvents, NodeStorage, failure } from './storage.js';
 import type { Storage, StorageOptions } from './types.js';
 
@@ -83,10 +86,17 @@ function openLocked(options: StorageOptions, release: () => void): Storage {
       );
     },
   });
-  const { groups, peers, damage, frozenUnknown } = recovered;
+  const { groups, peers, frozenUnknown } = recovered;
+  const snapshots = recoverSnapshots({ disk, checksum, logger, journalId: stored.journalId, groups });
+  for (const { groups: touched } of snapshots.damage) {
+    for (const group of touched ?? []) Object.assign(groups.get(group) ?? {}, { isFrozen: true });
+  }
+  const damage = [...recovered.damage, ...snapshots.damage];
   let storage: NodeStorage;
   try {
     const start = resumeJournal(disk, files, new FrameCodec(stored.journalId, checksum), checksum, recovered);
+    // T29: as long as damage is open nothing is thrown away that may have been of use.
+    for (const path of [...unfinishedSnapshots(disk), ...(damage.length === 0 ? snapshots.unreferenced : [])]) disk.remove(path);
     const checkpointNumber = provenCheckpoint(recovered);
     const recoveredSequence = recovered.scan.nextSequence - 1;
     storage = new NodeStorage(options, release, stored, {
@@ -98,6 +108,7 @@ function openLocked(options: StorageOptions, release: () => void): Storage {
       peers,
       damage,
       recoveredSequence,
+      snapshots: snapshots.usable,
     });
   } catch (thrown) {
     files.closeAll();
@@ -116,6 +127,7 @@ function checkUnused(disk: Disk): void {
     new QuorateError('dataDamaged', `${IDENTITY_FILE} is missing, but ${file} is there`, { file: IDENTITY_FILE, offset: 0, found: file });
   const root = disk.list('');
   for (const path of CHECKPOINT_FILES) if (root.includes(path)) throw lost(path);
+  for (const name of disk.list(SNAPSHOT_FOLDER)) if (parseSnapshotName(name) !== null) throw lost(`${SNAPSHOT_FOLDER}/${name}`);
   const numbers = journalNumbers(disk);
   if (numbers.length === 0) return;
   if (numbers.length > 1 || numbers[0] !== 1) throw lost(journalPath(numbers[0] as number));

@@ -24,6 +24,9 @@ import { bytesToHex, hexToBytes } from './hex.js';
  *   5  createGroup     u32 group, u8 learner: an empty log
  *   6  resetGroup      u32 group: an empty log of a learner; what came before is void
  *   7  peerSequence    u16 node, 8 bytes incarnation, u64 sequence
+ *   8  snapshot        u32 group, u64 index, u64 term: its file is in place; older ones are void
+ *   9  restart         u32 group, u8 kept, u64 index, u64 term: a snapshot received from a leader is in force, the log starts after it;
+ *                      1: batches after `index` stay, 0: all are gone
  */
 const APPEND = 1;
 const TRUNCATE_SUFFIX = 2;
@@ -32,6 +35,8 @@ const HARD_STATE = 4;
 const CREATE_GROUP = 5;
 const RESET_GROUP = 6;
 const PEER_SEQUENCE = 7;
+const SNAPSHOT = 8;
+const RESTART = 9;
 
 /** Bytes of an append record before its batch. */
 export const APPEND_OVERHEAD = 5;
@@ -41,6 +46,8 @@ export type JournalRecord =
   | { readonly type: 'append'; readonly batch: Uint8Array }
   | { readonly type: 'truncateSuffix'; readonly group: GroupId; readonly index: LogIndex }
   | { readonly type: 'truncatePrefix'; readonly group: GroupId; readonly index: LogIndex; readonly term: Term }
+  | { readonly type: 'snapshot'; readonly group: GroupId; readonly index: LogIndex; readonly term: Term }
+  | { readonly type: 'restart'; readonly group: GroupId; readonly isSuffixKept: boolean; readonly index: LogIndex; readonly term: Term }
   | { readonly type: 'hardState'; readonly group: GroupId; readonly term: Term; readonly votedFor: NodeId | 0; readonly isLearner: boolean }
   | { readonly type: 'createGroup'; readonly group: GroupId; readonly isLearner: boolean }
   | { readonly type: 'resetGroup'; readonly group: GroupId }
@@ -54,7 +61,10 @@ export function recordBytes(record: JournalRecord): number {
     case 'truncateSuffix':
       return 13;
     case 'truncatePrefix':
+    case 'snapshot':
       return 21;
+    case 'restart':
+      return 22;
     case 'hardState':
       return 16;
     case 'createGroup':
@@ -84,6 +94,19 @@ export function writeRecord(body: Uint8Array, at: number, record: JournalRecord)
       writeU32(body, at + 1, record.group);
       writeU64(body, at + 5, record.index);
       writeU64(body, at + 13, record.term);
+      return;
+    case 'snapshot':
+      body[at] = SNAPSHOT;
+      writeU32(body, at + 1, record.group);
+      writeU64(body, at + 5, record.index);
+      writeU64(body, at + 13, record.term);
+      return;
+    case 'restart':
+      body[at] = RESTART;
+      writeU32(body, at + 1, record.group);
+      body[at + 5] = record.isSuffixKept ? 1 : 0;
+      writeU64(body, at + 6, record.index);
+      writeU64(body, at + 14, record.term);
       return;
     case 'hardState':
       body[at] = HARD_STATE;
@@ -116,6 +139,8 @@ export interface RecordVisitor {
   append(body: Uint8Array, at: number, length: number): void;
   truncateSuffix(group: GroupId, index: LogIndex): void;
   truncatePrefix(group: GroupId, index: LogIndex, term: Term): void;
+  snapshot(group: GroupId, index: LogIndex, term: Term): void;
+  restart(group: GroupId, isSuffixKept: boolean, index: LogIndex, term: Term): void;
   hardState(group: GroupId, term: Term, votedFor: NodeId | 0, isLearner: boolean): void;
   createGroup(group: GroupId, isLearner: boolean): void;
   resetGroup(group: GroupId): void;
@@ -163,6 +188,14 @@ function readRecord(body: Uint8Array, at: number, visitor: RecordVisitor): numbe
       if (room < 21) return 0;
       visitor.truncatePrefix(group, readU64(body, at + 5), readU64(body, at + 13));
       return 21;
+    case SNAPSHOT:
+      if (room < 21) return 0;
+      visitor.snapshot(group, readU64(body, at + 5), readU64(body, at + 13));
+      return 21;
+    case RESTART:
+      if (room < 22) return 0;
+      visitor.restart(group, body[at + 5] === 1, readU64(body, at + 6), readU64(body, at + 14));
+      return 22;
     case HARD_STATE:
       if (room < 16) return 0;
       visitor.hardState(group, readU64(body, at + 5), readU16(body, at + 13) as NodeId | 0, body[at + 15] === 1);

@@ -39,6 +39,8 @@ export interface RecoveredGroup {
   resetSequence: number;
   /** Last index according to the checkpoint; -1: not in it. */
   checkpointLastIndex: LogIndex;
+  /** Of the snapshot that the journal says it has; 0: none. */
+  snapshotIndex: LogIndex;
 }
 
 /** All that is known after reading a directory. */
@@ -122,8 +124,8 @@ class Recovery implements ScanVisitor, RecordVisitor {
       state.previousTerm = group.previousTerm;
       state.lastIndex = group.firstIndex - 1;
       const hardState = { term: group.term, votedFor: group.votedFor, isLearner: group.isLearner };
-      const { resetSequence, lastIndex: checkpointLastIndex } = group;
-      this.#groups.set(group.group, { state, hardState, isFrozen: false, resetSequence, checkpointLastIndex });
+      const { resetSequence, snapshotIndex, lastIndex: checkpointLastIndex } = group;
+      this.#groups.set(group.group, { state, hardState, isFrozen: false, resetSequence, checkpointLastIndex, snapshotIndex });
     }
     for (const peer of checkpoint?.peers ?? []) this.#peers.note(peer.peer, peer.incarnation, peer.sequence);
   }
@@ -206,6 +208,29 @@ class Recovery implements ScanVisitor, RecordVisitor {
     else state.truncatePrefix(index, term);
   }
 
+  snapshot(group: GroupId, index: LogIndex): void {
+    const recovered = this.#groupFor(group);
+    if (recovered !== null && !this.#isCovered(recovered)) recovered.snapshotIndex = index;
+  }
+
+  restart(group: GroupId, isSuffixKept: boolean, index: LogIndex, term: Term): void {
+    const recovered = this.#groupFor(group);
+    if (recovered === null) return;
+    const { state } = recovered;
+    if (this.#isCovered(recovered)) {
+      if (!isSuffixKept) state.dropAll();
+      return;
+    }
+    const isThere = index >= state.firstIndex - 1 && index <= state.lastIndex && state.isBorder(index) && state.termAt(index) === term;
+    if (isSuffixKept !== isThere || index < state.firstIndex - 1) {
+      this.#contradict(group, `the log cannot start anew after ${index}`);
+      return;
+    }
+    if (isSuffixKept) state.truncatePrefix(index, term);
+    else state.restart(index + 1, term);
+    recovered.snapshotIndex = index;
+  }
+
   hardState(group: GroupId, term: Term, votedFor: NodeId | 0, isLearner: boolean): void {
     const recovered = this.#groupFor(group);
     if (recovered !== null && !this.#isCovered(recovered)) recovered.hardState = { term, votedFor, isLearner };
@@ -279,7 +304,7 @@ class Recovery implements ScanVisitor, RecordVisitor {
     if (known === undefined) {
       const hardState = { term: 0, votedFor: 0 as const, isLearner };
       const state = new LogState(this.#options.uses);
-      this.#groups.set(id, { state, hardState, isFrozen: false, resetSequence: this.#sequence, checkpointLastIndex: -1 });
+      this.#groups.set(id, { state, hardState, isFrozen: false, resetSequence: this.#sequence, checkpointLastIndex: -1, snapshotIndex: 0 });
       return;
     }
     if (this.#isCovered(known)) {
@@ -291,6 +316,7 @@ class Recovery implements ScanVisitor, RecordVisitor {
     known.isFrozen = false;
     known.resetSequence = this.#sequence;
     known.checkpointLastIndex = -1;
+    known.snapshotIndex = 0;
   }
 
   /** The group a record is for, if the record counts. */

@@ -4,7 +4,7 @@ import { type Checksum, QuorateError, readU32, writeU32 } from '@quorate/base';
  * Every file of a data directory starts with the same head, in all formats to come, so that a file of a newer version can be told from a
  * damaged one. Little-endian:
  *
- *   0  8 bytes  "QUORATE" and a letter: I identity, J journal file, C checkpoint, R rescue
+ *   0  8 bytes  "QUORATE" and a letter: I identity, J journal file, C checkpoint, R rescue, S snapshot
  *   8  u32      format of the body
  *  12  u32      body length
  *  16  u32      CRC-32C of the body
@@ -14,10 +14,13 @@ import { type Checksum, QuorateError, readU32, writeU32 } from '@quorate/base';
 export const FILE_HEAD_BYTES = 24;
 
 /** Which kind of file a head belongs to. */
-export type FileLetter = 'I' | 'J' | 'C' | 'R';
+export type FileLetter = 'I' | 'J' | 'C' | 'R' | 'S';
 
-/** Newest format of each kind of file that this version reads, and the one it writes. */
-export const FILE_FORMATS: Readonly<Record<FileLetter, number>> = { I: 1, J: 1, C: 1, R: 1 };
+/**
+ * Newest format of each kind of file that this version reads, and the one it writes. Format 2 of journal files and checkpoints knows
+ * snapshots; files of format 1 are read as well.
+ */
+export const FILE_FORMATS: Readonly<Record<FileLetter, number>> = { I: 1, J: 2, C: 2, R: 1, S: 1 };
 
 const NAME = 'QUORATE';
 
@@ -32,6 +35,11 @@ export function sealFile(letter: FileLetter, body: Uint8Array, checksum: Checksu
   writeU32(file, 20, checksum(file.subarray(0, 20)));
   file.set(body, FILE_HEAD_BYTES);
   return file;
+}
+
+/** Format of a file that `unsealFile` accepted. */
+export function sealedFormat(bytes: Uint8Array): number {
+  return readU32(bytes, 8);
 }
 
 /** The body of a sealed file. A wrong head or body gives `dataDamaged`, a newer format `formatUnsupported`, both naming file and offset. */

@@ -1,4 +1,14 @@
-import { DiskFault, type GroupId, type Incarnation, LIMITS, type NodeId, QuorateError, invariant } from '@quorate/base';
+import {
+  DiskFault,
+  type GroupId,
+  type Incarnation,
+  LIMITS,
+  type LogIndex,
+  type NodeId,
+  QuorateError,
+  type Term,
+  invariant,
+} from '@quorate/base';
 import type { Checkpoint, CheckpointGroup } from './checkpoint.js';
 import { CheckpointWriter } from './checkpoint-writer.js';
 import { FrameCodec, SECTOR_BYTES } from './frame.js';
@@ -10,8 +20,20 @@ import { LogState } from './log-state.js';
 import { PeerSequences } from './peer-sequences.js';
 import { RecentBatches } from './recent-batches.js';
 import type { RecoveredGroup } from './recovery.js';
+import type { SnapshotShape } from './snapshot-format.js';
+import { Snapshots } from './snapshots.js';
 import { type LogHost, type QueueEntry, StoredLog } from './stored-log.js';
-import type { Damage, GroupLog, Identity, Storage, StorageMetrics, StorageOptions } from './types.js';
+import type {
+  Damage,
+  GroupLog,
+  Identity,
+  SnapshotFacts,
+  SnapshotFile,
+  SnapshotWriter,
+  Storage,
+  StorageMetrics,
+  StorageOptions,
+} from './types.js';
 
 /** Damage found by reads is told once per place; beyond so many places, always. */
 const DAMAGE_PLACES_REMEMBERED = 1024;
@@ -26,6 +48,8 @@ export interface OpenedJournal {
   readonly peers: PeerSequences;
   readonly damage: readonly Damage[];
   readonly recoveredSequence: number;
+  /** The snapshots that the groups have. */
+  readonly snapshots: ReadonlyMap<GroupId, SnapshotShape>;
 }
 
 /** Called by the files of the journal, which exist before the storage does. */
@@ -53,6 +77,7 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
   readonly #groups = new Map<GroupId, StoredLog>();
   readonly #frozenUnknown: Set<GroupId>;
   readonly #peers: PeerSequences;
+  readonly #snapshots: Snapshots;
   /** Peer sequences that are in no frame yet. */
   readonly #newPeers = new Map<string, QueueEntry>();
   readonly #toTell = new Set<StoredLog>();
@@ -73,10 +98,25 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
     this.#peers = opened?.peers ?? new PeerSequences();
     this.damage = opened?.damage ?? [];
     this.recoveredSequence = opened?.recoveredSequence ?? 0;
+    this.#snapshots = new Snapshots({
+      disk: options.disk,
+      timers: options.timers,
+      checksum: options.checksum,
+      refusal: () => this.#refusal(),
+      failed: (fault) => this.failed(fault),
+      reportDamage: (damage) => this.reportDamage(damage),
+      flush: () => {
+        if (this.#refusal() === null) this.flush();
+      },
+    });
+    this.#snapshots.journalId = stored?.journalId ?? '';
+    for (const shape of opened?.snapshots.values() ?? []) this.#snapshots.adopt(shape);
     for (const [group, recovered] of opened?.groups ?? []) {
       const log = new StoredLog(group, recovered.state, recovered.hardState, this);
       log.isFrozen = recovered.isFrozen;
       log.resetSequence = recovered.resetSequence;
+      log.snapshotIndex = opened?.snapshots.get(group)?.index ?? 0;
+      log.durableSnapshot = log.snapshotIndex;
       this.#groups.set(group, log);
     }
     if (opened !== null && stored !== null) this.#startJournal(stored.journalId, opened.files, opened.start, opened.checkpointNumber);
@@ -140,8 +180,34 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
     this.#groups.get(group)?.retire();
     this.#frozenUnknown.delete(group);
     const log = this.#newLog(group, true);
+    this.#snapshots.reset(group, log);
     journal.enqueue({ record: { type: 'resetGroup', group }, log, version: 0, isDropped: false });
     return log;
+  }
+
+  snapshot(group: GroupId): SnapshotFile | null {
+    return this.#snapshots.newest(group);
+  }
+
+  createSnapshot(facts: SnapshotFacts): SnapshotWriter {
+    return this.#beginSnapshot(facts, false);
+  }
+
+  receiveSnapshot(facts: SnapshotFacts): SnapshotWriter {
+    return this.#beginSnapshot(facts, true);
+  }
+
+  #beginSnapshot(facts: SnapshotFacts, isReceived: boolean): SnapshotWriter {
+    this.#writable();
+    const log = this.#groups.get(facts.group);
+    invariant(log !== undefined, 'a snapshot is of a group that is there', { group: facts.group });
+    log.checkWritable();
+    return this.#snapshots.begin(log, facts, isReceived);
+  }
+
+  #refusal(): QuorateError | null {
+    if (this.#isClosed) return new QuorateError('closed', 'the storage is closed');
+    return this.#isFailed ? new QuorateError('diskFailed', 'the disk failed earlier') : null;
   }
 
   notePeerSequence(peer: NodeId, incarnation: Incarnation, sequence: number): void {
@@ -179,7 +245,8 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
         this.#release();
         this.#options.timers.defer(() => done(error));
       };
-      const stopFiles = (): void => (this.#files === null ? finish() : this.#files.stop(finish));
+      const stopSnapshots = (): void => this.#snapshots.stop(finish);
+      const stopFiles = (): void => (this.#files === null ? stopSnapshots() : this.#files.stop(stopSnapshots));
       if (this.#checkpoints === null) stopFiles();
       else this.#checkpoints.stop(stopFiles);
     };
@@ -206,6 +273,10 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
   readFile(file: number, offset: number, length: number): Uint8Array {
     invariant(this.#files !== null, 'a placed batch has a journal');
     return this.#files.handle(file).read(offset, length);
+  }
+
+  snapshotInstalled(log: StoredLog, index: LogIndex, term: Term): void {
+    this.#snapshots.install(log, index, term);
   }
 
   reportDamage(damage: Damage): void {
@@ -268,6 +339,7 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
   #startJournal(journalId: string, files: JournalFiles, start: JournalStart, checkpointNumber: number): void {
     const { disk, timers, events } = this.#options;
     this.#files = files;
+    this.#snapshots.journalId = journalId;
     this.#checkpoints = new CheckpointWriter({
       disk,
       checksum: this.checksum,
@@ -318,6 +390,7 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
   /** One event for all that became durable since the last one; its values are those of the moment of telling (T13). */
   #durable(logs: readonly StoredLog[]): void {
     this.recent.trim();
+    this.#snapshots.durable(logs);
     const isScheduled = this.#toTell.size > 0;
     for (const log of logs) this.#toTell.add(log);
     if (isScheduled) return;
@@ -351,6 +424,7 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
         previousTerm: log.previousTerm,
         lastIndex: log.lastIndex,
         resetSequence: log.resetSequence,
+        snapshotIndex: log.snapshotIndex,
       });
     }
     const { files, deadFiles } = this.#files.retained();

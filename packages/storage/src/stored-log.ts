@@ -44,6 +44,8 @@ export interface LogHost {
   /** Bytes of a journal file; throws `DiskFault`. */
   readFile(file: number, offset: number, length: number): Uint8Array;
   reportDamage(damage: Damage): void;
+  /** The snapshot that was received for this log is in force from now on. */
+  snapshotInstalled(log: StoredLog, index: LogIndex, term: Term): void;
 }
 
 /** The log of one group over the shared journal. */
@@ -63,12 +65,19 @@ export class StoredLog implements GroupLog, CachedLog {
   sealSequence = 0;
   sealedLast: LogIndex = -1;
   sealedVersion = 0;
+  /** Index of the snapshot that the frame being written tells of; 0: none. */
+  sealedSnapshot = 0;
+  /** Index of the newest snapshot told of in the journal, queued and durable; 0: none. */
+  snapshotIndex: LogIndex = 0;
+  durableSnapshot: LogIndex = 0;
   readonly #host: LogHost;
   #hardState: GroupHardState;
   #version = 0;
   /** Appends that are in no frame yet, in order; those before `#unsealedHead` are sealed. */
   #unsealed: QueueEntry[] = [];
   #unsealedHead = 0;
+  /** Unsealed appends, the oldest ones, that a snapshot took out of the log before they had a place. They are written all the same. */
+  #orphans = 0;
 
   constructor(group: GroupId, state: LogState, hardState: GroupHardState, host: LogHost) {
     this.group = group;
@@ -188,7 +197,7 @@ export class StoredLog implements GroupLog, CachedLog {
   }
 
   setHardState(state: GroupHardState, version: number): void {
-    this.#checkWritable();
+    this.checkWritable();
     invariant(version > this.#version, 'hard state version grows', { group: this.group, version, newest: this.#version });
     this.#version = version;
     this.#hardState = { term: state.term, votedFor: state.votedFor, isLearner: state.isLearner };
@@ -196,7 +205,7 @@ export class StoredLog implements GroupLog, CachedLog {
   }
 
   append(batch: Uint8Array): void {
-    this.#checkWritable();
+    this.checkWritable();
     if (batch.length > this.#host.batchBytesMax) {
       throw new QuorateError('recordTooLarge', `a batch of ${batch.length} bytes does not fit a journal file`, {
         bytes: batch.length,
@@ -221,7 +230,7 @@ export class StoredLog implements GroupLog, CachedLog {
   }
 
   truncateSuffix(index: LogIndex): void {
-    this.#checkWritable();
+    this.checkWritable();
     if (index >= this.lastIndex) return;
     invariant(index >= this.firstIndex - 1 && this.state.isBorder(index), 'a log is cut at a batch border', { group: this.group, index });
     const rowsBefore = this.rowCount;
@@ -239,12 +248,17 @@ export class StoredLog implements GroupLog, CachedLog {
   }
 
   truncatePrefix(index: LogIndex): void {
-    this.#checkWritable();
+    this.checkWritable();
     if (index < this.firstIndex) return;
     invariant(index <= this.durableIndex && this.state.isBorder(index), 'a log starts after a durable batch border', {
       group: this.group,
       index,
       durableIndex: this.durableIndex,
+    });
+    invariant(this.snapshotIndex === 0 || index <= this.snapshotIndex, 'a log starts at or before its snapshot', {
+      group: this.group,
+      index,
+      snapshotIndex: this.snapshotIndex,
     });
     const term = this.state.termAt(index);
     this.state.truncatePrefix(index, term);
@@ -252,10 +266,51 @@ export class StoredLog implements GroupLog, CachedLog {
     this.#host.enqueue({ record: { type: 'truncatePrefix', group: this.group, index, term }, log: this, version: 0, isDropped: false });
   }
 
+  restartAt(index: LogIndex, term: Term): boolean {
+    this.checkWritable();
+    const { state } = this;
+    invariant(index >= this.firstIndex - 1, 'a log never starts earlier than it did', {
+      group: this.group,
+      index,
+      firstIndex: this.firstIndex,
+    });
+    this.#host.snapshotInstalled(this, index, term);
+    const isSuffixKept = index <= this.lastIndex && state.isBorder(index) && state.termAt(index) === term;
+    const rows = this.rowCount;
+    if (isSuffixKept) {
+      const dropped = index < this.firstIndex ? 0 : state.rows.find(index) + 1;
+      this.#orphans += Math.max(0, dropped - state.placedRows);
+      state.truncatePrefix(index, term);
+      this.#host.recent.keepLast(this);
+    } else {
+      this.#dropUnsealed(this.#unsealed.length - this.#unsealedHead);
+      this.#orphans = 0;
+      // Nothing of the old log counts any longer, and a frame on its way no longer makes it durable (T13).
+      this.durableIndex = Math.min(this.durableIndex, this.firstIndex - 1);
+      this.sealedLast = -1;
+      state.restart(index + 1, term);
+      this.#host.recent.dropLast(this, rows);
+    }
+    this.snapshotIndex = index;
+    this.#host.enqueue({
+      record: { type: 'restart', group: this.group, isSuffixKept, index, term },
+      log: this,
+      version: 0,
+      isDropped: false,
+    });
+    return isSuffixKept;
+  }
+
+  /** A snapshot of this log is in place: from here on the journal says so. */
+  snapshotPublished(index: LogIndex, term: Term): void {
+    this.snapshotIndex = index;
+    this.#host.enqueue({ record: { type: 'snapshot', group: this.group, index, term }, log: this, version: 0, isDropped: false });
+  }
+
   /** The oldest unsealed append got its place; `batch` is the same bytes in memory of the storage. */
   placed(file: number, offset: number, batch: Uint8Array): void {
-    const row = this.state.place(file, offset);
-    this.#host.recent.replace(this, row, batch);
+    if (this.#orphans > 0) this.#orphans--;
+    else this.#host.recent.replace(this, this.state.place(file, offset), batch);
     this.#unsealedHead++;
     if (this.#unsealedHead === this.#unsealed.length) {
       this.#unsealed = [];
@@ -276,7 +331,8 @@ export class StoredLog implements GroupLog, CachedLog {
     for (let left = count; left > 0; left--) (this.#unsealed.pop() as QueueEntry).isDropped = true;
   }
 
-  #checkWritable(): void {
+  /** Throws if nothing may be changed: `closed`, `dataDamaged`, or `invariantBroken` for a log that was reset. */
+  checkWritable(): void {
     this.#host.checkOpen();
     if (this.isRetired) throw new QuorateError('invariantBroken', `the log of group ${this.group} was reset; this is the old one`);
     if (this.isFrozen)

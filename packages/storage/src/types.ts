@@ -107,8 +107,62 @@ export interface GroupLog {
   append(batch: Uint8Array): void;
   /** Drops every batch after `index`, a batch border. */
   truncateSuffix(index: LogIndex): void;
-  /** Drops every batch up to and including `index`, a batch border and durable. Space comes back later. */
+  /**
+   * Drops every batch up to and including `index`, a batch border and durable; of a group with a snapshot at or before the index of that.
+   * Space comes back later.
+   */
   truncatePrefix(index: LogIndex): void;
+  /**
+   * Puts the snapshot that was received at `index` in force: it is what `Storage.snapshot` gives from now on, and the log starts after it.
+   * Where the log holds a batch border there with this term, what follows stays, durable or not, and it gives true; else everything is
+   * dropped, and `lastIndex` is `index`. Durable with the frame that `StorageEvents.durable` tells of with `durableIndex >= index`; a crash
+   * before that leaves the old log.
+   */
+  restartAt(index: LogIndex, term: Term): boolean;
+}
+
+/** What a snapshot is of. */
+export interface SnapshotFacts {
+  readonly group: GroupId;
+  /** It holds the effect of every entry up to this one, a batch border, and of none after it. */
+  readonly index: LogIndex;
+  readonly term: Term;
+  /** The configuration in force at `index`. */
+  readonly voters: readonly NodeId[];
+  /** Logged time of the batch that ends at `index`, in ms: what follows is never earlier. */
+  readonly loggedTimeMs: number;
+}
+
+/** A complete snapshot on disk. */
+export interface SnapshotFile extends SnapshotFacts {
+  /** Bytes of its content. */
+  readonly length: number;
+  /**
+   * The content from `offset` on: `maxBytes`, but at most 1 MiB; less only at the end. Each piece is verified; `dataDamaged` with file and
+   * offset if it does not match its checksum or cannot be read, and then `StorageEvents.damaged` is told too.
+   */
+  read(offset: number, maxBytes: number): Uint8Array;
+  /** Keeps it readable, also when a newer one takes its place, until what it returns is called. */
+  retain(): () => void;
+}
+
+/**
+ * Writes a snapshot piece by piece. One step at a time; callbacks come later, once. After an error nothing is left of it and every further
+ * step gives the same error: `diskFull` (nothing else is touched; another attempt may succeed), `diskFailed`, `aborted`, `closed`.
+ */
+export interface SnapshotWriter {
+  readonly facts: SnapshotFacts;
+  /** Bytes of content taken so far. */
+  readonly length: number;
+  /** `bytes` must not change until `done`. */
+  write(bytes: Uint8Array, done: (error: QuorateError | null) => void): void;
+  /**
+   * Completes, syncs and names the file. An own one waits until the log is durable up to its index, and is in force from then on. `file` null
+   * without an error: the group has a newer one by now, nothing was kept.
+   */
+  finish(done: (error: QuorateError | null, file: SnapshotFile | null) => void): void;
+  /** Gives up; of a received one also after `finish`, until `GroupLog.restartAt`. A step under way ends with `aborted`. */
+  abort(): void;
 }
 
 /** Counters since open, for `status`, `bench` and tests. */
@@ -148,6 +202,15 @@ export interface Storage {
   createGroup(group: GroupId, isLearner: boolean): GroupLog;
   /** Forgets a group's log and hard state and starts it anew as a learner: after damage or amnesia (D7). */
   resetGroup(group: GroupId): GroupLog;
+  /** The newest snapshot in force of a group. */
+  snapshot(group: GroupId): SnapshotFile | null;
+  /**
+   * Begins to write the state of this replica's own machine at an index that it applied, above that of the present snapshot. Throws
+   * `invariantBroken` for a group that is not there, `dataDamaged` if its log is.
+   */
+  createSnapshot(facts: SnapshotFacts): SnapshotWriter;
+  /** Begins to store a snapshot that a leader sends. Complete, it is in force only after `GroupLog.restartAt`. Throws like `createSnapshot`. */
+  receiveSnapshot(facts: SnapshotFacts): SnapshotWriter;
   /**
    * Highest value of another node's `durableSequence` seen. Stored with the next frame, or by itself once the journal is idle, so that an old
    * image of that node is noticed after our own restart (T37).

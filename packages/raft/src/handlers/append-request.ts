@@ -16,7 +16,7 @@ export function appendToCandidate(core: Core, _state: PreCandidateState | Candid
 }
 
 /** A term has one leader at most: one that is known excludes every other. */
-function isUsurped(core: Core, from: NodeId): boolean {
+export function isUsurped(core: Core, from: NodeId): boolean {
   if (core.termLeader === 0 || core.termLeader === from) return false;
   core.fault(from, `sends appends in term ${core.term}, which node ${core.termLeader} leads`);
   return true;
@@ -41,6 +41,8 @@ export function appendFromLeader(core: Core, _state: FollowerState, from: NodeId
   // Everything up to `verifiedIndex` was compared with this leader's log in this term, so it may be committed as far as the leader says;
   // what lies beyond may be another leader's (thesis 3.5, T14).
   core.log.commitTo(Math.min(message.commitIndex, core.verifiedIndex));
+  // A snapshot of what has come as entries meanwhile is not needed any longer.
+  if (core.incoming.origin !== null && core.incoming.origin.index <= core.log.commitIndex) core.incoming.abandon();
   if (message.admitAt > core.admitAt) core.admitAt = message.admitAt;
   core.isResponseDue = true;
   admitSelf(core);

@@ -18,7 +18,9 @@ export function onAppendResponse(core: Core, state: LeaderState, from: NodeId, m
   if (round > peer.ackedRound) peer.ackedRound = round;
   if (message.isAccepted) {
     const receivedIndex = Math.min(message.receivedIndex, core.log.lastIndex);
-    peer.accepted(Math.min(message.matchIndex, receivedIndex), receivedIndex);
+    const matchIndex = Math.min(message.matchIndex, receivedIndex);
+    // While it gets a snapshot, only an answer from where the log goes on ends that; earlier ones were on their way.
+    if (peer.mode !== 'snapshot' || receivedIndex >= core.log.firstIndex - 1) peer.accepted(matchIndex, receivedIndex);
     admit(peer, message);
   } else {
     refused(core, peer, message);
@@ -49,12 +51,19 @@ function admit(peer: Progress, message: AppendResponse): void {
 function refused(core: Core, peer: Progress, message: AppendResponse): void {
   const prevIndex = message.receivedIndex;
   // Answers to messages from before the last turn back say nothing new.
+  if (peer.mode === 'snapshot') return;
   const isCurrent =
     peer.mode === 'probe'
       ? peer.isProbeSent && prevIndex === peer.nextIndex - 1
       : prevIndex > peer.matchIndex && prevIndex < peer.nextIndex;
   if (!isCurrent) return;
   // Where the hint is a conflicting entry, our entry of that index may lie inside a batch: only borders are sent from.
+  const { firstIndex } = core.log;
+  // Its log and this one part before this one starts, or its log ends before: only a snapshot helps.
+  if (message.matchIndex < firstIndex - 1 || prevIndex <= firstIndex - 1) {
+    peer.needsSnapshot();
+    return;
+  }
   const meeting = core.log.borderAtMost(core.log.terms.lastIndexOfTermAtMost(message.matchIndex, message.hintTerm));
-  peer.probeFrom(Math.max(Math.min(meeting + 1, prevIndex), core.log.firstIndex));
+  peer.probeFrom(Math.max(Math.min(meeting + 1, prevIndex), firstIndex));
 }

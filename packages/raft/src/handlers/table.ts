@@ -7,7 +7,8 @@ import { appendFromLeader, appendToCandidate, appendToLeader } from './append-re
 import { onAppendResponse } from './append-response.js';
 import { ignore } from './ignore.js';
 import { onLeaderGone } from './leader-gone.js';
-import { onSnapshotRequest } from './snapshot.js';
+import { snapshotFromLeader, snapshotToCandidate, snapshotToLeader } from './snapshot-request.js';
+import { onSnapshotResponse } from './snapshot-response.js';
 import { onTimeoutNow } from './timeout-now.js';
 import { onVoteRequest, onVoteRequestAtLeader } from './vote-request.js';
 import { onPreVoteResponse, onVoteResponse } from './vote-response.js';
@@ -34,7 +35,7 @@ export const HANDLERS: HandlerTable = {
     voteResponse: ignore,
     appendRequest: appendFromLeader,
     appendResponse: ignore,
-    snapshotRequest: onSnapshotRequest,
+    snapshotRequest: snapshotFromLeader,
     snapshotResponse: ignore,
     timeoutNow: onTimeoutNow,
     leaderGone: onLeaderGone,
@@ -44,7 +45,7 @@ export const HANDLERS: HandlerTable = {
     voteResponse: onPreVoteResponse,
     appendRequest: appendToCandidate,
     appendResponse: ignore,
-    snapshotRequest: onSnapshotRequest,
+    snapshotRequest: snapshotToCandidate,
     snapshotResponse: ignore,
     timeoutNow: onTimeoutNow,
     leaderGone: ignore,
@@ -54,7 +55,7 @@ export const HANDLERS: HandlerTable = {
     voteResponse: onVoteResponse,
     appendRequest: appendToCandidate,
     appendResponse: ignore,
-    snapshotRequest: onSnapshotRequest,
+    snapshotRequest: snapshotToCandidate,
     snapshotResponse: ignore,
     timeoutNow: ignore,
     leaderGone: ignore,
@@ -64,8 +65,8 @@ export const HANDLERS: HandlerTable = {
     voteResponse: ignore,
     appendRequest: appendToLeader,
     appendResponse: onAppendResponse,
-    snapshotRequest: ignore,
-    snapshotResponse: ignore,
+    snapshotRequest: snapshotToLeader,
+    snapshotResponse: onSnapshotResponse,
     timeoutNow: ignore,
     leaderGone: ignore,
   },

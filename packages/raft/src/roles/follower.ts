@@ -1,5 +1,6 @@
 import type { NodeId, Term } from '@quorate/base';
 import type { Core } from '../core.js';
+import type { Configuration, LogRestart } from '../ready.js';
 import { retire } from './leader.js';
 
 /**
@@ -38,6 +39,32 @@ export function sendDueResponse(core: Core): void {
 export function onFollowerDurable(core: Core): void {
   if (Math.min(core.log.durableIndex, core.verifiedIndex) > core.respondedMatch) core.isResponseDue = true;
   admitSelf(core);
+}
+
+/**
+ * The log starts anew after a snapshot, all of which is committed, so it is in the log of every leader of this term or later. The leader
+ * hears of it once the new start is durable, because all messages wait for the hard state that goes with it.
+ */
+export function installSnapshot(
+  core: Core,
+  snapshot: LogRestart & { readonly configuration: Configuration; readonly loggedTimeMs: number },
+): void {
+  core.hardStateChanged();
+  core.log.restart(snapshot, core.hardVersion);
+  core.loggedAtMs = core.nowMs;
+  core.verifiedIndex = Math.min(Math.max(core.verifiedIndex, snapshot.index), core.log.lastIndex);
+  // A vote that was asked for with the old log is worth nothing now.
+  if (core.state.role !== 'follower') core.state = { role: 'follower' };
+  core.restartElectionTimer();
+  if (core.leader === 0) return;
+  core.send(core.leader, {
+    type: 'snapshotResponse',
+    term: core.term,
+    snapshotIndex: snapshot.index,
+    receivedBytes: 0,
+    isInstalled: true,
+  });
+  core.isResponseDue = true;
 }
 
 /**

@@ -49,6 +49,7 @@ export function appendNoop(core: Core): LogIndex {
 
 /** Leaves office: tells everyone, because the heartbeats of its node would otherwise keep its followers waiting, and gives up its reads. */
 export function retire(core: Core, leader: LeaderState): void {
+  for (const peer of leader.peers.values()) peer.endTransfer();
   core.sendAll({ type: 'leaderGone', term: core.term });
   for (const id of leader.earlyReads) core.readsFailed.push(id);
   for (const read of leader.reads) core.readsFailed.push(read.id);
@@ -112,6 +113,7 @@ export function tickLeader(core: Core, leader: LeaderState): void {
   }
   if (leader.transfer !== null && core.nowMs >= leader.transfer.deadlineMs) leader.transfer = null;
   for (const peer of leader.peers.values()) {
+    if (peer.transfer?.isSent === true && core.nowMs >= peer.transfer.retryAtMs(core.options.electionTimeoutMaxMs)) peer.transfer.retry();
     if (core.nowMs < heartbeatAtMs(core, peer) || !isOwedAnything(core, leader, peer)) continue;
     peer.heartbeatDue();
     if (leader.transfer?.to === peer.peer) leader.transfer.isSent = false;
@@ -126,6 +128,7 @@ export function leaderDueMs(core: Core, leader: LeaderState): number {
   if (leader.transfer !== null) due = Math.min(due, leader.transfer.deadlineMs);
   for (const peer of leader.peers.values()) {
     if (isOwedAnything(core, leader, peer)) due = Math.min(due, heartbeatAtMs(core, peer));
+    if (peer.transfer?.isSent === true) due = Math.min(due, peer.transfer.retryAtMs(core.options.electionTimeoutMaxMs));
   }
   return due;
 }

@@ -1,0 +1,225 @@
+import { DiskFault, type DiskFile, QuorateError, type Timers, invariant } from '@quorate/base';
+import { SNAPSHOT_CHUNK_BYTES, SNAPSHOT_CONTENT_OFFSET, SnapshotCodec, type SnapshotShape, encodeSnapshotHead } from './snapshot-format.js';
+import type { SnapshotFileHost, StoredSnapshot } from './snapshot-file.js';
+import type { SnapshotFacts, SnapshotFile, SnapshotWriter } from './types.js';
+
+/** Synced in between, so that no sync has much to do and the journal's own never wait for long. */
+const SYNC_EVERY_BYTES = 8_388_608;
+
+/** What a writer needs of its storage. */
+export interface SnapshotWriterHost extends SnapshotFileHost {
+  readonly timers: Timers;
+  /** The error that whoever writes is told. A fault that is not "no space on a write" also ends the storage. */
+  faulted(fault: DiskFault, isSync: boolean): QuorateError;
+  /** Why nothing may be written any more; null: it may. */
+  readonly refusal: QuorateError | null;
+  /** The file is whole and synced under its temporary name: puts it in place, now or once the log is as far. Calls back once. */
+  publish(
+    writer: StoredSnapshotWriter,
+    shape: SnapshotShape,
+    done: (error: QuorateError | null, file: StoredSnapshot | null) => void,
+  ): void;
+  /** It is over. */
+  ended(writer: StoredSnapshotWriter): void;
+  /** Removes a file that nobody needs; a name that is not there is fine. */
+  remove(path: string): void;
+}
+
+type Done = (error: QuorateError | null) => void;
+
+/** Writes one snapshot file, one step at a time. Holds at most one chunk in memory. */
+export class StoredSnapshotWriter implements SnapshotWriter {
+  readonly facts: SnapshotFacts;
+  /** The name it has until it is complete. */
+  readonly path: string;
+  readonly #host: SnapshotWriterHost;
+  readonly #codec: SnapshotCodec;
+  #file: DiskFile | null = null;
+  #position = SNAPSHOT_CONTENT_OFFSET;
+  #length = 0;
+  #chunks = 0;
+  #wholeChecksum = 0;
+  readonly #partial: Uint8Array = new Uint8Array(SNAPSHOT_CHUNK_BYTES);
+  #partialBytes = 0;
+  #unsyncedBytes = 0;
+  #isBusy = false;
+  #isDiskBusy = false;
+  #isFinished = false;
+  /** Why it ended; null: it did not, or well. */
+  #error: QuorateError | null = null;
+  /** The complete file, until it is in force or given up. */
+  #published: StoredSnapshot | null = null;
+  #settled: (() => void) | null = null;
+
+  constructor(facts: SnapshotFacts, path: string, host: SnapshotWriterHost) {
+    this.facts = facts;
+    this.path = path;
+    this.#host = host;
+    this.#codec = new SnapshotCodec(host.journalId, facts, host.checksum);
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  write(bytes: Uint8Array, done: Done): void {
+    this.#begin();
+    invariant(!this.#isFinished, 'nothing is written to a finished snapshot');
+    const parts: Uint8Array[] = [];
+    for (let at = 0; at < bytes.length && this.#error === null; ) {
+      const room = SNAPSHOT_CHUNK_BYTES - this.#partialBytes;
+      const part = bytes.subarray(at, at + room);
+      at += part.length;
+      if (this.#partialBytes > 0 || part.length < SNAPSHOT_CHUNK_BYTES) {
+        this.#partial.set(part, this.#partialBytes);
+        this.#partialBytes += part.length;
+        if (this.#partialBytes === SNAPSHOT_CHUNK_BYTES) this.#takePartial(parts);
+      } else {
+        this.#chunk([part], parts);
+      }
+    }
+    this.#length += bytes.length;
+    this.#put(parts, (error) => this.#end(error, done));
+  }
+
+  finish(done: (error: QuorateError | null, file: SnapshotFile | null) => void): void {
+    this.#begin();
+    invariant(!this.#isFinished, 'a snapshot is finished once');
+    this.#isFinished = true;
+    const { group, index } = this.facts;
+    const parts: Uint8Array[] = [];
+    if (this.#partialBytes > 0) this.#takePartial(parts);
+    const ends = { length: this.#length, chunks: this.#chunks, wholeChecksum: this.#wholeChecksum };
+    parts.push(this.#codec.trailer(ends));
+    const failed = (error: QuorateError): void => this.#end(error, () => done(error, null));
+    this.#put(parts, (writeError) => {
+      if (writeError !== null) return failed(writeError);
+      this.#sync((syncError) => {
+        if (syncError !== null) return failed(syncError);
+        this.#closeFile();
+        this.#host.publish(this, { ...this.facts, path: this.path, ...ends }, (error, file) => {
+          if (error !== null) return failed(error);
+          this.#published = file;
+          this.#end(null, (late) => (late === null ? done(null, file) : done(late, null)));
+          if (file !== null) invariant(file.group === group && file.index === index, 'a snapshot is published as what it is');
+        });
+      });
+    });
+  }
+
+  abort(): void {
+    const published = this.#published;
+    if (published !== null) {
+      this.#published = null;
+      this.#host.released(voided(published));
+      return;
+    }
+    this.#give(new QuorateError('aborted', `the snapshot of group ${this.facts.group} at index ${this.facts.index} was given up`));
+  }
+
+  /** It is in force or replaced: no longer this writer's to give up. */
+  disown(): void {
+    this.#published = null;
+  }
+
+  /** Gives up; calls back (within this call if it can) when no call to the disk is under way. */
+  stop(error: QuorateError, done: () => void): void {
+    this.#settled = done;
+    this.#give(error);
+  }
+
+  #give(error: QuorateError): void {
+    if (this.#error === null) this.#error = error;
+    if (!this.#isDiskBusy) this.#cleanUp();
+  }
+
+  #begin(): void {
+    invariant(!this.#isBusy, 'a snapshot is written one step at a time', { group: this.facts.group });
+    this.#isBusy = true;
+    this.#error ??= this.#host.refusal;
+  }
+
+  /** Tells the outcome of a step, never within the call that asked for it. */
+  #end(error: QuorateError | null, done: Done): void {
+    this.#error ??= error;
+    if (this.#error !== null) this.#cleanUp();
+    else if (this.#published !== null || this.#isFinished) this.#host.ended(this);
+    this.#host.timers.defer(() => {
+      this.#isBusy = false;
+      done(this.#error);
+    });
+  }
+
+  #takePartial(parts: Uint8Array[]): void {
+    // The buffer is used again while these bytes are written.
+    this.#chunk([this.#partial.slice(0, this.#partialBytes)], parts);
+    this.#partialBytes = 0;
+  }
+
+  #chunk(content: readonly Uint8Array[], parts: Uint8Array[]): void {
+    const head = this.#codec.chunkHead(this.#chunks, content);
+    this.#wholeChecksum = this.#host.checksum(head.subarray(0, 4), this.#wholeChecksum);
+    this.#chunks++;
+    parts.push(head, ...content);
+  }
+
+  /** Writes parts at the end of the file, which is made with its head first. */
+  #put(parts: readonly Uint8Array[], done: Done): void {
+    if (this.#error !== null || parts.length === 0) return done(this.#error);
+    let file: DiskFile;
+    let all = parts;
+    let position = this.#position;
+    try {
+      if (this.#file === null) {
+        all = [encodeSnapshotHead(this.facts, this.#host.journalId, this.#host.checksum), ...parts];
+        position = 0;
+      }
+      file = this.#file ??= this.#host.disk.open(this.path, 'create');
+    } catch (thrown) {
+      if (!(thrown instanceof DiskFault)) throw thrown;
+      return done(this.#host.faulted(thrown, false));
+    }
+    let bytes = 0;
+    for (const part of all) bytes += part.length;
+    this.#isDiskBusy = true;
+    file.write(position, all, (fault) => {
+      this.#isDiskBusy = false;
+      if (fault !== null || this.#error !== null) return done(this.#error ?? this.#host.faulted(fault as DiskFault, false));
+      this.#position = position + bytes;
+      this.#unsyncedBytes += bytes;
+      if (this.#unsyncedBytes < SYNC_EVERY_BYTES) return done(this.#host.refusal);
+      this.#sync(done);
+    });
+  }
+
+  #sync(done: Done): void {
+    const file = this.#file;
+    if (this.#error !== null || file === null) return done(this.#error);
+    this.#isDiskBusy = true;
+    file.sync((fault) => {
+      this.#isDiskBusy = false;
+      this.#unsyncedBytes = 0;
+      done(this.#error ?? (fault === null ? this.#host.refusal : this.#host.faulted(fault, true)));
+    });
+  }
+
+  #closeFile(): void {
+    this.#file?.close();
+    this.#file = null;
+  }
+
+  #cleanUp(): void {
+    const isMade = this.#file !== null || this.#isFinished;
+    this.#closeFile();
+    if (isMade && this.#published === null) this.#host.remove(this.path);
+    this.#host.ended(this);
+    const settled = this.#settled;
+    this.#settled = null;
+    settled?.();
+  }
+}
+
+function voided(file: StoredSnapshot): StoredSnapshot {
+  file.isVoid = true;
+  return file;
+}
