@@ -1,5 +1,7 @@
 import type { ErrorCode, ErrorDetails, GroupId, LogIndex, Term } from '@quorate/base';
-import type { ResourceId, ResourceType, SessionId } from './resource-machine.js';
+import type { AnyResourceType } from './any-resource.js';
+import type { MachineLimits } from './machine-limits.js';
+import type { ResourceId, SessionId } from './resource-machine.js';
 import type { TablesView } from './tables/types.js';
 
 /*
@@ -47,19 +49,31 @@ export type MachineOutcome =
   /** One reply per command, also for those applied before. */
   | { readonly type: 'replies'; readonly session: SessionId; readonly firstNumber: number; readonly replies: readonly Reply[] }
   /** `wasOpened` false: a session with this key was open already and has applied nothing. */
-  | { readonly type: 'sessionOpened'; readonly session: SessionId; readonly ttlMs: number; readonly graceMs: number; readonly wasOpened: boolean }
-  /** Nothing of the batch was applied: `sessionExpired`, `outOfOrder` (details: expected), `overloaded`, `malformedFrame`. */
+  | {
+      readonly type: 'sessionOpened';
+      readonly session: SessionId;
+      readonly ttlMs: number;
+      readonly graceMs: number;
+      readonly wasOpened: boolean;
+    }
+  /**
+   * Nothing of the batch was applied, besides what it acknowledges: `sessionExpired`, `outOfOrder` (details: expected), `overloaded`,
+   * `malformedFrame`; `invalidArgument` for the key of a session that is open and in use: a request that came late.
+   */
   | { readonly type: 'refused'; readonly code: ErrorCode; readonly message: string; readonly details: ErrorDetails }
   | { readonly type: 'none' };
 
-/** What the node learns beside the outcome of an apply, to act on it: no state of the machine depends on it. */
+/**
+ * What the node learns beside the outcome of an apply, to act on it: no state of the machine depends on it. Called from within `apply`, when the
+ * batch may be half applied: the machine must not be asked anything before `apply` returns.
+ */
 export interface MachineEvents {
   sessionOpened(session: SessionId): void;
   /** `isExpired` false: closed by its client. */
   sessionEnded(session: SessionId, isExpired: boolean): void;
   /** A session got events, which are also kept until it acknowledges them. */
   published(batch: EventBatch): void;
-  /** A command of this session was applied: reads that wait for its number may go on. */
+  /** The commands of this session up to this number were applied: reads that wait for it may go on. Once per batch. */
   applied(session: SessionId, number: number): void;
 }
 
@@ -87,8 +101,10 @@ export interface ResourceInfo {
 export interface MachineOptions {
   readonly group: GroupId;
   /** Kinds of resources that this node has. One that is used in the log and is missing here stops the group (`resourceUnsupported`). */
-  readonly resources: readonly ResourceType[];
+  readonly resources: readonly AnyResourceType[];
   readonly events: MachineEvents;
+  /** Only for tests and simulations: all replicas must have the same. Default: `MACHINE_LIMITS`. */
+  readonly limits?: Partial<MachineLimits>;
 }
 
 /** All state at one index, to be written piece by piece while the machine goes on. */

@@ -1,5 +1,12 @@
 import type { GroupId, LogIndex } from '@quorate/base';
-import type { CommandNames, EventValues, OperationArguments, OperationResult, QueryNames, ResourceDeclaration } from './resource-definition.js';
+import type {
+  CommandNames,
+  EventValues,
+  OperationArguments,
+  OperationResult,
+  QueryNames,
+  ResourceDeclaration,
+} from './resource-definition.js';
 import type { ReadableTable, ScanRange, EntryVisitor } from './tables/types.js';
 
 /** Number of a session: the log index of the command that opened it. */

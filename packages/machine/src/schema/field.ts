@@ -1,8 +1,9 @@
 import { type ByteReader, type ByteWriter, QuorateError } from '@quorate/base';
+import { malformed } from '../faults.js';
 
 /** What a field is, for documentation, command lines and generators of test data. */
 export interface FieldDescription {
-  /** `bytes`, `text`, `u32`, `u53`, `i53`, `flag`, `choice`, `optional`, `list`, `record`, `nothing`. */
+  /** `bytes`, `text`, `u16`, `u32`, `u53`, `i53`, `flag`, `choice`, `optional`, `list`, `record`, `nothing`, `token`, `fence`. */
   readonly kind: string;
   /** Largest length (bytes, texts, lists) or value (numbers). */
   readonly max?: number;
@@ -38,7 +39,23 @@ export type Fields = Readonly<Record<string, Field<never>>> | Readonly<Record<st
 // oxlint-disable-next-line typescript/no-explicit-any -- no other type accepts fields of every value type
 export type AnyField = Field<any>;
 
+/** What a value is, in a word, for messages. */
+export function kindOf(value: unknown): string {
+  if (value === null) return 'null';
+  return Array.isArray(value) ? 'a list' : typeof value;
+}
+
 /** The fault of a value that is not allowed. */
-export function refused(path: string, what: string, details: Readonly<Record<string, string | number | boolean | undefined>> = {}): QuorateError {
+export function refused(
+  path: string,
+  what: string,
+  details: Readonly<Record<string, string | number | boolean | undefined>> = {},
+): QuorateError {
   return new QuorateError('invalidArgument', `${path} ${what}`, { path, ...details });
+}
+
+/** A byte that must be 0 or 1, as a boolean. */
+export function readFlag(value: number): boolean {
+  if (value > 1) throw malformed(`flag ${value} is neither 0 nor 1`);
+  return value === 1;
 }

@@ -1,0 +1,315 @@
+import {
+  type BatchHeader,
+  type ErrorDetails,
+  type LogIndex,
+  QuorateError,
+  batchLastIndex,
+  invariant,
+  readU16,
+  readU32,
+  readU64,
+  writeU64,
+} from '@quorate/base';
+import { resourceUnsupported } from './compiled-type.js';
+import { malformed, payloadUnsupported } from './faults.js';
+import { HandlerRuns } from './handler-runs.js';
+import type { LiveResources } from './live-resources.js';
+import type { MachineEvents, MachineOutcome, Reply } from './machine-types.js';
+import type { MachineState } from './machine-state.js';
+import {
+  COMMANDS_HEADER_BYTES,
+  COMMAND_HEADER_BYTES,
+  type CommandsSummary,
+  MACHINE_OPERATION,
+  MACHINE_RESOURCE,
+  PAYLOAD,
+  checkCommandsPayload,
+  decodeAcknowledge,
+  decodeExpireSessions,
+  decodeOpenResource,
+  decodeOpenSession,
+} from './payload-codec.js';
+import { refusedReply } from './reply-codec.js';
+import type { ResourceId, SessionId } from './resource-machine.js';
+import type { SessionRecord } from './sessions.js';
+import { EMPTY } from './table-keys.js';
+
+type Refused = MachineOutcome & { readonly type: 'refused' };
+
+const NONE: MachineOutcome = { type: 'none' };
+
+/**
+ * Applies batches. In this order: time passes and timers fire, at the index of the batch; then each command at its own index, and what was
+ * published at an index becomes one batch of events per session before the next index begins.
+ */
+export class BatchApplier {
+  readonly #state: MachineState;
+  readonly #live: LiveResources;
+  readonly #host: MachineEvents;
+  readonly #runs: HandlerRuns;
+
+  constructor(state: MachineState, live: LiveResources, host: MachineEvents) {
+    this.#state = state;
+    this.#live = live;
+    this.#host = host;
+    this.#runs = new HandlerRuns(state);
+  }
+
+  /** What is thrown stops the machine: a newer format, a resource that this node lacks, a broken invariant. */
+  apply(header: BatchHeader, payload: Uint8Array): MachineOutcome {
+    const state = this.#state;
+    invariant(header.group === state.group, 'a batch is of the group of its machine', { group: header.group });
+    invariant(header.baseIndex === state.index + 1, 'batches are applied in order, each once', {
+      expected: state.index + 1,
+      index: header.baseIndex,
+    });
+    state.index = header.baseIndex;
+    state.term = header.term;
+    this.#passTime(header.loggedTimeMs);
+    const outcome = header.kind === 'commands' ? this.#applyPayload(header, payload) : NONE;
+    this.#settle();
+    state.index = batchLastIndex(header);
+    state.sessions.store();
+    return outcome;
+  }
+
+  /** Rule 15: timers fire before what comes at or after their time, in order, at their own time. */
+  #passTime(loggedTimeMs: number): void {
+    const state = this.#state;
+    for (let due = state.timers.takeDue(loggedTimeMs); due !== null; due = state.timers.takeDue(loggedTimeMs)) {
+      const { dueMs, resource, id } = due;
+      const live = this.#live.find(resource);
+      invariant(live !== undefined && dueMs >= state.timeMs, 'timers have a resource and a time to come', { resource, dueMs });
+      state.timeMs = dueMs;
+      const { machine } = live.type;
+      this.#runs.must('timer', live, () => machine.timer?.(live.call, id), true);
+    }
+    state.timeMs = Math.max(state.timeMs, loggedTimeMs);
+  }
+
+  #applyPayload(header: BatchHeader, payload: Uint8Array): MachineOutcome {
+    if (payload.length === 0) return refused('malformedFrame', 'empty payload');
+    try {
+      switch (payload[0]) {
+        case PAYLOAD.commands: {
+          const summary = checkCommandsPayload(payload);
+          checkCount(header, summary.count);
+          return this.#applyCommands(payload, summary, header.baseIndex);
+        }
+        case PAYLOAD.openSession:
+          checkCount(header, 1);
+          return this.#openSession(decodeOpenSession(payload));
+        case PAYLOAD.expireSessions: {
+          const sessions = decodeExpireSessions(payload);
+          checkCount(header, sessions.length);
+          return this.#expire(sessions, header.baseIndex);
+        }
+        case PAYLOAD.tick:
+          checkCount(header, 1);
+          if (payload.length !== 1) throw malformed(`tick of ${payload.length} bytes`);
+          return NONE;
+        case PAYLOAD.acknowledge:
+          checkCount(header, 1);
+          for (const { session, acknowledgedReplies, acknowledgedEvents } of decodeAcknowledge(payload)) {
+            const record = this.#state.sessions.touch(session);
+            if (record !== undefined) this.#acknowledge(record, acknowledgedReplies, acknowledgedEvents);
+          }
+          return NONE;
+        default:
+          throw payloadUnsupported(payload);
+      }
+    } catch (thrown) {
+      // Only structure is checked with errors here, before anything is changed; what handlers throw was dealt with below.
+      if (this.#state.fault === null && thrown instanceof QuorateError && thrown.code === 'malformedFrame') {
+        return refused('malformedFrame', thrown.message, thrown.details);
+      }
+      throw thrown;
+    }
+  }
+
+  #openSession(request: ReturnType<typeof decodeOpenSession>): MachineOutcome {
+    const { sessions, index, limits } = this.#state;
+    const existing = sessions.byKey(request.key);
+    if (existing !== undefined) {
+      // A repeated request that the first one overtook by far: its client has the session, and opening another would only leave one behind.
+      if (existing.nextNumber > 1) return refused('invalidArgument', 'the session of this key is in use', { session: existing.session });
+      return { type: 'sessionOpened', session: existing.session, ttlMs: existing.ttlMs, graceMs: existing.graceMs, wasOpened: false };
+    }
+    if (sessions.count >= limits.sessionsMax) {
+      return refused('overloaded', `there are ${limits.sessionsMax} sessions`, { max: limits.sessionsMax });
+    }
+    sessions.open(index, request);
+    this.#host.sessionOpened(index);
+    return { type: 'sessionOpened', session: index, ttlMs: request.ttlMs, graceMs: request.graceMs, wasOpened: true };
+  }
+
+  #expire(sessions: readonly SessionId[], baseIndex: LogIndex): MachineOutcome {
+    for (let i = 0; i < sessions.length; i++) {
+      this.#state.index = baseIndex + i;
+      this.#endSession(sessions[i] as SessionId, true);
+      this.#settle();
+    }
+    return NONE;
+  }
+
+  #acknowledge(record: SessionRecord, replies: number, events: LogIndex): void {
+    this.#state.replies.acknowledge(record, replies);
+    this.#state.events.acknowledge(record, events);
+  }
+
+  #applyCommands(payload: Uint8Array, { session, firstNumber, count }: CommandsSummary, baseIndex: LogIndex): MachineOutcome {
+    const state = this.#state;
+    const record = state.sessions.touch(session);
+    if (record === undefined) return refused('sessionExpired', `session ${session} has ended`, { session });
+    this.#acknowledge(record, readU64(payload, 20), readU64(payload, 28));
+    const expected = record.nextNumber;
+    if (firstNumber > expected) return refused('outOfOrder', `expected command ${expected}, not ${firstNumber}`, { expected });
+    const added = Math.max(0, firstNumber + count - expected);
+    const full = added > 0 ? this.#whyFull(record, added) : null;
+    if (full !== null) return full;
+    const find = firstNumber < expected ? state.replies.finder(session) : null;
+    const replies: Reply[] = [];
+    let at = COMMANDS_HEADER_BYTES;
+    for (let i = 0; i < count; i++) {
+      const number = firstNumber + i;
+      const from = at + COMMAND_HEADER_BYTES;
+      const to = from + readU32(payload, at + 10);
+      state.index = baseIndex + i;
+      if (number < expected) replies.push(find?.(number) ?? this.#forgotten(number));
+      else replies.push(this.#apply(record, number, readU64(payload, at), readU16(payload, at + 8), payload.subarray(from, to)));
+      this.#settle();
+      at = to;
+    }
+    if (state.sessions.isLive(session)) {
+      state.replies.flush(record);
+      if (added > 0) this.#host.applied(session, record.nextNumber - 1);
+    } else state.replies.drop();
+    return { type: 'replies', session, firstNumber, replies };
+  }
+
+  /** Why no more replies may be kept. */
+  #whyFull(record: SessionRecord, added: number): Refused | null {
+    const { sessionRepliesMax, sessionReplyBytesMax, replyBytesMax } = this.#state.limits;
+    const { keptReplies, keptReplyBytes } = record;
+    if (keptReplies + added > sessionRepliesMax) {
+      return refused('overloaded', `${keptReplies} replies wait to be acknowledged`, { max: sessionRepliesMax });
+    }
+    if (keptReplyBytes >= sessionReplyBytesMax) {
+      return refused('overloaded', `${keptReplyBytes} bytes of replies wait to be acknowledged`, { max: sessionReplyBytesMax });
+    }
+    const all = this.#state.sessions.keptReplyBytes;
+    return all >= replyBytesMax ? refused('overloaded', `${all} bytes of replies are kept for all sessions`, { max: replyBytesMax }) : null;
+  }
+
+  /** Applies the next command of a session and keeps its reply. */
+  #apply(record: SessionRecord, number: number, resource: ResourceId, operation: number, args: Uint8Array): Reply {
+    const { sessions, replies, index } = this.#state;
+    if (!sessions.isLive(record.session)) {
+      return refusedReply(index, new QuorateError('sessionExpired', `session ${record.session} has ended`, { session: record.session }));
+    }
+    const reply = this.#run(record, resource, operation, args);
+    record.nextNumber = number + 1;
+    // By closing its session a command has dropped what is kept for it.
+    if (sessions.isLive(record.session)) replies.add(record, number, reply);
+    return reply;
+  }
+
+  #run(record: SessionRecord, resource: ResourceId, operation: number, args: Uint8Array): Reply {
+    const state = this.#state;
+    const { sessionReplyBytesMax } = state.limits;
+    if (record.keptReplyBytes + state.replies.pendingBytes > sessionReplyBytesMax) {
+      return refusedReply(
+        state.index,
+        new QuorateError('overloaded', 'the replies of this batch are too large', { max: sessionReplyBytesMax }),
+      );
+    }
+    if (resource === MACHINE_RESOURCE) return this.#runMachine(record, operation, args);
+    const live = this.#live.find(resource);
+    if (live === undefined) {
+      return refusedReply(state.index, new QuorateError('invalidArgument', `there is no resource ${resource}`, { resource }));
+    }
+    const found = live.type.operations[operation];
+    if (found?.kind !== 'command') {
+      // A newer version of this node knows it (T78).
+      const { type, version } = live.type;
+      const what = `resource type ${type} of version ${version} has no command ${operation} on this node`;
+      throw state.stop(new QuorateError('resourceUnsupported', what, { type, version, operation }));
+    }
+    return this.#runs.command(live, found, args, record.session);
+  }
+
+  #runMachine(record: SessionRecord, operation: number, args: Uint8Array): Reply {
+    const { index } = this.#state;
+    if (operation === MACHINE_OPERATION.openResource) return this.#openResource(args);
+    if (operation !== MACHINE_OPERATION.closeSession && operation !== MACHINE_OPERATION.nothing) {
+      throw this.#state.stop(
+        new QuorateError('formatUnsupported', `operation ${operation} of the machine: written by a newer version`, { operation }),
+      );
+    }
+    if (args.length > 0) return refusedReply(index, malformed(`${args.length} bytes of arguments for an operation without any`));
+    if (operation === MACHINE_OPERATION.closeSession) this.#endSession(record.session, false);
+    return { index, isOk: true, result: EMPTY };
+  }
+
+  #openResource(args: Uint8Array): Reply {
+    const { resources, index } = this.#state;
+    let request: ReturnType<typeof decodeOpenResource>;
+    let existing: ReturnType<typeof resources.checkOpen>;
+    try {
+      request = decodeOpenResource(args);
+      existing = resources.checkOpen(request.type, request.version, request.name);
+    } catch (thrown) {
+      if (thrown instanceof QuorateError && thrown.code !== 'invariantBroken') return refusedReply(index, thrown);
+      throw thrown;
+    }
+    const { type, version, name } = request;
+    if (resources.findType(type, version) === undefined) throw this.#state.stop(resourceUnsupported(type, version));
+    if (existing === undefined) resources.create(index, type, version, name);
+    const result = new Uint8Array(8);
+    writeU64(result, 0, existing?.resource ?? index);
+    return { index, isOk: true, result };
+  }
+
+  #forgotten(number: number): Reply {
+    return refusedReply(
+      this.#state.index,
+      new QuorateError('replyForgotten', `the reply to command ${number} was acknowledged`, { number }),
+    );
+  }
+
+  /** Drops what is kept for a session, then lets those that own something for it free it, in order of their numbers. */
+  #endSession(session: SessionId, isExpired: boolean): void {
+    const { sessions, replies, events, owners } = this.#state;
+    const record = sessions.touch(session);
+    if (record === undefined) return;
+    const resources = owners.take(session);
+    sessions.remove(record);
+    replies.remove(session);
+    events.remove(session);
+    for (const resource of resources) {
+      const live = this.#live.find(resource);
+      invariant(live !== undefined, 'what owns something exists', { resource, session });
+      const { machine } = live.type;
+      this.#runs.must('sessionEnded', live, () => machine.sessionEnded?.(live.call, session), false);
+    }
+    this.#host.sessionEnded(session, isExpired);
+  }
+
+  /** What was published at this index becomes batches. Sessions that have no room for theirs end; that may publish more. */
+  #settle(): void {
+    const { events, index } = this.#state;
+    if (events.pendingCount === 0) return;
+    for (let over = events.overflowing(); over.length > 0; over = events.overflowing()) {
+      for (const session of over) this.#endSession(session, true);
+    }
+    events.flush(index, (batch) => this.#host.published(batch));
+  }
+}
+
+function refused(code: Refused['code'], message: string, details: ErrorDetails = {}): Refused {
+  return { type: 'refused', code, message, details };
+}
+
+function checkCount(header: BatchHeader, count: number): void {
+  if (header.count !== count) throw malformed(`a batch of ${header.count} entries has a payload of ${count}`);
+}

@@ -1,0 +1,97 @@
+import { type LogIndex, readU32 } from '@quorate/base';
+import type { Reply } from './machine-types.js';
+import { RepliesWriter, decodeReplies } from './reply-codec.js';
+import type { SessionId } from './resource-machine.js';
+import type { SessionRecord, Sessions } from './sessions.js';
+import { TABLE, keyOf, readU64Be } from './table-keys.js';
+import type { Table, Tables } from './tables/types.js';
+
+// An entry is closed beyond this, so that acknowledging part of a batch frees most of it and one large batch does not become one large value.
+const ENTRY_BYTES = 65_536;
+
+/** Replies kept until their session acknowledges them: what a repeated command is answered with. Consecutive ones share an entry. */
+export class CachedReplies {
+  readonly #table: Table;
+  readonly #sessions: Sessions;
+  #writer: RepliesWriter | null = null;
+
+  constructor(tables: Tables, sessions: Sessions) {
+    this.#table = tables.table(TABLE.replies);
+    this.#sessions = sessions;
+  }
+
+  /** Keeps the reply to a command; numbers come in order, each once. `flush` must follow before the batch ends. */
+  add(record: SessionRecord, number: number, reply: Reply): void {
+    this.#writer ??= new RepliesWriter(number, reply.index);
+    this.#writer.add(reply);
+    if (this.#writer.length >= ENTRY_BYTES) this.flush(record);
+  }
+
+  /** Bytes of replies that are not yet in the table. */
+  get pendingBytes(): number {
+    return this.#writer?.length ?? 0;
+  }
+
+  flush(record: SessionRecord): void {
+    const writer = this.#writer;
+    if (writer === null) return;
+    this.#writer = null;
+    const entry = writer.take();
+    this.#table.set(keyOf(record.session, writer.firstNumber), entry);
+    this.#sessions.countReplies(record, writer.count, entry.length);
+  }
+
+  /** Forgets what was added and not flushed: the session has ended. */
+  drop(): void {
+    this.#writer = null;
+  }
+
+  /** Finds replies of rising numbers: those of an entry are decoded once. */
+  finder(session: SessionId): (number: number) => Reply | undefined {
+    let first = 0;
+    let replies: readonly Reply[] = [];
+    return (number) => {
+      if (number < first || number >= first + replies.length) {
+        first = number;
+        replies = [];
+        this.#table.scan({ from: keyOf(session, 0), to: keyOf(session, number + 1), isReverse: true }, (key, entry) => {
+          first = readU64Be(key, 8);
+          replies = decodeReplies(entry);
+          return false;
+        });
+      }
+      return replies[number - first];
+    };
+  }
+
+  /** The session has the replies up to `number`. Entries go as a whole, so some that it has may stay a little longer. */
+  acknowledge(record: SessionRecord, number: number): void {
+    const known = Math.min(number, record.nextNumber - 1);
+    if (known <= record.acknowledgedReplies) return;
+    record.acknowledgedReplies = known;
+    if (record.keptReplies > 0) this.#dropUpTo(record, known);
+  }
+
+  /** Drops all of a session that ends. */
+  remove(session: SessionId): void {
+    const keys: Uint8Array[] = [];
+    this.#table.scan({ from: keyOf(session, 0), to: keyOf(session + 1, 0) }, (key) => keys.push(key.slice()) > 0);
+    for (const key of keys) this.#table.delete(key);
+  }
+
+  #dropUpTo(record: SessionRecord, number: LogIndex): void {
+    const keys: Uint8Array[] = [];
+    let count = 0;
+    let bytes = 0;
+    this.#table.scan({ from: keyOf(record.session, 0), to: keyOf(record.session, number + 1) }, (key, entry) => {
+      const held = readU32(entry, 0);
+      if (readU64Be(key, 8) + held - 1 > number) return false;
+      keys.push(key.slice());
+      count += held;
+      bytes += entry.length;
+      return true;
+    });
+    for (const key of keys) this.#table.delete(key);
+    this.#sessions.countReplies(record, -count, -bytes);
+  }
+}

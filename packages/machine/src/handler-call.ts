@@ -1,0 +1,136 @@
+import { ByteWriter, type GroupId, type LogIndex, QuorateError } from '@quorate/base';
+import type { CompiledType } from './compiled-type.js';
+import { textOf } from './faults.js';
+import { RESULT_BYTES_MAX, TIMER_ID_BYTES_MAX } from './machine-limits.js';
+import type { MachineState } from './machine-state.js';
+import type { ResourceDeclaration } from './resource-definition.js';
+import type { ApplyCall, Fence, QueryCall, ReadableSpace, ResourceId, SessionId, Space, Token } from './resource-machine.js';
+import { ReadableResourceSpace, ResourceSpace } from './resource-space.js';
+
+/** A resource in use, with what its handlers are called with. */
+export interface LiveResource {
+  readonly resource: ResourceId;
+  readonly type: CompiledType;
+  readonly call: HandlerCall;
+}
+
+/** What the handlers of one resource see of a query. */
+export class HandlerQuery implements QueryCall {
+  readonly resource: ResourceId;
+  readonly space: ReadableSpace;
+  readonly session: SessionId;
+  readonly #state: MachineState;
+
+  constructor(state: MachineState, resource: ResourceId, session: SessionId) {
+    this.#state = state;
+    this.resource = resource;
+    this.session = session;
+    this.space = new ReadableResourceSpace(state.spaces, state.spaceKeys, resource);
+  }
+
+  get index(): LogIndex {
+    return this.#state.index;
+  }
+  get timeMs(): number {
+    return this.#state.timeMs;
+  }
+}
+
+/** What the handlers of one resource see of a command, a timer or the end of a session. One object serves all calls of a resource. */
+export class HandlerCall implements ApplyCall<ResourceDeclaration> {
+  readonly resource: ResourceId;
+  readonly space: Space;
+  readonly #state: MachineState;
+  readonly #type: CompiledType;
+  readonly #holds: (fence: Fence) => boolean;
+
+  /** `holds` says whether a token of this group is held now. */
+  constructor(state: MachineState, resource: ResourceId, type: CompiledType, holds: (fence: Fence) => boolean) {
+    this.#state = state;
+    this.resource = resource;
+    this.#type = type;
+    this.#holds = holds;
+    this.space = new ResourceSpace(state.spaces, state.spaceKeys, resource, state);
+  }
+
+  get index(): LogIndex {
+    return this.#state.index;
+  }
+  get timeMs(): number {
+    return this.#state.timeMs;
+  }
+  get session(): SessionId {
+    return this.#state.session;
+  }
+  get token(): Token {
+    return { epoch: this.#state.epoch, index: this.#state.index };
+  }
+
+  publish(session: SessionId, event: string, values: unknown): void {
+    const state = this.#checked('publish');
+    const declared = this.#type.events.get(event);
+    if (declared === undefined) throw state.broken(`${this.#type.type} has no event ${event}`);
+    // Rule 16: that a session has ended is nobody's fault.
+    if (!state.sessions.isLive(session)) return;
+    const writer = new ByteWriter(64);
+    try {
+      for (const [name, field] of declared.fields) {
+        field.write(writer, (values as Readonly<Record<string, unknown>>)[name], `${this.#type.type}.${event}.${name}`);
+      }
+    } catch (cause) {
+      throw state.broken(`an event that is not as declared: ${textOf(cause)}`, {}, cause);
+    }
+    if (writer.length > RESULT_BYTES_MAX) {
+      throw new QuorateError('valueTooLarge', `an event has at most ${RESULT_BYTES_MAX} bytes, this one ${writer.length}`, {
+        bytes: writer.length,
+        max: RESULT_BYTES_MAX,
+      });
+    }
+    state.events.publish(session, this.resource, declared.code, writer.take());
+  }
+
+  setTimer(id: Uint8Array, dueMs: number): void {
+    const state = this.#checked('setTimer');
+    if (id.length > TIMER_ID_BYTES_MAX) throw state.broken(`timer id of ${id.length} bytes`, { max: TIMER_ID_BYTES_MAX });
+    if (!Number.isSafeInteger(dueMs)) throw state.broken(`timer due at ${dueMs}`);
+    // Time does not go back; and a timer that sets itself anew lets time pass, or one batch would never end.
+    const earliest = state.isTimer ? state.timeMs + 1 : state.timeMs;
+    state.timers.set(this.resource, id, Math.max(dueMs, earliest));
+  }
+
+  clearTimer(id: Uint8Array): void {
+    this.#checked('clearTimer').timers.clear(this.resource, id);
+  }
+
+  own(session: SessionId): void {
+    const state = this.#checked('own');
+    if (state.sessions.isLive(session)) state.owners.own(session, this.resource);
+  }
+
+  disown(session: SessionId): void {
+    this.#checked('disown').owners.disown(session, this.resource);
+  }
+
+  isLive(session: SessionId): boolean {
+    return this.#state.sessions.isLive(session);
+  }
+
+  checkFence(fence: Fence): void {
+    const state = this.#checked('checkFence');
+    if (fence.group !== state.group) {
+      state.seenTokens.check(fence);
+      state.shownFences.push(fence);
+      return;
+    }
+    if (this.#holds(fence)) return;
+    throw new QuorateError('fenced', `token ${fence.token.epoch}:${fence.token.index} does not hold resource ${fence.resource} any more`, {
+      group: fence.group as GroupId,
+      resource: fence.resource,
+    });
+  }
+
+  #checked(what: string): MachineState {
+    if (!this.#state.isApplying) throw new QuorateError('invariantBroken', `${what} outside of a handler`, { resource: this.resource });
+    return this.#state;
+  }
+}

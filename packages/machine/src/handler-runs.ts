@@ -1,0 +1,98 @@
+import { ByteWriter, QuorateError } from '@quorate/base';
+import { type CompiledOperation, readNamed } from './compiled-type.js';
+import { textOf } from './faults.js';
+import type { LiveResource } from './handler-call.js';
+import { RESULT_BYTES_MAX } from './machine-limits.js';
+import type { Reply } from './machine-types.js';
+import type { MachineState } from './machine-state.js';
+import { refusedReply } from './reply-codec.js';
+import type { SessionId } from './resource-machine.js';
+import { EMPTY } from './table-keys.js';
+
+/** Runs handlers: all that one changes lasts, or nothing (T15). */
+export class HandlerRuns {
+  readonly #state: MachineState;
+
+  constructor(state: MachineState) {
+    this.#state = state;
+  }
+
+  /**
+   * Applies a command. A `QuorateError` refuses it: what it changed is undone, only tokens of other groups that it has shown stay seen. Whatever
+   * else is thrown stops the machine.
+   */
+  command(live: LiveResource, operation: CompiledOperation, args: Uint8Array, session: SessionId): Reply {
+    const state = this.#state;
+    const mark = state.events.pendingCount;
+    state.tables.begin();
+    state.session = session;
+    state.isApplying = true;
+    try {
+      const result = operation.handler(live.call, readNamed(operation.args, args));
+      if (state.fault !== null) throw state.fault;
+      const encoded = this.#encode(live, operation, result);
+      state.isApplying = false;
+      state.tables.commit();
+      if (state.shownFences.length > 0) this.#rememberFences();
+      return { index: state.index, isOk: true, result: encoded };
+    } catch (thrown) {
+      state.isApplying = false;
+      const error = this.#refusal(`${live.type.type}.${operation.name}`, thrown);
+      state.tables.rollback();
+      state.events.rollback(mark);
+      state.timers.rolledBack();
+      if (state.shownFences.length > 0) this.#rememberFences();
+      return refusedReply(state.index, error);
+    } finally {
+      state.session = 0;
+    }
+  }
+
+  /** Runs a timer or the end of a session: nobody is there to be refused, so whatever is thrown stops the machine. */
+  must(what: string, live: LiveResource, run: () => void, isTimer: boolean): void {
+    const state = this.#state;
+    state.isApplying = true;
+    state.isTimer = isTimer;
+    try {
+      run();
+    } catch (thrown) {
+      throw state.broken(`${live.type.type}.${what} threw: ${textOf(thrown)}`, { resource: live.resource }, thrown);
+    } finally {
+      state.isApplying = false;
+      state.isTimer = false;
+    }
+    if (state.fault !== null) throw state.fault;
+    if (state.shownFences.length > 0) this.#rememberFences();
+  }
+
+  #encode(live: LiveResource, operation: CompiledOperation, result: unknown): Uint8Array {
+    if (operation.result.description.kind === 'nothing' && result === undefined) return EMPTY;
+    const writer = new ByteWriter(16);
+    const path = `${live.type.type}.${operation.name}`;
+    try {
+      operation.result.write(writer, result, `${path} result`);
+    } catch (cause) {
+      throw this.#state.broken(`${path} gave a result that is not as declared: ${textOf(cause)}`, { resource: live.resource }, cause);
+    }
+    if (writer.length > RESULT_BYTES_MAX) {
+      throw new QuorateError('valueTooLarge', `the result of ${path} has ${writer.length} bytes, at most ${RESULT_BYTES_MAX} are allowed`, {
+        bytes: writer.length,
+        max: RESULT_BYTES_MAX,
+      });
+    }
+    return writer.take();
+  }
+
+  /** What a command is refused with; throws if it must not be. */
+  #refusal(path: string, thrown: unknown): QuorateError {
+    if (this.#state.fault !== null) throw this.#state.fault;
+    if (thrown instanceof QuorateError && thrown.code !== 'invariantBroken') return thrown;
+    throw this.#state.broken(`${path} threw: ${textOf(thrown)}`, {}, thrown);
+  }
+
+  #rememberFences(): void {
+    const { shownFences, seenTokens } = this.#state;
+    for (const fence of shownFences) seenTokens.remember(fence);
+    shownFences.length = 0;
+  }
+}

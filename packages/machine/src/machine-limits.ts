@@ -1,0 +1,45 @@
+/**
+ * Bounds of a machine. Hard: what is refused or ended because of them is state, so all replicas of a group must have the same. The defaults are
+ * part of the format; others are for tests and simulations.
+ */
+export interface MachineLimits {
+  /** Open sessions; beyond it opening one is refused with `overloaded`. */
+  readonly sessionsMax: number;
+  /** Resources ever created; beyond it `overloaded`. */
+  readonly resourcesMax: number;
+  /** Replies kept for one session until it acknowledges them; a batch that would go beyond is refused with `overloaded`. */
+  readonly sessionRepliesMax: number;
+  /** Their bytes; a batch that begins beyond is refused, a command within it that begins beyond is refused (both `overloaded`). */
+  readonly sessionReplyBytesMax: number;
+  /** Bytes of replies kept for all sessions together. */
+  readonly replyBytesMax: number;
+  /** Events kept for one session until it acknowledges them; a session beyond it has ended, as if it had expired. */
+  readonly sessionEventsMax: number;
+  /** Their bytes. */
+  readonly sessionEventBytesMax: number;
+  /** Bytes of events kept for all sessions together; beyond it the session that holds most of those just published ends. */
+  readonly eventBytesMax: number;
+  /** Locks of other groups whose highest token is remembered; a fence on one more is refused with `overloaded`. */
+  readonly seenTokensMax: number;
+}
+
+/** The bounds that every real group has. */
+export const MACHINE_LIMITS: MachineLimits = {
+  sessionsMax: 100_000,
+  resourcesMax: 1_000_000,
+  // A full window of a connection (16,384), one batch more that is acknowledged only in part (8,192), and as much again for a second try.
+  sessionRepliesMax: 32_768,
+  sessionReplyBytesMax: 16_777_216,
+  replyBytesMax: 536_870_912,
+  sessionEventsMax: 65_536,
+  sessionEventBytesMax: 16_777_216,
+  eventBytesMax: 536_870_912,
+  seenTokensMax: 100_000,
+};
+
+/** Largest result of a command and largest fields of an event, in bytes: a record with what belongs to it. */
+export const RESULT_BYTES_MAX = 1_114_112;
+/** Longest id of a timer, in bytes. */
+export const TIMER_ID_BYTES_MAX = 512;
+/** Longest key within a resource, in bytes: the keys of the tables with 8 bytes for the resource. */
+export const SPACE_KEY_BYTES_MAX = 8184;

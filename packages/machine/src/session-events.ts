@@ -1,0 +1,164 @@
+import { type LogIndex, readU16, readU64, writeU16, writeU64 } from '@quorate/base';
+import type { MachineLimits } from './machine-limits.js';
+import type { EventBatch, SessionEvent } from './machine-types.js';
+import type { ResourceId, SessionId } from './resource-machine.js';
+import type { SessionRecord, Sessions } from './sessions.js';
+import { TABLE, keyOf, readU64Be, writeU16Be } from './table-keys.js';
+import type { Table, Tables } from './tables/types.js';
+
+const HEAD_BYTES = 18;
+// Places of a batch are written in 16 bits.
+
+interface PendingEvent extends SessionEvent {
+  readonly session: SessionId;
+}
+
+/**
+ * Events kept until their session acknowledges them (rule 17). While one index is applied they are pending; `flush` makes them one batch per
+ * session. Each event is an entry of its own: key session, index, place; value previous index, resource, code, fields.
+ */
+export class SessionEvents {
+  readonly #table: Table;
+  readonly #sessions: Sessions;
+  readonly #limits: MachineLimits;
+  #pending: PendingEvent[] = [];
+
+  constructor(tables: Tables, sessions: Sessions, limits: MachineLimits) {
+    this.#table = tables.table(TABLE.events);
+    this.#sessions = sessions;
+    this.#limits = limits;
+  }
+
+  /** Events published at this index so far: a mark to return to. */
+  get pendingCount(): number {
+    return this.#pending.length;
+  }
+
+  publish(session: SessionId, resource: ResourceId, code: number, fields: Uint8Array): void {
+    this.#pending.push({ session, resource, code, fields });
+  }
+
+  /** Takes back what was published since the mark. */
+  rollback(mark: number): void {
+    this.#pending.length = mark;
+  }
+
+  /** The sessions that may not get what is pending for them, ascending: they must end instead, as no event is ever skipped. */
+  overflowing(): SessionId[] {
+    const { sessionEventsMax, sessionEventBytesMax, eventBytesMax } = this.#limits;
+    const over: SessionId[] = [];
+    let all = this.#sessions.keptEventBytes;
+    let largest: { session: SessionId; bytes: number } | null = null;
+    for (const [session, { count, bytes }] of this.#totals()) {
+      const record = this.#sessions.touch(session);
+      if (record === undefined) continue;
+      all += bytes;
+      const held = record.keptEventBytes + bytes;
+      if (record.keptEvents + count > sessionEventsMax || held > sessionEventBytesMax) over.push(session);
+      if (largest === null || held > largest.bytes || (held === largest.bytes && session < largest.session))
+        largest = { session, bytes: held };
+    }
+    if (over.length === 0 && largest !== null && all > eventBytesMax) over.push(largest.session);
+    return over.sort((a, b) => a - b);
+  }
+
+  /** Keeps what is pending as one batch per session, in the order in which the sessions got their first event. */
+  flush(index: LogIndex, publish: (batch: EventBatch) => void): void {
+    const bySession = new Map<SessionId, SessionEvent[]>();
+    for (const { session, resource, code, fields } of this.#pending) {
+      const events = bySession.get(session);
+      if (events === undefined) bySession.set(session, [{ resource, code, fields }]);
+      else events.push({ resource, code, fields });
+    }
+    this.#pending = [];
+    for (const [session, events] of bySession) {
+      const record = this.#sessions.touch(session);
+      if (record === undefined) continue;
+      const previousIndex = record.lastEventIndex;
+      let bytes = 0;
+      for (let place = 0; place < events.length; place++) {
+        const value = encodeEvent(previousIndex, events[place] as SessionEvent);
+        this.#table.set(eventKey(session, index, place), value);
+        bytes += value.length;
+      }
+      record.lastEventIndex = index;
+      this.#sessions.countEvents(record, events.length, bytes);
+      publish({ session, index, previousIndex, events });
+    }
+  }
+
+  /** Batches after `index` in order, at least one if there is any, about `maxBytes` of them. */
+  after(session: SessionId, index: LogIndex, maxBytes: number): EventBatch[] {
+    const batches: { session: SessionId; index: LogIndex; previousIndex: LogIndex; events: SessionEvent[] }[] = [];
+    let bytes = 0;
+    this.#table.scan({ from: keyOf(session, index + 1), to: keyOf(session + 1) }, (key, value) => {
+      const at = readU64Be(key, 8);
+      let batch = batches.at(-1);
+      if (batch?.index !== at) {
+        if (bytes >= maxBytes && batch !== undefined) return false;
+        batch = { session, index: at, previousIndex: readU64(value, 0), events: [] };
+        batches.push(batch);
+      }
+      batch.events.push({ resource: readU64(value, 8), code: readU16(value, 16), fields: value.slice(HEAD_BYTES) });
+      bytes += value.length;
+      return true;
+    });
+    return batches;
+  }
+
+  /** The session has the events up to `index`. */
+  acknowledge(record: SessionRecord, index: LogIndex): void {
+    const known = Math.min(index, record.lastEventIndex);
+    if (known <= record.acknowledgedEvents) return;
+    record.acknowledgedEvents = known;
+    if (record.keptEvents === 0) return;
+    const { count, bytes } = this.#drop(record.session, known);
+    this.#sessions.countEvents(record, -count, -bytes);
+  }
+
+  /** Drops all of a session that ends. */
+  remove(session: SessionId): void {
+    this.#drop(session, Number.MAX_SAFE_INTEGER - 1);
+  }
+
+  #drop(session: SessionId, upTo: LogIndex): { count: number; bytes: number } {
+    const keys: Uint8Array[] = [];
+    let bytes = 0;
+    this.#table.scan({ from: keyOf(session, 0), to: keyOf(session, upTo + 1) }, (key, value) => {
+      keys.push(key.slice());
+      bytes += value.length;
+      return true;
+    });
+    for (const key of keys) this.#table.delete(key);
+    return { count: keys.length, bytes };
+  }
+
+  #totals(): Map<SessionId, { count: number; bytes: number }> {
+    const totals = new Map<SessionId, { count: number; bytes: number }>();
+    for (const { session, fields } of this.#pending) {
+      const total = totals.get(session);
+      if (total === undefined) totals.set(session, { count: 1, bytes: HEAD_BYTES + fields.length });
+      else {
+        total.count++;
+        total.bytes += HEAD_BYTES + fields.length;
+      }
+    }
+    return totals;
+  }
+}
+
+function encodeEvent(previousIndex: LogIndex, { resource, code, fields }: SessionEvent): Uint8Array {
+  const value = new Uint8Array(HEAD_BYTES + fields.length);
+  writeU64(value, 0, previousIndex);
+  writeU64(value, 8, resource);
+  writeU16(value, 16, code);
+  value.set(fields, HEAD_BYTES);
+  return value;
+}
+
+function eventKey(session: SessionId, index: LogIndex, place: number): Uint8Array {
+  const key = new Uint8Array(18);
+  key.set(keyOf(session, index));
+  writeU16Be(key, 16, place);
+  return key;
+}
