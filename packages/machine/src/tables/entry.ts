@@ -128,6 +128,15 @@ export function writeSeparator(heap: SlabHeap, address: number, source: number, 
   );
 }
 
+/** Copies an object to a slot of the same size. */
+export function copyObject(heap: SlabHeap, from: number, to: number, bytes: number): void {
+  const at = (from & OFFSET_MASK) << 4;
+  (heap.bytes[to >>> SLAB_SHIFT] as Uint8Array).set(
+    (heap.bytes[from >>> SLAB_SHIFT] as Uint8Array).subarray(at, at + bytes),
+    (to & OFFSET_MASK) << 4,
+  );
+}
+
 function littleEndian(word: number): number {
   return ((word & 0xff) << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24);
 }

@@ -25,7 +25,7 @@ export class LiveTable implements Table {
   constructor(number: number, store: Store) {
     this.number = number;
     this.#store = store;
-    this.#tree = new Tree(store);
+    this.#tree = new Tree(number, store);
   }
 
   get size(): number {
@@ -34,14 +34,11 @@ export class LiveTable implements Table {
   get root(): number {
     return this.#tree.root;
   }
-  get tree(): Tree {
-    return this.#tree;
-  }
 
   /** Goes on empty, in another store. */
   restart(store: Store): void {
     this.#store = store;
-    this.#tree = new Tree(store);
+    this.#tree = new Tree(this.number, store);
   }
 
   get(key: Uint8Array): Uint8Array | undefined {

@@ -182,6 +182,16 @@ export function truncate(heap: SlabHeap, node: number, count: number): void {
   words[at] = count | ((words[at] as number) & 0xffff_0000);
 }
 
+/** Some key of the subtree of a node. */
+export function anyKeyBelow(heap: SlabHeap, node: number): number {
+  let at = node;
+  while (levelOf(heap, at) > 0) {
+    if (countOf(heap, at) > 1) return keyAt(heap, at, 1);
+    at = childAt(heap, at, 0);
+  }
+  return keyAt(heap, at, 0);
+}
+
 /** Counts anew how many bytes all keys share, and makes all hints. */
 export function rehint(heap: SlabHeap, node: number): void {
   const first = levelOf(heap, node) > 0 ? 1 : 0;

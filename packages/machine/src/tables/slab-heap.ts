@@ -6,7 +6,7 @@ import { invariant } from '@quorate/base';
  *   slab   4 MiB, one typed array                         1,024 pages
  *   page   4 KiB                                          runs of pages are handed out first fit, in the lowest slab that has room
  *   span   a run of 16 pages cut into slots of one size   slots up to 16 KiB
- *   run    a run of pages for one object                  objects up to 1 MiB
+ *   run    a run of pages for one object                  objects up to 512 KiB (an eighth: runs fill slabs well)
  *   own    a typed array for one object                   larger ones; it takes a slab's number
  *
  * An address is a u32 in units of 16 bytes: slab number << 18 | offset. Slab number 0 is not used, so 0 is no address.
@@ -24,7 +24,7 @@ const PAGES = 1024;
 const SPAN_BYTES = 65_536;
 const SPAN_PAGES = SPAN_BYTES / PAGE_BYTES;
 const SLOT_BYTES_MAX = 16_384;
-const RUN_BYTES_MAX = 1_048_576;
+const RUN_BYTES_MAX = 524_288;
 const SLABS_MAX = 16_383;
 /** Second word of a slot that is free; in an object it is the upper half of its birth, which is far below. */
 export const FREE_MARK = 0xffff_ffff;
@@ -127,7 +127,7 @@ export class SlabHeap {
       meta[at + FREE] = (this.words[slab] as Uint32Array)[(address & OFFSET_MASK) << 2] as number;
     }
     meta[at + USED] = (meta[at + USED] as number) + 1;
-    if (meta[at + FREE] === 0 && bump + size > SPAN_BYTES) this.#unlink(slotClass, span);
+    if (!this.#hasFreeSlot(meta, at, slotClass)) this.#unlink(slotClass, span);
     this.#account(slab, size);
     return address;
   }
@@ -149,7 +149,7 @@ export class SlabHeap {
     const words = this.words[slab] as Uint32Array;
     const word = (address & OFFSET_MASK) << 2;
     invariant(words[word + 1] !== FREE_MARK, 'a slot is freed once', { address });
-    const wasFull = meta[at + FREE] === 0 && (meta[at + BUMP] as number) + size > SPAN_BYTES;
+    const wasFull = !this.#hasFreeSlot(meta, at, slotClass);
     words[word] = meta[at + FREE] as number;
     words[word + 1] = FREE_MARK;
     meta[at + FREE] = address;
@@ -265,6 +265,70 @@ export class SlabHeap {
     while (from > 0 && meta[(from - 1) << 3] === 0) from--;
     while (to < PAGES && meta[to << 3] === 0) to++;
     if (to - from > (this.#freeRunMax[slab] as number)) this.#freeRunMax[slab] = to - from;
+  }
+
+  /** The slab that is being emptied, in which nothing is allocated; 0: none. */
+  get closedSlab(): number {
+    return this.#closedSlab;
+  }
+
+  /** Closes the slab with the least in use: its number, or 0 if there is none. It is dropped when the last object in it is freed. */
+  closeEmptiest(): number {
+    let slab = 0;
+    for (let each = 1; each < this.#meta.length; each++) {
+      if ((this.#meta[each] as Int32Array).length === 0 || this.#usedPages[each] === 0) continue;
+      if (slab === 0 || (this.#usedBytes[each] as number) < (this.#usedBytes[slab] as number)) slab = each;
+    }
+    if (slab === 0) return 0;
+    const meta = this.#meta[slab] as Int32Array;
+    for (let page = 0; page < PAGES; ) {
+      const at = page << 3;
+      if (meta[at] === 0) {
+        page++;
+        continue;
+      }
+      const slotClass = (meta[at + CLASS] as number) - 1;
+      if (slotClass >= 0 && this.#hasFreeSlot(meta, at, slotClass)) this.#unlink(slotClass, (slab << 10) | page);
+      page += meta[at + LENGTH] as number;
+    }
+    this.#freeRunMax[slab] = 0;
+    this.#closedSlab = slab;
+    return slab;
+  }
+
+  #hasFreeSlot(meta: Int32Array, at: number, slotClass: number): boolean {
+    return meta[at + FREE] !== 0 || (meta[at + BUMP] as number) + (this.#sizes[slotClass] as number) <= SPAN_BYTES;
+  }
+
+  /** Place of an address in its slab, in units of 16 bytes. */
+  offsetOf(address: number): number {
+    return address & OFFSET_MASK;
+  }
+
+  /** The first object of a slab at or behind an offset; there must be one. */
+  nextInUse(slab: number, offset: number): number {
+    const meta = this.#meta[slab] as Int32Array;
+    const words = this.words[slab] as Uint32Array;
+    for (let page = offset >>> PAGE_SHIFT; page < PAGES; ) {
+      if (meta[page << 3] === 0) {
+        page++;
+        continue;
+      }
+      const first = (meta[page << 3] as number) - 1;
+      const at = first << 3;
+      const start = first << PAGE_SHIFT;
+      const slotClass = (meta[at + CLASS] as number) - 1;
+      if (slotClass < 0) {
+        if (start >= offset) return ((slab << SLAB_SHIFT) >>> 0) + start;
+      } else {
+        const units = (this.#sizes[slotClass] as number) >>> 4;
+        const end = start + ((meta[at + BUMP] as number) >>> 4);
+        for (let slot = start + Math.ceil(Math.max(0, offset - start) / units) * units; slot < end; slot += units)
+          if (words[(slot << 2) + 1] !== FREE_MARK) return ((slab << SLAB_SHIFT) >>> 0) + slot;
+      }
+      page = first + (meta[at + LENGTH] as number);
+    }
+    invariant(false, 'a slab that is not dropped holds an object', { slab, offset });
   }
 
   #allocateOwn(bytes: number): number {

@@ -1,8 +1,10 @@
 import { invariant } from '@quorate/base';
 import { AddressList } from './address-list.js';
-import { birthOf, hashAOf, hashBOf, keyLengthOf, valueLengthOf } from './entry.js';
-import { INNER_BYTES, LEAF_BYTES } from './node.js';
+import { KIND_NODE, birthOf, hashAOf, hashBOf, keyLengthOf, kindOf, tableOf, valueLengthOf } from './entry.js';
+import { Evacuation } from './evacuation.js';
+import { INNER_BYTES, LEAF_BYTES, anyKeyBelow } from './node.js';
 import { SlabHeap } from './slab-heap.js';
+import type { Tree } from './tree.js';
 import { INSERTED, UndoLog } from './undo-log.js';
 
 /** What a live view keeps alive. */
@@ -15,6 +17,8 @@ export interface Kept {
 
 /** Dead objects that one change of a table looks at when views were released: bounds the time of a call. */
 const RECLAIM_PER_CHANGE = 64;
+/** The same when a view is released: small views are gone at once. */
+const RECLAIM_AT_RELEASE = 2048;
 
 /**
  * Memory of all tables and who still sees what. Each entry and node is born in a generation and dies when the live tables drop it; making a
@@ -34,6 +38,9 @@ export class Store {
   #newest = 0;
   /** What released views kept, yet to be looked at. */
   readonly #released: Kept[] = [];
+  readonly #evacuation = new Evacuation(this);
+  /** By number of table. */
+  readonly trees: Map<number, Tree> = new Map();
   liveBytes = 0;
   #hashA = 0;
   #hashB = 0;
@@ -55,9 +62,6 @@ export class Store {
   }
   get views(): number {
     return this.#views.length;
-  }
-  get isReclaiming(): boolean {
-    return this.#released.length > 0;
   }
 
   isFrozen(address: number): boolean {
@@ -107,6 +111,7 @@ export class Store {
 
   commit(): void {
     const undo = this.endUndo();
+    if (undo.length === 0) return;
     while (undo.length > 0) {
       const action = undo.takeAction();
       const entry = undo.takeEntry();
@@ -129,7 +134,7 @@ export class Store {
     this.#views.splice(at, 1);
     this.#newest = this.#views[this.#views.length - 1]?.generation ?? 0;
     if (kept.dead.length > 0) this.#released.push(kept);
-    this.reclaim(RECLAIM_PER_CHANGE);
+    this.reclaim(RECLAIM_AT_RELEASE);
   }
 
   /** Looks at up to `count` dead objects of released views; true if some are left. */
@@ -161,5 +166,15 @@ export class Store {
   afterChange(): void {
     this.changes++;
     if (this.#released.length > 0) this.reclaim(RECLAIM_PER_CHANGE);
+    else if (this.#newest === 0 && this.#undo === null) this.#evacuation.step();
+  }
+
+  /** Moves an object of a live tree to another place. */
+  relocate(address: number): void {
+    const heap = this.heap;
+    const table = tableOf(heap, kindOf(heap, address) === KIND_NODE ? anyKeyBelow(heap, address) : address);
+    const tree = this.trees.get(table);
+    invariant(tree !== undefined, 'what is in use belongs to a tree', { table });
+    tree.relocate(address);
   }
 }

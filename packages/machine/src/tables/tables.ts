@@ -56,6 +56,7 @@ class SlabTables implements Tables {
 
   rollback(): void {
     const undo = this.#store.endUndo();
+    if (undo.length === 0) return;
     while (undo.length > 0) {
       const action = undo.takeAction();
       const entry = undo.takeEntry();

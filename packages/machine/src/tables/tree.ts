@@ -1,6 +1,8 @@
-import { KIND_SEPARATOR, entryBytes, keyOf, sharedByEntries, writeBirth, writeSeparator } from './entry.js';
+import { KIND_NODE, KIND_SEPARATOR, copyObject, entryBytes, keyOf, kindOf, sharedByEntries, writeBirth, writeSeparator } from './entry.js';
+import { invariant } from '@quorate/base';
 import {
   NODE_CAPACITY,
+  anyKeyBelow,
   childAt,
   childFor,
   copyNode,
@@ -38,8 +40,9 @@ export class Tree {
   readonly #places: number[] = [];
   #depth = 0;
 
-  constructor(store: Store) {
+  constructor(table: number, store: Store) {
     this.#store = store;
+    store.trees.set(table, this);
   }
 
   /** Goes down to the leaf of `key`; the entry, 0 if there is none. Call `replace`, `insert` or `remove` next, with nothing between. */
@@ -195,6 +198,33 @@ export class Tree {
     store.retire(other);
     store.retire(node);
     return true;
+  }
+
+  /** Moves an entry, separator or node of this tree to another slot. No view may live. */
+  relocate(old: number): void {
+    const heap = this.#store.heap;
+    const bytes = heap.capacityOf(old);
+    const kind = kindOf(heap, old);
+    const moved = heap.allocate(bytes);
+    copyObject(heap, old, moved, bytes);
+    const found = this.locate(keyOf(heap, kind === KIND_NODE ? anyKeyBelow(heap, old) : old));
+    let isMoved = false;
+    if (kind === KIND_NODE) {
+      const depth = this.#nodes.lastIndexOf(old, this.#depth);
+      isMoved = depth >= 0;
+      if (depth === 0) this.root = moved;
+      else if (depth > 0) setChildAt(heap, this.#nodes[depth - 1] as number, this.#places[depth - 1] as number, moved);
+    } else if (kind === KIND_SEPARATOR) {
+      for (let depth = 0; depth < this.#depth && !isMoved; depth++) {
+        isMoved = keyAt(heap, this.#nodes[depth] as number, this.#places[depth] as number) === old;
+        if (isMoved) setKeyAt(heap, this.#nodes[depth] as number, this.#places[depth] as number, moved);
+      }
+    } else if (found === old) {
+      setKeyAt(heap, this.#nodes[this.#depth] as number, this.#places[this.#depth] as number, moved);
+      isMoved = true;
+    }
+    invariant(isMoved, 'what is in use is found in its tree', { kind });
+    heap.free(old);
   }
 
   #shrinkRoot(): void {
