@@ -134,6 +134,16 @@ export class ByteWriter {
   patchU32(at: number, value: number): void {
     writeU32(this.#buffer, at, value);
   }
+  /** A copy of the bytes written so far; the writer starts anew in the same memory. For many short results. */
+  copy(): Uint8Array {
+    const length = this.#length;
+    this.#length = 0;
+    const copied = new Uint8Array(length);
+    // A short copy costs less than the call that makes a long one.
+    if (length > 64) copied.set(this.#buffer.subarray(0, length));
+    else for (let i = 0; i < length; i++) copied[i] = this.#buffer[i] as number;
+    return copied;
+  }
   /** The bytes written so far; the writer no longer refers to them. */
   take(): Uint8Array {
     const taken = this.#buffer.subarray(0, this.#length);
