@@ -13,7 +13,7 @@ const ENTRY_BYTES = 65_536;
 export class CachedReplies {
   readonly #table: Table;
   readonly #sessions: Sessions;
-  #writer: RepliesWriter | null = null;
+  readonly #writer = new RepliesWriter();
 
   constructor(tables: Tables, sessions: Sessions) {
     this.#table = tables.table(TABLE.replies);
@@ -22,28 +22,27 @@ export class CachedReplies {
 
   /** Keeps the reply to a command; numbers come in order, each once. `flush` must follow before the batch ends. */
   add(record: SessionRecord, number: number, reply: Reply): void {
-    this.#writer ??= new RepliesWriter(number, reply.index);
-    this.#writer.add(reply);
+    this.#writer.add(number, reply);
     if (this.#writer.length >= ENTRY_BYTES) this.flush(record);
   }
 
   /** Bytes of replies that are not yet in the table. */
   get pendingBytes(): number {
-    return this.#writer?.length ?? 0;
+    return this.#writer.length;
   }
 
   flush(record: SessionRecord): void {
     const writer = this.#writer;
-    if (writer === null) return;
-    this.#writer = null;
+    const { count, firstNumber } = writer;
+    if (count === 0) return;
     const entry = writer.take();
-    this.#table.set(keyOf(record.session, writer.firstNumber), entry);
-    this.#sessions.countReplies(record, writer.count, entry.length);
+    this.#table.set(keyOf(record.session, firstNumber), entry);
+    this.#sessions.countReplies(record, count, entry.length);
   }
 
   /** Forgets what was added and not flushed: the session has ended. */
   drop(): void {
-    this.#writer = null;
+    if (this.#writer.count > 0) this.#writer.take();
   }
 
   /** Finds replies of rising numbers: those of an entry are decoded once. */

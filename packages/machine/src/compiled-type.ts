@@ -9,7 +9,9 @@ type NamedFields = readonly (readonly [name: string, field: AnyField])[];
 
 /** One operation, found by its code. */
 export interface CompiledOperation {
-  readonly name: string;
+  /** `type.name`, for messages. */
+  readonly path: string;
+  readonly resultPath: string;
   readonly kind: 'command' | 'query';
   readonly args: NamedFields;
   readonly result: AnyField;
@@ -76,7 +78,15 @@ function compile({ declaration, machine }: AnyResourceType): CompiledType {
     const handler = Object.hasOwn(handlers, name) ? handlers[name] : undefined;
     if (handler === undefined) throw new QuorateError('invalidArgument', `${type}.${name} has no handler`, { type, name });
     // Decoded by the declaration that the handler was checked against.
-    operations[code] = { name, kind, args: named(args), result, handler: handler.bind(handlers) as CompiledOperation['handler'] };
+    const path = `${type}.${name}`;
+    operations[code] = {
+      path,
+      resultPath: `${path} result`,
+      kind,
+      args: named(args),
+      result,
+      handler: handler.bind(handlers) as CompiledOperation['handler'],
+    };
   }
   const events = new Map(Object.entries(declaration.events).map(([name, { code, fields }]) => [name, { code, fields: named(fields) }]));
   return { type, version, operations, events, machine };

@@ -9,9 +9,13 @@ import { refusedReply } from './reply-codec.js';
 import type { SessionId } from './resource-machine.js';
 import { EMPTY } from './table-keys.js';
 
+// Results up to this length are written into the same memory again and again.
+const RESULT_KEPT_BYTES = 65_536;
+
 /** Runs handlers: all that one changes lasts, or nothing (T15). */
 export class HandlerRuns {
   readonly #state: MachineState;
+  readonly #results = new ByteWriter(1024);
 
   constructor(state: MachineState) {
     this.#state = state;
@@ -37,7 +41,7 @@ export class HandlerRuns {
       return { index: state.index, isOk: true, result: encoded };
     } catch (thrown) {
       state.isApplying = false;
-      const error = this.#refusal(`${live.type.type}.${operation.name}`, thrown);
+      const error = this.#refusal(operation.path, thrown);
       state.tables.rollback();
       state.events.rollback(mark);
       state.timers.rolledBack();
@@ -67,20 +71,27 @@ export class HandlerRuns {
 
   #encode(live: LiveResource, operation: CompiledOperation, result: unknown): Uint8Array {
     if (operation.result.description.kind === 'nothing' && result === undefined) return EMPTY;
-    const writer = new ByteWriter(16);
-    const path = `${live.type.type}.${operation.name}`;
+    const writer = this.#results;
     try {
-      operation.result.write(writer, result, `${path} result`);
+      operation.result.write(writer, result, operation.resultPath);
     } catch (cause) {
-      throw this.#state.broken(`${path} gave a result that is not as declared: ${textOf(cause)}`, { resource: live.resource }, cause);
+      throw this.#state.broken(
+        `${operation.path} gave a result that is not as declared: ${textOf(cause)}`,
+        { resource: live.resource },
+        cause,
+      );
     }
-    if (writer.length > RESULT_BYTES_MAX) {
-      throw new QuorateError('valueTooLarge', `the result of ${path} has ${writer.length} bytes, at most ${RESULT_BYTES_MAX} are allowed`, {
-        bytes: writer.length,
+    if (writer.length <= RESULT_KEPT_BYTES) return writer.copy();
+    const encoded = writer.take();
+    if (encoded.length <= RESULT_BYTES_MAX) return encoded;
+    throw new QuorateError(
+      'valueTooLarge',
+      `${operation.resultPath} has ${encoded.length} bytes, at most ${RESULT_BYTES_MAX} are allowed`,
+      {
+        bytes: encoded.length,
         max: RESULT_BYTES_MAX,
-      });
-    }
-    return writer.take();
+      },
+    );
   }
 
   /** What a command is refused with; throws if it must not be. */

@@ -102,7 +102,7 @@ export class Machine {
     const values = readNamed(found.args, args);
     try {
       const result = found.handler(new HandlerQuery(this.#state, resource, session) as never, values);
-      return encodeValue(found.result, result, `${type}.${found.name} result`);
+      return encodeValue(found.result, result, found.resultPath);
     } catch (thrown) {
       throw asQuorateError(thrown);
     }

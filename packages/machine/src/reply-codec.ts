@@ -6,21 +6,22 @@ import type { Reply } from './machine-types.js';
  * u8 1, u32 length, result; or u8 0, code, message, u8 count of details, per detail its name, u8 kind (0 number, 1 text, 2 flag), value as
  * text. Texts are u16 length and UTF-8.
  */
+// Memory of a writer beyond this is not kept.
+const KEPT_BYTES = 131_072;
 const MESSAGE_MAX = 1000;
 const DETAILS_MAX = 16;
 const DETAIL_MAX = 200;
 
-/** Gathers replies of consecutive numbers and indexes. */
+/** Gathers replies of consecutive numbers and indexes. One writer makes one entry after another in the same memory. */
 export class RepliesWriter {
-  readonly firstNumber: number;
   readonly #writer = new ByteWriter(1024);
+  #firstNumber = 0;
   #count = 0;
 
-  constructor(firstNumber: number, firstIndex: LogIndex) {
-    this.firstNumber = firstNumber;
-    this.#writer.u32(0).u64(firstIndex);
+  /** Number of the first reply; meaningless while `count` is 0. */
+  get firstNumber(): number {
+    return this.#firstNumber;
   }
-
   get count(): number {
     return this.#count;
   }
@@ -28,15 +29,21 @@ export class RepliesWriter {
     return this.#writer.length;
   }
 
-  add(reply: Reply): void {
+  add(number: number, reply: Reply): void {
+    if (this.#count === 0) {
+      this.#firstNumber = number;
+      this.#writer.u32(0).u64(reply.index);
+    }
     this.#count++;
     if (reply.isOk) this.#writer.u8(1).bytes(reply.result);
     else writeError(this.#writer, reply);
   }
 
+  /** The entry; the next one begins. */
   take(): Uint8Array {
     this.#writer.patchU32(0, this.#count);
-    return this.#writer.take();
+    this.#count = 0;
+    return this.#writer.length <= KEPT_BYTES ? this.#writer.copy() : this.#writer.take();
   }
 }
 

@@ -10,6 +10,8 @@ const PREFIX_BYTES = 8;
 /** Makes keys of the table from keys of a resource, in one buffer: get, has, set and delete are done with a key when they return. */
 export class SpaceKeys {
   readonly #buffer = new Uint8Array(PREFIX_BYTES + SPACE_KEY_BYTES_MAX);
+  // The buffer cut to the length of a key, by that length: making such a view costs more than all else here.
+  readonly #views: (Uint8Array | undefined)[] = [];
 
   /** Valid until the next one. Throws `keyTooLarge`. */
   make(resource: ResourceId, key: Uint8Array): Uint8Array {
@@ -18,9 +20,12 @@ export class SpaceKeys {
         bytes: key.length,
       });
     }
-    writeU64Be(this.#buffer, 0, resource);
-    this.#buffer.set(key, PREFIX_BYTES);
-    return this.#buffer.subarray(0, PREFIX_BYTES + key.length);
+    const buffer = this.#buffer;
+    const { length } = key;
+    writeU64Be(buffer, 0, resource);
+    if (length > 64) buffer.set(key, PREFIX_BYTES);
+    else for (let i = 0; i < length; i++) buffer[PREFIX_BYTES + i] = key[i] as number;
+    return (this.#views[length] ??= buffer.subarray(0, PREFIX_BYTES + length));
   }
 }
 
