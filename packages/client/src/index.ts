@@ -4,3 +4,5 @@ export * from './core/operation.js';
 export type { ClientOptions } from './core/options.js';
 export * from './quorate-client.js';
 export * from './stream.js';
+export type { SessionOptions } from './sessions/session-options.js';
+export { SessionClient } from './sessions/session-client.js';

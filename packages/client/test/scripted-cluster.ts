@@ -271,6 +271,8 @@ export class ScriptedNode {
       case 'transferLeader':
         this.#cluster.leader = request.to;
         return { type: 'transferred' };
+      default:
+        throw new QuorateError('unavailable', `this node has no sessions: ${request.type}`);
     }
   }
 }

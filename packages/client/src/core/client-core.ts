@@ -19,6 +19,8 @@ import type { CallTime, Done, PendingCall, ReadBatch, ReadOptions, StreamList } 
 import { StreamNames } from './stream-names.js';
 import { type ClientOptions, type Settings, settingsOf } from './options.js';
 import { type ProducerContext, StreamProducer } from './producer.js';
+import { SessionClient } from '../sessions/session-client.js';
+import type { SessionOptions } from '../sessions/session-options.js';
 
 /** Streams that are appended to at a time. */
 const PRODUCERS_MAX = 10_000;
@@ -40,6 +42,7 @@ export class ClientCore {
   readonly #calls = new Set<Call>();
   readonly #producers = new Map<string, StreamProducer>();
   readonly #names = new StreamNames();
+  readonly #sessions = new Map<GroupId, SessionClient>();
   #appendCalls = 0;
   #appendBytes = 0;
   #isClosed = false;
@@ -193,6 +196,19 @@ export class ClientCore {
     });
   }
 
+  /**
+   * The sessions with the machine of a group: one for the whole client, made by the first call, whose options count. Opens nothing before the
+   * first command. `closed`, `invalidArgument`.
+   */
+  sessions(group: GroupId, options: SessionOptions = {}): SessionClient {
+    const known = this.#sessions.get(group);
+    if (known !== undefined) return known;
+    if (this.#isClosed) throw closedError();
+    const sessions = new SessionClient(this.#context, group, options);
+    this.#sessions.set(group, sessions);
+    return sessions;
+  }
+
   /** Status of one node, by default of any that answers. */
   status(options: { readonly address?: Address } & CallTime, done: Done<NodeStatus>): PendingCall {
     return this.#guarded(done, () => {
@@ -214,7 +230,7 @@ export class ClientCore {
 
   /**
    * Ends the client: calls that are not settled end with `closed`, or with `aborted` (unknown) if they are writes that may have happened;
-   * then `done`. May be called again.
+   * then `done`. May be called again. Sessions that are in contact are closed at the cluster too, which takes up to a second.
    */
   close(done: () => void): void {
     if (this.#isClosed) {
@@ -226,9 +242,15 @@ export class ClientCore {
       const error = closedError();
       for (const producer of this.#producers.values()) producer.close(error);
       for (const call of [...this.#calls]) call.close(error);
-      this.#deadlines.close();
-      this.#pool.close(error);
-      done();
+      let open = this.#sessions.size;
+      const closed = (): void => {
+        if (open-- > 0) return;
+        this.#deadlines.close();
+        this.#pool.close(error);
+        done();
+      };
+      for (const sessions of this.#sessions.values()) sessions.close(closed);
+      closed();
     });
   }
 

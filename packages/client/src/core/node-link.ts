@@ -4,8 +4,11 @@ import {
   type ClientRequestBody,
   type ClientResponse,
   type FrameConnection,
+  type ServerPush,
+  decodePush,
   decodeResponse,
   encodeRequest,
+  isPush,
   openFrameConnection,
 } from '@quorate/wire';
 import type { Settings } from './options.js';
@@ -15,10 +18,21 @@ import { Backoff } from './retry.js';
 export interface RequestSink {
   /** The request went to the connection; from now on it may take effect. Called before `answered` or `failed`, possibly from within `request`. */
   sent(): void;
-  /** Views in the response are valid only during the call. A thrown `malformedFrame` ends the connection; `failed` follows. */
+  /**
+   * Views in the response are valid only during the call. A thrown `malformedFrame` ends the connection; `failed` follows. Called again only after
+   * `replies` that are not the last.
+   */
   answered(response: ClientResponse): void;
   /** No answer will come. */
   failed(error: QuorateError): void;
+}
+
+/** Who is told what a node sends unasked. */
+export interface PushSink {
+  /** Views are valid only during the call. A thrown `malformedFrame` ends the connection. */
+  pushed(push: ServerPush): void;
+  /** The connection is gone, or did not come to be; after every open request failed. */
+  connectionLost(error: QuorateError): void;
 }
 
 /** What a link tells the pool. */
@@ -37,6 +51,12 @@ const EXPECTED = {
   append: 'appended',
   readStream: 'records',
   transferLeader: 'transferred',
+  openSession: 'sessionOpened',
+  bindSession: 'sessionBound',
+  commands: 'replies',
+  query: 'queryResult',
+  acknowledge: 'acknowledged',
+  ping: 'pong',
 } as const satisfies Record<ClientRequestBody['type'], ClientResponse['type']>;
 
 interface PendingRequest {
@@ -67,6 +87,7 @@ export class NodeLink {
   readonly #pending = new Map<number, PendingRequest>();
   #waiting = new Map<number, { readonly body: ClientRequestBody; readonly sink: RequestSink }>();
   #drainCallbacks = new Set<() => void>();
+  readonly #pushSinks = new Set<PushSink>();
 
   constructor(address: string, settings: Settings, events: LinkEvents) {
     this.#target = parseAddress(address);
@@ -111,6 +132,12 @@ export class NodeLink {
   cancel(id: number): void {
     this.#pending.delete(id);
     this.#waiting.delete(id);
+  }
+
+  /** From now on `sink` is told what the node pushes. Returns how to end that. */
+  subscribe(sink: PushSink): () => void {
+    this.#pushSinks.add(sink);
+    return () => this.#pushSinks.delete(sink);
   }
 
   /** Calls back once when what is queued has gone out, or the connection is gone. */
@@ -221,12 +248,19 @@ export class NodeLink {
   #frame(type: number, body: Uint8Array): void {
     this.#heardMs = this.#settings.clock.nowMs();
     this.#backoff.reset();
+    let id = 0;
     let pending: PendingRequest | undefined;
     try {
+      if (isPush(type)) {
+        const push = decodePush(type, body);
+        for (const sink of this.#pushSinks) sink.pushed(push);
+        return;
+      }
       const response = decodeResponse(type, body);
-      pending = this.#pending.get(response.id);
+      id = response.id;
+      pending = this.#pending.get(id);
       if (pending === undefined) return;
-      this.#pending.delete(response.id);
+      if (response.type !== 'replies' || response.isLast) this.#pending.delete(id);
       if (response.type !== pending.expects && response.type !== 'error') {
         throw new QuorateError('malformedFrame', `an answer of type ${response.type} where ${pending.expects} belongs`, { type });
       }
@@ -242,6 +276,7 @@ export class NodeLink {
         },
       );
       this.#settings.logger.log('warn', 'malformedAnswer', { address: this.address, what: thrown.message });
+      this.#pending.delete(id);
       pending?.sink.failed(lost);
       this.#lost(lost);
       // The frame connection says goodbye with it.
@@ -269,6 +304,7 @@ export class NodeLink {
     this.#pending.clear();
     this.#waiting.clear();
     for (const sink of sinks) sink.failed(error);
+    for (const sink of this.#pushSinks) sink.connectionLost(error);
     this.#drained();
   }
 }

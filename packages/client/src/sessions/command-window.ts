@@ -1,0 +1,251 @@
+import { LIMITS, type LogIndex, QuorateError } from '@quorate/base';
+import type { CommandReply } from '@quorate/wire';
+import type { CommandCall } from './command-call.js';
+import { COMMANDS_HEADER_BYTES, COMMAND_HEADER_BYTES, MACHINE_OPERATION } from './session-payload.js';
+
+/** Payloads, commands and bytes that are on their way at a time. Commands: half of what a machine keeps replies of. */
+const FLIGHT_PAYLOADS_MAX = 64;
+const FLIGHT_COMMANDS_MAX = 16_384;
+const FLIGHT_BYTES_MAX = 8_388_608;
+/** Payloads that are on their way or answered and not told. */
+const PAYLOADS_MAX = 128;
+/** Commands that are done leave the list in pieces of this many. */
+const TRIM_COUNT = 1024;
+
+/** Consecutive commands that go out together, the same however often. */
+export interface CommandPayload {
+  readonly firstNumber: number;
+  readonly count: number;
+  /** Length when encoded. */
+  readonly bytes: number;
+  state: 'waiting' | 'sent' | 'answered';
+  /** A copy went out of which no answer came: it may be applied yet. */
+  hasUnknownCopy: boolean;
+}
+
+/**
+ * The commands of one session that are not done, by number, and the payloads they go out in.
+ *
+ * Numbers are dense from 1. A command is done once it is answered by the cluster and settled for its caller; the list begins at the first that
+ * is not. `formedTo`: numbers up to it are in payloads, which never change: so what is sent again is what was sent before.
+ */
+export class CommandWindow {
+  #commands: CommandCall[] = [];
+  /** Number of `#commands[0]`. */
+  #baseNumber = 1;
+  #doneTo = 0;
+  #formedTo = 0;
+  #nextNumber = 1;
+  #answeredTo = 0;
+  /** No number below it is unsettled. */
+  #liveFrom = 1;
+  /** Queries wait for numbers up to this one: they must not be taken back. */
+  #promisedTo = 0;
+  #payloads: CommandPayload[] = [];
+  #flightCount = 0;
+  #flightBytes = 0;
+  #flightCommands = 0;
+  #bytes = 0;
+  #lastReplyIndex: LogIndex = 0;
+
+  /** Number of the next command. */
+  get nextNumber(): number {
+    return this.#nextNumber;
+  }
+  /** Commands that are not done. */
+  get count(): number {
+    return this.#nextNumber - 1 - this.#doneTo;
+  }
+  /** Bytes of their arguments. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+  /** All replies up to this number are here, and will not be asked for again. */
+  get acknowledgeable(): number {
+    const open = this.#payloads.find((payload) => payload.state !== 'answered');
+    return open === undefined ? this.#answeredTo : Math.min(this.#answeredTo, open.firstNumber - 1);
+  }
+  /** Highest log index of a reply. */
+  get lastReplyIndex(): LogIndex {
+    return this.#lastReplyIndex;
+  }
+  get hasWaiting(): boolean {
+    return this.#formedTo < this.#nextNumber - 1 || this.#payloads.some((payload) => payload.state === 'waiting');
+  }
+  /** True if one more payload may be on its way. */
+  get maySendMore(): boolean {
+    if (this.#flightCount === 0) return true;
+    return (
+      this.#flightCount < FLIGHT_PAYLOADS_MAX &&
+      this.#flightBytes <= FLIGHT_BYTES_MAX - LIMITS.batchPayloadBytesMax &&
+      this.#flightCommands <= FLIGHT_COMMANDS_MAX - LIMITS.batchRecordsMax
+    );
+  }
+
+  /** Its number must be `nextNumber`. */
+  add(call: CommandCall): void {
+    this.#commands.push(call);
+    this.#nextNumber += 1;
+    this.#bytes += call.args.length;
+  }
+
+  /** A query waits for all commands up to now; gives the last number. */
+  promise(): number {
+    this.#promisedTo = this.#nextNumber - 1;
+    return this.#promisedTo;
+  }
+
+  /** The first payload that must be sent, made of what waits if there is none; null if there is nothing or no room. */
+  nextToSend(): CommandPayload | null {
+    for (const payload of this.#payloads) if (payload.state === 'waiting') return payload;
+    return this.#payloads.length < PAYLOADS_MAX ? this.#form() : null;
+  }
+
+  #form(): CommandPayload | null {
+    const firstNumber = this.#formedTo + 1;
+    let bytes = COMMANDS_HEADER_BYTES;
+    let count = 0;
+    while (count < LIMITS.batchRecordsMax && firstNumber + count < this.#nextNumber) {
+      const more = COMMAND_HEADER_BYTES + this.#at(firstNumber + count).args.length;
+      if (bytes + more > LIMITS.batchPayloadBytesMax) break;
+      bytes += more;
+      count += 1;
+    }
+    if (count === 0) return null;
+    const payload: CommandPayload = { firstNumber, count, bytes, state: 'waiting', hasUnknownCopy: false };
+    this.#formedTo += count;
+    this.#payloads.push(payload);
+    return payload;
+  }
+
+  /** The commands of a payload, in order. */
+  commandsOf(payload: CommandPayload): CommandCall[] {
+    const from = payload.firstNumber - this.#baseNumber;
+    return this.#commands.slice(from, from + payload.count);
+  }
+
+  /** It goes out. */
+  sent(payload: CommandPayload): void {
+    payload.state = 'sent';
+    this.#flightCount += 1;
+    this.#flightBytes += payload.bytes;
+    this.#flightCommands += payload.count;
+    for (let i = 0; i < payload.count; i++) this.#at(payload.firstNumber + i).wasSent = true;
+  }
+
+  /** Its answer will not come, or it was refused: it goes out again. `isUnknown`: this copy may yet be applied. */
+  back(payload: CommandPayload, isUnknown: boolean): void {
+    if (payload.state !== 'sent') return;
+    this.#landed(payload);
+    payload.state = 'waiting';
+    if (isUnknown) payload.hasUnknownCopy = true;
+  }
+
+  #landed(payload: CommandPayload): void {
+    this.#flightCount -= 1;
+    this.#flightBytes -= payload.bytes;
+    this.#flightCommands -= payload.count;
+  }
+
+  /** Nothing of it is on its way any more; all that is not answered goes out again, in order. */
+  resend(): void {
+    for (const payload of this.#payloads) this.back(payload, true);
+  }
+
+  /** True if it is the first that is not answered. */
+  isHead(payload: CommandPayload): boolean {
+    return this.#payloads.find((other) => other.state !== 'answered') === payload;
+  }
+
+  /** Replies came, by number; copies of those that were known are dropped. Throws `malformedFrame` if they are not of this payload. */
+  answered(payload: CommandPayload, firstNumber: number, replies: readonly CommandReply[], isLast: boolean): void {
+    const end = firstNumber + replies.length;
+    if (firstNumber < payload.firstNumber || end > payload.firstNumber + payload.count) {
+      throw new QuorateError('malformedFrame', `replies ${firstNumber} to ${end - 1} to commands from ${payload.firstNumber} on`);
+    }
+    for (const [i, reply] of replies.entries()) {
+      const number = firstNumber + i;
+      // What is done has left the list.
+      if (number <= this.#doneTo) continue;
+      const call = this.#at(number);
+      if (call.reply === null) call.reply = reply.isOk ? { ...reply, result: reply.result.slice() } : reply;
+    }
+    while (this.#answeredTo < this.#nextNumber - 1) {
+      const { reply } = this.#at(this.#answeredTo + 1);
+      if (reply === null) break;
+      this.#answeredTo += 1;
+      if (reply.index > this.#lastReplyIndex) this.#lastReplyIndex = reply.index;
+    }
+    if (isLast) this.#complete(payload);
+    this.#trim();
+  }
+
+  #complete(payload: CommandPayload): void {
+    for (let number = Math.max(payload.firstNumber, this.#doneTo + 1); number < payload.firstNumber + payload.count; number++) {
+      if (this.#at(number).reply === null) {
+        throw new QuorateError('malformedFrame', `no reply to command ${number} where it belongs`, { number });
+      }
+    }
+    if (payload.state === 'sent') this.#landed(payload);
+    payload.state = 'answered';
+  }
+
+  /** The first command that its caller waits for; undefined if there is none. */
+  firstLive(): CommandCall | undefined {
+    while (this.#liveFrom < this.#nextNumber) {
+      const call = this.#at(this.#liveFrom);
+      if (!call.isSettled) return call;
+      this.#liveFrom += 1;
+    }
+    return undefined;
+  }
+
+  /** A command was settled for its caller: it leaves as far as that is possible. Unsent ones only keep their number (rule 12). */
+  settled(call: CommandCall): void {
+    if (!call.wasSent) {
+      this.#bytes -= call.fill(MACHINE_OPERATION.nothing);
+      while (this.#nextNumber - 1 > Math.max(this.#formedTo, this.#promisedTo) && this.#at(this.#nextNumber - 1).isFiller) {
+        this.#commands.pop();
+        this.#nextNumber -= 1;
+      }
+      this.#liveFrom = Math.min(this.#liveFrom, this.#nextNumber);
+    }
+    this.#trim();
+  }
+
+  /** Those of a payload that was refused for good only keep their numbers from now on. */
+  fill(payload: CommandPayload): void {
+    for (const call of this.commandsOf(payload)) this.#bytes -= call.fill(MACHINE_OPERATION.nothing);
+  }
+
+  /** Every command that somebody waits for, in order. */
+  live(): CommandCall[] {
+    return this.#commands.filter((call) => !call.isSettled);
+  }
+
+  #trim(): void {
+    while (this.#doneTo < this.#answeredTo) {
+      const call = this.#at(this.#doneTo + 1);
+      if (!call.isSettled) break;
+      this.#doneTo += 1;
+      // It may go out again with its payload; as its number was applied, it does not matter what it says.
+      this.#bytes -= call.release(MACHINE_OPERATION.nothing);
+    }
+    this.#liveFrom = Math.max(this.#liveFrom, this.#doneTo + 1);
+    while (this.#payloads[0]?.state === 'answered' && this.#payloads[0].firstNumber + this.#payloads[0].count - 1 <= this.#doneTo) {
+      this.#payloads.shift();
+    }
+    const first = this.#payloads[0]?.firstNumber ?? this.#doneTo + 1;
+    const gone = Math.min(first, this.#doneTo + 1) - this.#baseNumber;
+    if (gone >= TRIM_COUNT || gone === this.#commands.length) {
+      this.#commands.splice(0, gone);
+      this.#baseNumber += gone;
+    }
+  }
+
+  #at(number: number): CommandCall {
+    const call = this.#commands[number - this.#baseNumber];
+    if (call === undefined) throw new QuorateError('invariantBroken', `command ${number} is not in the window`, { number });
+    return call;
+  }
+}

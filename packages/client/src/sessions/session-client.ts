@@ -1,0 +1,298 @@
+import { LIMITS, type GroupId, type LogIndex, QuorateError, asQuorateError } from '@quorate/base';
+import type {
+  CallTime,
+  CommandResult,
+  Commands,
+  Done,
+  PendingCall,
+  ReadConsistency,
+  ResourceId,
+  ResourceListener,
+  SessionId,
+  SessionState,
+} from '@quorate/machine';
+import { checkDuration, checkNameBytes, checkWhole } from '../core/argument-checks.js';
+import type { CallContext } from '../core/call.js';
+import { LeaderCache } from '../core/leader-cache.js';
+import type { EventsAt } from './event-chain.js';
+import { Listeners, guarded } from './listeners.js';
+import { QueryCall, type QueryOwner } from './query-call.js';
+import { Session, type SessionOwner } from './session.js';
+import { type SessionOptions, type SessionSettings, sessionSettingsOf } from './session-options.js';
+import {
+  COMMANDS_HEADER_BYTES,
+  COMMAND_HEADER_BYTES,
+  MACHINE_OPERATION,
+  decodeOpenedResource,
+  encodeOpenResource,
+} from './session-payload.js';
+
+/** Time that a session which is in contact has to be closed at the cluster, in ms; otherwise it expires there. */
+const CLOSE_MS = 1000;
+const ARGS_BYTES_MAX = LIMITS.batchPayloadBytesMax - COMMANDS_HEADER_BYTES - COMMAND_HEADER_BYTES;
+const NO_BYTES = new Uint8Array(0);
+
+/**
+ * The sessions of one client with the machine of one group, one at a time: a new one is opened by the first command after the last has ended.
+ *
+ * Errors of every call besides its own: `sessionExpired` (the session ended before the answer), `deadlineExceeded` and `aborted` (sent, and not
+ * answered in time), `unavailable` and other `safe` ones (not sent before the deadline), `overloaded` (too much waits here), `closed`,
+ * `valueTooLarge` (more than a payload can hold), `invalidArgument`.
+ */
+export class SessionClient implements Commands, SessionOwner, QueryOwner {
+  readonly context: CallContext;
+  readonly readers: CallContext;
+  readonly #settings: SessionSettings;
+  readonly #listeners: Listeners;
+  readonly #queries = new Set<QueryCall>();
+  /** Answers that wait for their turn, in the order of arrival. */
+  readonly #answers = new Set<QueryCall>();
+  #queryBytes = 0;
+  #session: Session | null = null;
+  /** While there is no session. */
+  #state: SessionState = 'opening';
+  #seenIndex: LogIndex = 0;
+  #toldQueryIndex: LogIndex = 0;
+  #isTelling = false;
+  #closeCallbacks: (() => void)[] | null = null;
+
+  /** Opens nothing yet. `invalidArgument`, `addressInvalid`. */
+  constructor(context: CallContext, group: GroupId, options: SessionOptions = {}) {
+    this.context = context;
+    this.#settings = sessionSettingsOf(group, options, context.settings);
+    this.#listeners = new Listeners(context.settings.logger);
+    const nearest = new LeaderCache();
+    if (this.#settings.readFrom !== null) nearest.learn(group, this.#settings.readFrom);
+    this.readers = { ...context, leaders: nearest };
+  }
+
+  get group(): GroupId {
+    return this.#settings.group;
+  }
+  /** `opening` until the first session is open. As of now by the clock: `expired` and `suspended` may be seen here before they are told. */
+  get state(): SessionState {
+    return this.#session?.state ?? this.#state;
+  }
+  get session(): SessionId {
+    return this.#session?.id ?? 0;
+  }
+  /** Calls that are not settled, and commands that were given up and may yet be applied. */
+  get openCalls(): number {
+    return this.#queries.size + (this.#session?.commandCount ?? 0);
+  }
+  get seenIndex(): LogIndex {
+    return this.#seenIndex;
+  }
+  get toldQueryIndex(): LogIndex {
+    return this.#toldQueryIndex;
+  }
+
+  /** Finds or creates a resource. `nameInvalid`, `kindMismatch`, `resourceUnsupported`, `overloaded`. */
+  openResource(type: string, version: number, name: string, options: CallTime, done: Done<ResourceId>): PendingCall {
+    return this.#guarded(done, () => {
+      checkNameBytes('type', type);
+      checkNameBytes('name', name);
+      checkWhole('version', version, 0, 0xffff);
+      const args = encodeOpenResource(type, version, name);
+      return this.#command(0, MACHINE_OPERATION.openResource, args, options, (error, result) => {
+        if (result === null) done(error, null);
+        else told(done, () => decodeOpenedResource(result.result));
+      });
+    });
+  }
+
+  /** A command, applied exactly once, after all that were submitted before. `args` must not change before it is settled. */
+  submit(resource: ResourceId, operation: number, args: Uint8Array, options: CallTime, done: Done<CommandResult>): PendingCall {
+    return this.#guarded(done, () => {
+      checkWhole('resource', resource, 1, Number.MAX_SAFE_INTEGER);
+      checkWhole('operation', operation, 0, 0xffff);
+      return this.#command(resource, operation, args, options, done);
+    });
+  }
+
+  /** A read. Sees every command submitted before it. `linearizable` by default. `args` must not change before it is settled. */
+  query(
+    resource: ResourceId,
+    operation: number,
+    args: Uint8Array,
+    options: CallTime & { readonly consistency?: ReadConsistency },
+    done: Done<Uint8Array>,
+  ): PendingCall {
+    return this.#guarded(done, () => {
+      checkWhole('resource', resource, 0, Number.MAX_SAFE_INTEGER);
+      checkWhole('operation', operation, 0, 0xffff);
+      this.#checkRoom(args.length);
+      const query = {
+        resource,
+        operation,
+        args,
+        consistency: options.consistency ?? 'linearizable',
+        deadlineMs: this.#deadlineOf(options),
+      };
+      const call = new QueryCall(this, query, this.#session, done);
+      this.#queries.add(call);
+      this.#queryBytes += args.length;
+      call.start();
+      return call;
+    });
+  }
+
+  listen(resource: ResourceId, listener: ResourceListener): () => void {
+    return this.#listeners.add(resource, listener);
+  }
+
+  /**
+   * Ends the session, at the cluster too if it is in contact (within a second), then settles every call: with `closed`, or with `aborted`
+   * (unknown) if it may have happened. Then `done`, once per call; never from within.
+   */
+  close(done: () => void): void {
+    const { timers } = this.context.settings;
+    if (this.#closeCallbacks !== null) {
+      if (this.#state === 'closed') timers.defer(done);
+      else this.#closeCallbacks.push(done);
+      return;
+    }
+    this.#closeCallbacks = [done];
+    timers.defer(() => {
+      const session = this.#session;
+      if (session === null || session.id === 0 || !session.isBound) {
+        this.#finish();
+        return;
+      }
+      const command = { resource: 0, operation: MACHINE_OPERATION.closeSession, args: NO_BYTES, deadlineMs: CLOSE_MS };
+      session.submit(command, () => this.#finish());
+    });
+  }
+
+  stateChanged(session: Session): void {
+    if (session === this.#session) this.#listeners.stateChanged(session.state);
+  }
+
+  opened(): void {
+    for (const query of [...this.#queries]) query.start();
+  }
+
+  ended(session: Session, state: 'expired' | 'closed', error: QuorateError): void {
+    if (session !== this.#session) return;
+    this.#session = null;
+    // One that was never open has nothing to lose.
+    if (session.id === 0) return;
+    this.#state = this.#closeCallbacks === null ? 'expired' : state;
+    this.context.settings.logger.log('info', 'sessionEnded', { session: session.id, state, code: error.code, reason: error.message });
+    this.#listeners.sessionLost(error);
+    this.#listeners.stateChanged(this.#state);
+  }
+
+  settle(done: Done<CommandResult>, error: QuorateError | null, result: CommandResult | null): void {
+    guarded(this.context.settings.logger, 'command', () => done(error, result));
+  }
+
+  events(batch: EventsAt): void {
+    for (const event of batch.events) this.#listeners.event(batch.index, event);
+  }
+
+  saw(index: LogIndex): void {
+    if (index > this.#seenIndex) this.#seenIndex = index;
+  }
+
+  progressed(): void {
+    this.#tellAnswers();
+    // Those that waited for a session which ended ask without it.
+    if (this.#session === null) for (const query of [...this.#queries]) query.start();
+  }
+
+  answered(query: QueryCall): void {
+    this.#answers.add(query);
+    this.#tellAnswers();
+  }
+
+  settled(query: QueryCall, done: Done<Uint8Array>, error: QuorateError | null, result: Uint8Array | null): void {
+    this.#queries.delete(query);
+    this.#answers.delete(query);
+    this.#queryBytes -= query.query.args.length;
+    if (error === null) {
+      this.saw(query.answerIndex);
+      this.#toldQueryIndex = Math.max(this.#toldQueryIndex, query.answerIndex);
+    }
+    guarded(this.context.settings.logger, 'query', () => done(error, result));
+  }
+
+  #tellAnswers(): void {
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    for (;;) {
+      const [next] = this.#answers;
+      if (next === undefined || !next.tell()) break;
+      this.#answers.delete(next);
+    }
+    this.#isTelling = false;
+  }
+
+  #command(resource: ResourceId, operation: number, args: Uint8Array, options: CallTime, done: Done<CommandResult>): PendingCall {
+    if (args.length > ARGS_BYTES_MAX) {
+      throw new QuorateError('valueTooLarge', `arguments of ${args.length} bytes, at most ${ARGS_BYTES_MAX}`, {
+        bytes: args.length,
+        max: ARGS_BYTES_MAX,
+      });
+    }
+    const deadlineMs = this.#deadlineOf(options);
+    this.#checkRoom(args.length);
+    this.#session ??= new Session(this.context, this.#settings, this);
+    const session = this.#session;
+    const call = session.submit({ resource, operation, args, deadlineMs }, done);
+    return { cancel: () => session.cancelCommand(call) };
+  }
+
+  #checkRoom(bytes: number): void {
+    const { callsMax, callBytesMax } = this.#settings;
+    const { openCalls } = this;
+    if (openCalls >= callsMax) throw new QuorateError('overloaded', `${openCalls} calls wait already`, { callsMax });
+    const waiting = this.#queryBytes + (this.#session?.commandBytes ?? 0);
+    // A single call is taken whatever its size while nothing else waits, so that no legal one is refused for ever.
+    if (waiting > 0 && waiting + bytes > callBytesMax) {
+      throw new QuorateError('overloaded', `${waiting} bytes of calls wait already`, { waiting, bytes, callBytesMax });
+    }
+  }
+
+  #deadlineOf(time: CallTime): number {
+    return time.deadlineMs === undefined ? this.context.settings.deadlineMs : checkDuration('deadlineMs', time.deadlineMs);
+  }
+
+  /** Runs an operation; what it throws at once is told by `done`, later. */
+  #guarded<T>(done: Done<T>, start: () => PendingCall): PendingCall {
+    try {
+      if (this.#closeCallbacks !== null) throw closedError();
+      return start();
+    } catch (thrown) {
+      this.context.settings.timers.defer(() => done(asQuorateError(thrown), null));
+      return { cancel: () => {} };
+    }
+  }
+
+  #finish(): void {
+    const callbacks = this.#closeCallbacks ?? [];
+    this.#closeCallbacks = [];
+    this.#session?.end('closed', closedError());
+    if (this.#state !== 'closed') {
+      this.#state = 'closed';
+      this.#listeners.stateChanged('closed');
+    }
+    for (const query of [...this.#queries]) query.close(closedError());
+    for (const callback of callbacks) guarded(this.context.settings.logger, 'close', callback);
+  }
+}
+
+function closedError(): QuorateError {
+  return new QuorateError('closed', 'this client is closed');
+}
+
+function told<T>(done: Done<T>, decode: () => T): void {
+  let result: T;
+  try {
+    result = decode();
+  } catch (thrown) {
+    done(asQuorateError(thrown), null);
+    return;
+  }
+  done(null, result);
+}
