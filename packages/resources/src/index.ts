@@ -1,0 +1,10 @@
+export { BUILTIN_TYPES } from './builtin-types.js';
+export { COUNTER, type CounterDeclaration } from './counter/counter-declaration.js';
+export { counterType } from './counter/counter-machine.js';
+export { ELECTION, type ElectionDeclaration } from './election/election-declaration.js';
+export { electionType } from './election/election-machine.js';
+export { LOCK, type LockDeclaration } from './lock/lock-declaration.js';
+export { lockType } from './lock/lock-machine.js';
+export { MAP, type MapDeclaration } from './map/map-declaration.js';
+export { mapType } from './map/map-machine.js';
+export { RESOURCE_LIMITS } from './resource-limits.js';

@@ -1,0 +1,36 @@
+import { readU64, writeU64 } from '@quorate/base';
+import type { ReadableSpace } from '@quorate/machine';
+import { spaceKey } from '../space-key.js';
+
+/*
+ * An entry under section 2 and its key: u64 version, u64 ms of logged time at which it expires (0: never), value.
+ */
+const HEAD_BYTES = 16;
+
+/** An entry; `value` is a view that is valid until the next change. */
+export interface MapEntry {
+  readonly version: number;
+  readonly expiresMs: number;
+  readonly value: Uint8Array;
+}
+
+export function entryKey(key: Uint8Array): Uint8Array {
+  return spaceKey(2, key);
+}
+
+export function encodeEntry(entry: MapEntry): Uint8Array {
+  const bytes = new Uint8Array(HEAD_BYTES + entry.value.length);
+  writeU64(bytes, 0, entry.version);
+  writeU64(bytes, 8, entry.expiresMs);
+  bytes.set(entry.value, HEAD_BYTES);
+  return bytes;
+}
+
+export function decodeEntry(bytes: Uint8Array): MapEntry {
+  return { version: readU64(bytes, 0), expiresMs: readU64(bytes, 8), value: bytes.subarray(HEAD_BYTES) };
+}
+
+export function entryIn(space: ReadableSpace, key: Uint8Array): MapEntry | null {
+  const stored = space.get(entryKey(key));
+  return stored === undefined ? null : decodeEntry(stored);
+}

@@ -1,0 +1,27 @@
+/** Bounds of the built-in resources. Hard: what is refused because of them is state, so they are equal on all replicas. */
+export const RESOURCE_LIMITS = {
+  /** Bytes of a key of a map: a path or a composed key fits, and it stays small beside a value. */
+  keyBytesMax: 4096,
+  /** Bytes of a value of a map: that of a record of a stream. */
+  valueBytesMax: 1_048_576,
+  /** Entries in one answer to a scan; also bounded by `scanBytesMax`. */
+  scanEntriesMax: 10_000,
+  /** Bytes of keys and values in one answer to a scan, the first entry always included. */
+  scanBytesMax: 1_048_576,
+  /** Changes that a map remembers, for watches that begin in the past. */
+  changesKept: 1024,
+  /** Their bytes. */
+  changeBytesKept: 4_194_304,
+  /** Watches of one map. */
+  watchesMax: 100_000,
+  /** Watches of one map on a prefix: each is looked at for each change. */
+  prefixWatchesMax: 4096,
+  /** Longest time to live and to wait, in ms: a hundred years. */
+  durationMsMax: 3_155_760_000_000,
+  /** Those who wait for one lock or leadership. */
+  waitersMax: 100_000,
+  /** Bytes that a candidate says about itself. */
+  candidateBytesMax: 4096,
+  /** Sessions that observe one election. */
+  observersMax: 100_000,
+} as const;
