@@ -217,6 +217,6 @@ test('tables: any changes, scans, views, rollbacks → the same as a sorted map,
       while (pair.views[0] !== undefined) pair.close(pair.views[0]);
       pair.check();
     }),
-    { numRuns: 60 },
+    { numRuns: 40 },
   );
 });
