@@ -15,6 +15,7 @@ import { Cluster, type Flight } from './harness/cluster.js';
  *   sync N   its whole disk queue      hold N | free N   its disk completes nothing by itself | again
  *   settle   deliver and sync until nothing is under way
  *   wait MS  lets virtual time pass      crash N | restart N | wipe N | cut N M | isolate N | heal
+ *   compact N [INDEX]   node N takes a snapshot and drops its log up to there, or to INDEX      job N   its next step on a snapshot
  *   status   one line for each replica
  */
 const directory = fileURLToPath(new URL('../test/scenarios/', import.meta.url));
@@ -95,6 +96,11 @@ class Script {
       case 'free':
         cluster.member(id).isDiskHeld = name === 'hold';
         return;
+      case 'compact':
+        if (cluster.compact(id, rest[1] === undefined ? {} : { index: other }) === 0) this.#say(`${id} takes no snapshot`);
+        return;
+      case 'job':
+        return void cluster.runJob(id);
       case 'settle':
         return cluster.settle();
       case 'wait':

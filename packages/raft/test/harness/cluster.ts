@@ -14,6 +14,7 @@ import {
 import { Raft, type RaftMessage, type RaftOptions, type Ready, decodeMessage, encodeMessage } from '@quorate/raft';
 import { PlainDisk } from './disk.js';
 import { Invariants } from './invariants.js';
+import { PlainMachine, PlainReader, PlainReceiver } from './machine.js';
 import type { Member, Proposal } from './member.js';
 import { describe, describeBatch } from './trace-lines.js';
 
@@ -78,6 +79,12 @@ export class Cluster {
       reads: [],
       readsFailed: [],
       learnersWaiting: [],
+      machine: new PlainMachine(),
+      receiver: new PlainReceiver(),
+      jobs: [],
+      openReaders: 0,
+      failures: 0,
+      installs: 0,
     }));
     this.#invariants = new Invariants(this.members, this.proposals);
     for (const member of this.members) this.start(member.id);
@@ -115,7 +122,9 @@ export class Cluster {
     const member = this.member(id);
     assert.equal(member.raft, null);
     member.heard.clear();
-    member.commitIndex = 0;
+    const { snapshot } = member.disk.origin;
+    member.machine = snapshot === null ? new PlainMachine() : PlainMachine.from(snapshot);
+    member.commitIndex = member.machine.appliedIndex;
     member.raft = new Raft({
       options: {
         group: GROUP,
@@ -126,12 +135,14 @@ export class Cluster {
         windowMessages: 16,
         windowBytes: 65_536,
         appendMessageBytes: 4096,
+        snapshotPieceBytes: 64,
         ...this.options.raft,
       },
       start: member.disk.start(),
       random: this.random,
       contacts: { heardAtMs: (peer) => member.heard.get(peer) ?? null },
       log: member.disk,
+      snapshots: { open: () => this.#openSnapshot(member) },
       checksum: crc32c,
       nowMs: this.nowMs,
     });
@@ -144,6 +155,9 @@ export class Cluster {
     const member = this.member(id);
     member.raft = null;
     member.disk.crash();
+    member.jobs = [];
+    member.receiver.abandon();
+    member.openReaders = 0;
     this.trace(`${id} crashes`);
     this.flights = this.flights.filter((flight) => flight.from !== id && flight.to !== id);
     for (const other of this.members) if (other !== member) this.#connection(member, other, false);
@@ -191,6 +205,82 @@ export class Cluster {
       else self.raft.connectionLost(peer.id, this.nowMs);
       this.pump(self.id);
     }
+  }
+
+  // --- snapshots ---
+
+  #openSnapshot(member: Member): PlainReader | null {
+    const { snapshot } = member.disk.origin;
+    if (snapshot === null) return null;
+    member.openReaders++;
+    return new PlainReader(snapshot, () => member.openReaders--);
+  }
+
+  /** A node takes a snapshot of what it applied, as far as that is durable there, and drops its log up to it, or up to `index`. */
+  compact(id: number, options: { index?: LogIndex; bytes?: number } = {}): LogIndex {
+    const { disk, machine } = this.member(id);
+    const raft = this.raft(id);
+    const isDurable = machine.appliedIndex <= Math.min(disk.durableIndex, raft.durableIndex);
+    if (!isDurable || machine.appliedIndex <= (disk.origin.snapshot?.index ?? 0)) return 0;
+    const wanted = Math.min(options.index ?? machine.appliedIndex, machine.appliedIndex);
+    const border = [...disk.batches].reverse().find((batch) => batch.lastIndex <= wanted)?.lastIndex ?? disk.origin.index;
+    raft.compacted(border);
+    disk.compact(machine.snapshot(raft.configuration.voters, options.bytes ?? 200), border);
+    this.trace(`${id} takes a snapshot at ${machine.appliedIndex}, log from ${border + 1}`);
+    this.pump(id);
+    return machine.appliedIndex;
+  }
+
+  /** Work of a node on a snapshot, done a little later. */
+  #later(member: Member, act: () => void): void {
+    member.jobs.push({ dueMs: this.nowMs + member.diskMs, run: act });
+  }
+
+  runJob(id: number): boolean {
+    const member = this.member(id);
+    const job = member.jobs.shift();
+    job?.run();
+    if (job !== undefined) this.pump(id);
+    return job !== undefined;
+  }
+
+  #receive(member: Member, ready: Ready): void {
+    const piece = ready.snapshotPiece;
+    if (ready.isSnapshotAbandoned) {
+      this.trace(`${member.id} gives up the snapshot that it received`);
+      member.receiver.abandon();
+      member.jobs = [];
+    }
+    if (piece === null) return;
+    if (piece.offset === 0) member.jobs = [];
+    this.#later(member, () => {
+      if (member.failures > 0) {
+        member.failures--;
+        member.receiver.abandon();
+        this.trace(`${member.id} cannot store the snapshot at ${piece.index}`);
+        member.raft?.snapshotFailed(piece.index);
+        return;
+      }
+      const storedBytes = member.receiver.store(piece);
+      if (piece.isLast) this.#later(member, () => this.#install(member));
+      member.raft?.snapshotStored(piece.index, storedBytes, this.nowMs);
+    });
+  }
+
+  #install(member: Member): void {
+    const snapshot = member.receiver.finish();
+    const machine = PlainMachine.from(snapshot);
+    if (member.raft?.snapshotInstalled(snapshot.index, snapshot.term, snapshot.head, this.nowMs) !== true) {
+      this.trace(`${member.id} needs no snapshot at ${snapshot.index} any longer`);
+      return;
+    }
+    assert.ok(snapshot.index > member.machine.appliedIndex, 'a machine never goes back');
+    this.trace(`${member.id} installs the snapshot at ${snapshot.index}`);
+    member.disk.received = snapshot;
+    member.machine = machine;
+    member.commitIndex = snapshot.index;
+    member.installs++;
+    this.#invariants.checkMachine(member);
   }
 
   // --- steps ---
@@ -248,6 +338,11 @@ export class Cluster {
         this.deliver(flight);
         continue;
       }
+      const working = this.members.find((member) => member.jobs.length > 0 && !member.isDiskHeld);
+      if (working !== undefined) {
+        this.runJob(working.id);
+        continue;
+      }
       const busy = this.members.find((member) => member.disk.frames.length > 0 && !member.isDiskHeld && member.raft !== null);
       if (busy === undefined) return;
       this.sync(busy.id);
@@ -276,6 +371,8 @@ export class Cluster {
     for (const member of this.members) {
       const dueMs = member.isDiskHeld || member.raft === null ? undefined : member.disk.frames[0]?.dueMs;
       if (dueMs !== undefined && dueMs < atMs) [atMs, act] = [dueMs, () => void this.sync(member.id)];
+      const jobMs = member.isDiskHeld ? undefined : member.jobs[0]?.dueMs;
+      if (jobMs !== undefined && jobMs < atMs) [atMs, act] = [jobMs, () => void this.runJob(member.id)];
       const deadlineMs = member.raft?.nextDeadlineMs ?? Number.POSITIVE_INFINITY;
       if (deadlineMs < atMs) [atMs, act] = [deadlineMs, () => this.tick(member.id)];
     }
@@ -305,8 +402,10 @@ export class Cluster {
   }
 
   #carryOut(member: Member, ready: Ready): void {
-    const before = member.disk.batches.at(-1)?.lastIndex ?? 0;
+    const before = member.disk.lastIndex;
+    this.#receive(member, ready);
     member.disk.write(ready, Math.max(this.nowMs + member.diskMs, member.disk.frames.at(-1)?.dueMs ?? 0));
+    if (ready.restart !== null) this.trace(`${member.id} starts its log anew after ${ready.restart.index}`);
     if (ready.truncateAfter !== null) this.trace(`${member.id} cuts its log from ${before} to ${ready.truncateAfter}`);
     for (const fact of ready.appends) this.trace(`${member.id} appends ${describeBatch(fact.batch)}`);
     if (ready.role === 'leader' && this.#invariants.checkLeader(member, ready)) this.trace(`${member.id} leads term ${ready.term}`);
@@ -338,6 +437,11 @@ export class Cluster {
 
   #committed(member: Member, commitIndex: LogIndex): void {
     member.commitIndex = commitIndex;
+    for (const batch of member.disk.batches) {
+      if (batch.lastIndex <= member.machine.appliedIndex || batch.lastIndex > commitIndex) continue;
+      member.machine.apply(batch);
+      this.#invariants.checkMachine(member);
+    }
     for (const proposal of this.proposals) {
       if (proposal.isAcked || proposal.node !== member.id) continue;
       if (this.#invariants.committedAt(proposal.index)?.term === proposal.term) proposal.isAcked = true;

@@ -15,6 +15,8 @@ export class Invariants {
   readonly leaders = new Map<Term, NodeId>();
   /** Every batch that any leader has committed, by base index. */
   readonly #committed = new Map<LogIndex, StoredBatch>();
+  /** What every machine is at an index. */
+  readonly #states = new Map<LogIndex, number>();
 
   constructor(members: readonly Member[], proposals: readonly Proposal[]) {
     this.#members = members;
@@ -30,6 +32,7 @@ export class Invariants {
     // Leader completeness (thesis 3.6.3): all that was committed is in its log.
     for (const batch of this.#committed.values()) {
       if (batch.term >= ready.term) continue;
+      if (batch.baseIndex <= member.disk.origin.index) continue;
       const own = member.disk.batches.find((other) => other.baseIndex === batch.baseIndex);
       assert.ok(
         own !== undefined && own.term === batch.term,
@@ -65,15 +68,27 @@ export class Invariants {
     }
   }
 
+  /** A machine is at its applied index, by its log or by a snapshot: the same there as every other one (T40). */
+  checkMachine(member: Member): void {
+    const { appliedIndex, chain } = member.machine;
+    const known = this.#states.get(appliedIndex);
+    assert.ok(known === undefined || known === chain, `the machine of node ${member.id} differs at index ${appliedIndex}`);
+    this.#states.set(appliedIndex, chain);
+  }
+
   /** Log matching (thesis 3.5): equal index and term means equal logs up to there. */
   checkLogMatching(): void {
     for (const a of this.#members) {
       for (const b of this.#members) {
         if (a.id >= b.id) continue;
         let isEqual = true;
-        const length = Math.min(a.disk.batches.length, b.disk.batches.length);
-        for (let at = length - 1; at >= 0; at--) {
-          const [x, y] = [a.disk.batches[at] as StoredBatch, b.disk.batches[at] as StoredBatch];
+        const start = Math.max(a.disk.origin.index, b.disk.origin.index);
+        const [xs, ys] = [a, b].map((member) => member.disk.batches.filter((batch) => batch.baseIndex > start)) as [
+          StoredBatch[],
+          StoredBatch[],
+        ];
+        for (let at = Math.min(xs.length, ys.length) - 1; at >= 0; at--) {
+          const [x, y] = [xs[at] as StoredBatch, ys[at] as StoredBatch];
           if (x.baseIndex === y.baseIndex && x.term === y.term) {
             assert.ok(bytesEqual(x.bytes, y.bytes), `nodes ${a.id} and ${b.id} differ at ${x.baseIndex}@${x.term}`);
             isEqual = false;
@@ -93,17 +108,20 @@ export class Invariants {
   /** Every replica holds every acknowledged proposal at its index, and all logs are the same. */
   checkConverged(): void {
     const [first] = this.#members as [Member];
+    const start = Math.max(...this.#members.map((member) => member.disk.origin.index));
+    const logOf = (member: Member): string[] =>
+      member.disk.batches.filter((b) => b.baseIndex > start).map((b) => `${b.baseIndex}@${b.term}`);
     for (const member of this.#members) {
-      assert.deepEqual(
-        member.disk.batches.map((b) => `${b.baseIndex}@${b.term}`),
-        first.disk.batches.map((b) => `${b.baseIndex}@${b.term}`),
-        `log of ${member.id}`,
-      );
+      assert.deepEqual(logOf(member), logOf(first), `log of ${member.id}`);
+      assert.deepEqual(member.machine, first.machine, `machine of ${member.id}`);
       assert.equal(member.commitIndex, first.commitIndex, `commit index of ${member.id}`);
     }
     for (const proposal of this.#proposals) {
       if (!proposal.isAcked) continue;
-      const batch = first.disk.batches.find((other) => other.baseIndex === proposal.index);
+      const batch =
+        proposal.index <= first.disk.origin.index
+          ? this.#committed.get(proposal.index)
+          : first.disk.batches.find((other) => other.baseIndex === proposal.index);
       assert.ok(
         batch !== undefined && fromUtf8(batchPayload(batch.bytes)) === proposal.text,
         `acknowledged "${proposal.text}" at ${proposal.index} is there`,

@@ -1,6 +1,7 @@
 import type { LogIndex, NodeId, Term } from '@quorate/base';
 import type { Raft } from '@quorate/raft';
 import type { PlainDisk } from './disk.js';
+import type { PlainMachine, PlainReceiver } from './machine.js';
 
 /** A node of the cluster: its disk, and its replica while the process runs. */
 export interface Member {
@@ -16,6 +17,15 @@ export interface Member {
   readsFailed: number[];
   /** As the last Ready said. */
   learnersWaiting: readonly NodeId[];
+  machine: PlainMachine;
+  readonly receiver: PlainReceiver;
+  /** Work on snapshots under way: a piece being stored, a snapshot being installed. */
+  jobs: { readonly dueMs: number; readonly run: () => void }[];
+  /** Snapshots that its replica has open. */
+  openReaders: number;
+  /** The next steps on snapshots that fail: no space, say. */
+  failures: number;
+  installs: number;
 }
 
 /** Something that was proposed, and whether its leader committed it. */

@@ -27,9 +27,12 @@ export function describe(message: RaftMessage): string {
         : `refused ${message.receivedIndex} hint ${message.matchIndex}@${message.hintTerm}`;
       return `${head} ${what} round ${message.probe}${message.isLearner ? ' learner' : ''}`;
     }
-    case 'snapshotRequest':
+    case 'snapshotRequest': {
+      const end = message.offset + message.bytes.length;
+      return `${head} ${message.snapshotIndex}@${message.snapshotTerm} bytes ${message.offset}..${end}${message.isLast ? ' last' : ''}`;
+    }
     case 'snapshotResponse':
-      return `${head} ${message.snapshotIndex}`;
+      return `${head} ${message.snapshotIndex} ${message.isInstalled ? 'is here' : `stored ${message.receivedBytes}`}`;
     case 'timeoutNow':
     case 'leaderGone':
       return head;
