@@ -175,7 +175,7 @@ export class BatchApplier {
       const from = at + COMMAND_HEADER_BYTES;
       const to = from + readU32(payload, at + 10);
       state.index = baseIndex + i;
-      if (number < expected) replies.push(find?.(number) ?? this.#forgotten(number));
+      if (number < expected) replies.push(this.#repeated(record, number, find));
       else replies.push(this.#apply(record, number, readU64(payload, at), readU16(payload, at + 8), payload.subarray(from, to)));
       this.#settle();
       at = to;
@@ -270,7 +270,10 @@ export class BatchApplier {
     return { index, isOk: true, result };
   }
 
-  #forgotten(number: number): Reply {
+  /** The first reply to a command that comes again (rule 10). */
+  #repeated(record: SessionRecord, number: number, find: ((number: number) => Reply | undefined) | null): Reply {
+    const kept = number > record.acknowledgedReplies ? find?.(number) : undefined;
+    if (kept !== undefined) return kept;
     return refusedReply(
       this.#state.index,
       new QuorateError('replyForgotten', `the reply to command ${number} was acknowledged`, { number }),
