@@ -78,7 +78,10 @@ export type SessionResponseBody =
 
 /** What a node sends without being asked. */
 export type ServerPush =
-  /** All events of one log index for one session; `previousIndex` is the index of those before, the session's number if there were none. */
+  /**
+   * All events of one log index for one session; `previousIndex` is the index of those before, the session's number if there were none. Goes out
+   * before the replies to commands of the same or a later index: so the client knows what to merge, and tells both in the order of the log.
+   */
   | {
       readonly type: 'events';
       readonly group: GroupId;
