@@ -1,7 +1,7 @@
 import { LIMITS, type LogIndex, QuorateError } from '@quorate/base';
 import type { CommandReply } from '@quorate/wire';
 import type { CommandCall } from './command-call.js';
-import { COMMANDS_HEADER_BYTES, COMMAND_HEADER_BYTES, MACHINE_OPERATION } from './session-payload.js';
+import { COMMANDS_HEADER_BYTES, COMMAND_HEADER_BYTES, MACHINE_OPERATION } from '@quorate/machine';
 
 /** Payloads, commands and bytes that are on their way at a time. Commands: half of what a machine keeps replies of. */
 const FLIGHT_PAYLOADS_MAX = 64;
@@ -147,9 +147,9 @@ export class CommandWindow {
     this.#flightCommands -= payload.count;
   }
 
-  /** Nothing of it is on its way any more; all that is not answered goes out again, in order. */
-  resend(): void {
-    for (const payload of this.#payloads) this.back(payload, true);
+  /** Those from this number on are not on their way any more: what is not answered of them goes out again, in order. */
+  resend(firstNumber: number): void {
+    for (const payload of this.#payloads) if (payload.firstNumber >= firstNumber) this.back(payload, true);
   }
 
   /** True if it is the first that is not answered. */

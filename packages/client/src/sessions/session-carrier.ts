@@ -85,6 +85,11 @@ export class SessionCarrier implements PushSink {
     return this.#route.causes;
   }
 
+  /** Commands are answered: the node is as fast as it should be. Only this counts, or slow answers would never be waited for long enough. */
+  worked(): void {
+    this.#stallMs = this.#context.settings.stallMs;
+  }
+
   /** The node cannot do it now, and why. */
   noteCause(error: QuorateError): void {
     if (this.#link !== null) this.#route.causes.set(this.#link.address, error);
@@ -197,7 +202,6 @@ export class SessionCarrier implements PushSink {
     if (this.#phase !== 'greeting' || this.#link === null) return;
     this.#phase = 'bound';
     this.#backoff.reset();
-    this.#stallMs = this.#context.settings.stallMs;
     this.#faultyRounds = 0;
     this.#route.succeeded(this.#link.address);
     this.#route.startRound();

@@ -1,15 +1,20 @@
 import { LIMITS, type GroupId, type LogIndex, QuorateError, asQuorateError } from '@quorate/base';
-import type {
-  CallTime,
-  CommandResult,
-  Commands,
-  Done,
-  PendingCall,
-  ReadConsistency,
-  ResourceId,
-  ResourceListener,
-  SessionId,
-  SessionState,
+import {
+  COMMANDS_HEADER_BYTES,
+  COMMAND_HEADER_BYTES,
+  type CallTime,
+  type CommandResult,
+  type Commands,
+  type Done,
+  MACHINE_OPERATION,
+  type PendingCall,
+  type ReadConsistency,
+  type ResourceId,
+  type ResourceListener,
+  type SessionId,
+  type SessionState,
+  decodeOpenedResource,
+  encodeOpenResource,
 } from '@quorate/machine';
 import { checkDuration, checkNameBytes, checkWhole } from '../core/argument-checks.js';
 import type { CallContext } from '../core/call.js';
@@ -19,13 +24,6 @@ import { Listeners, guarded } from './listeners.js';
 import { QueryCall, type QueryOwner } from './query-call.js';
 import { Session, type SessionOwner } from './session.js';
 import { type SessionOptions, type SessionSettings, sessionSettingsOf } from './session-options.js';
-import {
-  COMMANDS_HEADER_BYTES,
-  COMMAND_HEADER_BYTES,
-  MACHINE_OPERATION,
-  decodeOpenedResource,
-  encodeOpenResource,
-} from './session-payload.js';
 
 /** Time that a session which is in contact has to be closed at the cluster, in ms; otherwise it expires there. */
 const CLOSE_MS = 1000;

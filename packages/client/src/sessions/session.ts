@@ -1,5 +1,5 @@
 import { type LogIndex, QuorateError } from '@quorate/base';
-import type { CommandResult, Done, SessionId, SessionState } from '@quorate/machine';
+import { type CommandResult, type Done, type SessionId, type SessionState, encodeCommands } from '@quorate/machine';
 import { type ClientResponse, SESSION_KEY_BYTES, type ServerPush, type SessionRequestBody, fromWireError } from '@quorate/wire';
 import type { CallContext } from '../core/call.js';
 import { Backoff, deadlineError, isAmbiguous, reactionTo } from '../core/retry.js';
@@ -11,7 +11,6 @@ import { EventChain, type EventsAt } from './event-chain.js';
 import { type CarrierOwner, SessionCarrier } from './session-carrier.js';
 import { SessionLife } from './session-life.js';
 import type { SessionSettings } from './session-options.js';
-import { encodeCommands } from './session-payload.js';
 
 /** What a session tells its client. */
 export interface SessionOwner {
@@ -238,7 +237,7 @@ export class Session implements CarrierOwner {
     this.#isBindingAgain = false;
     this.#isWaitingForDrain = false;
     this.#attempts.clear();
-    this.#window.resend();
+    this.#window.resend(0);
     this.#rest.clear();
     this.#missing.clear();
     this.#acknowledgements.lost();
@@ -333,6 +332,7 @@ export class Session implements CarrierOwner {
     if (response.type !== 'replies') throw wrongType(response);
     this.#window.answered(payload, response.firstNumber, response.replies, response.isLast);
     this.#futile = 0;
+    this.#carrier.worked();
     if (response.isLast) {
       this.#attempts.delete(payload);
       this.#acknowledgements.confirmed(acknowledged);
@@ -352,14 +352,14 @@ export class Session implements CarrierOwner {
       this.#carrier.leave(error);
     } else if (reaction === 'sameNode' || !this.#window.isHead(payload)) {
       // If one before it was refused, that one comes first.
-      this.#pause(error);
+      this.#pause(payload, error);
     } else {
       this.#refusedForGood(payload, error);
     }
   }
 
-  /** The node is right, but not now: all that is not answered goes out again after a pause, in order. */
-  #pause(error: QuorateError): void {
+  /** The node is right, but not now: this payload and all behind it go out again after a pause, in order. */
+  #pause(payload: CommandPayload, error: QuorateError): void {
     this.#futile += 1;
     const expected = error.details['expected'];
     if (
@@ -373,9 +373,13 @@ export class Session implements CarrierOwner {
       return;
     }
     this.#carrier.noteCause(error);
-    for (const attempt of this.#attempts.values()) attempt.cancel();
-    this.#attempts.clear();
-    this.#window.resend();
+    // Those before it are on their way still, and their answers as good as ever.
+    for (const [other, attempt] of this.#attempts) {
+      if (other.firstNumber < payload.firstNumber) continue;
+      attempt.cancel();
+      this.#attempts.delete(other);
+    }
+    this.#window.resend(payload.firstNumber);
     this.#rest.set(this.#backoff.next());
     if (error.code === 'overloaded') this.#acknowledgements.now();
   }
@@ -389,7 +393,7 @@ export class Session implements CarrierOwner {
     }
     const isCertain = !payload.hasUnknownCopy;
     this.#window.fill(payload);
-    this.#pause(error);
+    this.#pause(payload, error);
     for (const call of calls) this.#settle(call, isCertain ? error : unknownOutcome(error), null);
     this.#tell();
   }
