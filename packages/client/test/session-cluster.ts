@@ -27,6 +27,7 @@ import {
   toWireError,
 } from '@quorate/wire';
 import { addressOf } from './scripted-cluster.js';
+
 import { type ModelSession, SessionMachine } from './session-machine.js';
 
 export const GROUP = 1 as GroupId;

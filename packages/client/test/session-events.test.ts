@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type LogIndex, utf8 } from '@quorate/base';
+import { encodePush } from '@quorate/wire';
+import { GROUP, SessionCluster } from './session-cluster.js';
+import { EVENT_APPENDED } from './session-machine.js';
+import { SessionProbe } from './session-probe.js';
+
+function setUp(seed: number, options = {}) {
+  const cluster = new SessionCluster(seed);
+  const sessions = cluster.sessions(options);
+  const probe = new SessionProbe(cluster, sessions);
+  const writer = new SessionProbe(cluster, cluster.sessions(), 100);
+  probe.watch();
+  probe.wait();
+  return { cluster, sessions, probe, writer };
+}
+
+/** Another client appends, and everything is told. */
+function write(cluster: SessionCluster, writer: SessionProbe, texts: readonly string[]): void {
+  for (const text of texts) writer.submit(text);
+  writer.wait();
+  cluster.scheduler.runFor(100);
+}
+
+test('sessions: rule 17: events of another client → told once, in order, and acknowledged after they were told', () => {
+  const { cluster, sessions, probe, writer } = setUp(31);
+  write(cluster, writer, ['a', 'b', 'c']);
+  assert.deepEqual(
+    probe.events.map(({ text }) => text),
+    ['a', 'b', 'c'],
+  );
+  cluster.scheduler.runFor(1500);
+  const session = cluster.machine.sessions.get(sessions.session);
+  assert.equal(session?.acknowledgedEvents, session?.lastEventIndex);
+  assert.equal(session?.acknowledgedReplies, 1);
+  const count = cluster.node(1).requests.filter((request) => request.type === 'acknowledge').length;
+  cluster.scheduler.runFor(20_000);
+  assert.equal(cluster.node(1).requests.filter((request) => request.type === 'acknowledge').length, count, 'nothing is owed, nothing is sent');
+  probe.check();
+});
+
+test('sessions: T66: the connection is lost while events happen → the rest comes after the next binding, none twice', () => {
+  const { cluster, probe, writer } = setUp(32);
+  for (let round = 0; round < 10; round++) {
+    for (let i = 0; i < 5; i++) writer.submit(`${round}.${i}`);
+    cluster.scheduler.runFor(2);
+    cluster.node(1).cutAll();
+    if (round % 3 === 2) cluster.elect(1);
+  }
+  writer.wait();
+  cluster.scheduler.runFor(2000);
+  assert.equal(probe.events.length, 50);
+  probe.check();
+});
+
+test('sessions: T66: a batch is missing in the chain → nothing is told before it is there; asked for at once by binding again', () => {
+  const { cluster, sessions, probe, writer } = setUp(33);
+  const bound = cluster.bound.get(sessions.session);
+  assert.ok(bound !== undefined);
+  // The node believes that the first batch went out.
+  writer.submit('lost');
+  const push = cluster.push.bind(cluster);
+  cluster.push = (session) => {
+    if (session.id !== sessions.session) push(session);
+    else bound.pushedTo = session.lastEventIndex;
+  };
+  writer.wait();
+  cluster.push = push;
+  const atMs = cluster.scheduler.nowMs;
+  writer.submit('next');
+  cluster.scheduler.runUntil(() => probe.events.length === 2, { withinMs: 500, what: 'both events' });
+  assert.ok(cluster.scheduler.nowMs - atMs < 20);
+  probe.check();
+});
+
+test('sessions: rule 18: the last batch is lost without a trace → the next binding names it; it is waited for and asked for again', () => {
+  const { cluster, sessions, probe, writer } = setUp(34);
+  const push = cluster.push.bind(cluster);
+  let mayPush = false;
+  cluster.push = (session) => {
+    if (mayPush || session.id !== sessions.session) push(session);
+  };
+  write(cluster, writer, ['a']);
+  cluster.node(1).cutAll();
+  cluster.scheduler.runFor(500);
+  assert.equal(probe.events.length, 0);
+  mayPush = true;
+  cluster.scheduler.runFor(1500);
+  assert.deepEqual(
+    probe.events.map(({ text }) => text),
+    ['a'],
+  );
+});
+
+test('sessions: rule 18: events arrive before the reply of the command that caused them → the reply is told first', () => {
+  const { cluster, probe } = setUp(35);
+  cluster.weather.late = 1;
+  cluster.weather.lateMs = 50;
+  for (let i = 0; i < 20; i++) {
+    probe.submit(`${i}`);
+    if (i % 3 === 0) cluster.scheduler.runFor(5);
+  }
+  probe.wait();
+  cluster.scheduler.runFor(200);
+  assert.equal(probe.events.length, 20);
+  probe.check();
+});
+
+test('sessions: rule 18: an event that never comes → the replies behind it are not held for ever', () => {
+  const { cluster, sessions, probe } = setUp(36);
+  const session = cluster.machine.sessions.get(sessions.session);
+  assert.ok(session !== undefined);
+  cluster.node(1).cutAll();
+  // A node that names an event which does not exist.
+  (session as { lastEventIndex: LogIndex }).lastEventIndex += 1;
+  cluster.machine.index += 1;
+  probe.submit('a', { deadlineMs: 20_000 });
+  probe.wait();
+  assert.equal(probe.outcome('a')?.kind, 'reply');
+});
+
+test('sessions: a listener throws → logged, the others are told, the session goes on', () => {
+  const logged: string[] = [];
+  const cluster = new SessionCluster(37);
+  const sessions = cluster.sessions({}, { logger: { log: (_level, event) => logged.push(event) } });
+  sessions.listen(100, {
+    event: () => {
+      throw new Error('of the user');
+    },
+    sessionLost: () => {},
+    stateChanged: () => {
+      throw new Error('of the user');
+    },
+  });
+  const probe = new SessionProbe(cluster, sessions);
+  probe.watch();
+  probe.submit('a');
+  probe.submit('b');
+  probe.wait();
+  assert.equal(probe.events.length, 2);
+  assert.equal(logged.filter((event) => event === 'callbackThrew').length, 3);
+});
+
+test('sessions: listening ends while events are told → nothing more is told; other resources are not heard', () => {
+  const cluster = new SessionCluster(38);
+  const sessions = cluster.sessions();
+  const probe = new SessionProbe(cluster, sessions);
+  const other = new SessionProbe(cluster, sessions, 200);
+  const heard: number[] = [];
+  const stop = sessions.listen(100, {
+    event: (_code, index) => {
+      heard.push(index);
+      if (heard.length === 2) stop();
+    },
+    sessionLost: () => {},
+    stateChanged: () => {},
+  });
+  probe.watch();
+  for (const text of ['a', 'b', 'c']) probe.submit(text);
+  probe.wait();
+  assert.equal(heard.length, 2);
+  assert.equal(probe.events.length, 3);
+  assert.equal(other.events.length, 0);
+});
+
+test('sessions: events of another session or group, or from a node that does not carry the session → dropped', () => {
+  const { cluster, sessions, probe } = setUp(39);
+  const session = cluster.machine.sessions.get(sessions.session);
+  const bound = cluster.bound.get(sessions.session);
+  assert.ok(session !== undefined && bound !== undefined);
+  const events = [{ resource: 100, code: EVENT_APPENDED, fields: utf8('foreign') }];
+  for (const [group, id] of [
+    [GROUP, session.id + 1],
+    [7 as typeof GROUP, session.id],
+  ] as const) {
+    const frame = encodePush({ type: 'events', group, session: id, index: 1000, previousIndex: session.lastEventIndex, events });
+    bound.frames.send(frame.type, frame.parts);
+  }
+  cluster.scheduler.runFor(100);
+  assert.equal(probe.events.length, 0);
+});

@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { addressOf } from './scripted-cluster.js';
+import { SessionCluster } from './session-cluster.js';
+import { SessionProbe, type Told } from './session-probe.js';
+
+function setUp(seed: number, options = {}) {
+  const cluster = new SessionCluster(seed);
+  const sessions = cluster.sessions(options);
+  return { cluster, sessions, probe: new SessionProbe(cluster, sessions) };
+}
+
+function answers(probe: SessionProbe): Extract<Told, { kind: 'answer' }>[] {
+  return probe.told.filter((told) => told.kind === 'answer');
+}
+
+test('sessions: a query before any command → no session is opened for it', () => {
+  const { cluster, sessions, probe } = setUp(51);
+  probe.query();
+  probe.query('sequential');
+  probe.wait();
+  assert.equal(answers(probe).length, 2);
+  assert.equal(sessions.session, 0);
+  assert.ok(cluster.nodes.every((node) => node.requests.every((request) => request.type === 'query')));
+});
+
+for (const consistency of ['linearizable', 'sequential'] as const) {
+  test(`sessions: rule 9: ${consistency} queries behind commands of the same turn → see all of them, and are told after their replies`, () => {
+    const { cluster, probe } = setUp(52);
+    cluster.weather.commitMs = 20;
+    cluster.weather.lagMs = 40;
+    for (let round = 0; round < 10; round++) {
+      probe.submit(`${round}`);
+      probe.query(consistency);
+      if (round % 3 === 0) cluster.scheduler.runFor(15);
+    }
+    probe.wait();
+    for (const answer of answers(probe)) {
+      const expected = probe.submitted.slice(0, answer.query);
+      assert.deepEqual(answer.list.slice(0, answer.query), expected);
+      const at = probe.told.indexOf(answer);
+      for (const text of expected) assert.ok(probe.told.findIndex((told) => told.kind === 'reply' && told.text === text) < at);
+    }
+    assert.equal(answers(probe).length, 10);
+    probe.check();
+  });
+}
+
+test('sessions: T56: sequential reads go on at a node that is further behind → never older than what was seen', () => {
+  const { cluster, probe } = setUp(53, { readFrom: addressOf(2) });
+  cluster.weather.lagMs = 30;
+  const writer = new SessionProbe(cluster, cluster.sessions());
+  for (let i = 0; i < 40; i++) {
+    writer.submit(`${i}`);
+    probe.query('sequential');
+    cluster.scheduler.runFor(7);
+    if (i % 10 === 5) cluster.node(2).cutAll();
+    cluster.node(2).intervene = i % 20 < 10 ? () => 'serve' : () => 'cut';
+  }
+  probe.wait();
+  assert.equal(answers(probe).length, 40);
+  assert.ok(cluster.node(2).requests.length > 10 && cluster.node(3).requests.length > 0);
+  probe.check();
+});
+
+test('sessions: sequential reads → all at one node while it answers', () => {
+  const { cluster, probe } = setUp(54);
+  for (let i = 0; i < 20; i++) {
+    probe.query('sequential');
+    cluster.scheduler.runFor(20);
+  }
+  probe.wait();
+  assert.deepEqual(cluster.nodes.map((node) => node.requests.length).sort(), [0, 0, 20]);
+});
+
+test('sessions: rule 18: an answer that knows of an event which is still on its way → told after the event', () => {
+  const { cluster, sessions, probe } = setUp(55, { readFrom: addressOf(2) });
+  const writer = new SessionProbe(cluster, cluster.sessions());
+  probe.watch();
+  probe.wait();
+  cluster.weather.lagMs = 0;
+  const push = cluster.push.bind(cluster);
+  let mayPush = false;
+  cluster.push = (session) => {
+    if (mayPush || session.id !== sessions.session) push(session);
+  };
+  writer.submit('a');
+  writer.wait();
+  probe.query('sequential');
+  cluster.scheduler.runFor(200);
+  assert.equal(answers(probe).length, 0, 'the event is waited for');
+  mayPush = true;
+  cluster.pushAll();
+  probe.wait();
+  const order = probe.told.filter((told) => told.kind === 'event' || told.kind === 'answer').map((told) => told.kind);
+  assert.deepEqual(order, ['event', 'answer']);
+});
+
+test('sessions: rule 18: the event does not come → the answer is told at its deadline, or when the connection is lost', () => {
+  const { cluster, sessions, probe } = setUp(56, { readFrom: addressOf(2) });
+  const writer = new SessionProbe(cluster, cluster.sessions());
+  probe.watch();
+  probe.wait();
+  cluster.weather.lagMs = 0;
+  const push = cluster.push.bind(cluster);
+  cluster.push = (session) => {
+    if (session.id !== sessions.session) push(session);
+  };
+  writer.submit('a');
+  writer.wait();
+  probe.query('sequential', 300);
+  cluster.scheduler.runFor(310);
+  assert.equal(answers(probe).length, 1);
+  probe.query('sequential');
+  cluster.scheduler.runFor(50);
+  assert.equal(answers(probe).length, 1);
+  cluster.bound.get(sessions.session)?.frames.destroy();
+  cluster.scheduler.runFor(5);
+  assert.equal(answers(probe).length, 2);
+});
+
+test('sessions: the session expires with queries on their way → they are asked again without it and answered', () => {
+  const { cluster, sessions, probe } = setUp(57, { sessionTtlMs: 500 });
+  probe.submit('a');
+  probe.wait();
+  const session = cluster.machine.sessions.get(sessions.session);
+  assert.ok(session !== undefined);
+  for (const node of cluster.nodes) node.intervene = (request) => (request.type === 'query' ? 'serve' : 'ignore');
+  cluster.machine.end(session);
+  cluster.contactMs.delete(session.id);
+  probe.query('sequential');
+  probe.query();
+  probe.wait();
+  assert.equal(answers(probe).length, 2);
+  assert.equal(probe.losses, 1);
+  assert.equal(sessions.state, 'expired');
+  probe.check();
+});
+
+test('sessions: no node answers a query → unavailable (safe) at the deadline; cancelled → aborted', () => {
+  const { cluster, probe } = setUp(58);
+  cluster.elect(0);
+  probe.query('linearizable', 300);
+  probe.query('linearizable', 10_000).cancel();
+  probe.wait(400);
+  const codes = probe.told.map((told) => (told.kind === 'queryFailed' ? told.error.code : told.kind));
+  assert.deepEqual(codes, ['aborted', 'noLeader']);
+});
+
+test('sessions: a node answers with less than was seen → its answer is not believed, another node is asked', () => {
+  const { cluster, probe } = setUp(59);
+  probe.submit('a');
+  probe.wait();
+  let lies = 0;
+  for (const node of cluster.nodes) {
+    node.intervene = (request) => {
+      if (request.type !== 'query' || lies++ > 0) return 'serve';
+      return { answer: { type: 'queryResult', index: 1, eventIndex: 0, result: new Uint8Array(0) } };
+    };
+  }
+  probe.query('sequential');
+  probe.wait();
+  assert.deepEqual(
+    answers(probe).map((answer) => answer.list),
+    [['a']],
+  );
+  assert.ok(lies > 1);
+});
