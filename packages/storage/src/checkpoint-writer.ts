@@ -1,5 +1,6 @@
 import { type Checksum, type Disk, DiskFault } from '@quorate/base';
-import { CHECKPOINT_NEW, type Checkpoint, checkpointPath, encodeCheckpoint } from './checkpoint.js';
+import { CHECKPOINT_NEW, checkpointPath, encodeCheckpoint } from './checkpoint.js';
+import type { CapturedCheckpoint } from './checkpoint-capture.js';
 
 export interface CheckpointWriterOptions {
   readonly disk: Disk;
@@ -8,7 +9,7 @@ export interface CheckpointWriterOptions {
   /** Number of the newest checkpoint that is known to be durable; 0: none. */
   readonly number: number;
   /** The state right after the frame that is being sealed; null: not now (open damage). */
-  readonly capture: (number: number, sequence: number) => { readonly checkpoint: Checkpoint; readonly deadFiles: readonly number[] } | null;
+  readonly capture: (number: number, sequence: number) => CapturedCheckpoint | null;
   /** The checkpoint is durable: these files are free. Throws `DiskFault`. */
   readonly release: (deadFiles: readonly number[]) => void;
   readonly failed: (fault: DiskFault) => void;

@@ -1,11 +1,11 @@
-import { type Clock, DiskFault, type DiskFile, type Timers, readU16, readU64 } from '@quorate/base';
+import { type Clock, DiskFault, type DiskFile, type Timers } from '@quorate/base';
 import type { CheckpointWriter } from './checkpoint-writer.js';
 import { FRAME_GROUPS_LISTED, type FrameCodec, SECTOR_BYTES, alignToSector, frameHeaderBytes } from './frame.js';
 import { FrameQueue } from './frame-queue.js';
 import type { JournalFiles } from './journal-files.js';
 import { FIRST_FRAME_OFFSET } from './journal-scan.js';
 import type { JournalStart } from './journal-start.js';
-import { APPEND_OVERHEAD, recordBytes, writeRecord } from './records.js';
+import { APPEND_OVERHEAD, appendedLastIndex, recordBytes, writeRecord } from './records.js';
 import type { QueueEntry, StoredLog } from './stored-log.js';
 import type { StorageMetrics } from './types.js';
 
@@ -230,7 +230,7 @@ export class Journal {
         logs.push(log);
       }
       // A batch that was cut off meanwhile is not in the entries, so the last append of a log is still part of it.
-      if (record.type === 'append') log.sealedLast = lastIndexOf(record.batch);
+      if (record.type === 'append') log.sealedLast = appendedLastIndex(record.batch);
       else if (record.type === 'hardState') log.sealedVersion = version;
       else if (record.type === 'snapshot') log.sealedSnapshot = record.index;
       else if (record.type === 'restart') {
@@ -397,8 +397,4 @@ export class Journal {
       else if (!this.#isMarked && this.#hasMarkerRoom()) this.#writeMarker();
     });
   }
-}
-
-function lastIndexOf(batch: Uint8Array): number {
-  return readU64(batch, 20) + readU16(batch, 6) - 1;
 }

@@ -76,6 +76,11 @@ export function recordBytes(record: JournalRecord): number {
   }
 }
 
+/** Last index of a batch that is appended. */
+export function appendedLastIndex(batch: Uint8Array): LogIndex {
+  return readU64(batch, 20) + readU16(batch, 6) - 1;
+}
+
 /** Writes a record at a position of a body. */
 export function writeRecord(body: Uint8Array, at: number, record: JournalRecord): void {
   switch (record.type) {

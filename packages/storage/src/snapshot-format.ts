@@ -129,12 +129,9 @@ export function snapshotFileBytes(length: number): number {
   return SNAPSHOT_CONTENT_OFFSET + Math.ceil(length / SNAPSHOT_CHUNK_BYTES) * CHUNK_HEAD_BYTES + length + SNAPSHOT_TRAILER_BYTES;
 }
 
-/** The first sector. Throws `invalidArgument` if there are more voters than it holds. */
+/** The first sector. */
 export function encodeSnapshotHead(facts: SnapshotFacts, journalId: string, checksum: Checksum): Uint8Array {
   const { group, index, term, loggedTimeMs, voters } = facts;
-  if (voters.length > SNAPSHOT_VOTERS_MAX) {
-    throw new QuorateError('invalidArgument', `a snapshot names at most ${SNAPSHOT_VOTERS_MAX} voters, not ${voters.length}`);
-  }
   const writer = new ByteWriter(128).raw(hexToBytes(journalId)).u32(group).u64(index).u64(term).u64(loggedTimeMs).u16(voters.length);
   for (const voter of voters) writer.u16(voter);
   const sector = new Uint8Array(SECTOR_BYTES);

@@ -9,7 +9,7 @@ import {
   type Timers,
   invariant,
 } from '@quorate/base';
-import { SNAPSHOT_FOLDER, type SnapshotShape, parseSnapshotName, snapshotPath } from './snapshot-format.js';
+import { SNAPSHOT_FOLDER, SNAPSHOT_VOTERS_MAX, type SnapshotShape, parseSnapshotName, snapshotPath } from './snapshot-format.js';
 import { type SnapshotFileHost, StoredSnapshot } from './snapshot-file.js';
 import { StoredSnapshotWriter, type SnapshotWriterHost } from './snapshot-writer.js';
 import type { StoredLog } from './stored-log.js';
@@ -91,6 +91,8 @@ export class Snapshots implements SnapshotWriterHost, SnapshotFileHost {
   }
 
   begin(log: StoredLog, facts: SnapshotFacts, isReceived: boolean): SnapshotWriter {
+    if (facts.voters.length > SNAPSHOT_VOTERS_MAX)
+      throw new QuorateError('invalidArgument', `a snapshot names at most ${SNAPSHOT_VOTERS_MAX} voters, not ${facts.voters.length}`);
     const path = `${SNAPSHOT_FOLDER}/${facts.group}-${++this.#serial}.new`;
     const writer = new StoredSnapshotWriter({ ...facts, voters: [...facts.voters] }, path, this);
     this.#writers.set(writer, { log, isReceived });

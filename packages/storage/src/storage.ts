@@ -9,8 +9,9 @@ import {
   type Term,
   invariant,
 } from '@quorate/base';
-import type { Checkpoint, CheckpointGroup } from './checkpoint.js';
+import { captureCheckpoint } from './checkpoint-capture.js';
 import { CheckpointWriter } from './checkpoint-writer.js';
+import { DamageReports } from './damage-reports.js';
 import { FrameCodec, SECTOR_BYTES } from './frame.js';
 import { type StoredIdentity, storeIdentity } from './identity.js';
 import { Journal } from './journal.js';
@@ -34,9 +35,6 @@ import type {
   StorageMetrics,
   StorageOptions,
 } from './types.js';
-
-/** Damage found by reads is told once per place; beyond so many places, always. */
-const DAMAGE_PLACES_REMEMBERED = 1024;
 
 /** What a sound directory with an identity gives to the storage that opens it. */
 export interface OpenedJournal {
@@ -81,7 +79,7 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
   /** Peer sequences that are in no frame yet. */
   readonly #newPeers = new Map<string, QueueEntry>();
   readonly #toTell = new Set<StoredLog>();
-  readonly #damageTold = new Set<string>();
+  readonly #damageReports: DamageReports;
   #isFailed = false;
   #isClosed = false;
 
@@ -98,6 +96,7 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
     this.#peers = opened?.peers ?? new PeerSequences();
     this.damage = opened?.damage ?? [];
     this.recoveredSequence = opened?.recoveredSequence ?? 0;
+    this.#damageReports = new DamageReports(options.logger, (damage) => this.#tell(() => options.events.damaged(damage)));
     this.#snapshots = new Snapshots({
       disk: options.disk,
       timers: options.timers,
@@ -280,11 +279,7 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
   }
 
   reportDamage(damage: Damage): void {
-    const place = `${damage.file}:${damage.offset}`;
-    if (this.#damageTold.has(place)) return;
-    if (this.#damageTold.size < DAMAGE_PLACES_REMEMBERED) this.#damageTold.add(place);
-    this.#options.logger.log('error', 'batchDamaged', { file: damage.file, offset: damage.offset, what: damage.what });
-    this.#tell(() => this.#options.events.damaged(damage));
+    this.#damageReports.report(damage);
   }
 
   // What the files of the journal tell.
@@ -345,7 +340,10 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
       checksum: this.checksum,
       journalId,
       number: checkpointNumber,
-      capture: (number, sequence) => this.#capture(number, sequence),
+      capture: (number, sequence) =>
+        this.#frozenUnknown.size > 0
+          ? null
+          : captureCheckpoint({ number, sequence }, { logs: this.#groups.values(), files, peers: this.#peers }),
       release: (deadFiles) => files.recycle(deadFiles),
       failed: (fault) => this.failed(fault),
     });
@@ -407,28 +405,6 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
 
   #tell(event: () => void): void {
     this.#options.timers.defer(event);
-  }
-
-  #capture(number: number, sequence: number): { checkpoint: Checkpoint; deadFiles: readonly number[] } | null {
-    if (this.#files === null || this.#frozenUnknown.size > 0) return null;
-    const groups: CheckpointGroup[] = [];
-    for (const log of this.#groups.values()) {
-      // T29: as long as damage is open nothing is thrown away.
-      if (log.isFrozen) return null;
-      groups.push({
-        group: log.group,
-        term: log.hardState.term,
-        votedFor: log.hardState.votedFor,
-        isLearner: log.hardState.isLearner,
-        firstIndex: log.firstIndex,
-        previousTerm: log.previousTerm,
-        lastIndex: log.lastIndex,
-        resetSequence: log.resetSequence,
-        snapshotIndex: log.snapshotIndex,
-      });
-    }
-    const { files, deadFiles } = this.#files.retained();
-    return { checkpoint: { number, sequence, files, groups, peers: [...this.#peers.all()] }, deadFiles };
   }
 }
 

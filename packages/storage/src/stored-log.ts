@@ -78,6 +78,8 @@ export class StoredLog implements GroupLog, CachedLog {
   #unsealedHead = 0;
   /** Unsealed appends, the oldest ones, that a snapshot took out of the log before they had a place. They are written all the same. */
   #orphans = 0;
+  /** New starts that keep a suffix, and may be in no frame yet: void if that suffix goes before it was written. */
+  #keptRestarts: QueueEntry[] = [];
 
   constructor(group: GroupId, state: LogState, hardState: GroupHardState, host: LogHost) {
     this.group = group;
@@ -283,8 +285,7 @@ export class StoredLog implements GroupLog, CachedLog {
       state.truncatePrefix(index, term);
       this.#host.recent.keepLast(this);
     } else {
-      this.#dropUnsealed(this.#unsealed.length - this.#unsealedHead);
-      this.#orphans = 0;
+      this.#dropAllUnsealed();
       // Nothing of the old log counts any longer, and a frame on its way no longer makes it durable (T13).
       this.durableIndex = Math.min(this.durableIndex, this.firstIndex - 1);
       this.sealedLast = -1;
@@ -292,12 +293,10 @@ export class StoredLog implements GroupLog, CachedLog {
       this.#host.recent.dropLast(this, rows);
     }
     this.snapshotIndex = index;
-    this.#host.enqueue({
-      record: { type: 'restart', group: this.group, isSuffixKept, index, term },
-      log: this,
-      version: 0,
-      isDropped: false,
-    });
+    const record = { type: 'restart', group: this.group, isSuffixKept, index, term } as const;
+    const entry: QueueEntry = { record, log: this, version: 0, isDropped: false };
+    if (isSuffixKept && this.#unsealed.length > 0) this.#keptRestarts.push(entry);
+    this.#host.enqueue(entry);
     return isSuffixKept;
   }
 
@@ -315,16 +314,24 @@ export class StoredLog implements GroupLog, CachedLog {
     if (this.#unsealedHead === this.#unsealed.length) {
       this.#unsealed = [];
       this.#unsealedHead = 0;
+      this.#keptRestarts = [];
     }
   }
 
   /** Gives up all it holds: a reset log takes its place. */
   retire(): void {
     this.isRetired = true;
-    this.#dropUnsealed(this.#unsealed.length - this.#unsealedHead);
+    this.#dropAllUnsealed();
     const rows = this.rowCount;
     this.state.dropAll();
     this.#host.recent.dropLast(this, rows);
+  }
+
+  #dropAllUnsealed(): void {
+    this.#dropUnsealed(this.#unsealed.length - this.#unsealedHead);
+    this.#orphans = 0;
+    for (const entry of this.#keptRestarts) entry.isDropped = true;
+    this.#keptRestarts = [];
   }
 
   #dropUnsealed(count: number): void {

@@ -206,7 +206,7 @@ export interface Storage {
   snapshot(group: GroupId): SnapshotFile | null;
   /**
    * Begins to write the state of this replica's own machine at an index that it applied, above that of the present snapshot. Throws
-   * `invariantBroken` for a group that is not there, `dataDamaged` if its log is.
+   * `invariantBroken` for a group that is not there, `dataDamaged` if its log is, `invalidArgument` for more than 200 voters.
    */
   createSnapshot(facts: SnapshotFacts): SnapshotWriter;
   /** Begins to store a snapshot that a leader sends. Complete, it is in force only after `GroupLog.restartAt`. Throws like `createSnapshot`. */
