@@ -77,6 +77,8 @@ export class SessionNode {
   readonly process: SimProcess;
   readonly connections = new Set<FrameConnection>();
   readonly requests: ClientRequest[] = [];
+  /** Instead of a welcome. */
+  refuseHello: QuorateError | null = null;
   intervene: (request: ClientRequest) => Intervention = () => 'serve';
   readonly #cluster: SessionCluster;
   /** Batches of this node commit in order. */
@@ -103,6 +105,7 @@ export class SessionNode {
     const frames = acceptFrameConnection(connection, {
       timers: this.process.timers,
       hello: () => {
+        if (this.refuseHello !== null) return { reply: { status: 'refused', ...toWireError(this.refuseHello) } };
         this.connections.add(frames);
         return {
           reply: { status: 'client', nodeId: this.id, clusterId: this.#cluster.clusterId, members: this.#cluster.members },

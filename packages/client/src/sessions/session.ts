@@ -228,6 +228,7 @@ export class Session implements CarrierOwner {
     this.#life.bound();
     if (this.#isEnded) return;
     this.#owner.opened(this);
+    this.#watchMissing();
     this.#flush();
     this.#tell();
     this.#acknowledgements.check();
