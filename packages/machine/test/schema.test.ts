@@ -213,7 +213,7 @@ test('declareResource: a wrong declaration → invalidArgument that says where',
 });
 
 // Compiles only if the types are as exact as they should be.
-type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false;
 const EXACT: readonly true[] = [
   true satisfies Same<ValueOf<Field<Fence>>, Fence>,
   true satisfies Same<ValueOf<ReturnType<typeof choiceOfTwo>>, 'a' | 'b'>,
