@@ -386,7 +386,7 @@ export class SessionCluster {
   /** Pushes to a session what it has not got on its connection. */
   push(session: ModelSession): void {
     const bound = this.bound.get(session.id);
-    if (bound === undefined || bound.node.id !== this.leader) return;
+    if (bound === undefined) return;
     for (const batch of session.events) {
       if (batch.index <= bound.pushedTo) continue;
       bound.pushedTo = batch.index;
