@@ -71,7 +71,10 @@ test('sessions: sequential reads → all at one node while it answers', () => {
     cluster.scheduler.runFor(20);
   }
   probe.wait();
-  assert.deepEqual(cluster.nodes.map((node) => node.requests.length).sort(), [0, 0, 20]);
+  assert.deepEqual(
+    cluster.nodes.map((node) => node.requests.length).sort((a, b) => a - b),
+    [0, 0, 20],
+  );
 });
 
 test('sessions: rule 18: an answer that knows of an event which is still on its way → told after the event', () => {
