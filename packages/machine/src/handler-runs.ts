@@ -1,4 +1,4 @@
-import { ByteWriter, QuorateError } from '@quorate/base';
+import { ByteWriter, QuorateError, isErrorCode } from '@quorate/base';
 import { type CompiledOperation, readNamed } from './compiled-type.js';
 import { textOf } from './faults.js';
 import type { LiveResource } from './handler-call.js';
@@ -97,7 +97,7 @@ export class HandlerRuns {
   /** What a command is refused with; throws if it must not be. */
   #refusal(path: string, thrown: unknown): QuorateError {
     if (this.#state.fault !== null) throw this.#state.fault;
-    if (thrown instanceof QuorateError && thrown.code !== 'invariantBroken') return thrown;
+    if (thrown instanceof QuorateError && thrown.code !== 'invariantBroken' && isErrorCode(thrown.code)) return thrown;
     throw this.#state.broken(`${path} threw: ${textOf(thrown)}`, {}, thrown);
   }
 

@@ -208,3 +208,16 @@ test('T77: a batch of everything → one outcome, each end and each applied numb
   );
   assert.equal(driver.published(sessions[2] as number).length, 2);
 });
+
+test('T71: replies of all sessions together beyond the bound → overloaded for every new command, until somebody acknowledges', () => {
+  const driver = new Driver({ limits: { replyBytesMax: 150 } });
+  const [one, two] = [driver.open(), driver.open()];
+  const resource = driver.openCell(one);
+  driver.run(one, ...Array.from({ length: 10 }, () => add(resource, 1)));
+  const refused = driver.commands(two, 1, [add(resource, 1)]);
+  assert.equal(refused.type === 'refused' && refused.code, 'overloaded');
+  driver.reload();
+  assert.equal(driver.commands(two, 1, [add(resource, 1)]).type, 'refused', 'the sum is known after a load too');
+  driver.acknowledge(one, 11, 0);
+  assert.equal(driver.commands(two, 1, [add(resource, 1)]).type, 'replies');
+});
