@@ -110,6 +110,7 @@ export class Snapshots implements SnapshotWriterHost, SnapshotFileHost {
     invariant(known !== undefined, 'a writer is known until it ended');
     const { log, isReceived } = known;
     const newest = this.#current.get(shape.group);
+    if (this.refusal !== null) return done(this.refusal, null);
     if (log.isRetired) return done(new QuorateError('aborted', `the log of group ${shape.group} was reset meanwhile`), null);
     if (shape.index <= (newest?.index ?? 0) || shape.index < log.firstIndex - 1) {
       // T41: a newer one came in between; a snapshot never goes back.
@@ -239,7 +240,7 @@ export class Snapshots implements SnapshotWriterHost, SnapshotFileHost {
   }
 
   #makeFolder(): void {
-    if (this.#isFolderThere) return;
+    if (this.#isFolderThere || this.refusal !== null) return;
     this.disk.makeDirectory(SNAPSHOT_FOLDER);
     this.disk.syncDirectory('');
     this.#isFolderThere = true;
