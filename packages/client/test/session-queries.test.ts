@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { QuorateError } from '@quorate/base';
 import { addressOf } from './scripted-cluster.js';
 import { SessionCluster } from './session-cluster.js';
 import { SessionProbe, type Told } from './session-probe.js';
@@ -139,6 +140,25 @@ test('sessions: the session expires with queries on their way → they are asked
   assert.equal(probe.losses, 1);
   assert.equal(sessions.state, 'expired');
   probe.check();
+});
+
+test('sessions: opening a session fails with a query behind its command, and a new command follows at once → the query is not forgotten', () => {
+  const cluster = new SessionCluster(60);
+  const sessions = cluster.sessions();
+  let refusals = 1;
+  cluster.node(1).intervene = (request) =>
+    request.type === 'openSession' && refusals-- > 0 ? { refuse: new QuorateError('formatUnsupported', 'not today') } : 'serve';
+  const probe = new SessionProbe(cluster, sessions);
+  const codes: (string | undefined)[] = [];
+  sessions.submit(100, 10, new Uint8Array(0), {}, (error) => {
+    codes.push(error?.code);
+    cluster.elect(0);
+    sessions.submit(100, 10, new Uint8Array(0), {}, (other) => codes.push(other?.code));
+  });
+  probe.query('sequential');
+  probe.wait(1000);
+  assert.deepEqual(codes, ['formatUnsupported']);
+  assert.equal(answers(probe).length, 1);
 });
 
 test('sessions: no node answers a query → unavailable (safe) at the deadline; cancelled → aborted', () => {

@@ -193,7 +193,7 @@ export class CommandSender {
     const isCertain = !payload.hasUnknownCopy;
     this.#window.fill(payload);
     this.#pause(payload, error);
-    for (const call of calls) this.#owner.refuse(call, isCertain ? error : unknownOutcome(error));
+    for (const call of calls) if (call.reply === null) this.#owner.refuse(call, isCertain ? error : unknownOutcome(error));
     this.#owner.replied();
   }
 
