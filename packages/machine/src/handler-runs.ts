@@ -44,7 +44,6 @@ export class HandlerRuns {
       const error = this.#refusal(operation.path, thrown);
       state.tables.rollback();
       state.events.rollback(mark);
-      state.timers.rolledBack();
       if (state.shownFences.length > 0) this.#rememberFences();
       return refusedReply(state.index, error);
     } finally {
