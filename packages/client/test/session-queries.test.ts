@@ -161,6 +161,25 @@ test('sessions: opening a session fails with a query behind its command, and a n
   assert.equal(answers(probe).length, 1);
 });
 
+test('sessions: rule 12: the command before a query is given up unsent → its number is filled all the same, and the query is answered', () => {
+  const { cluster, probe } = setUp(61);
+  probe.submit('first');
+  probe.wait();
+  cluster.elect(0);
+  cluster.node(1).cutAll();
+  cluster.scheduler.runFor(50);
+  probe.submit('given up', { deadlineMs: 100 });
+  probe.query('linearizable', 10_000);
+  cluster.scheduler.runFor(200);
+  assert.deepEqual(probe.codes(), { 'given up': 'noLeader' });
+  cluster.elect(1);
+  probe.wait(1500);
+  assert.deepEqual(
+    answers(probe).map((answer) => answer.list),
+    [['first']],
+  );
+});
+
 test('sessions: no node answers a query → unavailable (safe) at the deadline; cancelled → aborted', () => {
   const { cluster, probe } = setUp(58);
   cluster.elect(0);

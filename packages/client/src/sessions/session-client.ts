@@ -157,8 +157,8 @@ export class SessionClient implements Commands, SessionOwner, QueryOwner {
         this.#finish();
         return;
       }
-      const command = { resource: 0, operation: MACHINE_OPERATION.closeSession, args: NO_BYTES, deadlineMs: CLOSE_MS };
-      session.submit(command, () => this.#finish());
+      const done = (): void => this.#finish();
+      session.submit({ resource: 0, operation: MACHINE_OPERATION.closeSession, args: NO_BYTES, deadlineMs: CLOSE_MS, done });
     });
   }
 
@@ -238,7 +238,7 @@ export class SessionClient implements Commands, SessionOwner, QueryOwner {
     this.#checkRoom(args.length);
     this.#session ??= new Session(this.context, this.#settings, this);
     const session = this.#session;
-    const call = session.submit({ resource, operation, args, deadlineMs }, done);
+    const call = session.submit({ resource, operation, args, deadlineMs, done });
     return { cancel: () => session.cancelCommand(call) };
   }
 

@@ -4,7 +4,7 @@ import { type ClientResponse, SESSION_KEY_BYTES, type ServerPush, type SessionRe
 import type { CallContext } from '../core/call.js';
 import { deadlineError, reactionTo } from '../core/retry.js';
 import { Acknowledgements } from './acknowledgements.js';
-import { CommandCall } from './command-call.js';
+import { type Command, CommandCall } from './command-call.js';
 import { CommandSender, type SenderOwner } from './command-sender.js';
 import { CommandWindow } from './command-window.js';
 import { EventChain, type EventsAt } from './event-chain.js';
@@ -114,11 +114,8 @@ export class Session implements CarrierOwner, SenderOwner, MissingEventsOwner {
   }
 
   /** Numbers a command; it goes out at the end of the turn. */
-  submit(
-    command: { readonly resource: number; readonly operation: number; readonly args: Uint8Array; readonly deadlineMs: number },
-    done: Done<CommandResult>,
-  ): CommandCall {
-    const call = new CommandCall(this, { ...command, number: this.#window.nextNumber, done });
+  submit(command: Command): CommandCall {
+    const call = new CommandCall(this, this.#window.nextNumber, command);
     this.#window.add(call);
     this.#waiters += 1;
     this.#context.deadlines.set(call, this.#context.settings.clock.nowMs() + command.deadlineMs);
