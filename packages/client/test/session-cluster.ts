@@ -143,9 +143,7 @@ export class SessionCluster {
 
   /** The index that was reached at a moment. */
   indexAt(ms: number): LogIndex {
-    let index = 0;
-    for (const entry of this.machine.history) if (entry.atMs <= ms) index = entry.index;
-    return index;
+    return this.machine.history.findLast((entry) => entry.atMs <= ms)?.index ?? 0;
   }
 
   #watchSessions(): void {

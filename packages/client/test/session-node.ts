@@ -39,13 +39,25 @@ export interface Weather {
   eventsFirst: number;
   /** Replies come in several frames. */
   split: number;
-  /** Time a batch takes to commit, 0 to this. */
+  /** Time a batch takes to commit: the least, and a random addition of 0 to `commitMs`. */
+  commitMinMs: number;
   commitMs: number;
   /** How far a follower's state is behind. */
   lagMs: number;
 }
 
-export const CALM: Weather = { cut: 0, late: 0, lateMs: 0, twice: 0, refuse: 0, eventsFirst: 0, split: 0, commitMs: 1, lagMs: 5 };
+export const CALM: Weather = {
+  cut: 0,
+  late: 0,
+  lateMs: 0,
+  twice: 0,
+  refuse: 0,
+  eventsFirst: 0,
+  split: 0,
+  commitMinMs: 0,
+  commitMs: 1,
+  lagMs: 5,
+};
 
 /** What a test makes of a request before the node looks at it. `serve` by default. */
 export type Intervention =
@@ -196,7 +208,10 @@ export class SessionNode {
   #commit(frames: FrameConnection, id: number, apply: () => void): void {
     const { scheduler, weather, random } = this.#cluster;
     const { term } = this.#cluster;
-    const readyMs = Math.max(this.#freeAtMs, scheduler.nowMs + (randomBetween(random, 0, 1000) / 1000) * weather.commitMs);
+    const readyMs = Math.max(
+      this.#freeAtMs,
+      scheduler.nowMs + weather.commitMinMs + (randomBetween(random, 0, 1000) / 1000) * weather.commitMs,
+    );
     this.#freeAtMs = readyMs;
     scheduler.schedule(
       readyMs,
@@ -259,7 +274,7 @@ export class SessionNode {
   }
 
   #numberAt(session: ModelSession, index: LogIndex): number {
-    return this.#cluster.machine.applied.filter((entry) => entry.session === session.id && entry.index <= index).at(-1)?.number ?? 0;
+    return this.#cluster.machine.applied.findLast((entry) => entry.session === session.id && entry.index <= index)?.number ?? 0;
   }
 
   #answer(frames: FrameConnection, id: number, body: ClientResponseBody): void {
