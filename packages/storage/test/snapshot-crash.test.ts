@@ -254,3 +254,25 @@ test('T24: random appends, cuts, snapshots and new starts in any state of the qu
     }
   }
 });
+
+test('T44: frames of the log complete all the time → an older snapshot goes only once a durable frame names the newer one', () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const rig = new Rig({ seed, storage: { syncMode: 'async' } });
+    const storage = rig.start();
+    const log = storage.createGroup(G1, false);
+    appendMany(log, 6);
+    rig.settle();
+    const old = write(storage.createSnapshot(facts(3)), content(100, 3));
+    rig.settle(20);
+    assert.ok(old.file);
+    const outcome = write(storage.createSnapshot(facts(6)), content(100, 6));
+    for (let left = 400; left > 0 && snapshotPaths(rig).some((path) => path.endsWith('3.q')); left--) {
+      appendMany(log, 1);
+      storage.flush();
+      rig.scheduler.runFor(0.05);
+    }
+    assert.ok(outcome.file);
+    rig.powerCut();
+    assert.equal(rig.open().snapshot(G1)?.index, 6, `seed ${seed}`);
+  }
+});
