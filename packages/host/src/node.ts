@@ -90,14 +90,11 @@ export class Node implements ReplicaNode, ClientTableNode {
     this.#statusSource = this.#makeStatusSource();
   }
 
+  get nodeId(): NodeId {
+    return this.options.nodeId;
+  }
   get clock(): HostOptions['clock'] {
     return this.options.clock;
-  }
-  get checksum(): HostOptions['checksum'] {
-    return this.options.checksum;
-  }
-  get contacts(): PeerTable {
-    return this.peers;
   }
 
   /** The leaderships held now, to be handed over at a stop. One that comes later is kept: else two nodes that stop would pass it to and fro. */
@@ -107,7 +104,7 @@ export class Node implements ReplicaNode, ClientTableNode {
 
   /** True while somebody who proposed or reads here waits for an answer. */
   get owesAnswers(): boolean {
-    return this.#replicas.owesAnswers;
+    return this.#replicas.owesAnswers || this.clients.owesAnswers;
   }
 
   /** Throws `dataDamaged` if the directory is damaged and there is no other node to be fed from. */
@@ -144,6 +141,9 @@ export class Node implements ReplicaNode, ClientTableNode {
       events: {
         connected: (hello, isReplaced) => this.#orFail(() => this.#peerConnected(hello, isReplaced)),
         disconnected: (peer) => this.#peerDisconnected(peer),
+        resumed: (peer, groups) => {
+          for (const group of groups) this.#replicas.get(group)?.peerConnected(peer);
+        },
         frame: (from, frame) => this.#peerFrame(from, frame),
         oldImage: (incarnation) => this.#orFail(() => this.#oldImage(incarnation)),
         isSuperseded: (incarnation) => this.#roster.isSuperseded(incarnation),
@@ -171,7 +171,12 @@ export class Node implements ReplicaNode, ClientTableNode {
       state: () => this.#state.name,
       isConnected: (peer) => this.peers.heardAtMs(peer) !== null,
       damage: () => this.#loss.notes,
-      counts: () => ({ tailReaders: this.waiters.size, clientConnections: this.clients.size, diskFull: this.#isFull ? 1 : 0 }),
+      counts: () => ({
+        tailReaders: this.waiters.size,
+        clientConnections: this.clients.size,
+        peerMessagesDropped: this.peers.messagesDropped,
+        diskFull: this.#isFull ? 1 : 0,
+      }),
     };
   }
 
@@ -186,8 +191,8 @@ export class Node implements ReplicaNode, ClientTableNode {
     this.needTurn();
   }
 
-  send(to: NodeId, group: GroupId, message: RaftMessage): void {
-    this.peers.sendRaft(to, group, encodeMessage(message));
+  send(to: NodeId, group: GroupId, message: RaftMessage): boolean {
+    return this.peers.sendRaft(to, group, encodeMessage(message));
   }
 
   proposeBarrier(replica: Replica, learner: NodeId): LogIndex | null {

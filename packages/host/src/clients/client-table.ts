@@ -32,6 +32,8 @@ class ClientConnection {
   #open = 0;
   #isClosed = false;
   #hasWaited = false;
+  /** Steps that wait for room; each belongs to an open request, so there are never more than those. */
+  #waitingForRoom: (() => void)[] = [];
   isFlushDue = false;
 
   constructor(init: { table: ClientTable; node: ClientTableNode; frames: FrameConnection }) {
@@ -69,9 +71,35 @@ class ClientConnection {
     this.#hasWaited = true;
   }
 
+  get hasRoom(): boolean {
+    return this.#waitingForRoom.length === 0 && this.frames.queuedBytes <= LIMITS.connectionQueueBytesHigh;
+  }
+
+  whenRoom(step: () => void): void {
+    if (this.#isClosed) return;
+    if (this.hasRoom) step();
+    else this.#waitingForRoom.push(step);
+  }
+
+  /** What was queued is with the operating system. */
+  drained(): void {
+    const steps = this.#waitingForRoom;
+    if (steps.length === 0) return;
+    this.#waitingForRoom = [];
+    let count = 0;
+    while (count < steps.length && this.frames.queuedBytes <= LIMITS.connectionQueueBytesHigh && !this.#isClosed) steps[count++]?.();
+    this.#waitingForRoom = [...steps.slice(count), ...this.#waitingForRoom];
+  }
+
+  /** True while a request that could be answered waits for room. */
+  get owesAnswers(): boolean {
+    return this.#waitingForRoom.length > 0;
+  }
+
   /** True if readers may still wait for it. */
   closed(): boolean {
     this.#isClosed = true;
+    this.#waitingForRoom = [];
     return this.#hasWaited;
   }
 }
@@ -89,6 +117,12 @@ export class ClientTable {
 
   get size(): number {
     return this.#clients.size;
+  }
+
+  /** True while answers wait until their connection has room. */
+  get owesAnswers(): boolean {
+    for (const client of this.#clients) if (client.owesAnswers) return true;
+    return false;
   }
 
   accept(connection: Connection): ConnectionHandlers {
@@ -138,7 +172,9 @@ export class ClientTable {
           link ??= peers.established(hello, frames);
           peers.frame(link, type, body);
         },
-        drain: () => {},
+        drain: () => {
+          if (link !== null) peers.drained(link);
+        },
         closed: (error) => {
           isOver = true;
           if (link !== null) peers.closed(link, error);
@@ -161,7 +197,7 @@ export class ClientTable {
       reply: { status: 'client', nodeId, clusterId, members },
       handlers: {
         frame: (type, body) => client.request(type, body),
-        drain: () => {},
+        drain: () => client.drained(),
         closed: () => this.#closed(client),
       },
     };

@@ -37,6 +37,8 @@ export interface PeerEvents {
   /** `isReplaced`: the peer has another incarnation than before. */
   connected(hello: PeerHello, isReplaced: boolean): void;
   disconnected(peer: NodeId): void;
+  /** The queue to a peer has room again: these groups had lost messages because it was full. */
+  resumed(peer: NodeId, groups: readonly GroupId[]): void;
   frame(from: NodeId, frame: PeerFrame): void;
   /** A peer has seen this incarnation at a later sequence than this directory held when it was opened. */
   oldImage(incarnation: Incarnation): void;
@@ -66,6 +68,7 @@ export class PeerTable implements PeerContacts {
   readonly #dials: Dial[];
   /** Peers that took a hello of this process. */
   readonly #met = new Set<NodeId>();
+  #messagesDropped = 0;
   #tickedAtMs = Number.NEGATIVE_INFINITY;
   #isStopped = false;
 
@@ -150,7 +153,9 @@ export class PeerTable implements PeerContacts {
         frame: (type, body) => {
           if (link !== null) this.frame(link, type, body);
         },
-        drain: () => {},
+        drain: () => {
+          if (link !== null) this.drained(link);
+        },
         closed: (error) => {
           dial.cancel = null;
           if (link !== null) this.closed(link, error);
@@ -294,8 +299,25 @@ export class PeerTable implements PeerContacts {
     this.send(to, { type: 'form', clusterId, members });
   }
 
-  sendRaft(to: NodeId, group: GroupId, parts: readonly Uint8Array[]): void {
-    this.#links.get(to)?.sendRaft(group, parts);
+  /** False if it will not arrive: there is no connection, or its queue is full (then `resumed` follows once there is room). */
+  sendRaft(to: NodeId, group: GroupId, parts: readonly Uint8Array[]): boolean {
+    const link = this.#links.get(to);
+    if (link === undefined) return false;
+    const isSent = link.sendRaft(group, parts);
+    if (!isSent) this.#messagesDropped++;
+    return isSent;
+  }
+
+  /** Messages between replicas that were dropped because the queue to a peer was full. */
+  get messagesDropped(): number {
+    return this.#messagesDropped;
+  }
+
+  /** What was queued to the peer is with the operating system. */
+  drained(link: PeerLink): void {
+    if (this.#links.get(link.nodeId) !== link) return;
+    const groups = link.takeResumable();
+    if (groups.length > 0) this.#events.resumed(link.nodeId, groups);
   }
 
   tick(nowMs: number): void {
@@ -310,6 +332,7 @@ export class PeerTable implements PeerContacts {
       // One side asks and the other answers: a sign of life both ways with half the messages.
       if (link.nodeId > this.#options.nodeId) link.heartbeat(nowMs, this.#settings.heartbeatMs, this.#claim(link.nodeId));
       link.frames.flush();
+      this.drained(link);
     }
   }
 
