@@ -135,6 +135,7 @@ export class ClientCore {
           if (response.type !== 'streamInfo') throw wrongType(response);
           return response.info;
         },
+        true,
       ),
     );
   }
@@ -179,7 +180,7 @@ export class ClientCore {
       return this.#named(name, options, done, (entry, deadlineMs, settle) => {
         const body = { type: 'readStream', group: entry.group, ...limits, consistency } as const;
         const group = consistency === 'linearizable' ? entry.group : null;
-        return this.#call({ deadlineMs: deadlineMs + waitMs }, { body, group, waitMs, isRead: true }, settle, (response) => {
+        const take = (response: ClientResponse): ReadBatch => {
           if (response.type !== 'records') throw wrongType(response);
           if (response.fromOffset !== from || response.count > maxRecords) {
             throw new QuorateError('malformedFrame', 'other records than those asked for', {
@@ -188,7 +189,8 @@ export class ClientCore {
             });
           }
           return { records: splitRecords(response), nextOffset: response.nextOffset };
-        });
+        };
+        return this.#call({ deadlineMs: deadlineMs + waitMs }, { body, group, waitMs, isRead: true }, settle, take, true);
       });
     });
   }
@@ -283,10 +285,11 @@ export class ClientCore {
         if (error?.code === 'streamNotFound' || error?.code === 'kindMismatch') this.#names.forget(name);
         done(error, result);
       };
+      // Once, here: what `start` calls goes on in the room of this call.
+      this.#checkRoom(0);
       const known = this.#names.get(name);
       if (known !== undefined) return start(known, deadlineMs, settle);
       const startMs = this.#settings.clock.nowMs();
-      this.#checkRoom(0);
       let current: PendingCall = this.#lookUp(name, deadlineMs, (error, entry) => {
         if (entry === null) {
           done(error, null);

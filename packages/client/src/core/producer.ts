@@ -1,6 +1,6 @@
 import { type ErrorCode, type GroupId, QuorateError } from '@quorate/base';
 import { type ClientResponse, type StreamEntry, fromWireError } from '@quorate/wire';
-import { AppendAttempt, type AttemptOwner } from './append-attempt.js';
+import { AppendAttempt, type AttemptOwner, AttemptsUnderWay } from './append-attempt.js';
 import type { AppendBatch } from './append-batch.js';
 import type { AppendCall, AppendOwner } from './append-call.js';
 import { AppendQueue } from './append-queue.js';
@@ -27,8 +27,6 @@ const NO_CAUSES: ReadonlyMap<string, QuorateError> = new Map();
 /** Bytes queued to a connection above which appends wait for it to drain. */
 const LINK_QUEUE_BYTES = 8_388_608;
 const FAULTY_ROUNDS_MAX = 3;
-/** Generations whose late answers are still listened to. */
-const GENERATIONS_KEPT = 2;
 /** Answers that refuse this copy for certain; what they leave open is whether an earlier copy was taken. */
 const IDENTITY_LOST: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['producerUnknown', 'producerFenced', 'appendForgotten']);
 const STALL_MAX_MS = 3200;
@@ -70,8 +68,9 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
   #liveCalls = 0;
   #stallMs: number;
   #faultyRounds = 0;
-  /** Requests of this generation, to be forgotten with it. */
-  readonly #attempts = new Set<AppendAttempt>();
+  /** Calls whose deadline has come in this turn. */
+  readonly #expired = new Set<AppendCall>();
+  readonly #attempts = new AttemptsUnderWay();
 
   constructor(name: string, context: ProducerContext) {
     this.name = name;
@@ -109,10 +108,24 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
     if (this.#liveCalls === 0 && this.#window.hasUnstored) this.#giveUpWindow();
   }
 
+  /** All calls whose deadlines come in one turn are looked at together: each by itself would copy the window anew. */
   callExpired(call: AppendCall): void {
-    // Told as "not done" only if that stays true: what waits in the window without a copy on its way is taken out of it.
-    const mayHaveHappened = call.mayHaveHappened || !this.#withdraw(call);
-    call.fail(deadlineError({ what: `append to "${this.name}"`, deadlineMs: call.deadlineMs, mayHaveHappened, causes: this.causes }));
+    if (this.#expired.size === 0) this.#context.settings.timers.defer(() => this.#endExpired());
+    this.#expired.add(call);
+  }
+
+  /** Told as "not done" only if that stays true: what waits in the window without a copy on its way is taken out of it. */
+  #endExpired(): void {
+    const expired = [...this.#expired].filter((call) => !call.isSettled);
+    this.#expired.clear();
+    const revoked = new Set(expired.filter((call) => !call.mayHaveHappened));
+    for (const call of this.#window.irrevocable(revoked)) revoked.delete(call);
+    this.#withdraw(revoked);
+    const { causes } = this;
+    for (const call of expired) {
+      const { deadlineMs } = call;
+      call.fail(deadlineError({ what: `append to "${this.name}"`, deadlineMs, mayHaveHappened: !revoked.has(call), causes }));
+    }
   }
 
   /** Settles every call: those that may have been stored end as unknown. */
@@ -290,10 +303,9 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
     else this.#planFlush();
   }
 
-  /** Takes an expired call out of the window; false if it may yet be applied. */
-  #withdraw(call: AppendCall): boolean {
-    if (!this.#window.holds(call)) return true;
-    if (!this.#window.withdraw(call)) return false;
+  /** Takes expired calls out of the window; what is left of it goes out with new numbers, as soon as it would have. */
+  #withdraw(calls: ReadonlySet<AppendCall>): void {
+    if (!this.#window.withdraw(calls)) return;
     this.#reportBytes();
     const link = this.#link;
     const isResting = this.#isResting;
@@ -303,7 +315,6 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
     this.#isResting = isResting;
     if (isResting) this.#context.deadlines.set(this, dueMs);
     else this.#planFlush();
-    return true;
   }
 
   #dueMs(): number {
@@ -346,17 +357,11 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
     this.#isResting = false;
     this.#isWaitingForDrain = false;
     this.#context.deadlines.clear(this);
-    // Copies that never left are taken back; of the others a late "stored" is still welcome, for a while.
-    for (const attempt of this.#attempts) {
-      if (attempt.wasSent && attempt.generation >= this.#generation - GENERATIONS_KEPT) continue;
-      attempt.cancel();
-      this.#attempts.delete(attempt);
-    }
+    this.#attempts.begin(this.#generation);
   }
 
   #giveUpWindow(): void {
-    for (const attempt of this.#attempts) attempt.cancel();
-    this.#attempts.clear();
+    this.#attempts.cancelAll();
     this.#newGeneration();
     this.#window.abandon();
     this.#reportBytes();
