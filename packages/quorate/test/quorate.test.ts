@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type ErrorCode, Quorate, type QuorateClient, QuorateError, type RetryClass, type StreamRecord } from 'quorate';
+import { endAllProcesses } from '../../server/dist-test/harness/line-process.js';
 import { DevCluster } from '../../cli/dist-test/harness/dev-cluster.js';
 
 const BIN = fileURLToPath(new URL('../bin/quorate.mjs', import.meta.url));
@@ -24,6 +25,8 @@ async function gather(records: AsyncIterable<StreamRecord>): Promise<readonly [o
   for await (const { offset, value } of records) all.push([offset, Buffer.from(value).toString()]);
   return all;
 }
+
+after(endAllProcesses);
 
 describe('Quorate', { timeout: 120_000 }, () => {
   let cluster: DevCluster;
@@ -161,8 +164,8 @@ describe('Quorate', { timeout: 120_000 }, () => {
     }
     await assert.rejects(stream.append(new Uint8Array(1_048_577)), coded('recordTooLarge', 'never', /1048576/));
     await assert.rejects(stream.append([]), coded('invalidArgument', 'never'));
-    for (const value of [7, null, undefined, {}, ['a', 7]]) {
-      await assert.rejects(stream.append(value as unknown as string), coded('invalidArgument', 'never'));
+    for (const value of [7, null, undefined, {}, ['a', 7]] as unknown as string[]) {
+      await assert.rejects(stream.append(value), coded('invalidArgument', 'never'));
     }
     await assert.rejects(gather(stream.read({ from: 1 })), coded('offsetOutOfRange', 'never'));
     for (const from of [-1, 0.5, Number.NaN]) await assert.rejects(gather(stream.read({ from })), QuorateError);
