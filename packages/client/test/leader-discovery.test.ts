@@ -123,3 +123,29 @@ test('client: a node whose disk is broken among sound ones → another node serv
   wait(cluster, [failed], 1000);
   assert.equal(failed.error?.code, 'diskFailed');
 });
+
+test('client: the first address is a black hole → the first call waits for it once, later ones do not, and nothing is left after close', () => {
+  for (let seed = 60; seed < 70; seed++) {
+    const cluster = new ScriptedCluster(seed);
+    cluster.create('s');
+    cluster.network.cut('client1', 'node3', 'hold');
+    const client = cluster.client([3, 1]);
+    const first = append(cluster, client, 'a');
+    wait(cluster, [first], 1500);
+    assert.equal(first.error, null);
+    const startMs = cluster.scheduler.nowMs;
+    for (let i = 0; i < 20; i++) {
+      const status = new Outcome<unknown>(cluster.scheduler);
+      client.status({}, status.done);
+      wait(cluster, [status], 2000);
+      assert.equal(status.error, null);
+    }
+    assert.ok(
+      cluster.scheduler.nowMs - startMs < 600,
+      `seed ${seed}: ${cluster.scheduler.nowMs - startMs} ms for 20 calls that any node answers`,
+    );
+    client.close(() => {});
+    cluster.scheduler.runFor(1600);
+    assert.equal(cluster.network.openEnds, 0);
+  }
+});

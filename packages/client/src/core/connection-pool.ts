@@ -54,6 +54,11 @@ export class ConnectionPool implements LinkEvents {
     return link;
   }
 
+  /** True if a node was silent when it was asked last; false for one that was never asked. */
+  isDoubtful(address: string): boolean {
+    return this.#links.get(address)?.isDoubtful === true;
+  }
+
   close(error: QuorateError): void {
     for (const link of this.#links.values()) link.close(error);
   }

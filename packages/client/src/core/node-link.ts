@@ -46,6 +46,8 @@ interface PendingRequest {
 
 /** Silence after which a connection that owes an answer is taken for dead. */
 const SILENCE_MAX_MS = 3000;
+/** Time that a node which owed an answer is asked only after others. */
+const DOUBT_MS = 5000;
 
 /**
  * The one connection to a node's address: opened when something is asked, opened again after a loss with growing delays. Requests made
@@ -62,6 +64,7 @@ export class NodeLink {
   #isClosed = false;
   #retryAtMs = 0;
   #heardMs = 0;
+  #doubtedUntilMs = 0;
   #lastError: QuorateError | null = null;
   #nextId = 1;
   readonly #pending = new Map<number, PendingRequest>();
@@ -78,6 +81,10 @@ export class NodeLink {
 
   get isOpen(): boolean {
     return this.#isOpen;
+  }
+  /** True if somebody waited too long for this node a short while ago, and it was not heard since. */
+  get isDoubtful(): boolean {
+    return this.#settings.clock.nowMs() < this.#doubtedUntilMs;
   }
   /** Requests that wait for an answer or for the connection. */
   get openRequests(): number {
@@ -120,6 +127,7 @@ export class NodeLink {
 
   /** Somebody waited too long for an answer: a connection that has been silent for long is given up. */
   suspect(): void {
+    this.#doubtedUntilMs = this.#settings.clock.nowMs() + DOUBT_MS;
     if (!this.#isOpen || this.#settings.clock.nowMs() - this.#heardMs < SILENCE_MAX_MS) return;
     const error = new QuorateError('connectionLost', `${this.address}: silent for more than ${SILENCE_MAX_MS} ms`, {
       remote: this.address,
@@ -177,7 +185,7 @@ export class NodeLink {
       return;
     }
     this.#isOpen = true;
-    this.#heardMs = this.#settings.clock.nowMs();
+    this.#heard();
     this.#settings.logger.log('debug', 'clientConnected', { address: this.address, nodeId: reply.nodeId });
     const waiting = this.#waiting;
     this.#waiting = new Map();
@@ -219,7 +227,7 @@ export class NodeLink {
   }
 
   #frame(type: number, body: Uint8Array): void {
-    this.#heardMs = this.#settings.clock.nowMs();
+    this.#heard();
     this.#backoff.reset();
     let pending: PendingRequest | undefined;
     try {
@@ -247,6 +255,11 @@ export class NodeLink {
       // The frame connection says goodbye with it.
       throw thrown;
     }
+  }
+
+  #heard(): void {
+    this.#heardMs = this.#settings.clock.nowMs();
+    this.#doubtedUntilMs = 0;
   }
 
   #drained(): void {
