@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { QuorateError, fromUtf8 } from '@quorate/base';
+import { type NodeId, QuorateError, fromUtf8 } from '@quorate/base';
 import { SERVE } from './scripted-cluster.js';
 import { append, setUp, wait } from './client-calls.js';
 
@@ -172,4 +172,85 @@ test('client: T62: a node that says producerUnknown for ever → pauses between 
   wait(cluster, [outcome]);
   assert.notEqual(outcome.error, null);
   assert.ok(cluster.requestsOf('append') < 60, `${cluster.requestsOf('append')} requests in 3 s`);
+});
+
+test('client: T63: the answer is lost and the producer evicted before the second copy arrives → unknown, and stored once', () => {
+  for (const warm of [true, false]) {
+    const { cluster, client } = setUp(29);
+    cluster.evictProducersAbove('s', 3);
+    if (warm) wait(cluster, [append(cluster, client, 'warm')]);
+    let copies = 0;
+    cluster.node(1).script = (request) => {
+      if (request.type !== 'append') return SERVE;
+      copies += 1;
+      if (copies === 1) return { do: 'cut', when: 'after' };
+      // What others append meanwhile takes the place of this producer.
+      if (copies === 2) for (let i = 0; i < 3; i++) cluster.appendAs('s', `${i}`.repeat(16), `other ${i}`);
+      return SERVE;
+    };
+    const lost = append(cluster, client, 'x');
+    const withIt = append(cluster, client, ['y', 'z']);
+    cluster.scheduler.runFor(0.1);
+    const behind = append(cluster, client, 'behind');
+    wait(cluster, [lost, withIt, behind]);
+    for (const { error } of [lost, withIt]) assert.equal(error?.code, 'producerUnknown');
+    // Sent on the connection that broke, or not at all: unknown, or stored under the next producer.
+    if (behind.error !== null) assert.equal(behind.error.retry, 'unknown');
+    wait(cluster, [append(cluster, client, 'next')]);
+    assert.deepEqual(
+      cluster.values('s').filter((value) => !value.startsWith('other')),
+      [...(warm ? ['warm'] : []), 'x', 'y', 'z', ...(behind.error === null ? ['behind'] : []), 'next'],
+    );
+  }
+});
+
+test('client: T63: two in flight, the first refused (safe), the second refused as out of order or taken → both once, in the order of the calls', () => {
+  for (const firstCopy of ['refused', 'taken, answer lost'] as const) {
+    const { cluster, client } = setUp(30);
+    wait(cluster, [append(cluster, client, 'warm')]);
+    let n = 0;
+    cluster.node(1).script = (request) => {
+      if (request.type !== 'append') return SERVE;
+      n += 1;
+      const busy = { do: 'refuse', error: new QuorateError('overloaded', 'busy') } as const;
+      if (firstCopy === 'refused') return n === 1 ? busy : SERVE;
+      // The first is taken and never answered, its second copy is refused, and the one behind it is taken at once.
+      if (n === 1) return { do: 'late', ms: 60_000, when: 'before' };
+      return n === 3 ? busy : SERVE;
+    };
+    const first = append(cluster, client, 'first');
+    cluster.scheduler.runFor(0.1);
+    const second = append(cluster, client, 'second');
+    wait(cluster, [first, second]);
+    assert.deepEqual([first.result?.offset, second.result?.offset], [1, 2], firstCopy);
+    assert.deepEqual(cluster.values('s'), ['warm', 'first', 'second'], firstCopy);
+  }
+});
+
+test('client: T63: a new epoch begins while copies of the old one are on their way to two nodes → nothing of the old one is stored behind the new', () => {
+  const { cluster, client } = setUp(31, [1, 2, 3], { stallMs: 100 });
+  wait(cluster, [append(cluster, client, 'warm')]);
+  // Every copy of the old appends hangs, on each node that leads for a while.
+  let isOld = true;
+  for (const node of cluster.nodes) {
+    node.script = (request) => (request.type === 'append' && isOld ? { do: 'late', ms: 2000, when: 'after' } : SERVE);
+  }
+  const old = [append(cluster, client, 'old 1', 400)];
+  cluster.scheduler.runFor(0.1);
+  old.push(append(cluster, client, 'old 2', 400));
+  cluster.scheduler.runFor(120);
+  cluster.leader = 2 as NodeId;
+  wait(cluster, old);
+  assert.ok(old.every(({ error }) => error?.code === 'deadlineExceeded'));
+  isOld = false;
+  const fresh = ['new 1', 'new 2', 'new 3'].map((text) => append(cluster, client, text));
+  wait(cluster, fresh, 1500);
+  cluster.leader = 1 as NodeId;
+  cluster.scheduler.runFor(5000);
+  assert.deepEqual(cluster.values('s'), ['warm', 'new 1', 'new 2', 'new 3']);
+  assert.deepEqual(
+    fresh.map(({ result }) => result?.offset),
+    [1, 2, 3],
+  );
+  assert.equal(client.appendBytes, 0);
 });
