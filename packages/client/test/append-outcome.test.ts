@@ -194,13 +194,13 @@ test('client: T63: the answer is lost and the producer evicted before the second
     const behind = append(cluster, client, 'behind');
     wait(cluster, [lost, withIt, behind]);
     for (const { error } of [lost, withIt]) assert.equal(error?.code, 'producerUnknown');
-    // Sent on the connection that broke, or not at all: unknown, or stored under the next producer.
     if (behind.error !== null) assert.equal(behind.error.retry, 'unknown');
     wait(cluster, [append(cluster, client, 'next')]);
-    assert.deepEqual(
-      cluster.values('s').filter((value) => !value.startsWith('other')),
-      [...(warm ? ['warm'] : []), 'x', 'y', 'z', ...(behind.error === null ? ['behind'] : []), 'next'],
-    );
+    const stored = cluster.values('s').filter((value) => !value.startsWith('other'));
+    assert.ok(stored.filter((value) => value === 'behind').length <= 1);
+    if (behind.error === null) assert.equal(stored.at(-2), 'behind');
+    const rest = stored.filter((value) => value !== 'behind');
+    assert.deepEqual(rest, [...(warm ? ['warm'] : []), 'x', 'y', 'z', 'next']);
   }
 });
 

@@ -154,3 +154,20 @@ test('frame connection: the raw bytes of a reply → preface, then one frame as 
     socket.destroy();
   });
 });
+
+test('frame connection: paused while it is dialed → the handshake is done, frames wait until resume', async () => {
+  const server = new TestServer();
+  await withServer(server, {}, async () => {
+    const client = new Recorder();
+    const connection = server.dial(client, { handshakeTimeoutMs: 1000 });
+    connection.pause();
+    await Promise.race([client.opened.promise, client.ended.promise.then((error) => assert.fail(error.message))]);
+    const atServer = server.connections[0] as FrameConnection;
+    atServer.send(70, [utf8('x')]);
+    atServer.flush();
+    for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(client.frames.length, 0);
+    connection.resume();
+    await client.received(1);
+  });
+});

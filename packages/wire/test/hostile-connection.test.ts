@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Listener, QuorateError, SeededRandom, concatBytes, utf8, writeU32 } from '@quorate/base';
-import { FRAME_TYPES, PREFACE_BYTES, type FrameConnection, encodePreface } from '@quorate/wire';
+import { FRAME_TYPES, PREFACE_BYTES, type FrameConnection, encodePreface, type HelloReply } from '@quorate/wire';
 import { CLIENT_HELLO, Recorder, SELF, TestServer, firstFrames, payload, replyIn, signal, withServer } from './loopback.js';
 import { someBytes } from './samples.js';
 
@@ -241,4 +241,26 @@ test('T80: a peer that does not read → frames are dropped at the limit, the co
       dialed.destroy();
     },
   );
+});
+
+test('frame connection: closed with an error whose details fill more than a frame → code and message arrive, nothing is thrown', async () => {
+  const details = Object.fromEntries(Array.from({ length: 32 }, (_, i) => [`detail${i}`, 'x'.repeat(1024)]));
+  const error = new QuorateError('groupStopped', 'm'.repeat(5000), details);
+  const server = new TestServer();
+  await withServer(server, {}, async () => {
+    const client = new Recorder();
+    server.dial(client);
+    await client.opened.promise;
+    (server.connections[0] as FrameConnection).close(error);
+    const told = await client.ended.promise;
+    assert.equal(told.code, 'groupStopped');
+    assert.match(told.message, /^mmmm/);
+  });
+  const refusing = new TestServer();
+  const reply: HelloReply = { status: 'refused', code: 'clusterMismatch', message: 'other cluster', details };
+  await withServer(refusing, { hello: () => ({ reply }) }, async () => {
+    const client = new Recorder();
+    refusing.dial(client);
+    assert.equal((await client.ended.promise).code, 'clusterMismatch');
+  });
 });
