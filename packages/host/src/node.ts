@@ -24,6 +24,10 @@ import { DEFAULT_SETTINGS, type HostEvents, type HostOptions, type HostSettings 
 import { NodeState } from './node-state.js';
 import { type StatusSource, membersNow, nodeStatus } from './node-status.js';
 import { type OwnHello, PeerTable } from './peers/peer-table.js';
+import { Ticker } from './ticker.js';
+
+/** Most time between two looks at what no deadline stands for: silent peers, readers that are gone. */
+const IDLE_TICK_MS = 50;
 
 /**
  * A node: many groups, one journal, one connection per peer, clients.
@@ -47,6 +51,7 @@ export class Node implements ReplicaNode, ClientTableNode {
   readonly #groups: GroupOpener;
   readonly #loss: DataLoss;
   readonly #statusSource: StatusSource;
+  readonly #ticker: Ticker;
   #isTurnDue = false;
   #isFull = false;
 
@@ -66,7 +71,7 @@ export class Node implements ReplicaNode, ClientTableNode {
       onRetry: (step) => this.#orFail(step),
     });
     this.#state = new NodeState(this.#formation);
-    this.#roster = this.#makeRoster();
+    this.#roster = new NodeRoster({ options, formation: this.#formation, replicas: this.#replicas, peers: this.peers });
     this.#groups = new GroupOpener({
       options,
       settings: this.settings,
@@ -74,7 +79,7 @@ export class Node implements ReplicaNode, ClientTableNode {
       replicas: this.#replicas,
       roster: this.#roster,
       contacts: this.peers,
-      identity: () => this.#formation.identity,
+      formation: this.#formation,
       node: this,
       registered: () => this.#nodesRegistered(),
     });
@@ -87,7 +92,20 @@ export class Node implements ReplicaNode, ClientTableNode {
       reconnect: (why) => this.peers.disconnectAll(why),
       later: (step) => options.timers.defer(() => this.#orFail(step)),
     });
-    this.#statusSource = this.#makeStatusSource();
+    this.#statusSource = {
+      options,
+      storage,
+      replicas: this.#replicas,
+      roster: this.#roster,
+      formation: this.#formation,
+      state: this.#state,
+      peers: this.peers,
+      loss: this.#loss,
+      waiters: this.waiters,
+      clients: this.clients,
+      isDiskFull: () => this.#isFull,
+    };
+    this.#ticker = this.#makeTicker();
   }
 
   get nodeId(): NodeId {
@@ -113,7 +131,7 @@ export class Node implements ReplicaNode, ClientTableNode {
     if (this.#formation.isFormed) this.#groups.openAll();
     this.peers.start();
     this.#formation.consider();
-    this.#tick();
+    this.#ticker.start();
   }
 
   /** Events of the journal, to be handed to `openStorage`. They arrive from its queue. */
@@ -149,35 +167,6 @@ export class Node implements ReplicaNode, ClientTableNode {
         isSuperseded: (incarnation) => this.#roster.isSuperseded(incarnation),
       },
     });
-  }
-
-  #makeRoster(): NodeRoster {
-    return new NodeRoster({
-      checksum: this.options.checksum,
-      identity: () => this.#formation.identity,
-      systemReplica: () => this.#replicas.get(SYSTEM_GROUP),
-      addressOf: (node) => this.addressOf(node),
-      helloOf: (peer) => this.peers.helloOf(peer),
-    });
-  }
-
-  #makeStatusSource(): StatusSource {
-    return {
-      options: this.options,
-      storage: this.#storage,
-      replicas: this.#replicas,
-      roster: this.#roster,
-      identity: () => this.#formation.identity,
-      state: () => this.#state.name,
-      isConnected: (peer) => this.peers.heardAtMs(peer) !== null,
-      damage: () => this.#loss.notes,
-      counts: () => ({
-        tailReaders: this.waiters.size,
-        clientConnections: this.clients.size,
-        peerMessagesDropped: this.peers.messagesDropped,
-        diskFull: this.#isFull ? 1 : 0,
-      }),
-    };
   }
 
   // ---- what replicas tell and ask
@@ -257,8 +246,7 @@ export class Node implements ReplicaNode, ClientTableNode {
   #peerFrame(from: NodeId, frame: PeerFrame): void {
     switch (frame.type) {
       case 'raft': {
-        const replica = this.#replicas.get(frame.group);
-        if (replica !== undefined) replica.receive(from, decodeMessage(frame.body, this.options.checksum));
+        this.#replicas.get(frame.group)?.receive(from, decodeMessage(frame.body, this.options.checksum));
         return;
       }
       case 'form':
@@ -301,22 +289,30 @@ export class Node implements ReplicaNode, ClientTableNode {
       }
       this.peers.flush();
       this.clients.flush();
+      this.#ticker.note(this.#replicas.earliestMs);
       if (!this.#state.isFailed && this.#storage.hasPending) this.#storage.flush();
     } catch (thrown) {
       this.#fail(asQuorateError(thrown));
     }
   }
 
-  #tick(): void {
-    if (this.#state.isClosed) return;
-    const nowMs = this.options.clock.nowMs();
-    if (!this.#state.isFailed) {
-      this.peers.tick(nowMs);
-      this.#replicas.tickDue(nowMs);
-      this.waiters.expire(nowMs);
-      if (this.#storage.hasPending) this.needTurn();
-    }
-    this.options.timers.set(this.settings.tickMs, () => this.#tick());
+  #makeTicker(): Ticker {
+    const { clock, timers } = this.options;
+    return new Ticker({
+      clock,
+      timers,
+      everyMinMs: this.settings.tickMs,
+      everyMaxMs: IDLE_TICK_MS,
+      tick: (nowMs) => this.#tick(nowMs),
+      dueMs: () => Math.min(this.peers.heartbeatDueMs, this.#replicas.earliestMs, this.waiters.nextDeadlineMs),
+    });
+  }
+
+  #tick(nowMs: number): void {
+    this.peers.tick(nowMs);
+    this.#replicas.tickDue(nowMs, this.settings.electionTimeoutMinMs / 2);
+    this.waiters.expire(nowMs);
+    if (this.#storage.hasPending) this.needTurn();
   }
 
   #durable(groups: readonly GroupDurable[]): void {
@@ -324,8 +320,7 @@ export class Node implements ReplicaNode, ClientTableNode {
     for (const state of groups) this.#replicas.get(state.group)?.durable(state);
     this.#loss.durable(groups);
     // The disk's completion is a turn of its own: followers' acknowledgements and clients' answers leave at once.
-    if (this.#isTurnDue) return;
-    this.#endTurn();
+    if (!this.#isTurnDue) this.#endTurn();
   }
 
   #diskFull(isFull: boolean): void {
@@ -349,6 +344,7 @@ export class Node implements ReplicaNode, ClientTableNode {
   #fail(error: QuorateError): void {
     if (this.#state.isOver) return;
     this.#state.fail(error);
+    this.#ticker.stop();
     this.#formation.stop();
     this.options.logger.log('error', 'node failed', { code: error.code, message: error.message });
     for (const replica of this.#replicas.all()) replica.stop(error);
@@ -371,6 +367,7 @@ export class Node implements ReplicaNode, ClientTableNode {
     for (const replica of this.#replicas.all()) replica.stop(new QuorateError('shuttingDown', 'this node is shutting down'));
     this.waiters.flush();
     this.#state.close();
+    this.#ticker.stop();
     this.#formation.stop();
     this.peers.stop();
     this.clients.close();

@@ -21,6 +21,11 @@ export class TailWaiters {
   #nextDeadlineMs = Number.POSITIVE_INFINITY;
   #isAnyGone = false;
 
+  /** When `expire` must be called at the latest. */
+  get nextDeadlineMs(): number {
+    return this.#isAnyGone ? Number.NEGATIVE_INFINITY : this.#nextDeadlineMs;
+  }
+
   get size(): number {
     return this.#size;
   }

@@ -63,6 +63,11 @@ export class PeerLink {
     return resumable;
   }
 
+  /** When the last heartbeat was sent. */
+  get heartbeatAtMs(): number {
+    return this.#heartbeatAtMs;
+  }
+
   heartbeat(nowMs: number, everyMs: number, durableSequence: number): void {
     if (nowMs - this.#heartbeatAtMs < everyMs) return;
     this.#heartbeatAtMs = nowMs;

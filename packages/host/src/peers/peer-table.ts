@@ -320,6 +320,20 @@ export class PeerTable implements PeerContacts {
     if (groups.length > 0) this.#events.resumed(link.nodeId, groups);
   }
 
+  /** When `tick` must be called at the latest for the next heartbeat. */
+  get heartbeatDueMs(): number {
+    let dueMs = Number.POSITIVE_INFINITY;
+    for (const link of this.#links.values()) {
+      if (this.#asks(link)) dueMs = Math.min(dueMs, link.heartbeatAtMs + this.#settings.heartbeatMs);
+    }
+    return dueMs;
+  }
+
+  /** One side asks and the other answers: a sign of life both ways with half the messages. */
+  #asks(link: PeerLink): boolean {
+    return link.nodeId > this.#options.nodeId;
+  }
+
   tick(nowMs: number): void {
     // After a pause of this process its own ears were shut: silence then says nothing about the peers.
     const wasAwake = nowMs - this.#tickedAtMs < AWAKE_MS;
@@ -329,8 +343,7 @@ export class PeerTable implements PeerContacts {
         link.frames.destroy(new QuorateError('connectionLost', `node ${link.nodeId} was silent for ${this.#settings.peerSilenceMs} ms`));
         continue;
       }
-      // One side asks and the other answers: a sign of life both ways with half the messages.
-      if (link.nodeId > this.#options.nodeId) link.heartbeat(nowMs, this.#settings.heartbeatMs, this.#claim(link.nodeId));
+      if (this.#asks(link)) link.heartbeat(nowMs, this.#settings.heartbeatMs, this.#claim(link.nodeId));
       link.frames.flush();
       this.drained(link);
     }
