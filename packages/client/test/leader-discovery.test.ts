@@ -149,3 +149,37 @@ test('client: the first address is a black hole → the first call waits for it 
     assert.equal(cluster.network.openEnds, 0);
   }
 });
+
+test('client: one address speaks another protocol, the other is down → unavailable (safe) at the deadline: the second may come back', () => {
+  const cluster = new ScriptedCluster(71);
+  const web = cluster.scheduler.forNode('web');
+  cluster.network.attach(web).listen(
+    addressOf(9),
+    (connection) => ({ data: () => connection.write(utf8('HTTP/1.1 400 Bad Request\r\n\r\n')), drain: () => {}, closed: () => {} }),
+    () => {},
+  );
+  const outcome = append(cluster, cluster.client([9, 8]), 'a', 1000);
+  wait(cluster, [outcome], 1100);
+  assert.equal(outcome.error?.code, 'unavailable');
+  assert.match(outcome.error?.message ?? '', /HTTP/);
+});
+
+test('client: closed while a node that was stopped (SIGSTOP) owes its hello → the connection is gone at once', () => {
+  const cluster = new ScriptedCluster(72);
+  const mute = cluster.scheduler.forNode('mute');
+  cluster.network.attach(mute).listen(
+    addressOf(9),
+    () => ({ data: () => {}, drain: () => {}, closed: () => {} }),
+    () => {},
+  );
+  const client = cluster.client([9]);
+  const outcome = append(cluster, client, 'a');
+  cluster.scheduler.runFor(50);
+  assert.equal(cluster.network.openEnds, 2);
+  mute.pause();
+  client.close(() => {});
+  wait(cluster, [outcome], 10);
+  assert.equal(outcome.error?.code, 'closed');
+  cluster.scheduler.runFor(20);
+  assert.equal(cluster.network.openEnds, 1, 'only the end of the node that is stopped');
+});

@@ -164,11 +164,11 @@ export class FrameConnection {
 
   /**
    * Ends the connection in good order: what is queued goes out, then, if there is an error to tell, a goodbye with it. `closed` follows
-   * with that error or `closed`, at the latest after the handshake timeout.
+   * with that error or `closed`, at the latest after the handshake timeout. A side that dials and was not answered has nothing to wait for.
    */
   close(error?: QuorateError): void {
     if (this.#state === 'closing' || this.#state === 'closed') return;
-    if (this.#connection === null) {
+    if (this.#connection === null || (this.#isDialing && this.#state === 'handshake')) {
       this.destroy(error);
       return;
     }
