@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { QuorateError, utf8 } from '@quorate/base';
+import { type GroupId, type NodeId, QuorateError, utf8 } from '@quorate/base';
 import type { AppendResult, ReadBatch } from '@quorate/client';
 import { append, setUp, wait } from './client-calls.js';
 import { Outcome, SERVE } from './scripted-cluster.js';
@@ -50,4 +50,21 @@ test('client: statuses of more addresses than it keeps were asked for → overlo
   const appended = append(cluster, client, 'x');
   wait(cluster, [appended], 1000);
   assert.equal(appended.error, null);
+});
+
+test('client: numbers that no frame can carry, before the first connection stands → invalidArgument, nothing is thrown', () => {
+  const { cluster, client } = setUp(44);
+  for (const [group, to] of [
+    [-1, 0],
+    [2 ** 32, 0],
+    [Number.NaN, 0],
+    [1.5, 0],
+    [1, 70_000],
+    [1, -1],
+  ] as const) {
+    const outcome = new Outcome<unknown>(cluster.scheduler);
+    client.transferLeader(group as GroupId, to as NodeId, { deadlineMs: 500 }, outcome.done);
+    wait(cluster, [outcome], 600);
+    assert.equal(outcome.error?.code, 'invalidArgument', `${group}, ${to}`);
+  }
 });

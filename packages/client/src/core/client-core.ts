@@ -1,4 +1,14 @@
-import { type Address, type GroupId, LIMITS, type NodeId, QuorateError, SYSTEM_GROUP, asQuorateError } from '@quorate/base';
+import {
+  type Address,
+  type GroupId,
+  LIMITS,
+  type NodeId,
+  QuorateError,
+  SYSTEM_GROUP,
+  asQuorateError,
+  groupId,
+  nodeId,
+} from '@quorate/base';
 import {
   type ClientRequestBody,
   type ClientResponse,
@@ -207,11 +217,13 @@ export class ClientCore {
     });
   }
 
-  /** Asks the leader of a group to hand over; `to` 0: to the most caught-up node. */
+  /** Asks the leader of a group to hand over; `to` 0: to the most caught-up node. `invalidArgument` for numbers that are no ids. */
   transferLeader(group: GroupId, to: NodeId | 0, options: CallTime, done: Done<true>): PendingCall {
-    return this.#guarded(done, () =>
-      this.#call(options, { body: { type: 'transferLeader', group, to }, group, isRead: false }, done, (): true => true),
-    );
+    return this.#guarded(done, () => {
+      groupId(group);
+      if (to !== 0) nodeId(to);
+      return this.#call(options, { body: { type: 'transferLeader', group, to }, group, isRead: false }, done, (): true => true);
+    });
   }
 
   /**

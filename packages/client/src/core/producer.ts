@@ -119,8 +119,10 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
     const expired = [...this.#expired].filter((call) => !call.isSettled);
     this.#expired.clear();
     const revoked = new Set(expired.filter((call) => !call.mayHaveHappened));
-    for (const call of this.#window.irrevocable(revoked)) revoked.delete(call);
-    this.#withdraw(revoked);
+    if (revoked.size > 0) {
+      for (const call of this.#window.irrevocable(revoked)) revoked.delete(call);
+      this.#withdraw(revoked);
+    }
     const { causes } = this;
     for (const call of expired) {
       const { deadlineMs } = call;
