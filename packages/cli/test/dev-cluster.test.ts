@@ -91,6 +91,22 @@ describe('quorate dev with three nodes', { timeout: 180_000 }, () => {
     assert.equal(await quorateOk(['stream', 'read', 'many', ...connect]), text);
   });
 
+  test('stream append: lines that come one by one → each offset at once, and an error at once', async () => {
+    await quorateOk(['stream', 'create', 'slowly', ...connect]);
+    const appender = new LineProcess(ENTRY, ['stream', 'append', 'slowly', ...connect], { stdin: 'pipe' });
+    for (let offset = 0; offset < 3; offset++) {
+      appender.child.stdin?.write(`line ${offset}\n`);
+      await appender.line(new RegExp(`^${offset}$`));
+    }
+    appender.child.stdin?.end();
+    assert.deepEqual(await appender.ended, { code: 0, signal: null });
+
+    const refused = new LineProcess(ENTRY, ['stream', 'append', 'nowhere', ...connect], { stdin: 'pipe' });
+    refused.child.stdin?.write('line\n');
+    assert.deepEqual(await refused.ended, { code: 1, signal: null });
+    assert.match(refused.errorLines[0] ?? '', /^error: streamNotFound: line 1: .*"nowhere"; lines stored before it: 0, after it: 0$/);
+  });
+
   test('stream read --follow: records that come later → printed at once; ends at --limit', async () => {
     await quorateOk(['stream', 'create', 'followed', ...connect]);
     await quorateOk(['stream', 'append', 'followed', 'before', ...connect]);
@@ -114,7 +130,7 @@ describe('quorate dev with three nodes', { timeout: 180_000 }, () => {
   });
 
   test('stream list: prefix, text and --json → names in order', async () => {
-    assert.equal(await quorateOk(['stream', 'list', ...connect]), 'dash\nfollowed\nmany\norders\n');
+    assert.equal(await quorateOk(['stream', 'list', ...connect]), 'dash\nfollowed\nmany\norders\nslowly\n');
     const [only, ...others] = jsonLines(await quorateOk(['stream', 'list', '--prefix', 'ord', '--json', ...connect]));
     assert.equal(only?.['name'], 'orders');
     assert.deepEqual(others, []);

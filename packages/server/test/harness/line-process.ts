@@ -22,6 +22,9 @@ process.on('exit', () => {
   for (const child of living) child.kill('SIGKILL');
 });
 
+// The test runner ends a file that takes too long so.
+process.once('SIGTERM', () => process.exit(1));
+
 /** For `after` of every file that starts processes: what a failed test left behind is killed, so that the file ends. */
 export async function endAllProcesses(): Promise<void> {
   const left = [...living];
