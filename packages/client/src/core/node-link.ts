@@ -82,6 +82,10 @@ export class NodeLink {
   get isOpen(): boolean {
     return this.#isOpen;
   }
+  /** When a whole frame came last; 0: none yet. */
+  get heardMs(): number {
+    return this.#heardMs;
+  }
   /** True if somebody waited too long for this node a short while ago, and it was not heard since. */
   get isDoubtful(): boolean {
     return this.#settings.clock.nowMs() < this.#doubtedUntilMs;
