@@ -109,7 +109,8 @@ export class Stream {
     let next = options.from ?? 0;
     let left = limit;
     let end = Number.POSITIVE_INFINITY;
-    while (left > 0 && next < end) {
+    // Not `next < end`: an offset that is no number must reach the check, not read as the end.
+    while (left > 0 && !(next >= end)) {
       throwIfAborted(options.signal);
       const maxRecords = Math.min(left, end - next);
       const query = { from: next, ...(maxRecords < READ_RECORDS ? { maxRecords } : {}) };
