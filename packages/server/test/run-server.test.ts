@@ -45,7 +45,7 @@ function contentOf(directory: string): string {
 
 after(endAllProcesses);
 
-describe('server that cannot start', { timeout: 120_000, concurrency: 2 }, () => {
+describe('server whose address is not to be had', { timeout: 120_000, concurrency: 2 }, () => {
   test('port: something else listens on it → addressInUse that names it, a clean end, and the directory is free', async () => {
     const other = createServer();
     await new Promise<void>((listening) => other.listen(0, '127.0.0.1', listening));
@@ -61,6 +61,20 @@ describe('server that cannot start', { timeout: 120_000, concurrency: 2 }, () =>
     assert.equal((await server.outcome()).type, 'stopped');
   });
 
+  test('address: one that this machine does not have → addressInvalid that names it', async () => {
+    const ports = [await freePortRange(1)];
+    const { code, message } = await failure({
+      node: 1,
+      data: temporaryDirectory(),
+      ports,
+      flags: { listen: '192.0.2.1:7400', advertise: `127.0.0.1:${ports[0]}` },
+    });
+    assert.equal(code, 'addressInvalid');
+    assert.match(message, /192\.0\.2\.1:7400/);
+  });
+});
+
+describe('server whose data directory is not for it', { timeout: 120_000, concurrency: 2 }, () => {
   test('directory: another process has it → directoryInUse that names it, and the other goes on', async () => {
     const data = temporaryDirectory();
     const first = new ServerProcess({ node: 1, data, ports: [await freePortRange(1)] });
@@ -133,17 +147,5 @@ describe('server that cannot start', { timeout: 120_000, concurrency: 2 }, () =>
     const { code, message } = await failure({ node: 1, data, ports: [await freePortRange(1)] });
     assert.equal(code, 'diskFailed');
     assert.ok(message.includes(data), message);
-  });
-
-  test('address: one that this machine does not have → addressInvalid that names it', async () => {
-    const ports = [await freePortRange(1)];
-    const { code, message } = await failure({
-      node: 1,
-      data: temporaryDirectory(),
-      ports,
-      flags: { listen: '192.0.2.1:7400', advertise: `127.0.0.1:${ports[0]}` },
-    });
-    assert.equal(code, 'addressInvalid');
-    assert.match(message, /192\.0\.2\.1:7400/);
   });
 });
