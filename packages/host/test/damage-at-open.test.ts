@@ -44,6 +44,14 @@ test('T27: damage at the start whose groups cannot be told → a new incarnation
     cluster.node(2).start();
     awaitWhole(cluster, victim, 3);
     cluster.runUntil(() => statusOf(cluster.node(1)).members[2]?.incarnation === statusOf(victim).incarnation, 5000, 'registered');
+    // What is done is done: the next start is an ordinary one.
+    const now = statusOf(victim).incarnation;
+    cluster.runFor(500);
+    victim.kill();
+    victim.start();
+    cluster.runUntil(() => victim.host !== null, 5000, 'it is open again');
+    assert.equal(statusOf(victim).incarnation, now);
+    assert.ok(statusOf(victim).groups.every((group) => !group.isLearner));
     cluster.node(1).kill();
     const client = cluster.client('after');
     append(cluster, client, 'a', 3);
