@@ -66,7 +66,9 @@ export function deadlineError(facts: {
   readonly causes: ReadonlyMap<string, QuorateError>;
 }): QuorateError {
   const { what, deadlineMs, causes } = facts;
-  const list = [...causes].map(([address, error]) => `${address}: ${error.code} (${error.message})`);
+  const list = [...causes].map(([address, error]) =>
+    error.message.startsWith(`${address}:`) ? error.message : `${address}: ${error.code} (${error.message})`,
+  );
   const why = list.length === 0 ? 'no answer' : list.join('; ');
   const errors = [...causes.values()];
   const telling = errors.filter((error) => TELLING.has(error.code));
