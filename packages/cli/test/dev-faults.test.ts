@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -90,6 +90,10 @@ describe('inspect of what is no data directory', () => {
     const nothing = await quorate(['inspect', empty]);
     assert.deepEqual([nothing.code, nothing.stdout], [73, '']);
     assert.match(nothing.stderr, /^error: directoryForeign: .* holds no Quorate data$/m);
+    mkdirSync(join(empty, 'node-1'));
+    writeFileSync(join(empty, 'node-1', 'identity'), '');
+    const { stderr } = await quorate(['inspect', empty]);
+    assert.equal(stderr, `error: directoryForeign: ${empty} holds no Quorate data, but ${join(empty, 'node-1')} does\n`);
     const file = join(empty, 'file');
     writeFileSync(file, 'x');
     const notDirectory = await quorate(['inspect', file]);
