@@ -31,12 +31,12 @@ function makeDirectory(shape: number): Directory {
   const known = new Map(logs.map((log) => [log.group, new Set<string>()]));
   const note = (): void => logs.forEach((log) => contentOf(log).forEach((entry) => known.get(log.group)?.add(entry)));
   for (let round = 0; round < 2 + shape * 4; round++) {
-    for (const log of logs) appendMany(log, 2, { bytes: 40 + shape * 100, term: round + 1 });
+    for (const log of logs) appendMany(log, 2, { bytes: 40 + shape * 100, term: round + 1, count: (shape % 3) + 1 });
     note();
     logs[0]?.setHardState({ term: round + 1, votedFor: 0, isLearner: false }, round + 1);
     rig.settle(4);
-    if (shape >= 2 && round % 5 === 3) logs[0]?.truncateSuffix(logs[0].lastIndex - 1);
-    if (shape >= 3 && round % 5 === 4) logs[1]?.truncatePrefix((logs[1].durableIndex ?? 1) - 1);
+    if (shape >= 2 && round % 5 === 3) logs[0]?.truncateSuffix(logs[0].batchBaseOf(logs[0].lastIndex) - 1);
+    if (shape >= 3 && round % 5 === 4) logs[1]?.truncatePrefix(logs[1].batchBaseOf(logs[1].durableIndex) - 1);
   }
   rig.settle(200);
   const durable = new Map(logs.map((log) => [log.group, contentOf(log)]));
