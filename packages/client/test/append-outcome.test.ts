@@ -254,3 +254,38 @@ test('client: T63: a new epoch begins while copies of the old one are on their w
   );
   assert.equal(client.appendBytes, 0);
 });
+
+test('client: T63: one behind the head is refused for good while the head is on its way → the head is not told so', () => {
+  const { cluster, client } = setUp(32);
+  wait(cluster, [append(cluster, client, 'warm')]);
+  let n = 0;
+  cluster.node(1).script = (request) => {
+    if (request.type !== 'append') return SERVE;
+    n += 1;
+    if (n === 1) return { do: 'late', ms: 60_000, when: 'before' };
+    return n === 2 ? { do: 'refuse', error: new QuorateError('malformedFrame', 'not an append') } : SERVE;
+  };
+  const head = append(cluster, client, 'head');
+  cluster.scheduler.runFor(0.1);
+  const behind = append(cluster, client, 'behind');
+  wait(cluster, [head, behind]);
+  assert.deepEqual([head.result?.offset, behind.result?.offset], [1, 2]);
+  assert.deepEqual(cluster.values('s'), ['warm', 'head', 'behind']);
+});
+
+test('client: a late refusal of a copy of an earlier generation → the copy under way is not disturbed', () => {
+  const { cluster, client } = setUp(33, [1, 2, 3]);
+  wait(cluster, [append(cluster, client, 'warm')]);
+  const before = cluster.requestsOf('append');
+  // The old leader wakes up and says that it leads no more, while the new one is about to answer.
+  cluster.node(1).script = (request) => (request.type === 'append' ? { do: 'late', ms: 500, when: 'after' } : SERVE);
+  for (const id of [2, 3])
+    cluster.node(id).script = (request) => (request.type === 'append' ? { do: 'late', ms: 200, when: 'before' } : SERVE);
+  const outcome = append(cluster, client, 'a');
+  cluster.scheduler.runFor(300);
+  cluster.leader = 2 as NodeId;
+  wait(cluster, [outcome]);
+  assert.equal(outcome.result?.offset, 1);
+  const copies = cluster.requestsOf('append') - before;
+  assert.ok(copies <= 3, `${copies} copies: the stalled one, at most one to a follower, one to the leader`);
+});

@@ -56,3 +56,18 @@ test('client: a late refusal of a copy that was given up, and a lost connection 
   wait(cluster, [info]);
   assert.equal(info.error?.retry, 'safe');
 });
+
+test('client: a node answers everything but one read, which it lost → that read is asked again before its deadline', () => {
+  const { cluster, client } = setUp(84);
+  wait(cluster, [append(cluster, client, 'a')]);
+  let reads = 0;
+  cluster.node(1).script = (request) => (request.type === 'readStream' && ++reads === 1 ? { do: 'ignore' } : SERVE);
+  const read = new Outcome<ReadBatch>(cluster.scheduler);
+  client.read('s', { from: 0, deadlineMs: 5000 }, read.done);
+  for (let ms = 0; ms < 5000 && read.settled === 0; ms += 50) {
+    client.streamInfo('s', {}, () => {});
+    cluster.scheduler.runFor(50);
+  }
+  assert.equal(read.settled, 1);
+  assert.equal(read.error, null);
+});
