@@ -54,6 +54,8 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
   #group: GroupId | null = null;
   /** The look-up of the name, while it runs. */
   #resolving: { readonly causes: ReadonlyMap<string, QuorateError> } | null = null;
+  /** What kept the group from being found the last time: the next look for it may not have heard from anybody when a deadline comes. */
+  #earlierCauses: ReadonlyMap<string, QuorateError> = NO_CAUSES;
   #route: Route | null = null;
   #link: NodeLink | null = null;
   /** Grows whenever the window is sent anew; answers to older copies count only if they say "stored". */
@@ -83,7 +85,8 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
 
   /** What each node said last. */
   get causes(): ReadonlyMap<string, QuorateError> {
-    return this.#route?.causes ?? this.#resolving?.causes ?? NO_CAUSES;
+    const causes = this.#route?.causes ?? this.#resolving?.causes ?? NO_CAUSES;
+    return causes.size > 0 ? causes : this.#earlierCauses;
   }
   /** True if nothing waits and nothing is on its way. */
   get isIdle(): boolean {
@@ -372,6 +375,7 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
   #resolve(): void {
     if (this.#resolving !== null) return;
     this.#resolving = this.#context.resolve(this.name, (error, entry) => {
+      this.#earlierCauses = (entry === null ? this.#resolving?.causes : null) ?? NO_CAUSES;
       this.#resolving = null;
       if (entry !== null) {
         this.#group = entry.group;

@@ -74,7 +74,9 @@ export function deadlineError(facts: {
   const telling = errors.filter((error) => TELLING.has(error.code));
   // What only one node says is final is not final for the call: another may do it yet.
   const isFinal = errors.every((error) => error.retry === 'never');
-  const cause = telling.find((error) => error.retry !== 'never') ?? telling[0] ?? errors.at(-1);
+  // What a node said tells more than that another could not be reached.
+  const said = errors.find((error) => error.details['reason'] === undefined);
+  const cause = telling.find((error) => error.retry !== 'never') ?? telling[0] ?? said ?? errors.at(-1);
   const options = cause === undefined ? {} : { cause };
   if (facts.mayHaveHappened) {
     return new QuorateError(
