@@ -171,3 +171,31 @@ test('frame connection: paused while it is dialed → the handshake is done, fra
     await client.received(1);
   });
 });
+
+test('frame connection: resumed and paused again in one turn, with frames received before → none until the last resume, then all in order', async () => {
+  const server = new TestServer();
+  await withServer(server, {}, async () => {
+    const client = new Recorder();
+    const connection = server.dial(client);
+    await client.opened.promise;
+    const atServer = server.connections[0] as FrameConnection;
+    const recorder = server.recorders[0] as Recorder;
+    recorder.onFrame = () => {
+      if (recorder.frames.length === 2) atServer.pause();
+    };
+    for (let i = 0; i < 6; i++) connection.send(40 + i, [utf8('x')]);
+    connection.flush();
+    await recorder.received(2);
+    atServer.resume();
+    atServer.pause();
+    for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(recorder.frames.length, 2);
+    recorder.onFrame = () => {};
+    atServer.resume();
+    await recorder.received(6);
+    assert.deepEqual(
+      recorder.frames.map(({ type }) => type),
+      [40, 41, 42, 43, 44, 45],
+    );
+  });
+});
