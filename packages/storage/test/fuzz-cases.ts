@@ -1,10 +1,24 @@
 import assert from 'node:assert/strict';
-import { type GroupId, QuorateError, type Random, crc32c, randomBetween, randomChance, readU32, writeU32, writeU64 } from '@quorate/base';
+import {
+  type GroupId,
+  QuorateError,
+  type Random,
+  crc32c,
+  randomBetween,
+  randomChance,
+  readU32,
+  readU64,
+  writeU32,
+  writeU64,
+} from '@quorate/base';
 import { formatInspect } from '@quorate/storage';
 import { type DiskImage, SparseBytes, drawBytes, drawOne, mutateBytes, runFuzz } from '@quorate/testkit';
 import { FILE_BYTES, G1, G2, INCARNATION, Rig, appendMany, contentOf } from './rig.js';
 
 const SECTOR = 512;
+const FRAME_MAGIC = 0x4d52_4651;
+/** Bytes of the records of fixed length, by their type. */
+const RECORD_BYTES: Readonly<Record<number, number>> = { 2: 13, 3: 21, 4: 16, 5: 6, 6: 5, 7: 19 };
 const ALLOWED = new Set(['dataDamaged', 'formatUnsupported']);
 
 /** A sound directory and all that its logs ever held. */
@@ -217,7 +231,7 @@ function resealedFrame(random: Random): void {
   const number = Number.parseInt(path.slice(8), 10);
   const whole = (files.get(path) as Uint8Array).slice();
   const offsets: number[] = [];
-  for (let at = SECTOR; at + SECTOR <= whole.length; at += SECTOR) if (readU32(whole, at) === 0x4d52_4651) offsets.push(at);
+  for (let at = SECTOR; at + SECTOR <= whole.length; at += SECTOR) if (readU32(whole, at) === FRAME_MAGIC) offsets.push(at);
   if (offsets.length === 0) return;
   const offset = randomChance(random, 0.5) ? (offsets.at(-1) as number) : drawOne(random, offsets);
   const end = Math.min(whole.length, offset + SECTOR);
@@ -229,7 +243,85 @@ function resealedFrame(random: Random): void {
   openAnything(directory, files, false);
 }
 
-const KINDS = [sound, changed, changed, changed, wholeFiles, resealedHead, resealedHead, resealedFrame, resealedFrame] as const;
+interface FramePlace {
+  readonly path: string;
+  readonly offset: number;
+}
+
+/** Places of all frames in order: magic and, if it is not the remains of an older use, ascending sequence. */
+function framesOf(files: Files): FramePlace[] {
+  const places: FramePlace[] = [];
+  let last = 0;
+  for (const path of [...files.keys()].filter(isJournal).sort()) {
+    const file = files.get(path) as Uint8Array;
+    for (let offset = SECTOR; offset + SECTOR <= file.length; offset += SECTOR) {
+      if (readU32(file, offset) !== FRAME_MAGIC || readU64(file, offset + 32) <= last) continue;
+      last = readU64(file, offset + 32);
+      places.push({ path, offset });
+    }
+  }
+  return places;
+}
+
+/** Where the numbers stand in the records of a body: indexes, terms, groups, flags. */
+function fieldsOf(body: Uint8Array): { readonly at: number; readonly bytes: 1 | 4 | 8 }[] {
+  const fields: { readonly at: number; readonly bytes: 1 | 4 | 8 }[] = [];
+  for (let at = 0; at < body.length; ) {
+    const type = body[at] as number;
+    const isAppend = type === 1;
+    const length = isAppend ? 5 + readU32(body, at + 1) : RECORD_BYTES[type];
+    if (length === undefined || at + length > body.length) break;
+    if (!isAppend && type !== 7) {
+      fields.push({ at, bytes: 1 }, { at: at + 1, bytes: 4 });
+      if (length >= 13) fields.push({ at: at + 5, bytes: 8 }, { at: at + 5, bytes: 8 });
+    }
+    at += length;
+  }
+  return fields;
+}
+
+/** One number of one record is wrong, and every checksum and the chain of all frames after it is right: only its sense can tell. */
+function resealedRecord(random: Random): void {
+  const directory = someDirectory(random);
+  const files = filesOf(directory);
+  const places = framesOf(files);
+  const first = randomBetween(random, 0, places.length - 1);
+  for (let i = first; i < places.length; i++) {
+    const { path, offset } = places[i] as FramePlace;
+    const file = (files.get(path) as Uint8Array).slice();
+    files.set(path, file);
+    if (i === first) {
+      const start = offset + readU32(file, offset + 8);
+      const body = file.subarray(start, start + readU32(file, offset + 12));
+      const fields = fieldsOf(body);
+      if (fields.length === 0) return;
+      const { at, bytes } = drawOne(random, fields);
+      const delta = drawOne(random, [-2, -1, 1, 2, 3]);
+      if (bytes === 1) body[at] = randomBetween(random, 0, 8);
+      else if (bytes === 4) writeU32(body, at, readU32(body, at) + delta);
+      else writeU64(body, at, Math.max(0, readU64(body, at) + delta));
+    } else {
+      const before = places[i - 1] as FramePlace;
+      writeU32(file, offset + 48, readU32(files.get(before.path) as Uint8Array, before.offset + 4));
+    }
+    resealFrame(file, Number.parseInt(path.slice(8), 10), offset);
+  }
+  openAnything(directory, files, false);
+}
+
+const KINDS = [
+  sound,
+  changed,
+  changed,
+  changed,
+  wholeFiles,
+  resealedHead,
+  resealedHead,
+  resealedFrame,
+  resealedRecord,
+  resealedRecord,
+  resealedRecord,
+] as const;
 
 /**
  * Data directories with anything in their files: opening and inspecting them gives `dataDamaged` or `formatUnsupported` that names the file,
