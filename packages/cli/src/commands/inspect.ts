@@ -45,14 +45,7 @@ function lockedAgainstNode(disk: Disk, directory: string): Promise<() => void> {
     disk.lock((error, release) => {
       if (error === null) resolve(release);
       else if (error instanceof QuorateError && error.code === 'directoryInUse') {
-        reject(
-          new QuorateError(
-            'directoryInUse',
-            `${directory} is in use: stop its node first (${error.message})`,
-            { directory },
-            { cause: error },
-          ),
-        );
+        reject(new QuorateError('directoryInUse', `${directory} is in use: stop its node first`, { directory }, { cause: error }));
       } else reject(asQuorateError(error));
     });
   });
