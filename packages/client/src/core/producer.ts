@@ -1,5 +1,5 @@
 import { type ErrorCode, type GroupId, QuorateError } from '@quorate/base';
-import { type ClientResponse, type StreamEntry, fromWireError } from '@quorate/wire';
+import { type ClientResponse, fromWireError } from '@quorate/wire';
 import { AppendAttempt, type AttemptOwner, AttemptsUnderWay } from './append-attempt.js';
 import type { AppendBatch } from './append-batch.js';
 import type { AppendCall, AppendOwner } from './append-call.js';
@@ -7,23 +7,19 @@ import { AppendQueue } from './append-queue.js';
 import { AppendWindow } from './append-window.js';
 import { type CallContext, finalFault } from './call.js';
 import type { Deadline } from './deadline-heap.js';
+import { type Causes, GroupLookup, type Resolve } from './group-lookup.js';
 import type { NodeLink } from './node-link.js';
 import { Backoff, deadlineError, isAmbiguous, isFinalHandshakeFault, reactionTo, unknownOutcome } from './retry.js';
 import { Route } from './route.js';
 
 /** What a producer needs of the client. */
 export interface ProducerContext extends CallContext {
-  /** Looks the name up; the answer comes later, once. */
-  resolve(
-    name: string,
-    done: (error: QuorateError | null, entry: StreamEntry | null) => void,
-  ): { readonly causes: ReadonlyMap<string, QuorateError> };
+  readonly resolve: Resolve;
   /** Counts what waits in all producers. */
   appendBytesChanged(delta: number): void;
   callSettled(): void;
 }
 
-const NO_CAUSES: ReadonlyMap<string, QuorateError> = new Map();
 /** Bytes queued to a connection above which appends wait for it to drain. */
 const LINK_QUEUE_BYTES = 8_388_608;
 const FAULTY_ROUNDS_MAX = 3;
@@ -51,11 +47,7 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
   readonly #queue = new AppendQueue();
   readonly #window: AppendWindow;
   readonly #backoff: Backoff;
-  #group: GroupId | null = null;
-  /** The look-up of the name, while it runs. */
-  #resolving: { readonly causes: ReadonlyMap<string, QuorateError> } | null = null;
-  /** What kept the group from being found the last time: the next look for it may not have heard from anybody when a deadline comes. */
-  #earlierCauses: ReadonlyMap<string, QuorateError> = NO_CAUSES;
+  readonly #lookup: GroupLookup;
   #route: Route | null = null;
   #link: NodeLink | null = null;
   /** Grows whenever the window is sent anew; answers to older copies count only if they say "stored". */
@@ -77,6 +69,7 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
   constructor(name: string, context: ProducerContext) {
     this.name = name;
     this.#context = context;
+    this.#lookup = new GroupLookup(name, context.resolve);
     const { random, stallMs } = context.settings;
     this.#backoff = new Backoff(random, { firstMs: 10, maxMs: 200 });
     this.#stallMs = stallMs;
@@ -84,13 +77,12 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
   }
 
   /** What each node said last. */
-  get causes(): ReadonlyMap<string, QuorateError> {
-    const causes = this.#route?.causes ?? this.#resolving?.causes ?? NO_CAUSES;
-    return causes.size > 0 ? causes : this.#earlierCauses;
+  get causes(): Causes {
+    return this.#route?.causes ?? this.#lookup.causes;
   }
   /** True if nothing waits and nothing is on its way. */
   get isIdle(): boolean {
-    return this.#liveCalls === 0 && this.#window.isEmpty && this.#resolving === null;
+    return this.#liveCalls === 0 && this.#window.isEmpty && !this.#lookup.isRunning;
   }
 
   /** Takes a call; it settles later. */
@@ -189,11 +181,12 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
   /** Sends what may be sent now. */
   #flush(): void {
     if (this.#isResting || this.#isWaitingForDrain || (this.#queue.isEmpty && this.#window.isEmpty)) return;
-    if (this.#group === null) {
-      this.#resolve();
+    const { group } = this.#lookup;
+    if (group === null) {
+      this.#lookUp();
       return;
     }
-    const link = this.#link ?? this.#chooseLink(this.#group);
+    const link = this.#link ?? this.#chooseLink(group);
     if (link === null) return;
     const isIdle = !this.#window.hasSent;
     // Until a node has taken the head, only that.
@@ -204,7 +197,7 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
         this.#waitForDrain(link);
         break;
       }
-      this.#send(link, batch, this.#group);
+      this.#send(link, batch, group);
     }
     if (isIdle && this.#window.hasSent) this.#arm(this.#stallMs);
   }
@@ -372,19 +365,15 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
     this.#reportBytes();
   }
 
-  #resolve(): void {
-    if (this.#resolving !== null) return;
-    this.#resolving = this.#context.resolve(this.name, (error, entry) => {
-      this.#earlierCauses = (entry === null ? this.#resolving?.causes : null) ?? NO_CAUSES;
-      this.#resolving = null;
-      if (entry !== null) {
-        this.#group = entry.group;
+  #lookUp(): void {
+    this.#lookup.start((error) => {
+      if (error === null) {
         this.#flush();
-      } else if (error !== null && error.retry === 'never') {
+      } else if (error.retry === 'never') {
         this.#failAll(error);
       } else if (this.#liveCalls > 0) {
         // The calls have deadlines of their own; until then, again.
-        this.#resolve();
+        this.#lookUp();
       }
     });
   }
