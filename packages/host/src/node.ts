@@ -23,7 +23,7 @@ import { TailWaiters } from './groups/tail-waiters.js';
 import { DEFAULT_SETTINGS, type HostEvents, type HostOptions, type HostSettings } from './host-options.js';
 import { NodeState } from './node-state.js';
 import { type StatusSource, membersNow, nodeStatus } from './node-status.js';
-import { type OwnHello, PeerTable } from './peers/peer-table.js';
+import { PeerTable } from './peers/peer-table.js';
 import { Ticker } from './ticker.js';
 
 /** Most time between two looks at what no deadline stands for: silent peers, readers that are gone. */
@@ -125,9 +125,15 @@ export class Node implements ReplicaNode, ClientTableNode {
     return this.#replicas.owesAnswers || this.clients.owesAnswers;
   }
 
-  /** Throws `dataDamaged` if the directory is damaged and there is no other node to be fed from. */
-  start(): void {
+  /**
+   * Settles what counts of the directory; to be called before anybody can connect, because it may make this node a new incarnation.
+   * Throws `dataDamaged` if the directory is damaged and there is no other node to be fed from.
+   */
+  prepare(): void {
     this.#loss.atOpen();
+  }
+
+  start(): void {
     if (this.#formation.isFormed) this.#groups.openAll();
     this.peers.start();
     this.#formation.consider();
@@ -155,7 +161,7 @@ export class Node implements ReplicaNode, ClientTableNode {
       options: this.options,
       settings: this.settings,
       storage: this.#storage,
-      hello: () => this.#hello(),
+      hello: () => this.#formation.identity,
       events: {
         connected: (hello, isReplaced) => this.#orFail(() => this.#peerConnected(hello, isReplaced)),
         disconnected: (peer) => this.#peerDisconnected(peer),
@@ -200,12 +206,9 @@ export class Node implements ReplicaNode, ClientTableNode {
   }
 
   stopped(replica: Replica, error: QuorateError): void {
-    this.options.logger.log(error.code === 'shuttingDown' ? 'debug' : 'error', 'group stopped', {
-      group: replica.group,
-      code: error.code,
-      message: error.message,
-    });
-    if (error.code === 'invariantBroken') this.#fail(error);
+    const { code, message } = error;
+    this.options.logger.log(code === 'shuttingDown' ? 'debug' : 'error', 'group stopped', { group: replica.group, code, message });
+    if (code === 'invariantBroken') this.#fail(error);
   }
 
   peerFault(replica: Replica, fault: PeerFault): void {
@@ -224,16 +227,11 @@ export class Node implements ReplicaNode, ClientTableNode {
 
   // ---- peers
 
-  #hello(): OwnHello {
-    const { nodeId, incarnation, clusterId, members } = this.#formation.identity;
-    return { nodeId, incarnation, clusterId, members };
-  }
-
-  #peerConnected(hello: PeerHello, isReplaced: boolean): void {
-    this.options.logger.log('info', 'peer connected', { peer: hello.nodeId });
+  #peerConnected({ nodeId: peer }: PeerHello, isReplaced: boolean): void {
+    this.options.logger.log('info', 'peer connected', { peer });
     for (const replica of this.#replicas.all()) {
-      if (isReplaced) replica.peerReplaced(hello.nodeId);
-      replica.peerConnected(hello.nodeId);
+      if (isReplaced) replica.peerReplaced(peer);
+      replica.peerConnected(peer);
     }
     this.#formation.consider();
   }

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FIRST_STREAM_GROUP, utf8 } from '@quorate/base';
+import { FIRST_STREAM_GROUP, groupId, utf8 } from '@quorate/base';
+import type { SimNode } from '@quorate/testkit';
 import { append, awaitWhole, createStream, runningCluster, statusOf } from './harness.js';
+import { RawClient } from './raw-client.js';
 
 test('T34: two nodes wiped one after the other, each let in again → streams created later still get a leader', () => {
   const { cluster, client } = runningCluster({ seed: 21 });
@@ -176,4 +178,31 @@ test('T37: it dies at every disk operation of becoming a new incarnation → it 
     cluster.healAll();
     cluster.check(['a', 'b']);
   }
+});
+
+test('T50: a wiped node whose registration is held up → no group lets it in before; the directory it took the place of could still come back', () => {
+  const { cluster, client } = runningCluster({ seed: 801 }, ['a', 'b', 'c', 'd']);
+  const system = cluster.awaitLeader();
+  const victim = cluster.nodes.find((node) => node !== system) as SimNode;
+  const other = cluster.nodes.find((node) => node !== system && node !== victim) as SimNode;
+  const raw = new RawClient(cluster, cluster.awaitLeader(FIRST_STREAM_GROUP));
+  if (cluster.leaderOf(FIRST_STREAM_GROUP) !== other) {
+    raw.send({ type: 'transferLeader', group: groupId(FIRST_STREAM_GROUP), to: other.nodeId });
+    cluster.runUntil(() => cluster.leaderOf(FIRST_STREAM_GROUP) === other, 5000, 'a leader elsewhere');
+  }
+  append(cluster, client, 'a', 3);
+  victim.wipe();
+  cluster.runFor(100);
+  cluster.network.cut(system.name, victim.name);
+  victim.start();
+  cluster.runUntil(
+    () => cluster.groupOn(victim, FIRST_STREAM_GROUP) !== undefined || cluster.scheduler.nowMs > 60_000,
+    61_000,
+    'opened, or not',
+  );
+  cluster.runFor(3000);
+  if (cluster.leaderOf() === system) assert.notEqual(cluster.groupOn(victim, FIRST_STREAM_GROUP)?.isLearner, false);
+  cluster.network.healAll();
+  awaitWhole(cluster, victim, 5);
+  cluster.check(['a', 'b', 'c', 'd']);
 });

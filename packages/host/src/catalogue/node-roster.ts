@@ -71,10 +71,16 @@ export class NodeRoster {
     );
   }
 
-  /** The barrier that lets a learner in again: in the system group its registration, else an entry of no meaning. Null: ask again. */
+  /**
+   * The barrier that lets a learner in again: in the system group its registration, else an entry of no meaning. Null: ask again. Other
+   * groups wait for the registration: while it is not known, the directory that the learner's took the place of is not refused yet (T50).
+   */
   proposeBarrier(replica: Replica, learner: NodeId): LogIndex | null {
-    if (replica.group !== SYSTEM_GROUP) return replica.proposeNoop();
     const hello = this.#init.peers.helloOf(learner);
+    if (replica.group !== SYSTEM_GROUP) {
+      const isRegistered = hello !== undefined && this.#catalogue?.nodes.get(learner)?.incarnation === hello.incarnation;
+      return isRegistered ? replica.proposeNoop() : null;
+    }
     const address = this.#init.options.members.find((member) => member.nodeId === learner)?.address;
     if (hello === undefined || address === undefined) return null;
     return this.#propose(replica, [{ nodeId: learner, incarnation: hello.incarnation, address }]);

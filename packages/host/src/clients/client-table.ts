@@ -15,6 +15,9 @@ import type { PeerLink } from '../peers/peer-link.js';
 import type { PeerTable } from '../peers/peer-table.js';
 import { RequestHandler, type RequestNode } from './request-handler.js';
 
+/** Most connections that have not said hello; each may take `LIMITS.handshakeTimeoutMs` for it. */
+const GREETING_MAX = 1024;
+
 /** What connections need of the node. */
 export interface ClientTableNode extends RequestNode {
   readonly peers: PeerTable;
@@ -108,6 +111,8 @@ class ClientConnection {
 export class ClientTable {
   readonly #node: ClientTableNode;
   readonly #clients = new Set<ClientConnection>();
+  /** Connections whose hello is yet to come. */
+  #greeting = 0;
   #toFlush: ClientConnection[] = [];
   #isClosed = false;
 
@@ -126,11 +131,27 @@ export class ClientTable {
   }
 
   accept(connection: Connection): ConnectionHandlers {
+    let isGreeting = true;
+    this.#greeting++;
+    const greeted = (): void => {
+      if (isGreeting) this.#greeting--;
+      isGreeting = false;
+    };
     const frames = acceptFrameConnection(connection, {
       timers: this.#node.options.timers,
-      hello: (hello, accepted) => this.#hello(hello, accepted),
-      failed: (error) => this.#node.options.logger.log('info', 'connection refused', { code: error.code, message: error.message }),
+      hello: (hello, accepted) => {
+        const admission = this.#hello(hello, accepted);
+        if ('handlers' in admission) greeted();
+        return admission;
+      },
+      failed: (error) => {
+        greeted();
+        this.#node.options.logger.log('info', 'connection refused', { code: error.code, message: error.message });
+      },
     });
+    if (this.#greeting > GREETING_MAX) {
+      frames.close(new QuorateError('overloaded', `this node has ${GREETING_MAX} connections that have not said hello`));
+    }
     return frames.connectionHandlers;
   }
 
@@ -157,10 +178,10 @@ export class ClientTable {
     // The link begins once the reply is queued: what the cores then send must come after it.
     let link: PeerLink | null = null;
     let isOver = false;
-    const isAsSaid = (): boolean => !peers.isStopped && this.#node.introduction().clusterId === reply.clusterId;
+    const isAsSaid = (): boolean => peers.isAsSaid(reply) && peers.isOfCluster(reply.clusterId);
     this.#node.options.timers.defer(() => {
       if (isOver) return;
-      // Formed or closed since the reply was made: the other side must not go by a hello that says otherwise.
+      // Formed, closed or a new incarnation since the reply was made: the other side must not go by a hello that says otherwise.
       if (!isAsSaid()) frames.destroy();
       else link ??= peers.established(hello, frames);
     });

@@ -209,7 +209,8 @@ export class RequestHandler implements Proposer {
     };
     const waiter: TailWaiter = {
       deadlineMs: this.#node.options.clock.nowMs() + Math.min(request.waitMs, WAIT_MS_MAX),
-      isLinearizable: request.consistency === 'linearizable',
+      // Of what lies beyond all that this replica has applied only a leader can tell whether it is there (T56).
+      isLinearizable: request.consistency === 'linearizable' || request.fromOffset > view.machine.nextOffset,
       isGone: () => this.#to.isClosed,
       attempt: (isLast) => {
         if (this.#to.hasRoom) return this.#attemptRead(id, replica, read, isLast);

@@ -121,13 +121,24 @@ export class PeerTable implements PeerContacts {
   }
 
   #helloTo(peer: NodeId): PeerHello {
-    return { ...this.#hello(), durableSequence: this.#claim(peer), ...this.#seen.of(peer) };
+    const { nodeId, incarnation, clusterId, members } = this.#hello();
+    return { nodeId, incarnation, clusterId, members, durableSequence: this.#claim(peer), ...this.#seen.of(peer) };
   }
 
   /** The reply to a peer whose hello is known: it speaks of the incarnation that said hello. */
   helloFor(hello: PeerHello): PeerHello {
     const seenSequence = this.#storage.peerSequence(hello.nodeId, hello.incarnation);
-    return { ...this.#hello(), durableSequence: this.#claim(hello.nodeId), seenSequence, seenIncarnation: hello.incarnation };
+    return { ...this.#helloTo(hello.nodeId), seenSequence, seenIncarnation: hello.incarnation };
+  }
+
+  /** False if this node stopped, or became another incarnation, since it said so in a hello: the other side must not go by that. */
+  isAsSaid(hello: OwnHello): boolean {
+    return !this.#isStopped && this.#hello().incarnation === hello.incarnation;
+  }
+
+  /** True if this node is of that cluster (null: of none) now. */
+  isOfCluster(clusterId: ClusterId | null): boolean {
+    return this.#hello().clusterId === clusterId;
   }
 
   /** The peer told that it is formed now. */
@@ -141,14 +152,19 @@ export class PeerTable implements PeerContacts {
   #dial(dial: Dial): void {
     if (this.#isStopped) return;
     let link: PeerLink | null = null;
+    let said: PeerHello | null = null;
     const frames: FrameConnection = openFrameConnection({
       network: this.#options.network,
       timers: this.#options.timers,
       address: parseAddress(dial.address),
-      hello: () => ({ role: 'peer', ...this.#helloTo(dial.peer) }),
+      hello: () => {
+        said = this.#helloTo(dial.peer);
+        return { role: 'peer', ...said };
+      },
       handlers: {
         opened: (reply) => {
-          link = this.#replied(dial, frames, reply);
+          if (said === null || !this.isAsSaid(said)) frames.destroy();
+          else link = this.#replied(dial, frames, reply);
         },
         frame: (type, body) => {
           if (link !== null) this.frame(link, type, body);
