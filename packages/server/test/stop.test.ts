@@ -117,6 +117,13 @@ describe('server that is told to stop', { timeout: 120_000, concurrency: 2 }, ()
     await stopAll(others);
   });
 
+  test('stop: its last words are the first that nobody reads → it stops in order all the same', async () => {
+    const [server] = (await startServers(1)) as [ServerProcess];
+    server.child.stdout?.destroy();
+    server.child.kill('SIGTERM');
+    assert.equal((await server.outcome()).type, 'stopped');
+  });
+
   test('stop: nobody reads its log any more → it goes on and stops in order', async () => {
     const [server] = (await startServers(1)) as [ServerProcess];
     const client = openClient([server]);
