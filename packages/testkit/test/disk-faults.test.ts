@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Disk, DiskFault, SeededRandom } from '@quorate/base';
+import { type Disk, type DiskFault, SeededRandom } from '@quorate/base';
 import { type DiskEffect, type DiskOperation, SECTOR_BYTES, SimDisk, SimScheduler, SimulatedCrash } from '@quorate/testkit';
 import { durableFile, filled, isFault, machine } from './disk-machine.js';
 
