@@ -321,6 +321,7 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
 
   #reportBytes(): void {
     const bytes = this.#queue.bytes + this.#window.bytes;
+    if (bytes === this.#reportedBytes) return;
     this.#context.appendBytesChanged(bytes - this.#reportedBytes);
     this.#reportedBytes = bytes;
   }
