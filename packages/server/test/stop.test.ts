@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
 import { after, describe, test } from 'node:test';
 import { parseAddress } from '@quorate/base';
 import { type AppendResult, type QuorateClient, connect } from '@quorate/client';
@@ -119,7 +121,9 @@ describe('server that is told to stop', { timeout: 120_000, concurrency: 2 }, ()
 
   test('stop: its last words are the first that nobody reads → it stops in order all the same', async () => {
     const [server] = (await startServers(1)) as [ServerProcess];
-    server.child.stdout?.destroy();
+    const log = server.child.stdout as Readable;
+    log.destroy();
+    await once(log, 'close');
     server.child.kill('SIGTERM');
     assert.equal((await server.outcome()).type, 'stopped');
   });
