@@ -84,9 +84,9 @@ test('stream append: a value that begins with a dash, after -- → stored as it 
   assert.equal(await quorateOk(['stream', 'read', 'dash', ...connect]), '--json\n');
 });
 
-test('stream append: 20,000 lines → dense offsets in their order, and all read back', async () => {
+test('stream append: 5,000 lines → dense offsets in their order, and all read back', async () => {
   await quorateOk(['stream', 'create', 'many', ...connect]);
-  const lines = Array.from({ length: 20_000 }, (_, index) => `line ${index}`);
+  const lines = Array.from({ length: 5000 }, (_, index) => `line ${index}`);
   const text = `${lines.join('\n')}\n`;
   const offsets = await quorateOk(['stream', 'append', 'many', '-', ...connect], text);
   assert.equal(offsets, `${lines.map((_, index) => String(index)).join('\n')}\n`);
@@ -144,7 +144,6 @@ test('bench: a short run → the measured values, with --json as numbers', async
   for (const name of ['appends', 'perSecond', 'p50Ms', 'p99Ms', 'syncsPerAppend', 'clientMicrosPerAppend'])
     assert.ok((result[name] as number) > 0, `${name} is ${result[name]}`);
   assert.deepEqual(result['errors'], {});
-  assert.match(await quorateOk(['bench', '--seconds', '0.2', '--warmup', '0.1', ...connect]), /^op\/s +\d+[^]*^syncs per op/m);
 });
 
 test('a node is killed → the others serve, dev says so and starts it again', async () => {

@@ -13,13 +13,13 @@ after(endAllProcesses);
 
 describe('quorate dev when something fails', { timeout: 120_000, concurrency: 2 }, () => {
   test('dev is killed with SIGKILL → no server is left, and the next start has the data', async () => {
-    const cluster = await DevCluster.start({ nodes: 3 });
+    const cluster = await DevCluster.start({ nodes: 2 });
     const connect = ['--connect', cluster.connect];
     await quorateOk(['stream', 'create', 'kept', ...connect]);
     await quorateOk(['stream', 'append', 'kept', 'x', ...connect]);
     await cluster.process.end('SIGKILL');
     await untilGone(cluster.serverPids);
-    const again = await DevCluster.start({ nodes: 3, data: cluster.data, port: cluster.port });
+    const again = await DevCluster.start({ nodes: 2, data: cluster.data, port: cluster.port });
     assert.equal(await quorateOk(['stream', 'read', 'kept', ...connect]), 'x\n');
     assert.deepEqual(await again.stop(), { code: 0, signal: null });
   });
@@ -52,11 +52,11 @@ describe('quorate dev when something fails', { timeout: 120_000, concurrency: 2 
   test('directory: of a cluster with other nodes → directoryForeign, exit code 73, no process left', async () => {
     const one = await DevCluster.start({ nodes: 1 });
     assert.deepEqual(await one.stop(), { code: 0, signal: null });
-    const three = new LineProcess(ENTRY, ['dev', '--nodes', '3', '--data', one.data, '--port', String(await freePortRange(3))]);
-    assert.deepEqual(await three.ended, { code: 73, signal: null });
-    assert.match(three.errorLines.join('\n'), /^error: directoryForeign: node 1: .*cluster of nodes 1, not 1, 2, 3/m);
-    const pids = three.lines.flatMap((line) => /starting .*pid=(\d+)/.exec(line)?.[1] ?? []).map(Number);
-    assert.equal(pids.length, 3);
+    const two = new LineProcess(ENTRY, ['dev', '--nodes', '2', '--data', one.data, '--port', String(await freePortRange(2))]);
+    assert.deepEqual(await two.ended, { code: 73, signal: null });
+    assert.match(two.errorLines.join('\n'), /^error: directoryForeign: node 1: .*cluster of nodes 1, not 1, 2/m);
+    const pids = two.lines.flatMap((line) => /starting .*pid=(\d+)/.exec(line)?.[1] ?? []).map(Number);
+    assert.equal(pids.length, 2);
     assert.deepEqual(pids.filter(isAlive), []);
   });
 

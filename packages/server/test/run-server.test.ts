@@ -1,23 +1,30 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
-import { after, describe, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { nodeChecksum } from '@quorate/platform-node';
 import { freePortRange } from './harness/free-ports.js';
 import { endAllProcesses } from './harness/line-process.js';
 import { type ServerStart, ServerProcess } from './harness/server-process.js';
 import { temporaryDirectory } from './harness/temporary-directory.js';
 
-/** A cluster of one, formed and stopped; its start can be varied. */
-async function formedDirectory(): Promise<ServerStart> {
-  const start = { node: 1, data: temporaryDirectory(), ports: [await freePortRange(1)] };
-  const server = new ServerProcess(start);
+let formed: ServerStart;
+
+before(async () => {
+  formed = { node: 1, data: temporaryDirectory(), ports: [await freePortRange(1)] };
+  const server = new ServerProcess(formed);
   await server.leads();
   server.child.kill('SIGTERM');
   assert.equal((await server.outcome()).type, 'stopped');
-  return start;
+});
+
+/** A copy of a cluster of one that was formed and stopped; its start can be varied. */
+function formedDirectory(): ServerStart {
+  const data = temporaryDirectory();
+  cpSync(formed.data, data, { recursive: true });
+  return { ...formed, data };
 }
 
 async function failure(start: ServerStart): Promise<{ readonly code: string; readonly message: string; readonly server: ServerProcess }> {
@@ -98,7 +105,7 @@ describe('server whose data directory is not for it', { timeout: 120_000, concur
   });
 
   test('directory: of another node, another cluster, other members → directoryForeign, and nothing in it changes', async () => {
-    const start = await formedDirectory();
+    const start = formedDirectory();
     const before = contentOf(start.data);
     const [port] = start.ports;
     const foreign: readonly (readonly [change: Partial<ServerStart>, message: RegExp])[] = [
@@ -115,7 +122,7 @@ describe('server whose data directory is not for it', { timeout: 120_000, concur
   });
 
   test('directory: of a newer format → formatUnsupported that names the file, and nothing in it changes', async () => {
-    const start = await formedDirectory();
+    const start = formedDirectory();
     const path = join(start.data, 'identity');
     const bytes = readFileSync(path);
     bytes.writeUInt32LE(2, 8);
@@ -129,7 +136,7 @@ describe('server whose data directory is not for it', { timeout: 120_000, concur
   });
 
   test('directory: its identity is damaged → dataDamaged with file and offset, and nothing in it changes', async () => {
-    const start = await formedDirectory();
+    const start = formedDirectory();
     const path = join(start.data, 'identity');
     const bytes = readFileSync(path);
     bytes.writeUInt8(bytes.readUInt8(40) ^ 0x10, 40);
