@@ -196,7 +196,9 @@ export class Node implements ReplicaNode, ClientTableNode {
 
   changed(replica: Replica): void {
     const { role, term, leader } = replica.raft;
-    this.options.logger.log('info', 'leadership', { group: replica.group, name: replica.name, role, term, leader });
+    // One line per change of leader in a cluster, not one per node, except for the group that all depends on.
+    const level = role === 'leader' || replica.group === SYSTEM_GROUP ? 'info' : 'debug';
+    this.options.logger.log(level, 'leadership', { group: replica.group, name: replica.name, role, term, leader });
     if (!replica.isLeader) this.waiters.leadershipLost(replica, replica.notLeader());
     if (replica.group === SYSTEM_GROUP) this.#roster.registerMembers(replica);
   }
@@ -301,7 +303,7 @@ export class Node implements ReplicaNode, ClientTableNode {
       timers,
       everyMinMs: this.settings.tickMs,
       everyMaxMs: IDLE_TICK_MS,
-      tick: (nowMs) => this.#tick(nowMs),
+      tick: (nowMs) => this.#orFail(() => this.#tick(nowMs)),
       dueMs: () => Math.min(this.peers.heartbeatDueMs, this.#replicas.earliestMs, this.waiters.nextDeadlineMs),
     });
   }
