@@ -34,6 +34,20 @@ test('cluster: the leader is stopped for 10 s with requests in its buffers → w
   }
 });
 
+test('cluster: at rest for a minute → no node writes or syncs anything, nobody stands for election', () => {
+  const setup = ready(1);
+  const { cluster } = setup;
+  for (let i = 0; i < 5; i++) append(setup);
+  cluster.runFor(1000);
+  const state = (): unknown =>
+    cluster.nodes.map((node) => [node.status()?.metrics['frames'], node.status()?.metrics['syncs'], node.disk.rules.changes]);
+  const before = state();
+  const leaderships = cluster.leadershipsLogged;
+  cluster.runFor(60_000);
+  assert.deepEqual(state(), before);
+  assert.equal(cluster.leadershipsLogged, leaderships);
+});
+
 test('cluster: same seed → same trace to the last event; another seed → another', () => {
   const run = (seed: number): string => {
     const { cluster, client } = ready(seed);

@@ -97,6 +97,37 @@ test('T37: the image is older by a few records only, and all others restart too 
   }
 });
 
+test('T37: the cluster rests after its last record, then all restart, one with an image from before that record → found out', () => {
+  for (let seed = 1; seed <= 4; seed++) {
+    const setup = ready(seed);
+    const { cluster, client, group } = setup;
+    append(setup);
+    cluster.runFor(200);
+    const leader = cluster.leaderOf(group) as SimNode;
+    const [victim, second] = others(cluster, leader) as [SimNode, SimNode];
+    cluster.network.cut(leader.name, second.name);
+    cluster.network.cut(victim.name, second.name);
+    append(setup);
+    cluster.runFor(300);
+    const image = victim.disk.image();
+    append(setup);
+    // Nothing is written any more: what the leader hears of the victim's journal it stores by itself.
+    cluster.runFor(300);
+    for (const node of cluster.nodes) node.powerCut(cluster.random);
+    victim.restoreImage(image);
+    cluster.network.healAll();
+    for (const node of [leader, victim]) node.start();
+    cluster.runFor(3000);
+    assert.ok(isLearner(victim), `seed ${seed}: not found out`);
+    const waiting = client.append(STREAM, { deadlineMs: 60_000 });
+    cluster.runFor(1000);
+    assert.equal(waiting.outcome, 'pending', `seed ${seed}: acknowledged with an old image`);
+    second.start();
+    cluster.runUntil(() => waiting.outcome === 'done', 20_000, 'the append that waited');
+    assert.equal(cluster.check([STREAM]).get(STREAM)?.length, 4);
+  }
+});
+
 test('T50: a node comes back empty under its old id → a new incarnation that all members learn', () => {
   const setup = ready(1);
   const { cluster } = setup;
