@@ -247,8 +247,9 @@ export class FrameConnection {
   /** Internal: the accepting side says yes. */
   admit(reply: AcceptedReply, handlers: FrameHandlers): void {
     if (this.#state !== 'handshake') return;
-    const frame = encodeHelloReply(reply);
+    // First the handlers: they have the connection in their books by now, and must hear of its end also if no frame holds the reply.
     this.opened(reply.status, handlers);
+    const frame = encodeHelloReply(reply);
     this.#addDuePreface();
     this.#outgoing.add(frame.type, frame.parts);
     this.flush();

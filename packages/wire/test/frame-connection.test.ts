@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { QuorateError, SeededRandom, nodeId, readU32, utf8 } from '@quorate/base';
-import { type FrameConnection, type HelloReply } from '@quorate/wire';
+import type { AcceptedReply, FrameConnection, HelloReply } from '@quorate/wire';
 import { CLIENT_HELLO, CLIENT_REPLY, Recorder, SELF, TestServer, firstFrames, withServer } from './loopback.js';
 import { someBytes } from './samples.js';
 
@@ -197,5 +197,18 @@ test('frame connection: resumed and paused again in one turn, with frames receiv
       recorder.frames.map(({ type }) => type),
       [40, 41, 42, 43, 44, 45],
     );
+  });
+});
+
+test('frame connection: admitted with a reply that no frame holds → both owners are told frameTooLarge, once', async () => {
+  const server = new TestServer();
+  const recorder = new Recorder();
+  const members = Array.from({ length: 1000 }, (_, i) => ({ nodeId: nodeId(i + 1), address: `host-${i}.example:7400`, incarnation: null }));
+  await withServer(server, { hello: () => ({ reply: { ...CLIENT_REPLY, members } as AcceptedReply, handlers: recorder }) }, async () => {
+    const client = new Recorder();
+    server.dial(client);
+    assert.equal((await client.ended.promise).code, 'frameTooLarge');
+    assert.equal((await recorder.ended.promise).code, 'frameTooLarge');
+    assert.equal(recorder.closedCount, 1);
   });
 });
