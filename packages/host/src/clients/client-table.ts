@@ -79,7 +79,7 @@ class ClientConnection {
   }
 
   whenRoom(step: () => void): void {
-    if (this.#isClosed) return;
+    if (!this.frames.isOpen) return;
     if (this.hasRoom) step();
     else this.#waitingForRoom.push(step);
   }
@@ -90,7 +90,7 @@ class ClientConnection {
     if (steps.length === 0) return;
     this.#waitingForRoom = [];
     let count = 0;
-    while (count < steps.length && this.frames.queuedBytes <= LIMITS.connectionQueueBytesHigh && !this.#isClosed) steps[count++]?.();
+    while (count < steps.length && this.frames.queuedBytes <= LIMITS.connectionQueueBytesHigh && this.frames.isOpen) steps[count++]?.();
     this.#waitingForRoom = [...steps.slice(count), ...this.#waitingForRoom];
   }
 
