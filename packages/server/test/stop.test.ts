@@ -118,7 +118,9 @@ describe('server that is told to stop', { timeout: 120_000, concurrency: 2 }, ()
     for (const other of others) other.child.kill('SIGCONT');
     await stopAll(others);
   });
+});
 
+describe('server whose log nobody reads', { timeout: 120_000, concurrency: 2 }, () => {
   test('stop: its last words are the first that nobody reads → it stops in order all the same', async () => {
     const [server] = (await startServers(1)) as [ServerProcess];
     const log = server.child.stdout as Readable;
