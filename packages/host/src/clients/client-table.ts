@@ -1,19 +1,17 @@
 import { type ClusterId, type Connection, type ConnectionHandlers, LIMITS, type NodeId, QuorateError, asQuorateError } from '@quorate/base';
 import {
   type Admission,
-  type ClientResponseBody,
   type FrameConnection,
   type Hello,
   type Member,
   type PeerHello,
   acceptFrameConnection,
-  decodeRequest,
-  encodeResponse,
   toWireError,
 } from '@quorate/wire';
 import type { PeerLink } from '../peers/peer-link.js';
 import type { PeerTable } from '../peers/peer-table.js';
-import { RequestHandler, type RequestNode } from './request-handler.js';
+import { ClientConnection } from './client-connection.js';
+import type { RequestNode } from './request-handler.js';
 
 /** Most connections that have not said hello; each may take `LIMITS.handshakeTimeoutMs` for it. */
 const GREETING_MAX = 1024;
@@ -25,86 +23,6 @@ export interface ClientTableNode extends RequestNode {
   introduction(): { readonly nodeId: NodeId; readonly clusterId: ClusterId | null; readonly members: readonly Member[] };
   /** Something is to be sent at the end of this turn. */
   needTurn(): void;
-}
-
-/** A client connection: requests in, answers out, each bounded. */
-class ClientConnection {
-  readonly frames: FrameConnection;
-  readonly #handler: RequestHandler;
-  readonly #table: ClientTable;
-  #open = 0;
-  #isClosed = false;
-  #hasWaited = false;
-  /** Steps that wait for room; each belongs to an open request, so there are never more than those. */
-  #waitingForRoom: (() => void)[] = [];
-  isFlushDue = false;
-
-  constructor(init: { table: ClientTable; node: ClientTableNode; frames: FrameConnection }) {
-    this.frames = init.frames;
-    this.#table = init.table;
-    this.#handler = new RequestHandler(init.node, this);
-  }
-
-  request(type: number, body: Uint8Array): void {
-    const request = decodeRequest(type, body);
-    this.#open++;
-    if (this.#open > LIMITS.connectionRequestsMax) {
-      this.#handler.failed(
-        request.id,
-        new QuorateError('overloaded', `more than ${LIMITS.connectionRequestsMax} requests wait on this connection`),
-      );
-      return;
-    }
-    this.#handler.handle(request);
-  }
-
-  reply(id: number, body: ClientResponseBody): void {
-    if (this.#isClosed) return;
-    this.#open--;
-    const { type, parts } = encodeResponse(id, body);
-    this.frames.send(type, parts);
-    this.#table.flushLater(this);
-  }
-
-  get isClosed(): boolean {
-    return this.#isClosed;
-  }
-
-  waits(): void {
-    this.#hasWaited = true;
-  }
-
-  get hasRoom(): boolean {
-    return this.#waitingForRoom.length === 0 && this.frames.queuedBytes <= LIMITS.connectionQueueBytesHigh;
-  }
-
-  whenRoom(step: () => void): void {
-    if (!this.frames.isOpen) return;
-    if (this.hasRoom) step();
-    else this.#waitingForRoom.push(step);
-  }
-
-  /** What was queued is with the operating system. */
-  drained(): void {
-    const steps = this.#waitingForRoom;
-    if (steps.length === 0) return;
-    this.#waitingForRoom = [];
-    let count = 0;
-    while (count < steps.length && this.frames.queuedBytes <= LIMITS.connectionQueueBytesHigh && this.frames.isOpen) steps[count++]?.();
-    this.#waitingForRoom = [...steps.slice(count), ...this.#waitingForRoom];
-  }
-
-  /** True while a request that could be answered waits for room. */
-  get owesAnswers(): boolean {
-    return this.#waitingForRoom.length > 0;
-  }
-
-  /** True if readers may still wait for it. */
-  closed(): boolean {
-    this.#isClosed = true;
-    this.#waitingForRoom = [];
-    return this.#hasWaited;
-  }
 }
 
 /** All connections that others opened to this node: a hello tells peers from clients. */
@@ -212,7 +130,7 @@ export class ClientTable {
     if (this.#clients.size >= LIMITS.clientConnectionsMax) {
       throw new QuorateError('overloaded', `this node has ${LIMITS.clientConnectionsMax} client connections`);
     }
-    const client = new ClientConnection({ table: this, node: this.#node, frames });
+    const client: ClientConnection = new ClientConnection({ node: this.#node, frames, replied: () => this.#flushLater(client) });
     this.#clients.add(client);
     return {
       reply: { status: 'client', nodeId, clusterId, members },
@@ -229,7 +147,7 @@ export class ClientTable {
     this.#clients.delete(client);
   }
 
-  flushLater(client: ClientConnection): void {
+  #flushLater(client: ClientConnection): void {
     if (client.isFlushDue) return;
     client.isFlushDue = true;
     this.#toFlush.push(client);
