@@ -236,7 +236,7 @@ test('T56: a sequential read beyond what a replica has applied → sent to the l
   for (const other of cluster.nodes) if (other !== behind) cluster.network.cut(behind.name, other.name);
   append(cluster, client, 's', 10);
   const answer = ask(cluster, behind, { ...TAIL, fromOffset: 12, waitMs: 0, consistency: 'sequential' }, 5000);
-  assert.ok(answer.type === 'error' && (answer.code === 'notLeader' || answer.code === 'noLeader'), `${answer.type}`);
+  assert.ok(answer.type === 'error' && (answer.code === 'notLeader' || answer.code === 'noLeader'), answer.type);
   const atLeader = ask(cluster, leader, { ...TAIL, fromOffset: 12, waitMs: 0, consistency: 'sequential' }, 5000);
   assert.equal(atLeader.type === 'records' ? atLeader.count : atLeader.type, 1);
   const beyond = ask(cluster, leader, { ...TAIL, fromOffset: 1000, waitMs: 0, consistency: 'sequential' }, 5000);
