@@ -54,7 +54,10 @@ describe('quorate dev when something fails', { timeout: 120_000, concurrency: 2 
     assert.deepEqual(await one.stop(), { code: 0, signal: null });
     const two = new LineProcess(ENTRY, ['dev', '--nodes', '2', '--data', one.data, '--port', String(await freePortRange(2))]);
     assert.deepEqual(await two.ended, { code: 73, signal: null });
-    assert.match(two.errorLines.join('\n'), /^error: directoryForeign: node 1: .*cluster of nodes 1, not 1, 2/m);
+    assert.match(
+      two.errorLines.join('\n'),
+      /^error: directoryForeign: node 1: .*cluster of nodes 1, not 1, 2; the data is in .*: --nodes must be as it was/m,
+    );
     const pids = two.lines.flatMap((line) => /starting .*pid=(\d+)/.exec(line)?.[1] ?? []).map(Number);
     assert.equal(pids.length, 2);
     assert.deepEqual(pids.filter(isAlive), []);
