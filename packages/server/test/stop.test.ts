@@ -27,10 +27,6 @@ function leaderOf(servers: readonly ServerProcess[]): ServerProcess {
   return leader;
 }
 
-function timeOf(line: LogLine): number {
-  return Date.parse(line['time'] as string);
-}
-
 async function stopAll(servers: readonly ServerProcess[]): Promise<void> {
   for (const server of servers) server.child.kill('SIGTERM');
   for (const server of servers) assert.equal((await server.outcome()).type, 'stopped', server.said);
@@ -80,7 +76,7 @@ describe('server that is told to stop', { timeout: 120_000, concurrency: 2 }, ()
     assert.equal((await server.outcome()).type, 'stopped');
   });
 
-  test('stop: the leader of three, with appends under way → leadership handed over before it ends, every append stored once', async () => {
+  test('stop: the leader of three, with appends under way → another leads, and every append is stored once, in order', async () => {
     // Long enough that on a busy machine nobody but who is told to hand over loses its leadership.
     const servers = await startServers(3, SLOW_ELECTIONS);
     await Promise.all(servers.map((server) => server.event('listening')));
@@ -102,17 +98,14 @@ describe('server that is told to stop', { timeout: 120_000, concurrency: 2 }, ()
       (await Promise.all(results)).map(({ offset }) => offset),
       Array.from({ length: results.length }, (_, index) => index),
     );
-    // Without a hand-over nobody would lead before an election timeout of 2 s has passed.
-    const leads = (line: LogLine): boolean => line['group'] === group && line['role'] === 'leader';
-    const next = others.flatMap((server) => server.log.filter(leads)).map(timeOf);
-    const stoppingAt = timeOf(await leader.event('stopping'));
-    assert.ok(Math.min(...next) - stoppingAt < 1500, `led again after ${Math.min(...next) - stoppingAt} ms`);
+    const isNext = (line: LogLine): boolean => line['group'] === group && line['role'] === 'leader';
+    assert.equal(others.filter((server) => server.log.some(isNext)).length, 1);
     await client.close();
     await stopAll(others);
   });
 
-  test('stop: a second signal while it waits for others that hang → forced, with that signal', async () => {
-    // It takes so long to notice that nobody follows it any more: until then it tries to hand its leadership over.
+  test('stop: a second signal while the first has not ended it, because others hang → forced, with that signal', async () => {
+    // It takes so long to notice that nobody follows it any more, and until then it waits for them.
     const servers = await startServers(3, { drainMs: 60_000, ...SLOW_ELECTIONS });
     const leader = leaderOf(servers);
     const others = servers.filter((server) => server !== leader);
