@@ -4,6 +4,7 @@ export { PendingProposals, ProposalBudget, type Proposer } from './groups/pendin
 export { type PendingRead, PendingReads } from './groups/pending-reads.js';
 export { Replica, type ReplicaNode } from './groups/replica.js';
 export type { ApplyOutcome, View } from './groups/view.js';
+export { LocalNetwork } from './local/local-network.js';
 export { startHost } from './host.js';
 export {
   type AppliedState,

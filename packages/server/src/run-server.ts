@@ -1,7 +1,7 @@
-import { mkdirSync } from 'node:fs';
 import { type ClusterId, QuorateError, asQuorateError, formatAddress } from '@quorate/base';
 import { type Host, type HostOptions, startHost } from '@quorate/host';
 import type { ServerConfig } from './config.js';
+import { makeDataDirectory } from './data-directory.js';
 import { type ProcessLogger, processLogger } from './logger.js';
 import { nodePorts } from './ports.js';
 import { type StopSignal, StopSignals } from './stop-signals.js';
@@ -148,15 +148,6 @@ class ServerRun {
     process.stdin.on('end', this.#parentGone).on('close', this.#parentGone);
     process.stdin.on('error', this.#parentGone);
     process.stdin.resume();
-  }
-}
-
-function makeDataDirectory(directory: string): void {
-  try {
-    mkdirSync(directory, { recursive: true });
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new QuorateError('diskFailed', `cannot use data directory ${directory}: ${reason}`, { directory }, { cause });
   }
 }
 

@@ -1,0 +1,100 @@
+import { resolve } from 'node:path';
+import { type ClusterId, type Logger, type Network, QuorateError, SILENT_LOGGER, formatAddress, nodeId, parseAddress } from '@quorate/base';
+import { type ConfiguredMember, type Host, type HostSettings, LocalNetwork, startHost } from '@quorate/host';
+import { makeDataDirectory } from './data-directory.js';
+import { nodePorts } from './ports.js';
+import { VERSION } from './version.js';
+
+/** A node within this process. */
+export interface EmbeddedNodeOptions {
+  /** Directory of its data; made if it is not there. */
+  readonly data: string;
+  /** `host:port` under which the other members reach this node. */
+  readonly address: string;
+  /**
+   * All members: their addresses (`host:port`), this node's among them or added; then their numbers follow from the order of the addresses, so
+   * all members must give the same ones. Or the addresses by number. None: a cluster of this node alone.
+   */
+  readonly members?: readonly string[] | Readonly<Record<number, string>>;
+  /** Where it listens, if that is not `address`. */
+  readonly listen?: string;
+  /** 16 hexadecimal digits: any other cluster is refused; at formation it becomes the id. */
+  readonly clusterId?: ClusterId;
+  readonly settings?: Partial<HostSettings>;
+  readonly logger?: Logger;
+  /** The node cannot go on (its disk failed, an invariant broke): calls end with errors from here on. The process goes on. */
+  readonly onFatal?: (error: QuorateError) => void;
+}
+
+/** A node that runs in this process. */
+export interface EmbeddedNode {
+  readonly host: Host;
+  /** For clients in this process: what they send to this node does not leave the process. */
+  readonly network: Network;
+  /** This node first, then the other members. */
+  readonly addresses: readonly string[];
+  /** Hands leadership over, answers what is under way, closes the directory. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a node in this process; resolves once it listens. Errors: `invalidArgument`, `addressInvalid`, `addressInUse`, `directoryInUse`, `directoryForeign`,
+ * `formatUnsupported`, `dataDamaged`, `diskFull`, `diskFailed`.
+ */
+export async function startEmbeddedNode(options: EmbeddedNodeOptions): Promise<EmbeddedNode> {
+  const advertise = parseAddress(options.address);
+  const own = formatAddress(advertise);
+  const listen = options.listen === undefined ? advertise : parseAddress(options.listen);
+  const members = membersOf(options, own);
+  const self = members.find((member) => member.address === own);
+  if (self === undefined)
+    throw new QuorateError('invalidArgument', `members: does not list ${own}, the address of this node`, { address: own });
+  const directory = resolve(options.data);
+  makeDataDirectory(directory);
+  const ports = nodePorts(directory);
+  const network = new LocalNetwork(ports.network, ports.timers);
+  const host = await new Promise<Host>((settle, reject) => {
+    startHost(
+      {
+        nodeId: self.nodeId,
+        listen,
+        advertise,
+        members,
+        logger: options.logger ?? SILENT_LOGGER,
+        version: VERSION,
+        pid: process.pid,
+        ...(options.clusterId === undefined ? {} : { clusterId: options.clusterId }),
+        ...(options.settings === undefined ? {} : { settings: options.settings }),
+        ...ports,
+        network,
+      },
+      (error, started) =>
+        started === null ? reject(error ?? new QuorateError('invariantBroken', 'neither host nor error')) : settle(started),
+      { fatal: (error) => options.onFatal?.(error) },
+    );
+  });
+  network.alias(advertise, host.address);
+  return {
+    host,
+    network,
+    addresses: [own, ...members.map((member) => member.address).filter((address) => address !== own)],
+    stop: () => new Promise<void>((settle, reject) => host.stop((error) => (error === null ? settle() : reject(error)))),
+  };
+}
+
+function membersOf({ members }: EmbeddedNodeOptions, own: string): readonly ConfiguredMember[] {
+  if (members === undefined) return [{ nodeId: nodeId(1), address: own }];
+  if (!Array.isArray(members)) {
+    return Object.entries(members as Readonly<Record<number, string>>).map(([id, address]) => ({
+      nodeId: nodeId(Number(id)),
+      address: formatAddress(parseAddress(address)),
+    }));
+  }
+  const addresses = new Set([own, ...(members as readonly string[]).map((address) => formatAddress(parseAddress(address)))]);
+  return [...addresses].sort(byText).map((address, place) => ({ nodeId: nodeId(place + 1), address }));
+}
+
+/** By code units: the same order on every machine. */
+function byText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
