@@ -1,5 +1,5 @@
-// `npm run sim -- [--seed N] [--count N] [--log FILE]`: runs whole clusters in the simulator, one per seed; stops at the first that breaks a
-// promise. With `--log` the log lines of all nodes go to a file.
+// `npm run sim -- [--seed N] [--count N] [--failures N] [--log FILE]`: runs whole clusters in the simulator, one per seed; stops at the first
+// that breaks a promise, or at the N-th with `--failures N`. With `--log` the log lines of all nodes go to a file.
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -15,24 +15,27 @@ function summary({ virtualMs, operations, acknowledged, records, faults, traceHa
 }
 
 await main(async () => {
-  const flags = parseFlags(process.argv.slice(2), ['seed', 'count', 'log']);
+  const flags = parseFlags(process.argv.slice(2), ['seed', 'count', 'failures', 'log']);
   const seed = wholeNumber(flags, 'seed', { min: 0, max: 0xffff_ffff, fallback: 1 });
   const count = wholeNumber(flags, 'count', { min: 1, max: 1_000_000, fallback: flags.seed === undefined ? 20 : 1 });
+  const failuresMax = wholeNumber(flags, 'failures', { min: 1, max: 1_000_000, fallback: 1 });
   await ensureInstalled();
   await build(['packages/testkit']);
   const { runSimulation } = await import(pathToFileURL(join(ROOT, 'packages', 'testkit', 'dist', 'index.js')).href);
   const file = flags.log === undefined ? null : openSync(flags.log, 'w');
   const options = file === null ? {} : { log: (line) => writeSync(file, `${line}\n`) };
-  for (let at = seed; at < seed + count; at++) {
+  const failed = [];
+  for (let at = seed; at < seed + count && failed.length < failuresMax; at++) {
     const started = performance.now();
     try {
       const result = runSimulation(at, options);
       say(`sim: seed ${at}: ${Math.round(performance.now() - started)} ms, ${summary(result)}`);
     } catch (error) {
       process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
-      throw new Error(`seed ${at} failed; repeat it with: npm run sim -- --seed ${at}`, { cause: error });
+      failed.push(at);
     }
   }
   if (file !== null) closeSync(file);
+  if (failed.length > 0) throw new Error(`seeds that failed: ${failed.join(', ')}; repeat one with: npm run sim -- --seed ${failed[0]}`);
   say(`sim: seeds ${seed} to ${seed + count - 1}: all promises held`);
 });

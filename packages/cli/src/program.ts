@@ -44,6 +44,7 @@ export function createProgram(io: CliIo, run: Run): Command {
 function addNodeCommands(program: Command, io: CliIo, run: Run): void {
   const dev = program
     .command('dev')
+    .summary('Run a whole cluster on this machine.')
     .description(
       'Run a whole cluster on this machine, each node a process of its own. Ctrl-C drains and stops all; a second start resumes.',
     )
@@ -58,6 +59,7 @@ function addNodeCommands(program: Command, io: CliIo, run: Run): void {
 
   const server = program
     .command('server')
+    .summary('Run one node.')
     .description(
       'Run one node. Each flag may also be a QUORATE_* variable (QUORATE_DATA) or a key of a JSON file (--config); a flag wins over a ' +
         'variable, a variable over the file. SIGTERM, SIGINT and SIGHUP stop it in order: it accepts nothing new, hands leadership over, ' +
@@ -121,8 +123,8 @@ function addStreamCommands(program: Command, io: CliIo, run: Run): void {
     .argument('<name>', 'name of the stream')
     .description('Print records, one per line.')
     .option('--from <offset>', 'first offset (default: the oldest there is)', wholeNumber(0))
-    .option('--limit <count>', 'stop after so many records', wholeNumber(1))
-    .option('--follow', 'wait for new records at the end', false);
+    .option('--limit <count>', 'stop after so many records', wholeNumber(1));
+  flag(read, '--follow', 'wait for new records at the end; --limit or Ctrl-C ends it');
   example(common(read), 'quorate stream read orders --from 10 --limit 5 --json', 'quorate stream read orders --follow').action(
     async (name: string, flags) => {
       run.code = await (await import('./commands/stream-read.js')).readStream(name, flags, io);
@@ -131,10 +133,8 @@ function addStreamCommands(program: Command, io: CliIo, run: Run): void {
 }
 
 function addToolCommands(program: Command, io: CliIo, run: Run): void {
-  const status = program
-    .command('status')
-    .description('Show the nodes of the cluster, their roles and what is damaged.')
-    .option('--groups', 'show each group of each node', false);
+  const status = program.command('status').description('Show the nodes of the cluster, their roles and what is damaged.');
+  flag(status, '--groups', 'show each group of each node');
   example(common(status), 'quorate status --connect 127.0.0.1:7400,127.0.0.1:7401').action(async (flags) => {
     run.code = await (await import('./commands/status.js')).showStatus(flags, io);
   });
@@ -149,6 +149,7 @@ function addToolCommands(program: Command, io: CliIo, run: Run): void {
 
   const bench = program
     .command('bench')
+    .summary('Measure a running cluster.')
     .description('Append for a while and measure: op/s, latency, server CPU and syncs per append, memory. Leaves streams named bench-….')
     .option('--in-flight <count>', 'appends under way at once, over all connections', wholeNumber(1, 100_000), 64)
     .option('--connections <count>', 'client connections', wholeNumber(1, 1000), 4)
@@ -173,9 +174,14 @@ function common(command: Command, { connect = true }: { connect?: boolean } = {}
         .default(addressList(DEFAULT_CONNECT), DEFAULT_CONNECT),
     );
     command.option('--cluster <id>', 'refuse any other cluster than this');
-    command.option('--timeout <seconds>', 'give up after this time without an answer', seconds, 10);
+    command.option('--timeout <seconds>', 'give up after this time without an answer', seconds, 5);
   }
-  return command.option('--json', 'print JSON, one object per line; errors too', false).exitOverride();
+  return flag(command, '--json', 'print JSON, one object per line; errors too').exitOverride();
+}
+
+/** A flag that is off unless given. Its default is not told to commander as one, or the help of each would say "(default: false)". */
+function flag(command: Command, name: `--${string}`, description: string): Command {
+  return command.option(name, description).setOptionValueWithSource(name.slice(2), false, 'default');
 }
 
 function example(command: Command, ...lines: string[]): Command {

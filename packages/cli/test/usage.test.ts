@@ -88,6 +88,17 @@ describe('wrong use', () => {
     });
   }
 
+  test('wrong use: of a command → the help of that command is named', async () => {
+    const hints: readonly (readonly [args: readonly string[], hint: string])[] = [
+      [['stream', 'read'], 'quorate stream read'],
+      [['stream', 'reed'], 'quorate stream'],
+      [['dev', '--port', 'x'], 'quorate dev'],
+      [['inspect', '/nowhere/at/all'], 'quorate inspect'],
+      [['--frob'], 'quorate'],
+    ];
+    for (const [args, hint] of hints) assert.equal((await quorate(args)).stderr.split('\n').at(-2), `'${hint} --help' tells what it takes`);
+  });
+
   test('wrong use: with --json → one JSON object on standard error', async () => {
     const { code, stderr } = await quorate(['status', '--json', '--frob']);
     assert.equal(code, 2);
@@ -136,7 +147,10 @@ describe('exit codes', () => {
   test('exit codes: nobody listens → unavailable, 69, in both forms', async () => {
     const plain = await quorate(['status', '--connect', '127.0.0.1:1', '--timeout', '0.3']);
     assert.equal(plain.code, 69);
-    assert.match(plain.stderr, /^error: unavailable: .*127\.0\.0\.1:1/);
+    assert.match(
+      plain.stderr,
+      /^error: unavailable: .*127\.0\.0\.1:1: no connection \(connection refused\)\nis a cluster running there\? 'quorate dev'/,
+    );
     const json = await quorate(['stream', 'info', 's', '--connect', '127.0.0.1:1', '--timeout', '0.3', '--json']);
     assert.equal(json.code, 69);
     assert.equal((JSON.parse(json.stderr) as { error: { code: string } }).error.code, 'unavailable');

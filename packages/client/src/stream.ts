@@ -4,6 +4,7 @@ import type { AppendResult } from './core/append-call.js';
 import type { ClientCore } from './core/client-core.js';
 import type { ReadBatch, ReadOptions } from './core/operation.js';
 import { promiseOf, throwIfAborted } from './pending-promise.js';
+import { type ReadTurns, RecordReader } from './record-reader.js';
 
 /** A record: bytes as they are, text as UTF-8. */
 export type Value = Uint8Array | string;
@@ -80,23 +81,8 @@ export class Stream {
    * Reads from an offset to the present end (as it is when the reading begins), then ends. Dense and in order.
    * Errors: `streamNotFound`, `offsetOutOfRange`.
    */
-  async *read(options: StreamReadOptions = {}): AsyncGenerator<StreamRecord, void, undefined> {
-    const { limit = Number.POSITIVE_INFINITY, consistency = 'linearizable' } = options;
-    if (!(limit >= 0)) throw new QuorateError('invalidArgument', `limit must be a number from 0, not ${String(limit)}`, { limit });
-    let next = options.from ?? 0;
-    let left = limit;
-    let end = Number.POSITIVE_INFINITY;
-    // Not `next < end`: an offset that is no number must reach the check, not read as the end.
-    while (left > 0 && !(next >= end)) {
-      throwIfAborted(options.signal);
-      const maxRecords = Math.min(left, end - next);
-      const batch = await this.#read(options, { from: next, consistency, ...(maxRecords < READ_RECORDS ? { maxRecords } : {}) });
-      if (end === Number.POSITIVE_INFINITY) end = Math.max(batch.nextOffset, next);
-      if (batch.records.length === 0) return;
-      next += batch.records.length;
-      left -= batch.records.length;
-      yield* batch.records;
-    }
+  read(options: StreamReadOptions = {}): AsyncGenerator<StreamRecord, void, undefined> {
+    return new RecordReader((turns) => this.#readToEnd(turns, options));
   }
 
   /**
@@ -108,18 +94,8 @@ export class Stream {
    * for await (const record of client.stream('orders').tail({ from: 'start', signal })) handle(record);
    * ```
    */
-  async *tail(options: StreamTailOptions = {}): AsyncGenerator<StreamRecord, void, undefined> {
-    const { from = 'end' } = options;
-    let next: Offset;
-    if (from === 'end') next = (await this.info(options)).nextOffset;
-    else if (from === 'start') next = (await this.info(options)).firstOffset;
-    else next = from;
-    for (;;) {
-      throwIfAborted(options.signal);
-      const batch = await this.#read(options, { from: next, waitMs: TAIL_WAIT_MS, consistency: 'linearizable' });
-      next += batch.records.length;
-      yield* batch.records;
-    }
+  tail(options: StreamTailOptions = {}): AsyncGenerator<StreamRecord, void, undefined> {
+    return new RecordReader((turns) => this.#follow(turns, options));
   }
 
   /** First and next offset, leader and term. `streamNotFound`. */
@@ -127,16 +103,60 @@ export class Stream {
     return promiseOf(options.signal, (done) => this.#core.streamInfo(this.name, timeOf(options), done));
   }
 
-  async #read(options: StreamCallOptions, query: ReadOptions): Promise<ReadBatch> {
-    const ask = (asked: ReadOptions): Promise<ReadBatch> =>
-      promiseOf(options.signal, (done) => this.#core.read(this.name, { ...timeOf(options), ...asked }, done));
-    if (query.consistency !== 'sequential') return ask(query);
+  async *#readToEnd(turns: ReadTurns, options: StreamReadOptions): AsyncGenerator<StreamRecord, void, undefined> {
+    const { limit = Number.POSITIVE_INFINITY, consistency = 'linearizable' } = options;
+    if (!(limit >= 0)) throw new QuorateError('invalidArgument', `limit must be a number from 0, not ${String(limit)}`, { limit });
+    let next = options.from ?? 0;
+    let left = limit;
+    let end = Number.POSITIVE_INFINITY;
+    // Not `next < end`: an offset that is no number must reach the check, not read as the end.
+    while (left > 0 && !(next >= end)) {
+      throwIfAborted(options.signal);
+      const maxRecords = Math.min(left, end - next);
+      const query = { from: next, ...(maxRecords < READ_RECORDS ? { maxRecords } : {}) };
+      let batch = consistency === 'sequential' ? await this.#readAnywhere(turns, options, query) : null;
+      // Another node may lag behind the one that told the end: what is missing there is for the leader to give.
+      if (batch === null || (batch.records.length === 0 && next < end && end !== Number.POSITIVE_INFINITY)) {
+        batch = await this.#ask(turns, options, query);
+      }
+      if (batch === null) return;
+      if (end === Number.POSITIVE_INFINITY) end = Math.max(batch.nextOffset, next);
+      if (batch.records.length === 0) return;
+      next += batch.records.length;
+      left -= batch.records.length;
+      yield* batch.records;
+    }
+  }
+
+  async *#follow(turns: ReadTurns, options: StreamTailOptions): AsyncGenerator<StreamRecord, void, undefined> {
+    const { from = 'end' } = options;
+    let next = from;
+    if (next === 'end' || next === 'start') {
+      const info = await turns.ask<StreamInfo>(options.signal, (done) => this.#core.streamInfo(this.name, timeOf(options), done));
+      if (info === null) return;
+      next = next === 'end' ? info.nextOffset : info.firstOffset;
+    }
+    for (;;) {
+      throwIfAborted(options.signal);
+      const batch = await this.#ask(turns, options, { from: next, waitMs: TAIL_WAIT_MS });
+      if (batch === null) return;
+      next += batch.records.length;
+      yield* batch.records;
+    }
+  }
+
+  /** Null: the reader was left. */
+  #ask(turns: ReadTurns, options: StreamCallOptions, query: ReadOptions): Promise<ReadBatch | null> {
+    return turns.ask(options.signal, (done) => this.#core.read(this.name, { ...timeOf(options), ...query }, done));
+  }
+
+  /** Null also if a node does not know the offset: it may be behind what this reader has seen, so the leader must say whether it exists. */
+  async #readAnywhere(turns: ReadTurns, options: StreamCallOptions, query: ReadOptions): Promise<ReadBatch | null> {
     try {
-      return await ask(query);
+      return await this.#ask(turns, options, { ...query, consistency: 'sequential' });
     } catch (thrown) {
-      // The node may be behind what this reader has seen: whether the offset exists is for the leader to say.
       if (!(thrown instanceof QuorateError) || thrown.code !== 'offsetOutOfRange') throw thrown;
-      return ask({ ...query, consistency: 'linearizable' });
+      return null;
     }
   }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LIMITS, QuorateError } from '@quorate/base';
 import type { AppendResult } from '@quorate/client';
-import { Outcome, SERVE } from './scripted-cluster.js';
+import { type Outcome, SERVE } from './scripted-cluster.js';
 import { append, setUp, wait } from './client-calls.js';
 
 test('client: appends of one turn → one request, results in order, records stored in order', () => {

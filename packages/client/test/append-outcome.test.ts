@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { QuorateError, fromUtf8 } from '@quorate/base';
+import { type NodeId, QuorateError, fromUtf8 } from '@quorate/base';
 import { SERVE } from './scripted-cluster.js';
 import { append, setUp, wait } from './client-calls.js';
 
@@ -172,4 +172,120 @@ test('client: T62: a node that says producerUnknown for ever → pauses between 
   wait(cluster, [outcome]);
   assert.notEqual(outcome.error, null);
   assert.ok(cluster.requestsOf('append') < 60, `${cluster.requestsOf('append')} requests in 3 s`);
+});
+
+test('client: T63: the answer is lost and the producer evicted before the second copy arrives → unknown, and stored once', () => {
+  for (const warm of [true, false]) {
+    const { cluster, client } = setUp(29);
+    cluster.evictProducersAbove('s', 3);
+    if (warm) wait(cluster, [append(cluster, client, 'warm')]);
+    let copies = 0;
+    cluster.node(1).script = (request) => {
+      if (request.type !== 'append') return SERVE;
+      copies += 1;
+      if (copies === 1) return { do: 'cut', when: 'after' };
+      // What others append meanwhile takes the place of this producer.
+      if (copies === 2) for (let i = 0; i < 3; i++) cluster.appendAs('s', `${i}`.repeat(16), `other ${i}`);
+      return SERVE;
+    };
+    const lost = append(cluster, client, 'x');
+    const withIt = append(cluster, client, ['y', 'z']);
+    cluster.scheduler.runFor(0.1);
+    const behind = append(cluster, client, 'behind');
+    wait(cluster, [lost, withIt, behind]);
+    for (const { error } of [lost, withIt]) assert.equal(error?.code, 'producerUnknown');
+    if (behind.error !== null) assert.equal(behind.error.retry, 'unknown');
+    wait(cluster, [append(cluster, client, 'next')]);
+    const stored = cluster.values('s').filter((value) => !value.startsWith('other'));
+    assert.ok(stored.filter((value) => value === 'behind').length <= 1);
+    if (behind.error === null) assert.equal(stored.at(-2), 'behind');
+    const rest = stored.filter((value) => value !== 'behind');
+    assert.deepEqual(rest, [...(warm ? ['warm'] : []), 'x', 'y', 'z', 'next']);
+  }
+});
+
+test('client: T63: two in flight, the first refused (safe), the second refused as out of order or taken → both once, in the order of the calls', () => {
+  for (const firstCopy of ['refused', 'taken, answer lost'] as const) {
+    const { cluster, client } = setUp(30);
+    wait(cluster, [append(cluster, client, 'warm')]);
+    let n = 0;
+    cluster.node(1).script = (request) => {
+      if (request.type !== 'append') return SERVE;
+      n += 1;
+      const busy = { do: 'refuse', error: new QuorateError('overloaded', 'busy') } as const;
+      if (firstCopy === 'refused') return n === 1 ? busy : SERVE;
+      // The first is taken and never answered, its second copy is refused, and the one behind it is taken at once.
+      if (n === 1) return { do: 'late', ms: 60_000, when: 'before' };
+      return n === 3 ? busy : SERVE;
+    };
+    const first = append(cluster, client, 'first');
+    cluster.scheduler.runFor(0.1);
+    const second = append(cluster, client, 'second');
+    wait(cluster, [first, second]);
+    assert.deepEqual([first.result?.offset, second.result?.offset], [1, 2], firstCopy);
+    assert.deepEqual(cluster.values('s'), ['warm', 'first', 'second'], firstCopy);
+  }
+});
+
+test('client: T63: a new epoch begins while copies of the old one are on their way to two nodes → nothing of the old one is stored behind the new', () => {
+  const { cluster, client } = setUp(31, [1, 2, 3], { stallMs: 100 });
+  wait(cluster, [append(cluster, client, 'warm')]);
+  // Every copy of the old appends hangs, on each node that leads for a while.
+  let isOld = true;
+  for (const node of cluster.nodes) {
+    node.script = (request) => (request.type === 'append' && isOld ? { do: 'late', ms: 2000, when: 'after' } : SERVE);
+  }
+  const old = [append(cluster, client, 'old 1', 400)];
+  cluster.scheduler.runFor(0.1);
+  old.push(append(cluster, client, 'old 2', 400));
+  cluster.scheduler.runFor(120);
+  cluster.leader = 2 as NodeId;
+  wait(cluster, old);
+  assert.ok(old.every(({ error }) => error?.code === 'deadlineExceeded'));
+  isOld = false;
+  const fresh = ['new 1', 'new 2', 'new 3'].map((text) => append(cluster, client, text));
+  wait(cluster, fresh, 1500);
+  cluster.leader = 1 as NodeId;
+  cluster.scheduler.runFor(5000);
+  assert.deepEqual(cluster.values('s'), ['warm', 'new 1', 'new 2', 'new 3']);
+  assert.deepEqual(
+    fresh.map(({ result }) => result?.offset),
+    [1, 2, 3],
+  );
+  assert.equal(client.appendBytes, 0);
+});
+
+test('client: T63: one behind the head is refused for good while the head is on its way → the head is not told so', () => {
+  const { cluster, client } = setUp(32);
+  wait(cluster, [append(cluster, client, 'warm')]);
+  let n = 0;
+  cluster.node(1).script = (request) => {
+    if (request.type !== 'append') return SERVE;
+    n += 1;
+    if (n === 1) return { do: 'late', ms: 60_000, when: 'before' };
+    return n === 2 ? { do: 'refuse', error: new QuorateError('malformedFrame', 'not an append') } : SERVE;
+  };
+  const head = append(cluster, client, 'head');
+  cluster.scheduler.runFor(0.1);
+  const behind = append(cluster, client, 'behind');
+  wait(cluster, [head, behind]);
+  assert.deepEqual([head.result?.offset, behind.result?.offset], [1, 2]);
+  assert.deepEqual(cluster.values('s'), ['warm', 'head', 'behind']);
+});
+
+test('client: a late refusal of a copy of an earlier generation → the copy under way is not disturbed', () => {
+  const { cluster, client } = setUp(33, [1, 2, 3]);
+  wait(cluster, [append(cluster, client, 'warm')]);
+  const before = cluster.requestsOf('append');
+  // The old leader wakes up and says that it leads no more, while the new one is about to answer.
+  cluster.node(1).script = (request) => (request.type === 'append' ? { do: 'late', ms: 500, when: 'after' } : SERVE);
+  for (const id of [2, 3])
+    cluster.node(id).script = (request) => (request.type === 'append' ? { do: 'late', ms: 200, when: 'before' } : SERVE);
+  const outcome = append(cluster, client, 'a');
+  cluster.scheduler.runFor(300);
+  cluster.leader = 2 as NodeId;
+  wait(cluster, [outcome]);
+  assert.equal(outcome.result?.offset, 1);
+  const copies = cluster.requestsOf('append') - before;
+  assert.ok(copies <= 3, `${copies} copies: the stalled one, at most one to a follower, one to the leader`);
 });

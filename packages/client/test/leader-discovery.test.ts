@@ -123,3 +123,63 @@ test('client: a node whose disk is broken among sound ones → another node serv
   wait(cluster, [failed], 1000);
   assert.equal(failed.error?.code, 'diskFailed');
 });
+
+test('client: the first address is a black hole → the first call waits for it once, later ones do not, and nothing is left after close', () => {
+  for (let seed = 60; seed < 70; seed++) {
+    const cluster = new ScriptedCluster(seed);
+    cluster.create('s');
+    cluster.network.cut('client1', 'node3', 'hold');
+    const client = cluster.client([3, 1]);
+    const first = append(cluster, client, 'a');
+    wait(cluster, [first], 1500);
+    assert.equal(first.error, null);
+    const startMs = cluster.scheduler.nowMs;
+    for (let i = 0; i < 20; i++) {
+      const status = new Outcome<unknown>(cluster.scheduler);
+      client.status({}, status.done);
+      wait(cluster, [status], 2000);
+      assert.equal(status.error, null);
+    }
+    assert.ok(
+      cluster.scheduler.nowMs - startMs < 600,
+      `seed ${seed}: ${cluster.scheduler.nowMs - startMs} ms for 20 calls that any node answers`,
+    );
+    client.close(() => {});
+    cluster.scheduler.runFor(1600);
+    assert.equal(cluster.network.openEnds, 0);
+  }
+});
+
+test('client: one address speaks another protocol, the other is down → unavailable (safe) at the deadline: the second may come back', () => {
+  const cluster = new ScriptedCluster(71);
+  const web = cluster.scheduler.forNode('web');
+  cluster.network.attach(web).listen(
+    addressOf(9),
+    (connection) => ({ data: () => connection.write(utf8('HTTP/1.1 400 Bad Request\r\n\r\n')), drain: () => {}, closed: () => {} }),
+    () => {},
+  );
+  const outcome = append(cluster, cluster.client([9, 8]), 'a', 1000);
+  wait(cluster, [outcome], 1100);
+  assert.equal(outcome.error?.code, 'unavailable');
+  assert.match(outcome.error?.message ?? '', /HTTP/);
+});
+
+test('client: closed while a node that was stopped (SIGSTOP) owes its hello → the connection is gone at once', () => {
+  const cluster = new ScriptedCluster(72);
+  const mute = cluster.scheduler.forNode('mute');
+  cluster.network.attach(mute).listen(
+    addressOf(9),
+    () => ({ data: () => {}, drain: () => {}, closed: () => {} }),
+    () => {},
+  );
+  const client = cluster.client([9]);
+  const outcome = append(cluster, client, 'a');
+  cluster.scheduler.runFor(50);
+  assert.equal(cluster.network.openEnds, 2);
+  mute.pause();
+  client.close(() => {});
+  wait(cluster, [outcome], 10);
+  assert.equal(outcome.error?.code, 'closed');
+  cluster.scheduler.runFor(20);
+  assert.equal(cluster.network.openEnds, 1, 'only the end of the node that is stopped');
+});

@@ -1,39 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type NodeId, QuorateError, fromUtf8, utf8 } from '@quorate/base';
-import { type ClientOptions, type QuorateClient, connect } from '@quorate/client';
-import type { StreamRecord } from '@quorate/wire';
-import { SERVE, ScriptedCluster } from './scripted-cluster.js';
-
-/** Turns virtual time until a promise settles. */
-async function pump<T>(cluster: ScriptedCluster, promise: Promise<T>, withinMs = 20_000): Promise<T> {
-  let isSettled = false;
-  const settled = (): void => {
-    isSettled = true;
-  };
-  promise.then(settled, settled);
-  for (let ms = 0; ms < withinMs && !isSettled; ms++) {
-    cluster.scheduler.runFor(1);
-    for (let i = 0; i < 20; i++) await null;
-  }
-  assert.ok(isSettled, `not settled within ${withinMs} virtual ms`);
-  return promise;
-}
-
-function setUp(seed: number, options: Partial<ClientOptions> = {}): { cluster: ScriptedCluster; client: QuorateClient } {
-  const cluster = new ScriptedCluster(seed);
-  const { addresses: _, ...ports } = cluster.ports([1], options);
-  return { cluster, client: connect('10.0.0.1:7400, 10.0.0.2:7400', ports) };
-}
-
-async function collect(records: AsyncIterable<StreamRecord>): Promise<string[]> {
-  const texts: string[] = [];
-  for await (const { offset, value } of records) texts.push(`${offset}:${fromUtf8(value)}`);
-  return texts;
-}
+import { connect } from '@quorate/client';
+import { SERVE } from './scripted-cluster.js';
+import { collect, pump, setUpFace } from './virtual-time.js';
 
 test('public face: create, append text, bytes and lists, read with limits → dense records with their offsets', async () => {
-  const { cluster, client } = setUp(1);
+  const { cluster, client } = setUpFace(1);
   const stream = client.stream('orders');
   assert.equal(await pump(cluster, stream.create()), true);
   assert.equal(await pump(cluster, stream.create()), false);
@@ -49,7 +22,7 @@ test('public face: create, append text, bytes and lists, read with limits → de
 });
 
 test('public face: reading while others append → ends at the end as it was', async () => {
-  const { cluster, client } = setUp(2);
+  const { cluster, client } = setUpFace(2);
   const stream = await pump(cluster, client.createStream('s'));
   await pump(cluster, stream.append(['a', 'b', 'c']));
   const reader = stream.read();
@@ -64,7 +37,7 @@ test('public face: reading while others append → ends at the end as it was', a
 });
 
 test('public face: T66: a tail over leader changes, lost connections and pauses → every record once, in order', async () => {
-  const { cluster, client } = setUp(3);
+  const { cluster, client } = setUpFace(3);
   const stream = await pump(cluster, client.createStream('s'));
   await pump(cluster, stream.append('0'));
   const abort = new AbortController();
@@ -96,7 +69,7 @@ test('public face: T66: a tail over leader changes, lost connections and pauses 
 });
 
 test('public face: a tail from the end → only what is appended after it began', async () => {
-  const { cluster, client } = setUp(4);
+  const { cluster, client } = setUpFace(4);
   const stream = await pump(cluster, client.createStream('s'));
   await pump(cluster, stream.append(['old', 'older']));
   const tail = stream.tail();
@@ -114,7 +87,7 @@ test('public face: a tail from the end → only what is appended after it began'
 });
 
 test('public face: T77: aborted before, during and after → aborted with the reason, or the result', async () => {
-  const { cluster, client } = setUp(5);
+  const { cluster, client } = setUpFace(5);
   const stream = await pump(cluster, client.createStream('s'));
   const abort = new AbortController();
   cluster.node(1).script = () => ({ do: 'late', ms: 1000, when: 'before' });
@@ -134,7 +107,7 @@ test('public face: T77: aborted before, during and after → aborted with the re
 });
 
 test('public face: streams over several pages → all of a prefix, in order', async () => {
-  const { cluster, client } = setUp(6);
+  const { cluster, client } = setUpFace(6);
   for (const name of ['b3', 'a1', 'b1', 'b2', 'b5', 'b4']) await pump(cluster, client.createStream(name));
   const names: string[] = [];
   await pump(
@@ -147,7 +120,7 @@ test('public face: streams over several pages → all of a prefix, in order', as
 });
 
 test('public face: status of one node, leader transfer, close by await using', async () => {
-  const { cluster, client } = setUp(7);
+  const { cluster, client } = setUpFace(7);
   const status = await pump(cluster, client.status({ address: '10.0.0.3:7400' }));
   assert.equal(status.nodeId, 3);
   const stream = await pump(cluster, client.createStream('s'));
@@ -159,7 +132,7 @@ test('public face: status of one node, leader transfer, close by await using', a
 });
 
 test('public face: bad addresses and values → clear errors', async () => {
-  const { cluster, client } = setUp(8);
+  const { cluster, client } = setUpFace(8);
   const { addresses: _, ...ports } = cluster.ports([1]);
   for (const bad of ['', 'host', 'host:99999', 'a b:1']) {
     assert.throws(

@@ -16,9 +16,10 @@ import {
   fromUtf8,
   readU32,
   trustedBatchHeader,
+  utf8,
 } from '@quorate/base';
 import { ClientCore, type ClientOptions } from '@quorate/client';
-import { StreamMachine, checkAppendPayload, readRecords } from '@quorate/streams';
+import { StreamMachine, checkAppendPayload, encodeAppendPayload, readRecords } from '@quorate/streams';
 import { SimNetwork, SimScheduler, type SimProcess } from '@quorate/testkit';
 import {
   type ClientRequest,
@@ -49,7 +50,7 @@ export const SERVE: Action = { do: 'serve' };
 
 /** The log of one stream: one for all nodes, as if replication took no time. */
 class ScriptedStream {
-  readonly machine = new StreamMachine();
+  machine = new StreamMachine();
   readonly batches: Uint8Array[] = [];
   #nextIndex = 1;
 
@@ -322,6 +323,16 @@ export class ScriptedCluster {
     const stream = this.#streams.get(group);
     if (stream === undefined) throw new QuorateError('noLeader', `group ${group} is not open`);
     return stream;
+  }
+
+  /** A stream that forgets its least active producers; only before the first append. */
+  evictProducersAbove(name: string, producersMax: number): void {
+    this.stream(this.create(name).group).machine = new StreamMachine({ producersMax });
+  }
+
+  /** An append of another producer, its first. */
+  appendAs(name: string, producer: string, text: string): void {
+    this.stream(this.create(name).group).append(encodeAppendPayload({ producer, epoch: 0, firstNumber: 0, records: [utf8(text)] }));
   }
 
   values(name: string): string[] {

@@ -28,7 +28,7 @@ export interface HostSettings {
   /** An election starts after a random time in this range without a leader's sign of life. */
   readonly electionTimeoutMinMs: number;
   readonly electionTimeoutMaxMs: number;
-  /** How often deadlines are looked at. */
+  /** Least time between two looks at deadlines. */
   readonly tickMs: number;
   /** A connection to a peer on which nothing came for so long is half open: it is closed and dialed anew. */
   readonly peerSilenceMs: number;
@@ -44,7 +44,7 @@ export const DEFAULT_SETTINGS: HostSettings = {
   heartbeatMs: 30,
   electionTimeoutMinMs: 150,
   electionTimeoutMaxMs: 300,
-  tickMs: 15,
+  tickMs: 5,
   peerSilenceMs: 3000,
   drainMs: 3000,
   journalFileBytes: 64 * 1024 * 1024,

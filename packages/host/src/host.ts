@@ -45,7 +45,9 @@ export function startHost(options: HostOptions, done: (error: QuorateError | nul
       const giveUp = (reason: QuorateError): void => storage.close(() => done(reason, null));
       try {
         node = new Node({ options, storage, events });
+        node.prepare();
       } catch (thrown) {
+        node?.close();
         giveUp(asQuorateError(thrown));
         return;
       }

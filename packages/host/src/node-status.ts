@@ -1,10 +1,15 @@
-import type { NodeId } from '@quorate/base';
 import type { Identity, Storage } from '@quorate/storage';
 import type { GroupStatus, Member, NodeStatus } from '@quorate/wire';
 import type { NodeRoster } from './catalogue/node-roster.js';
+import type { ClientTable } from './clients/client-table.js';
+import type { DataLoss } from './data-loss.js';
+import type { Formation } from './formation.js';
 import type { Replica } from './groups/replica.js';
 import type { ReplicaSet } from './groups/replica-set.js';
+import type { TailWaiters } from './groups/tail-waiters.js';
 import type { HostOptions } from './host-options.js';
+import type { NodeState } from './node-state.js';
+import type { PeerTable } from './peers/peer-table.js';
 
 /** Bytes of a group in a status beside its name, rounded up. */
 const GROUP_STATUS_BYTES = 64;
@@ -15,12 +20,13 @@ export interface StatusSource {
   readonly storage: Storage;
   readonly replicas: ReplicaSet;
   readonly roster: NodeRoster;
-  readonly identity: () => Identity;
-  readonly state: () => NodeStatus['state'];
-  readonly isConnected: (peer: NodeId) => boolean;
-  readonly damage: () => readonly string[];
-  /** Counts of the node beside those of its storage and its groups. */
-  readonly counts: () => Readonly<Record<string, number>>;
+  readonly formation: Formation;
+  readonly state: NodeState;
+  readonly peers: PeerTable;
+  readonly loss: DataLoss;
+  readonly waiters: TailWaiters;
+  readonly clients: ClientTable;
+  readonly isDiskFull: () => boolean;
 }
 
 /** The addresses of members as they are configured now: those of the formation are only the first. */
@@ -34,29 +40,32 @@ export function membersNow(identity: Identity, options: HostOptions): Member[] {
  * first; metric `groups` says how many there are, `groupsNotListed` how many of them were left out.
  */
 export function nodeStatus(source: StatusSource, groupBytesMax: number = Number.POSITIVE_INFINITY): NodeStatus {
-  const { options, roster, replicas } = source;
-  const identity = source.identity();
+  const { options, roster, replicas, peers } = source;
+  const { identity } = source.formation;
   const groups = listedGroups(replicas, groupBytesMax);
   return {
     nodeId: identity.nodeId,
     clusterId: identity.clusterId,
     incarnation: identity.incarnation,
-    state: source.state(),
+    state: source.state.name,
     version: options.version,
     pid: options.pid,
     members: membersNow(identity, options).map((member) => ({
       ...member,
       incarnation: roster.incarnationOf(member),
-      isConnected: member.nodeId === options.nodeId || source.isConnected(member.nodeId),
+      isConnected: member.nodeId === options.nodeId || peers.heardAtMs(member.nodeId) !== null,
     })),
     groups,
     metrics: {
       ...source.storage.metrics,
       groups: replicas.size,
       groupsNotListed: replicas.size - groups.length,
-      ...source.counts(),
+      tailReaders: source.waiters.size,
+      clientConnections: source.clients.size,
+      peerMessagesDropped: peers.messagesDropped,
+      diskFull: source.isDiskFull() ? 1 : 0,
     },
-    damage: source.damage(),
+    damage: source.loss.notes,
   };
 }
 

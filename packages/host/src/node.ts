@@ -23,7 +23,11 @@ import { TailWaiters } from './groups/tail-waiters.js';
 import { DEFAULT_SETTINGS, type HostEvents, type HostOptions, type HostSettings } from './host-options.js';
 import { NodeState } from './node-state.js';
 import { type StatusSource, membersNow, nodeStatus } from './node-status.js';
-import { type OwnHello, PeerTable } from './peers/peer-table.js';
+import { PeerTable } from './peers/peer-table.js';
+import { Ticker } from './ticker.js';
+
+/** Most time between two looks at what no deadline stands for: silent peers, readers that are gone. */
+const IDLE_TICK_MS = 50;
 
 /**
  * A node: many groups, one journal, one connection per peer, clients.
@@ -47,6 +51,7 @@ export class Node implements ReplicaNode, ClientTableNode {
   readonly #groups: GroupOpener;
   readonly #loss: DataLoss;
   readonly #statusSource: StatusSource;
+  readonly #ticker: Ticker;
   #isTurnDue = false;
   #isFull = false;
 
@@ -66,7 +71,7 @@ export class Node implements ReplicaNode, ClientTableNode {
       onRetry: (step) => this.#orFail(step),
     });
     this.#state = new NodeState(this.#formation);
-    this.#roster = this.#makeRoster();
+    this.#roster = new NodeRoster({ options, formation: this.#formation, replicas: this.#replicas, peers: this.peers });
     this.#groups = new GroupOpener({
       options,
       settings: this.settings,
@@ -74,7 +79,7 @@ export class Node implements ReplicaNode, ClientTableNode {
       replicas: this.#replicas,
       roster: this.#roster,
       contacts: this.peers,
-      identity: () => this.#formation.identity,
+      formation: this.#formation,
       node: this,
       registered: () => this.#nodesRegistered(),
     });
@@ -87,17 +92,27 @@ export class Node implements ReplicaNode, ClientTableNode {
       reconnect: (why) => this.peers.disconnectAll(why),
       later: (step) => options.timers.defer(() => this.#orFail(step)),
     });
-    this.#statusSource = this.#makeStatusSource();
+    this.#statusSource = {
+      options,
+      storage,
+      replicas: this.#replicas,
+      roster: this.#roster,
+      formation: this.#formation,
+      state: this.#state,
+      peers: this.peers,
+      loss: this.#loss,
+      waiters: this.waiters,
+      clients: this.clients,
+      isDiskFull: () => this.#isFull,
+    };
+    this.#ticker = this.#makeTicker();
   }
 
+  get nodeId(): NodeId {
+    return this.options.nodeId;
+  }
   get clock(): HostOptions['clock'] {
     return this.options.clock;
-  }
-  get checksum(): HostOptions['checksum'] {
-    return this.options.checksum;
-  }
-  get contacts(): PeerTable {
-    return this.peers;
   }
 
   /** The leaderships held now, to be handed over at a stop. One that comes later is kept: else two nodes that stop would pass it to and fro. */
@@ -107,16 +122,22 @@ export class Node implements ReplicaNode, ClientTableNode {
 
   /** True while somebody who proposed or reads here waits for an answer. */
   get owesAnswers(): boolean {
-    return this.#replicas.owesAnswers;
+    return this.#replicas.owesAnswers || this.clients.owesAnswers;
   }
 
-  /** Throws `dataDamaged` if the directory is damaged and there is no other node to be fed from. */
-  start(): void {
+  /**
+   * Settles what counts of the directory; to be called before anybody can connect, because it may make this node a new incarnation.
+   * Throws `dataDamaged` if the directory is damaged and there is no other node to be fed from.
+   */
+  prepare(): void {
     this.#loss.atOpen();
+  }
+
+  start(): void {
     if (this.#formation.isFormed) this.#groups.openAll();
     this.peers.start();
     this.#formation.consider();
-    this.#tick();
+    this.#ticker.start();
   }
 
   /** Events of the journal, to be handed to `openStorage`. They arrive from its queue. */
@@ -140,39 +161,18 @@ export class Node implements ReplicaNode, ClientTableNode {
       options: this.options,
       settings: this.settings,
       storage: this.#storage,
-      hello: () => this.#hello(),
+      hello: () => this.#formation.identity,
       events: {
         connected: (hello, isReplaced) => this.#orFail(() => this.#peerConnected(hello, isReplaced)),
         disconnected: (peer) => this.#peerDisconnected(peer),
+        resumed: (peer, groups) => {
+          for (const group of groups) this.#replicas.get(group)?.peerConnected(peer);
+        },
         frame: (from, frame) => this.#peerFrame(from, frame),
         oldImage: (incarnation) => this.#orFail(() => this.#oldImage(incarnation)),
         isSuperseded: (incarnation) => this.#roster.isSuperseded(incarnation),
       },
     });
-  }
-
-  #makeRoster(): NodeRoster {
-    return new NodeRoster({
-      checksum: this.options.checksum,
-      identity: () => this.#formation.identity,
-      systemReplica: () => this.#replicas.get(SYSTEM_GROUP),
-      addressOf: (node) => this.addressOf(node),
-      helloOf: (peer) => this.peers.helloOf(peer),
-    });
-  }
-
-  #makeStatusSource(): StatusSource {
-    return {
-      options: this.options,
-      storage: this.#storage,
-      replicas: this.#replicas,
-      roster: this.#roster,
-      identity: () => this.#formation.identity,
-      state: () => this.#state.name,
-      isConnected: (peer) => this.peers.heardAtMs(peer) !== null,
-      damage: () => this.#loss.notes,
-      counts: () => ({ tailReaders: this.waiters.size, clientConnections: this.clients.size, diskFull: this.#isFull ? 1 : 0 }),
-    };
   }
 
   // ---- what replicas tell and ask
@@ -186,8 +186,8 @@ export class Node implements ReplicaNode, ClientTableNode {
     this.needTurn();
   }
 
-  send(to: NodeId, group: GroupId, message: RaftMessage): void {
-    this.peers.sendRaft(to, group, encodeMessage(message));
+  send(to: NodeId, group: GroupId, message: RaftMessage): boolean {
+    return this.peers.sendRaft(to, group, encodeMessage(message));
   }
 
   proposeBarrier(replica: Replica, learner: NodeId): LogIndex | null {
@@ -196,7 +196,9 @@ export class Node implements ReplicaNode, ClientTableNode {
 
   changed(replica: Replica): void {
     const { role, term, leader } = replica.raft;
-    this.options.logger.log('info', 'leadership', { group: replica.group, name: replica.name, role, term, leader });
+    // One line per change of leader in a cluster, not one per node, except for the group that all depends on.
+    const level = role === 'leader' || replica.group === SYSTEM_GROUP ? 'info' : 'debug';
+    this.options.logger.log(level, 'leadership', { group: replica.group, name: replica.name, role, term, leader });
     if (!replica.isLeader) this.waiters.leadershipLost(replica, replica.notLeader());
     if (replica.group === SYSTEM_GROUP) this.#roster.registerMembers(replica);
   }
@@ -206,12 +208,9 @@ export class Node implements ReplicaNode, ClientTableNode {
   }
 
   stopped(replica: Replica, error: QuorateError): void {
-    this.options.logger.log(error.code === 'shuttingDown' ? 'debug' : 'error', 'group stopped', {
-      group: replica.group,
-      code: error.code,
-      message: error.message,
-    });
-    if (error.code === 'invariantBroken') this.#fail(error);
+    const { code, message } = error;
+    this.options.logger.log(code === 'shuttingDown' ? 'debug' : 'error', 'group stopped', { group: replica.group, code, message });
+    if (code === 'invariantBroken') this.#fail(error);
   }
 
   peerFault(replica: Replica, fault: PeerFault): void {
@@ -230,16 +229,11 @@ export class Node implements ReplicaNode, ClientTableNode {
 
   // ---- peers
 
-  #hello(): OwnHello {
-    const { nodeId, incarnation, clusterId, members } = this.#formation.identity;
-    return { nodeId, incarnation, clusterId, members };
-  }
-
-  #peerConnected(hello: PeerHello, isReplaced: boolean): void {
-    this.options.logger.log('info', 'peer connected', { peer: hello.nodeId });
+  #peerConnected({ nodeId: peer }: PeerHello, isReplaced: boolean): void {
+    this.options.logger.log('info', 'peer connected', { peer });
     for (const replica of this.#replicas.all()) {
-      if (isReplaced) replica.peerReplaced(hello.nodeId);
-      replica.peerConnected(hello.nodeId);
+      if (isReplaced) replica.peerReplaced(peer);
+      replica.peerConnected(peer);
     }
     this.#formation.consider();
   }
@@ -252,8 +246,7 @@ export class Node implements ReplicaNode, ClientTableNode {
   #peerFrame(from: NodeId, frame: PeerFrame): void {
     switch (frame.type) {
       case 'raft': {
-        const replica = this.#replicas.get(frame.group);
-        if (replica !== undefined) replica.receive(from, decodeMessage(frame.body, this.options.checksum));
+        this.#replicas.get(frame.group)?.receive(from, decodeMessage(frame.body, this.options.checksum));
         return;
       }
       case 'form':
@@ -296,22 +289,30 @@ export class Node implements ReplicaNode, ClientTableNode {
       }
       this.peers.flush();
       this.clients.flush();
+      this.#ticker.note(this.#replicas.earliestMs);
       if (!this.#state.isFailed && this.#storage.hasPending) this.#storage.flush();
     } catch (thrown) {
       this.#fail(asQuorateError(thrown));
     }
   }
 
-  #tick(): void {
-    if (this.#state.isClosed) return;
-    const nowMs = this.options.clock.nowMs();
-    if (!this.#state.isFailed) {
-      this.peers.tick(nowMs);
-      this.#replicas.tickDue(nowMs);
-      this.waiters.expire(nowMs);
-      if (this.#storage.hasPending) this.needTurn();
-    }
-    this.options.timers.set(this.settings.tickMs, () => this.#tick());
+  #makeTicker(): Ticker {
+    const { clock, timers } = this.options;
+    return new Ticker({
+      clock,
+      timers,
+      everyMinMs: this.settings.tickMs,
+      everyMaxMs: IDLE_TICK_MS,
+      tick: (nowMs) => this.#orFail(() => this.#tick(nowMs)),
+      dueMs: () => Math.min(this.peers.heartbeatDueMs, this.#replicas.earliestMs, this.waiters.nextDeadlineMs),
+    });
+  }
+
+  #tick(nowMs: number): void {
+    this.peers.tick(nowMs);
+    this.#replicas.tickDue(nowMs, this.settings.electionTimeoutMinMs / 2);
+    this.waiters.expire(nowMs);
+    if (this.#storage.hasPending) this.needTurn();
   }
 
   #durable(groups: readonly GroupDurable[]): void {
@@ -319,8 +320,7 @@ export class Node implements ReplicaNode, ClientTableNode {
     for (const state of groups) this.#replicas.get(state.group)?.durable(state);
     this.#loss.durable(groups);
     // The disk's completion is a turn of its own: followers' acknowledgements and clients' answers leave at once.
-    if (this.#isTurnDue) return;
-    this.#endTurn();
+    if (!this.#isTurnDue) this.#endTurn();
   }
 
   #diskFull(isFull: boolean): void {
@@ -344,6 +344,7 @@ export class Node implements ReplicaNode, ClientTableNode {
   #fail(error: QuorateError): void {
     if (this.#state.isOver) return;
     this.#state.fail(error);
+    this.#ticker.stop();
     this.#formation.stop();
     this.options.logger.log('error', 'node failed', { code: error.code, message: error.message });
     for (const replica of this.#replicas.all()) replica.stop(error);
@@ -366,6 +367,7 @@ export class Node implements ReplicaNode, ClientTableNode {
     for (const replica of this.#replicas.all()) replica.stop(new QuorateError('shuttingDown', 'this node is shutting down'));
     this.waiters.flush();
     this.#state.close();
+    this.#ticker.stop();
     this.#formation.stop();
     this.peers.stop();
     this.clients.close();

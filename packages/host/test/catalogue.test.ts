@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FIRST_STREAM_GROUP, QuorateError, incarnation, nodeId } from '@quorate/base';
+import { FIRST_STREAM_GROUP, LIMITS, QuorateError, incarnation, nodeId } from '@quorate/base';
 import { Catalogue, type CatalogueCommand, decodeCommand, encodeCommand } from '@quorate/host';
 import fc from 'fast-check';
 
@@ -53,6 +53,44 @@ test('catalogue: a prefix → only names that start with it', () => {
     catalogue.list('ab', '', 10).streams.map((stream) => stream.name),
     ['ab', 'abc'],
   );
+});
+
+test('catalogue: names created between listings, with any prefix and start → each listing is what a plain filter gives', () => {
+  const name = fc.string({ unit: fc.constantFrom('a', 'b', '\u{1f600}', 'é'), minLength: 1, maxLength: 4 });
+  const part = fc.string({ unit: fc.constantFrom('a', 'b', '\u{1f600}', 'é'), maxLength: 2 });
+  fc.assert(
+    fc.property(
+      fc.array(fc.oneof(name, fc.record({ prefix: part, after: part, limit: fc.integer({ min: 1, max: 5 }) })), { maxLength: 60 }),
+      (steps) => {
+        const catalogue = new Catalogue();
+        const names = new Set<string>();
+        for (const step of steps) {
+          if (typeof step === 'string') {
+            create(catalogue, step);
+            names.add(step);
+            continue;
+          }
+          const all = [...names].filter((each) => each > step.after && each.startsWith(step.prefix)).sort((a, b) => (a < b ? -1 : 1));
+          const page = catalogue.list(step.prefix, step.after, step.limit);
+          assert.deepEqual(
+            page.streams.map((stream) => stream.name),
+            all.slice(0, step.limit),
+          );
+          assert.equal(page.hasMore, all.length > step.limit);
+        }
+      },
+    ),
+  );
+});
+
+test('catalogue: full → a new name is refused as overloaded, those that are there are found, and their groups stay', () => {
+  const catalogue = new Catalogue();
+  for (let i = 0; i < LIMITS.catalogueEntriesMax; i++) create(catalogue, `s${i}`);
+  const refused = catalogue.apply({ type: 'createStream', name: 'one more' });
+  assert.equal(refused.type === 'refused' ? refused.error.code : refused.type, 'overloaded');
+  assert.equal(catalogue.find('one more'), undefined);
+  assert.deepEqual(create(catalogue, 's77'), { group: FIRST_STREAM_GROUP + 77, wasCreated: false });
+  assert.equal(catalogue.list('s9999', '', 20).streams.length, 11);
 });
 
 test('catalogue: a node registered again → its new incarnation counts', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { QuorateError, type Term } from '@quorate/base';
+import type { QuorateError, Term } from '@quorate/base';
 import { TermMap } from '@quorate/raft';
 import fc from 'fast-check';
 

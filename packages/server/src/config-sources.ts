@@ -12,6 +12,7 @@ export interface ConfigSources {
 
 /** Keys that may be given as flag, variable and in the file. */
 export const CONFIG_KEYS = ['node', 'data', 'listen', 'advertise', 'members', 'cluster', 'log-level'] as const;
+/** One of `CONFIG_KEYS`. */
 export type ConfigKey = (typeof CONFIG_KEYS)[number];
 
 /** `log-level` → `QUORATE_LOG_LEVEL`. */

@@ -1,23 +1,29 @@
 import type { ErrorDetails, LogLevel, Logger } from '@quorate/base';
 import { pino } from 'pino';
+import { LineWriter } from './line-writer.js';
 
 /** A logger that writes one JSON object per line: `{"level":"info","time":"…","node":1,"msg":"event", …fields}`. */
 export interface ProcessLogger extends Logger {
-  /** Writes what is buffered, before it returns. For the last words of a process. */
-  flush(): void;
+  /** Resolves when what was logged is written, or nobody reads it, or after a second. For the last words of a process. */
+  flushed(): Promise<void>;
 }
 
-/** Bytes buffered for a reader that does not keep up; beyond it lines are dropped rather than the node slowed or its memory filled. */
-const BUFFER_BYTES_MAX = 4_194_304;
+/** Characters that wait for a reader that does not keep up. */
+const WAITING_MAX = 4_194_304;
+const FLUSH_MS = 1000;
 
-/** Logs to a file descriptor (1: standard output). Lines are buffered while the reader is slow; a closed reader is no error. */
+/** Logs to a file descriptor (1: standard output). Never blocks: lines that a slow reader leaves no room for are counted and dropped. */
 export function processLogger(options: {
   readonly level: LogLevel;
   readonly node: number;
   readonly fileDescriptor?: number;
 }): ProcessLogger {
-  const destination = pino.destination({ fd: options.fileDescriptor ?? 1, sync: false, maxLength: BUFFER_BYTES_MAX });
-  destination.on('error', () => {});
+  const writer = new LineWriter({
+    fileDescriptor: options.fileDescriptor ?? 1,
+    bytesMax: WAITING_MAX,
+    droppedLine: (count) =>
+      `${JSON.stringify({ level: 'warn', time: new Date().toISOString(), node: options.node, count, msg: 'log lines dropped' })}\n`,
+  });
   const lines = pino(
     {
       level: options.level,
@@ -25,16 +31,10 @@ export function processLogger(options: {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    destination,
+    writer,
   );
   return {
     log: (level: LogLevel, event: string, fields: ErrorDetails = {}) => lines[level](fields, event),
-    flush: () => {
-      try {
-        destination.flushSync();
-      } catch {
-        // The reader is gone, or the descriptor was never ready: nobody is left to read it.
-      }
-    },
+    flushed: () => writer.flushed(FLUSH_MS),
   };
 }

@@ -132,9 +132,12 @@ class ServerRun {
   #end(outcome: ServerOutcome): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    clearInterval(this.#keepAlive);
     if (outcome.type !== 'failed') this.#logger.log('info', 'stopped', { forced: outcome.type === 'forced' });
-    this.#logger.flush();
+    void this.#logger.flushed().then(() => this.#resolved(outcome));
+  }
+
+  #resolved(outcome: ServerOutcome): void {
+    clearInterval(this.#keepAlive);
     process.off('uncaughtException', this.#uncaught);
     process.off('unhandledRejection', this.#uncaught);
     process.stdin.off('end', this.#parentGone).off('close', this.#parentGone);

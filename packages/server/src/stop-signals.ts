@@ -1,5 +1,6 @@
 /** Signals that ask a process to stop. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/** One of the signals that ask a process to stop. */
 export type StopSignal = (typeof SIGNALS)[number];
 
 /** A terminal and npm both deliver one Ctrl-C, a few milliseconds apart: within this time it is one request. */

@@ -134,15 +134,20 @@ test('T25: storage: a frame whose sync failed, the process started again, then p
 
 test('T33: storage: each call fails once, by ordinal, with EIO or without space → an error or a retry, never a lie', () => {
   const counts = { io: 0, full: 0 };
-  for (const kind of ['io', 'full'] as const) {
+  for (const [kind, syncMode] of [
+    ['io', 'adaptive'],
+    ['full', 'adaptive'],
+    ['io', 'async'],
+    ['full', 'async'],
+  ] as const) {
     for (let ordinal = 0; ; ordinal++) {
-      const rig = new Rig({ seed: ordinal + 1 });
+      const rig = new Rig({ seed: ordinal + 1, storage: { syncMode } });
       const rule = rig.disk.inject({ effect: { type: 'fail', kind }, skip: ordinal });
       runScript(rig);
       if (rule.hits === 0) break;
       counts[kind]++;
       const told = rig.life;
-      const context = `${kind} at ${ordinal}`;
+      const context = `${syncMode}: ${kind} at ${ordinal}`;
       if (told.storage === null) assert.ok(told.openError !== null, `${context}: opening tells its error`);
       // Without space for one call: all goes on. A sync that finds none is a failed sync all the same.
       if (kind === 'full' && told.failures.length === 0 && told.storage?.group(G1) !== undefined && told.damaged.length === 0) {

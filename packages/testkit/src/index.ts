@@ -5,6 +5,7 @@ export * from './disk-rules.js';
 export * from './disk-state.js';
 export * from './event-heap.js';
 export * from './faults.js';
+export * from './fuzz.js';
 export * from './history.js';
 export * from './nemesis.js';
 export * from './recording-disk.js';

@@ -13,6 +13,7 @@ export type RecordedOperation =
   | { readonly type: 'sync' | 'syncFailed'; readonly file: number }
   | { readonly type: 'truncate'; readonly file: number; readonly length: number };
 
+/** What a `RecordingDisk` records and where it begins. */
 export interface RecordingDiskOptions {
   /** What the disk held when the recording began. Default: nothing. */
   readonly initial?: DiskImage;

@@ -4,6 +4,7 @@ import { SimulatedCrash, SimulationFault } from './faults.js';
 import { type ClockSkew, SimProcess } from './sim-process.js';
 import { TraceHash } from './trace-hash.js';
 
+/** Bounds and disturbances of a simulation's time; all may be left out. Times in ms. */
 export interface SimSchedulerOptions {
   /** Steps after which the simulation fails loudly instead of running for ever. Default 50 million. */
   readonly stepsMax?: number;

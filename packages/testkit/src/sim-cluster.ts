@@ -21,6 +21,7 @@ import type { LinkConditions } from './sim-link.js';
 import { SimNetwork } from './sim-network.js';
 import { SimNode } from './sim-node.js';
 
+/** The shape of a simulated cluster. Everything but the seed has a default: three nodes on quick links and disks. */
 export interface SimClusterOptions {
   /** Everything random in the run comes from it. */
   readonly seed: number;

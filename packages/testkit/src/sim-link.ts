@@ -15,6 +15,7 @@ export interface LinkConditions {
   readonly chunkChance: number;
 }
 
+/** A quick local network: a quarter to half a millisecond one way, 125 MB/s. */
 export const DEFAULT_LINK: LinkConditions = { latencyMs: 0.25, jitterMs: 0.25, bytesPerMs: 125_000, chunkChance: 0.1 };
 
 /** Something on its way over a link, in order within its flow. */

@@ -14,6 +14,7 @@ import { SimConnection } from './sim-connection.js';
 import { DEFAULT_LINK, type LinkConditions, SimLink } from './sim-link.js';
 import type { SimProcess } from './sim-process.js';
 
+/** What the cables between simulated nodes are like. */
 export interface SimNetworkOptions {
   readonly scheduler: SimScheduler;
   readonly random: Random;

@@ -3,6 +3,7 @@ import { type NemesisAction, Nemesis } from './nemesis.js';
 import { SimCluster } from './sim-cluster.js';
 import { randomLinkConditions } from './sim-network.js';
 
+/** What of a run is not left to its seed. The same seed with other options is another run. */
 export interface SimulationOptions {
   /** Nodes; default: 3, sometimes 1 or 5, by the seed. */
   readonly nodes?: number;
@@ -18,6 +19,7 @@ export interface SimulationOptions {
   readonly log?: (line: string) => void;
 }
 
+/** A run that kept every guarantee, in numbers. */
 export interface SimulationResult {
   readonly seed: number;
   /** Equal for equal seeds and options, whatever the machine. */

@@ -164,11 +164,11 @@ export class FrameConnection {
 
   /**
    * Ends the connection in good order: what is queued goes out, then, if there is an error to tell, a goodbye with it. `closed` follows
-   * with that error or `closed`, at the latest after the handshake timeout.
+   * with that error or `closed`, at the latest after the handshake timeout. A side that dials and was not answered has nothing to wait for.
    */
   close(error?: QuorateError): void {
     if (this.#state === 'closing' || this.#state === 'closed') return;
-    if (this.#connection === null) {
+    if (this.#connection === null || (this.#isDialing && this.#state === 'handshake')) {
       this.destroy(error);
       return;
     }
@@ -247,8 +247,9 @@ export class FrameConnection {
   /** Internal: the accepting side says yes. */
   admit(reply: AcceptedReply, handlers: FrameHandlers): void {
     if (this.#state !== 'handshake') return;
-    const frame = encodeHelloReply(reply);
+    // First the handlers: they have the connection in their books by now, and must hear of its end also if no frame holds the reply.
     this.opened(reply.status, handlers);
+    const frame = encodeHelloReply(reply);
     this.#addDuePreface();
     this.#outgoing.add(frame.type, frame.parts);
     this.flush();

@@ -20,6 +20,7 @@ export class FrameIntake {
   readonly #onFrame = (type: number, body: Uint8Array): void => this.#sink.frame(type, body);
   readonly #pauses = new Set<PauseReason>();
   #source: Connection | null = null;
+  #isOpen = false;
   #isResumePlanned = false;
   #isStopped = false;
 
@@ -38,18 +39,18 @@ export class FrameIntake {
     this.#decoder.setFrameBytesMax(LIMITS.frameBytesMax);
     // Connections between peers are few and carry large frames all the time.
     if (role === 'peer') this.#decoder.setKeepBytesMax(LIMITS.frameBytesMax);
+    this.#isOpen = true;
+    if (this.#pauses.size > 0) this.#suspend();
   }
 
   data(bytes: Uint8Array): void {
     this.#receive(() => this.#decoder.push(bytes, this.#onFrame));
   }
 
-  /** No frame is handed out until every reason is gone; may be called from within `frame`. */
+  /** No frame is handed out until every reason is gone, but for those of the handshake; may be called from within `frame`. */
   pause(reason: PauseReason): void {
-    if (this.#isStopped) return;
     this.#pauses.add(reason);
-    this.#decoder.suspend();
-    this.#source?.pause();
+    if (this.#isOpen && !this.#isStopped) this.#suspend();
   }
 
   /** A reason is gone; frames come in a later turn at the earliest. */
@@ -66,6 +67,11 @@ export class FrameIntake {
     this.#decoder.stop();
     this.#source?.resume();
     this.#source = null;
+  }
+
+  #suspend(): void {
+    this.#decoder.suspend();
+    this.#source?.pause();
   }
 
   /** Frames that were received already come first; they may pause it again. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { QuorateError, SeededRandom, nodeId, readU32, utf8 } from '@quorate/base';
-import { type FrameConnection, type HelloReply } from '@quorate/wire';
+import type { AcceptedReply, FrameConnection, HelloReply } from '@quorate/wire';
 import { CLIENT_HELLO, CLIENT_REPLY, Recorder, SELF, TestServer, firstFrames, withServer } from './loopback.js';
 import { someBytes } from './samples.js';
 
@@ -152,5 +152,63 @@ test('frame connection: the raw bytes of a reply → preface, then one frame as 
     assert.equal(readU32(bytes, 8), 7);
     assert.deepEqual([...bytes.subarray(12)], [2, 0, 1, 0, 0, 0, 0]);
     socket.destroy();
+  });
+});
+
+test('frame connection: paused while it is dialed → the handshake is done, frames wait until resume', async () => {
+  const server = new TestServer();
+  await withServer(server, {}, async () => {
+    const client = new Recorder();
+    const connection = server.dial(client, { handshakeTimeoutMs: 1000 });
+    connection.pause();
+    await Promise.race([client.opened.promise, client.ended.promise.then((error) => assert.fail(error.message))]);
+    const atServer = server.connections[0] as FrameConnection;
+    atServer.send(70, [utf8('x')]);
+    atServer.flush();
+    for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(client.frames.length, 0);
+    connection.resume();
+    await client.received(1);
+  });
+});
+
+test('frame connection: resumed and paused again in one turn, with frames received before → none until the last resume, then all in order', async () => {
+  const server = new TestServer();
+  await withServer(server, {}, async () => {
+    const client = new Recorder();
+    const connection = server.dial(client);
+    await client.opened.promise;
+    const atServer = server.connections[0] as FrameConnection;
+    const recorder = server.recorders[0] as Recorder;
+    recorder.onFrame = () => {
+      if (recorder.frames.length === 2) atServer.pause();
+    };
+    for (let i = 0; i < 6; i++) connection.send(40 + i, [utf8('x')]);
+    connection.flush();
+    await recorder.received(2);
+    atServer.resume();
+    atServer.pause();
+    for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(recorder.frames.length, 2);
+    recorder.onFrame = () => {};
+    atServer.resume();
+    await recorder.received(6);
+    assert.deepEqual(
+      recorder.frames.map(({ type }) => type),
+      [40, 41, 42, 43, 44, 45],
+    );
+  });
+});
+
+test('frame connection: admitted with a reply that no frame holds → both owners are told frameTooLarge, once', async () => {
+  const server = new TestServer();
+  const recorder = new Recorder();
+  const members = Array.from({ length: 1000 }, (_, i) => ({ nodeId: nodeId(i + 1), address: `host-${i}.example:7400`, incarnation: null }));
+  await withServer(server, { hello: () => ({ reply: { ...CLIENT_REPLY, members } as AcceptedReply, handlers: recorder }) }, async () => {
+    const client = new Recorder();
+    server.dial(client);
+    assert.equal((await client.ended.promise).code, 'frameTooLarge');
+    assert.equal((await recorder.ended.promise).code, 'frameTooLarge');
+    assert.equal(recorder.closedCount, 1);
   });
 });

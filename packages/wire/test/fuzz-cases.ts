@@ -21,6 +21,8 @@ import {
   encodePush,
   encodeRequest,
   encodeResponse,
+  joinRecords,
+  splitRecords,
 } from '@quorate/wire';
 import { somePush, someSessionRequest, someSessionResponse } from './session-samples.js';
 import { pick, someBytes, someError, someHello, someHelloReply, somePeerFrame, someRequest, someResponse } from './samples.js';
@@ -255,7 +257,25 @@ function truncated(random: Random): void {
   frames.forEach(({ type, body }, i) => assert.deepEqual(codecOf(type).decode(type, body), sent[i]?.message));
 }
 
+/** The records of an answer with a count or a length that lies: exactly those that are there, or `malformedFrame`. */
+function records(random: Random): void {
+  const sound = joinRecords(Array.from({ length: randomBetween(random, 0, 5) }, () => someBytes(random, 30)));
+  const bytes = randomChance(random, 0.7) ? mutate(random, sound) : sound;
+  const count = randomChance(random, 0.7) ? randomBetween(random, 0, 6) : pick(random, EVIL_LENGTHS);
+  try {
+    const split = splitRecords({ fromOffset: 7, count, records: bytes });
+    assert.deepEqual(
+      split.map(({ offset }) => offset),
+      Array.from({ length: count }, (_, i) => 7 + i),
+    );
+    assert.deepEqual(joinRecords(split.map(({ value }) => value)), bytes, 'no byte is left out or told twice');
+  } catch (thrown) {
+    if (!(thrown instanceof QuorateError && thrown.code === 'malformedFrame')) throw thrown;
+  }
+}
+
 const KINDS = [
+  records,
   roundTrip,
   mutatedBody,
   mutatedBody,

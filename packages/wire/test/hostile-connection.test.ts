@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { connect } from 'node:net';
 import { test } from 'node:test';
 import { type Listener, QuorateError, SeededRandom, concatBytes, utf8, writeU32 } from '@quorate/base';
-import { FRAME_TYPES, PREFACE_BYTES, type FrameConnection, encodePreface } from '@quorate/wire';
+import { FRAME_TYPES, PREFACE_BYTES, type FrameConnection, encodeGoodbye, encodePreface, type HelloReply } from '@quorate/wire';
 import { CLIENT_HELLO, Recorder, SELF, TestServer, firstFrames, payload, replyIn, signal, withServer } from './loopback.js';
 import { someBytes } from './samples.js';
 
@@ -241,4 +242,92 @@ test('T80: a peer that does not read → frames are dropped at the limit, the co
       dialed.destroy();
     },
   );
+});
+
+test('frame connection: closed with an error whose details fill more than a frame → code and message arrive, nothing is thrown', async () => {
+  const details = Object.fromEntries(Array.from({ length: 32 }, (_, i) => [`detail${i}`, 'x'.repeat(1024)]));
+  const error = new QuorateError('groupStopped', 'm'.repeat(5000), details);
+  const server = new TestServer();
+  await withServer(server, {}, async () => {
+    const client = new Recorder();
+    server.dial(client);
+    await client.opened.promise;
+    (server.connections[0] as FrameConnection).close(error);
+    const told = await client.ended.promise;
+    assert.equal(told.code, 'groupStopped');
+    assert.match(told.message, /^mmmm/);
+  });
+  const refusing = new TestServer();
+  const reply: HelloReply = { status: 'refused', code: 'clusterMismatch', message: 'other cluster', details };
+  await withServer(refusing, { hello: () => ({ reply }) }, async () => {
+    const client = new Recorder();
+    refusing.dial(client);
+    assert.equal((await client.ended.promise).code, 'clusterMismatch');
+  });
+});
+
+test('T80: a client that drips its hello byte by byte → handshakeTimeout at the deadline, whatever came', async () => {
+  const server = new TestServer();
+  await withServer(server, { handshakeTimeoutMs: 60 }, async () => {
+    const { socket, all } = server.raw(new Uint8Array(0));
+    const hello = firstFrames(CLIENT_HELLO);
+    let at = 0;
+    const drip = setInterval(() => socket.write(hello.subarray(at, ++at)), 10);
+    try {
+      const reply = replyIn(await all);
+      assert.ok(reply.status === 'refused');
+      assert.equal(reply.code, 'handshakeTimeout');
+      assert.ok(at < hello.length, 'the hello was whole before the deadline');
+    } finally {
+      clearInterval(drip);
+    }
+  });
+});
+
+test('T80: a client half-closes its side in the middle of a frame → whole frames were handed out, the connection ends, once', async () => {
+  const server = new TestServer();
+  await withServer(server, {}, async () => {
+    const request = { type: 40, parts: [utf8('whole')] };
+    const bytes = firstFrames(CLIENT_HELLO, request, request);
+    const { socket, all } = server.raw(new Uint8Array(0));
+    socket.end(bytes.subarray(0, bytes.length - 3));
+    await all;
+    const [recorder] = server.recorders as [Recorder];
+    assert.equal((await recorder.ended.promise).code, 'connectionLost');
+    assert.equal(recorder.frames.length, 1);
+    assert.equal(recorder.closedCount, 1);
+  });
+});
+
+test('T80: frames behind a goodbye, also in the same read → not handed out; closed with the reason of the goodbye', async () => {
+  const server = new TestServer();
+  await withServer(server, {}, async () => {
+    const goodbye = encodeGoodbye({ code: 'shuttingDown', message: 'I stop', details: {} });
+    const request = { type: 40, parts: [utf8('x')] };
+    const { all } = server.raw(firstFrames(CLIENT_HELLO, request, goodbye, request));
+    await all;
+    const [recorder] = server.recorders as [Recorder];
+    assert.equal((await recorder.ended.promise).code, 'shuttingDown');
+    assert.equal(recorder.frames.length, 1);
+  });
+});
+
+test('T80: a client that was refused goes on sending → it is read and dropped, and cut at the deadline', async () => {
+  const server = new TestServer();
+  const refused: HelloReply = { status: 'refused', code: 'clusterMismatch', message: 'other cluster', details: {} };
+  await withServer(server, { hello: () => ({ reply: refused }), handshakeTimeoutMs: 100 }, async () => {
+    const socket = connect({ host: '127.0.0.1', port: server.address.port, allowHalfOpen: true });
+    const gone = new Promise<void>((resolve) => socket.on('close', () => resolve()));
+    socket.on('error', () => {});
+    socket.resume();
+    socket.write(firstFrames(CLIENT_HELLO));
+    const chunk = new Uint8Array(65_536);
+    const sending = setInterval(() => socket.write(chunk), 1);
+    try {
+      assert.equal((await server.failed.promise).code, 'clusterMismatch');
+      await gone;
+    } finally {
+      clearInterval(sending);
+    }
+  });
 });

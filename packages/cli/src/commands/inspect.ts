@@ -1,4 +1,5 @@
-import { statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Disk, QuorateError, asQuorateError } from '@quorate/base';
 import { NodeDisk, nodeChecksum } from '@quorate/platform-node';
 import { type InspectReport, formatInspect, inspectStorage } from '@quorate/storage';
@@ -15,7 +16,7 @@ export async function inspectDirectory(directory: string, flags: { readonly json
   try {
     const report = inspectStorage(disk, nodeChecksum);
     if (report.identity === null && report.files.length === 0 && report.damage.length === 0) {
-      throw new QuorateError('directoryForeign', `${directory} holds no Quorate data`, { directory });
+      throw new QuorateError('directoryForeign', `${directory} holds no Quorate data${nodesIn(directory)}`, { directory });
     }
     const output = new Output(io.stdout, flags.json);
     await output.text(formatInspect(report).trimEnd());
@@ -24,6 +25,12 @@ export async function inspectDirectory(directory: string, flags: { readonly json
   } finally {
     release();
   }
+}
+
+/** `quorate dev --data DIR` keeps a directory per node in DIR: says so to whoever names DIR. */
+function nodesIn(directory: string): string {
+  const nodes = readdirSync(directory).filter((name) => existsSync(join(directory, name, 'identity')));
+  return nodes.length === 0 ? '' : `, but ${nodes.map((name) => join(directory, name)).join(', ')} do${nodes.length === 1 ? 'es' : ''}`;
 }
 
 function checkDirectory(directory: string): void {
@@ -38,14 +45,7 @@ function lockedAgainstNode(disk: Disk, directory: string): Promise<() => void> {
     disk.lock((error, release) => {
       if (error === null) resolve(release);
       else if (error instanceof QuorateError && error.code === 'directoryInUse') {
-        reject(
-          new QuorateError(
-            'directoryInUse',
-            `${directory} is in use: stop its node first (${error.message})`,
-            { directory },
-            { cause: error },
-          ),
-        );
+        reject(new QuorateError('directoryInUse', `${directory} is in use: stop its node first`, { directory }, { cause: error }));
       } else reject(asQuorateError(error));
     });
   });

@@ -9,6 +9,7 @@ type NodeStatus = Awaited<ReturnType<QuorateClient['status']>>;
 
 /** What one address answered. */
 interface Answer {
+  readonly node: number;
   readonly address: string;
   readonly status: NodeStatus | null;
   readonly error: QuorateError | null;
@@ -17,14 +18,18 @@ interface Answer {
 /** A node that does not answer is shown as such after this many ms; the flag may shorten it. */
 const NODE_WAIT_MS = 2000;
 
-/** `quorate status`: one row per node, those learnt from the first answer included. A node that does not answer is a row that says so; if none answers, the
- * error of the first question is told (exit code 69). */
+/**
+ * `quorate status`: one row per node, those learnt from the first answer included. A node that does not answer is a row that says so; if
+ * none answers, the error of the first question is told (exit code 69).
+ */
 export async function showStatus(flags: ConnectFlags & { readonly groups: boolean }, io: CliIo): Promise<number> {
   return await withClient(flags, async (client) => {
     const answers = await askAll(client, flags);
     const output = new Output(io.stdout, flags.json);
-    for (const { address, status, error } of answers) {
-      await output.json(status === null ? { address, error: { code: error?.code, message: error?.message } } : { address, ...status });
+    for (const { node, address, status, error } of answers) {
+      await output.json(
+        status === null ? { address, nodeId: node, error: { code: error?.code, message: error?.message } } : { address, ...status },
+      );
     }
     await output.text(overview(answers, flags.groups));
     return EXIT_CODES.ok.code;
@@ -34,14 +39,13 @@ export async function showStatus(flags: ConnectFlags & { readonly groups: boolea
 async function askAll(client: QuorateClient, flags: ConnectFlags): Promise<readonly Answer[]> {
   // The first answer from anybody: fails with the reason if nobody is there.
   const first = await client.status();
-  const addresses = new Map<string, number>(first.members.map((member) => [member.address, member.nodeId]));
   const deadlineMs = Math.min(NODE_WAIT_MS, flags.timeout * 1000);
   return await Promise.all(
-    [...addresses.keys()].map(async (address): Promise<Answer> => {
+    first.members.map(async ({ nodeId: node, address }): Promise<Answer> => {
       try {
-        return { address, status: await client.status({ address, deadlineMs }), error: null };
+        return { node, address, status: await client.status({ address, deadlineMs }), error: null };
       } catch (thrown) {
-        return { address, status: null, error: asQuorateError(thrown) };
+        return { node, address, status: null, error: asQuorateError(thrown) };
       }
     }),
   );
@@ -49,8 +53,8 @@ async function askAll(client: QuorateClient, flags: ConnectFlags): Promise<reado
 
 function overview(answers: readonly Answer[], withGroups: boolean): string {
   const statuses = answers.flatMap((answer) => (answer.status === null ? [] : [answer.status]));
-  const rows = answers.map(({ address, status, error }) =>
-    status === null ? ['?', address, `no answer: ${error?.code ?? ''}`] : nodeRow(address, status),
+  const rows = answers.map(({ node, address, status, error }) =>
+    status === null ? [String(node), address, `no answer: ${error?.code ?? ''}`] : nodeRow(address, status),
   );
   const lines = [
     `cluster ${statuses[0]?.clusterId ?? 'not formed yet'}`,

@@ -33,12 +33,26 @@ export async function appendToStream({ name, value, flags }: AppendCommand, io: 
   });
 }
 
-/** Appends lines in order with a bounded number under way, and prints offsets in the order of the lines. */
+/** A line under way. */
+interface LineUnderWay {
+  readonly line: number;
+  readonly bytes: number;
+  readonly result: Promise<AppendResult>;
+  /** Resolves when its offset is printed; rejects if it, or a line before it, failed. */
+  readonly printed: Promise<void>;
+}
+
+/** Appends lines in order with a bounded number under way, and prints each offset as soon as it and all before it are known. */
 class LineAppender {
   readonly #stream: Stream;
   readonly #output: Output;
   readonly #inFlightMax: number;
-  readonly #inFlight: { readonly line: number; readonly bytes: number; readonly result: Promise<AppendResult> }[] = [];
+  readonly #inFlight: LineUnderWay[] = [];
+  /** Rejects with the first failure, also while standard input is waited for. */
+  readonly #failed: Promise<never>;
+  #fail: (thrown: unknown) => void = () => {};
+  /** Settles when every line so far is printed. */
+  #printed: Promise<void> = Promise.resolve();
   #bytes = 0;
   #line = 0;
   #stored = 0;
@@ -47,48 +61,68 @@ class LineAppender {
     this.#stream = options.stream;
     this.#output = options.output;
     this.#inFlightMax = options.inFlightMax;
+    this.#failed = new Promise((_, reject) => {
+      this.#fail = reject;
+    });
+    this.#failed.catch(() => {});
   }
 
   async run(input: Readable): Promise<void> {
-    for await (const lines of splitLines(input, LIMITS.recordBytesMax)) {
-      for (const value of lines) {
-        this.#line++;
-        while (this.#inFlight.length >= this.#inFlightMax || (this.#bytes > 0 && this.#bytes + value.length > IN_FLIGHT_BYTES_MAX))
-          await this.#settleOldest();
-        const result = this.#stream.append(value);
-        // Looked at in its turn; until then a rejection has nobody else to handle it.
-        result.catch(() => {});
-        this.#inFlight.push({ line: this.#line, bytes: value.length, result });
-        this.#bytes += value.length;
+    const lines = splitLines(input, LIMITS.recordBytesMax);
+    for (;;) {
+      const next = await Promise.race([lines.next(), this.#failed]);
+      if (next.done === true) {
+        await this.#printed;
+        if (next.value !== null) throw this.#withFacts(next.value, { line: this.#line + 1, later: 0 });
+        return;
       }
+      for (const value of next.value) await this.#append(value);
     }
-    while (this.#inFlight.length > 0) await this.#settleOldest();
   }
 
-  async #settleOldest(): Promise<void> {
-    const oldest = this.#inFlight.shift();
-    if (oldest === undefined) return;
-    this.#bytes -= oldest.bytes;
-    const offset = await this.#offsetOf(oldest);
+  /** Resolves when it is under way, not when it is stored. */
+  async #append(value: Uint8Array): Promise<void> {
+    while (this.#inFlight.length >= this.#inFlightMax || (this.#bytes > 0 && this.#bytes + value.length > IN_FLIGHT_BYTES_MAX)) {
+      await this.#inFlight[0]?.printed;
+    }
+    this.#line++;
+    const entry = { line: this.#line, bytes: value.length, result: this.#stream.append(value) };
+    // Looked at in its turn; until then a rejection has nobody else to handle it.
+    entry.result.catch(() => {});
+    this.#printed = this.#printed.then(() => this.#print(entry));
+    this.#printed.catch(this.#fail);
+    this.#inFlight.push({ ...entry, printed: this.#printed });
+    this.#bytes += entry.bytes;
+  }
+
+  async #print(entry: Omit<LineUnderWay, 'printed'>): Promise<void> {
+    const offset = await this.#offsetOf(entry);
+    this.#inFlight.shift();
+    this.#bytes -= entry.bytes;
     this.#stored++;
     await this.#output.text(String(offset));
     await this.#output.json({ offset });
   }
 
-  async #offsetOf({ line, result }: { line: number; result: Promise<AppendResult> }): Promise<number> {
+  async #offsetOf({ line, result }: Omit<LineUnderWay, 'printed'>): Promise<number> {
     try {
       return (await result).offset;
     } catch (thrown) {
       if (!(thrown instanceof QuorateError)) throw thrown;
       const rest = await Promise.allSettled(this.#inFlight.map((entry) => entry.result));
-      const later = rest.filter((outcome) => outcome.status === 'fulfilled').length;
-      const facts = `line ${line}: ${thrown.message}; ${this.#stored} lines before it are stored${later === 0 ? '' : `, and ${later} after it`}`;
-      throw new QuorateError(
-        thrown.code,
-        facts,
-        { ...thrown.details, line, storedBefore: this.#stored, storedAfter: later },
-        { cause: thrown },
-      );
+      throw this.#withFacts(thrown, { line, later: rest.filter((outcome) => outcome.status === 'fulfilled').length });
     }
+  }
+
+  /** What is stored when a line failed: whoever goes on must know where. */
+  #withFacts(error: QuorateError, { line, later }: { line: number; later: number }): QuorateError {
+    const where = error.message.startsWith(`line ${line} `) ? error.message : `line ${line}: ${error.message}`;
+    const facts = `${where}; lines stored before it: ${this.#stored}, after it: ${later}`;
+    return new QuorateError(
+      error.code,
+      facts,
+      { ...error.details, line, storedBefore: this.#stored, storedAfter: later },
+      { cause: error },
+    );
   }
 }

@@ -51,3 +51,31 @@ export class AppendAttempt implements RequestSink {
     this.#owner.failed(this, error);
   }
 }
+
+/** Generations whose late answers are still listened to. */
+const GENERATIONS_KEPT = 2;
+
+/** The copies of one producer whose answers are still wanted. */
+export class AttemptsUnderWay {
+  readonly #attempts = new Set<AppendAttempt>();
+
+  add(attempt: AppendAttempt): void {
+    this.#attempts.add(attempt);
+  }
+  /** It was answered, or failed. */
+  delete(attempt: AppendAttempt): void {
+    this.#attempts.delete(attempt);
+  }
+  /** Copies that never left are taken back; of the others a late "stored" is still welcome, for a while. */
+  begin(generation: number): void {
+    for (const attempt of this.#attempts) {
+      if (attempt.wasSent && attempt.generation >= generation - GENERATIONS_KEPT) continue;
+      attempt.cancel();
+      this.#attempts.delete(attempt);
+    }
+  }
+  cancelAll(): void {
+    for (const attempt of this.#attempts) attempt.cancel();
+    this.#attempts.clear();
+  }
+}

@@ -58,22 +58,21 @@ export class AppendBatch {
     this.version += 1;
   }
 
-  /** Takes the records of a call out; returns how many. Only while no copy may be applied; `move` must follow if any are left. */
-  withdraw(call: AppendCall): number {
+  /** Takes the records of some calls out. Only while no copy may be applied; `move` must follow if any are left. */
+  withdraw(calls: ReadonlySet<AppendCall>): void {
     const kept: Uint8Array[] = [this.#payload.subarray(0, APPEND_HEADER_BYTES)];
     let at = APPEND_HEADER_BYTES;
     let removed = 0;
     for (const { call: owner, range } of this.#parts) {
       const bytes = range.payloadBytes - APPEND_HEADER_BYTES;
-      if (owner === call) removed += range.end - range.start;
+      if (calls.has(owner)) removed += range.end - range.start;
       else kept.push(this.#payload.subarray(at, at + bytes));
       at += bytes;
     }
-    this.#parts = this.#parts.filter((part) => part.call !== call);
+    this.#parts = this.#parts.filter((part) => !calls.has(part.call));
     this.#count -= removed;
     this.#payload = concatBytes(kept);
     writeU16(this.#payload, 2, this.#count);
-    return removed;
   }
 
   stored(offset: Offset): void {

@@ -100,23 +100,27 @@ export class AppendWindow {
     }
   }
 
-  /** True if some records of a call are in it. */
-  holds(call: AppendCall): boolean {
-    return this.#firstWith(call) >= 0;
+  /** Those of some calls that cannot be taken out, because copies of them, or of what follows them, may be applied. */
+  irrevocable(calls: ReadonlySet<AppendCall>): ReadonlySet<AppendCall> {
+    const found = new Set<AppendCall>();
+    for (const batch of this.#batches.slice(0, this.#revocableFrom())) {
+      for (const { call } of batch.parts) if (calls.has(call)) found.add(call);
+    }
+    return found;
   }
 
   /**
-   * Takes a call that it holds out and closes the gap in the numbers; false if that cannot be done, because copies of it or of what follows may be
-   * applied. `resend` must follow: what was about to go out has old numbers.
+   * Takes calls out, none of them irrevocable, and closes the gaps in the numbers; all in one pass, because thousands expire together. True
+   * if numbers changed: then `resend` must follow, for what was about to go out has old ones.
    */
-  withdraw(call: AppendCall): boolean {
-    const first = this.#firstWith(call);
+  withdraw(calls: ReadonlySet<AppendCall>): boolean {
+    const first = this.#batches.findIndex((batch) => batch.parts.some((part) => calls.has(part.call)));
+    if (first < 0) return false;
     const behind = this.#batches.slice(first);
-    if (behind.some((batch) => batch.unknownCopies > 0 || batch.isStored)) return false;
     this.#truncate(first);
     for (const batch of behind) this.#nextNumber -= batch.count;
     for (const batch of behind) {
-      batch.withdraw(call);
+      batch.withdraw(calls);
       if (batch.count > 0) this.#move(batch);
     }
     return true;
@@ -159,8 +163,14 @@ export class AppendWindow {
     for (const batch of this.#batches) for (const { call } of batch.parts) calls.add(call);
   }
 
-  #firstWith(call: AppendCall): number {
-    return this.#batches.findIndex((batch) => batch.parts.some((part) => part.call === call));
+  /** From here on no copy of any payload may be applied. */
+  #revocableFrom(): number {
+    let from = this.#batches.length;
+    for (; from > 0; from--) {
+      const batch = this.#batches[from - 1] as AppendBatch;
+      if (batch.unknownCopies > 0 || batch.isStored) break;
+    }
+    return from;
   }
 
   #position(): AppendPosition {

@@ -37,6 +37,8 @@ export interface CallOptions {
 /** Rounds in which every node told a fault of its own before that fault is told to the caller. */
 const FAULTY_ROUNDS_MAX = 3;
 const STALL_MAX_MS = 3200;
+/** Copies that were given up whose answers are still welcome. */
+const GIVEN_UP_MAX = 4;
 
 /**
  * One request, asked until it is answered or its deadline comes: it follows leaders, goes on to other nodes when one is lost, silent or
@@ -51,6 +53,8 @@ export class Call implements Deadline {
   readonly #backoff: Backoff;
   readonly #deadlineAtMs: number;
   #attempt: Attempt | null = null;
+  /** Earlier attempts that were silent for too long: an answer of theirs is as good as any. */
+  readonly #givenUp: Attempt[] = [];
   #sameAgain: string | null = null;
   #stallMs: number;
   #isSettled = false;
@@ -114,24 +118,48 @@ export class Call implements Deadline {
       this.#next();
       return;
     }
+    if (this.#isOnItsWay(attempt, nowMs)) {
+      this.#arm(nowMs + this.#stallMs);
+      return;
+    }
     attempt.link.suspect();
     this.#stallMs = Math.min(this.#stallMs * 2, STALL_MAX_MS);
     const silent = new QuorateError('connectionLost', `${attempt.link.address}: no answer yet`, { remote: attempt.link.address });
-    if (attempt.wasSent) this.#mayHaveHappened = true;
-    attempt.abandon();
     this.#attempt = null;
+    this.#giveUp(attempt);
     this.#route.failed(attempt.link.address, silent);
     this.#next();
   }
 
+  /** A node that goes on answering others has a queue; to ask again would make it longer (T74). But not for ever: this one may be lost in it. */
+  #isOnItsWay(attempt: Attempt, nowMs: number): boolean {
+    const { heardMs } = attempt.link;
+    return (
+      heardMs > attempt.startMs && nowMs - heardMs < this.#stallMs && nowMs - attempt.startMs < STALL_MAX_MS + (this.#options.waitMs ?? 0)
+    );
+  }
+
+  #giveUp(attempt: Attempt): void {
+    if (!attempt.wasSent) {
+      attempt.abandon();
+      return;
+    }
+    this.#mayHaveHappened = true;
+    this.#givenUp.push(attempt);
+    if (this.#givenUp.length > GIVEN_UP_MAX) this.#givenUp.shift()?.abandon();
+  }
+
   answered(attempt: Attempt, response: ClientResponse): void {
-    if (this.#attempt !== attempt) return;
     const { address } = attempt.link;
     if (response.type !== 'error') {
       this.#options.check?.(response);
-      this.#attempt = null;
+      if (this.#attempt === attempt) this.#attempt = null;
       this.#route.succeeded(address);
       this.#settle(null, response);
+      return;
+    }
+    if (this.#attempt !== attempt) {
+      this.#forget(attempt);
       return;
     }
     this.#attempt = null;
@@ -153,11 +181,19 @@ export class Call implements Deadline {
   }
 
   failed(attempt: Attempt, error: QuorateError): void {
-    if (this.#attempt !== attempt) return;
+    if (this.#attempt !== attempt) {
+      this.#forget(attempt);
+      return;
+    }
     this.#attempt = null;
     if (attempt.wasSent) this.#mayHaveHappened = true;
     this.#route.failed(attempt.link.address, error);
     this.#next();
+  }
+
+  #forget(attempt: Attempt): void {
+    const at = this.#givenUp.indexOf(attempt);
+    if (at >= 0) this.#givenUp.splice(at, 1);
   }
 
   #next(): void {
@@ -169,10 +205,11 @@ export class Call implements Deadline {
       this.#roundOver();
       return;
     }
-    const attempt = new Attempt(this, this.#context.pool.link(address));
+    const nowMs = this.#context.settings.clock.nowMs();
+    const attempt = new Attempt(this, this.#context.pool.link(address), nowMs);
     this.#attempt = attempt;
     attempt.start(this.#options.body);
-    this.#arm(this.#context.settings.clock.nowMs() + this.#stallMs + (this.#options.waitMs ?? 0));
+    this.#arm(nowMs + this.#stallMs + (this.#options.waitMs ?? 0));
   }
 
   #roundOver(): void {
@@ -212,6 +249,7 @@ export class Call implements Deadline {
     this.#isSettled = true;
     this.#attempt?.abandon();
     this.#attempt = null;
+    for (const attempt of this.#givenUp.splice(0)) attempt.abandon();
     this.#context.deadlines.clear(this);
     this.#options.done(error, response);
   }
@@ -230,13 +268,15 @@ export function finalFault(causes: ReadonlyMap<string, QuorateError>): QuorateEr
 /** One way of a call to one node. */
 class Attempt implements RequestSink {
   readonly link: NodeLink;
+  readonly startMs: number;
   readonly #call: Call;
   #id = 0;
   wasSent = false;
 
-  constructor(call: Call, link: NodeLink) {
+  constructor(call: Call, link: NodeLink, startMs: number) {
     this.#call = call;
     this.link = link;
+    this.startMs = startMs;
   }
 
   start(body: ClientRequestBody): void {

@@ -1,4 +1,14 @@
-import { type Address, type GroupId, LIMITS, type NodeId, QuorateError, SYSTEM_GROUP, asQuorateError } from '@quorate/base';
+import {
+  type Address,
+  type GroupId,
+  LIMITS,
+  type NodeId,
+  QuorateError,
+  SYSTEM_GROUP,
+  asQuorateError,
+  groupId,
+  nodeId,
+} from '@quorate/base';
 import {
   type ClientRequestBody,
   type ClientResponse,
@@ -138,6 +148,7 @@ export class ClientCore {
           if (response.type !== 'streamInfo') throw wrongType(response);
           return response.info;
         },
+        true,
       ),
     );
   }
@@ -182,7 +193,7 @@ export class ClientCore {
       return this.#named(name, options, done, (entry, deadlineMs, settle) => {
         const body = { type: 'readStream', group: entry.group, ...limits, consistency } as const;
         const group = consistency === 'linearizable' ? entry.group : null;
-        return this.#call({ deadlineMs: deadlineMs + waitMs }, { body, group, waitMs, isRead: true }, settle, (response) => {
+        const take = (response: ClientResponse): ReadBatch => {
           if (response.type !== 'records') throw wrongType(response);
           if (response.fromOffset !== from || response.count > maxRecords) {
             throw new QuorateError('malformedFrame', 'other records than those asked for', {
@@ -191,7 +202,8 @@ export class ClientCore {
             });
           }
           return { records: splitRecords(response), nextOffset: response.nextOffset };
-        });
+        };
+        return this.#call({ deadlineMs: deadlineMs + waitMs }, { body, group, waitMs, isRead: true }, settle, take, true);
       });
     });
   }
@@ -221,11 +233,13 @@ export class ClientCore {
     });
   }
 
-  /** Asks the leader of a group to hand over; `to` 0: to the most caught-up node. */
+  /** Asks the leader of a group to hand over; `to` 0: to the most caught-up node. `invalidArgument` for numbers that are no ids. */
   transferLeader(group: GroupId, to: NodeId | 0, options: CallTime, done: Done<true>): PendingCall {
-    return this.#guarded(done, () =>
-      this.#call(options, { body: { type: 'transferLeader', group, to }, group, isRead: false }, done, (): true => true),
-    );
+    return this.#guarded(done, () => {
+      groupId(group);
+      if (to !== 0) nodeId(to);
+      return this.#call(options, { body: { type: 'transferLeader', group, to }, group, isRead: false }, done, (): true => true);
+    });
   }
 
   /**
@@ -305,10 +319,11 @@ export class ClientCore {
         if (error?.code === 'streamNotFound' || error?.code === 'kindMismatch') this.#names.forget(name);
         done(error, result);
       };
+      // Once, here: what `start` calls goes on in the room of this call.
+      this.#checkRoom(0);
       const known = this.#names.get(name);
       if (known !== undefined) return start(known, deadlineMs, settle);
       const startMs = this.#settings.clock.nowMs();
-      this.#checkRoom(0);
       let current: PendingCall = this.#lookUp(name, deadlineMs, (error, entry) => {
         if (entry === null) {
           done(error, null);

@@ -11,6 +11,8 @@ export class ConnectionPool implements LinkEvents {
   readonly #settings: Settings;
   readonly #links = new Map<string, NodeLink>();
   readonly #addresses: string[] = [];
+  /** Links to addresses that no node named. */
+  #others = 0;
   #clusterId: ClusterId | null;
 
   constructor(settings: Settings) {
@@ -40,11 +42,21 @@ export class ConnectionPool implements LinkEvents {
   link(address: string): NodeLink {
     const known = this.#links.get(address);
     if (known !== undefined) return known;
-    if (this.#links.size >= 2 * ADDRESSES_MAX)
-      throw new QuorateError('overloaded', `a client keeps at most ${2 * ADDRESSES_MAX} addresses`);
+    // Those that are only asked for by address must not take the room of the cluster's.
+    if (!this.#addresses.includes(address)) {
+      if (this.#others >= ADDRESSES_MAX) {
+        throw new QuorateError('overloaded', `a client keeps at most ${ADDRESSES_MAX} addresses that are not of its cluster`);
+      }
+      this.#others += 1;
+    }
     const link = new NodeLink(address, this.#settings, this);
     this.#links.set(address, link);
     return link;
+  }
+
+  /** True if a node was silent when it was asked last; false for one that was never asked. */
+  isDoubtful(address: string): boolean {
+    return this.#links.get(address)?.isDoubtful === true;
   }
 
   close(error: QuorateError): void {

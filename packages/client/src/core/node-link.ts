@@ -66,6 +66,8 @@ interface PendingRequest {
 
 /** Silence after which a connection that owes an answer is taken for dead. */
 const SILENCE_MAX_MS = 3000;
+/** Time that a node which owed an answer is asked only after others. */
+const DOUBT_MS = 5000;
 
 /**
  * The one connection to a node's address: opened when something is asked, opened again after a loss with growing delays. Requests made
@@ -82,6 +84,7 @@ export class NodeLink {
   #isClosed = false;
   #retryAtMs = 0;
   #heardMs = 0;
+  #doubtedUntilMs = 0;
   #lastError: QuorateError | null = null;
   #nextId = 1;
   readonly #pending = new Map<number, PendingRequest>();
@@ -99,6 +102,14 @@ export class NodeLink {
 
   get isOpen(): boolean {
     return this.#isOpen;
+  }
+  /** When a whole frame came last; 0: none yet. */
+  get heardMs(): number {
+    return this.#heardMs;
+  }
+  /** True if somebody waited too long for this node a short while ago, and it was not heard since. */
+  get isDoubtful(): boolean {
+    return this.#settings.clock.nowMs() < this.#doubtedUntilMs;
   }
   /** Requests that wait for an answer or for the connection. */
   get openRequests(): number {
@@ -147,6 +158,7 @@ export class NodeLink {
 
   /** Somebody waited too long for an answer: a connection that has been silent for long is given up. */
   suspect(): void {
+    this.#doubtedUntilMs = this.#settings.clock.nowMs() + DOUBT_MS;
     if (!this.#isOpen || this.#settings.clock.nowMs() - this.#heardMs < SILENCE_MAX_MS) return;
     const error = new QuorateError('connectionLost', `${this.address}: silent for more than ${SILENCE_MAX_MS} ms`, {
       remote: this.address,
@@ -204,7 +216,7 @@ export class NodeLink {
       return;
     }
     this.#isOpen = true;
-    this.#heardMs = this.#settings.clock.nowMs();
+    this.#heard();
     this.#settings.logger.log('debug', 'clientConnected', { address: this.address, nodeId: reply.nodeId });
     const waiting = this.#waiting;
     this.#waiting = new Map();
@@ -246,7 +258,7 @@ export class NodeLink {
   }
 
   #frame(type: number, body: Uint8Array): void {
-    this.#heardMs = this.#settings.clock.nowMs();
+    this.#heard();
     this.#backoff.reset();
     let id = 0;
     let pending: PendingRequest | undefined;
@@ -282,6 +294,11 @@ export class NodeLink {
       // The frame connection says goodbye with it.
       throw thrown;
     }
+  }
+
+  #heard(): void {
+    this.#heardMs = this.#settings.clock.nowMs();
+    this.#doubtedUntilMs = 0;
   }
 
   #drained(): void {

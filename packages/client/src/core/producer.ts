@@ -1,34 +1,28 @@
 import { type ErrorCode, type GroupId, QuorateError } from '@quorate/base';
-import { type ClientResponse, type StreamEntry, fromWireError } from '@quorate/wire';
-import { AppendAttempt, type AttemptOwner } from './append-attempt.js';
+import { type ClientResponse, fromWireError } from '@quorate/wire';
+import { AppendAttempt, type AttemptOwner, AttemptsUnderWay } from './append-attempt.js';
 import type { AppendBatch } from './append-batch.js';
 import type { AppendCall, AppendOwner } from './append-call.js';
 import { AppendQueue } from './append-queue.js';
 import { AppendWindow } from './append-window.js';
 import { type CallContext, finalFault } from './call.js';
 import type { Deadline } from './deadline-heap.js';
+import { type Causes, GroupLookup, type Resolve } from './group-lookup.js';
 import type { NodeLink } from './node-link.js';
 import { Backoff, deadlineError, isAmbiguous, isFinalHandshakeFault, reactionTo, unknownOutcome } from './retry.js';
 import { Route } from './route.js';
 
 /** What a producer needs of the client. */
 export interface ProducerContext extends CallContext {
-  /** Looks the name up; the answer comes later, once. */
-  resolve(
-    name: string,
-    done: (error: QuorateError | null, entry: StreamEntry | null) => void,
-  ): { readonly causes: ReadonlyMap<string, QuorateError> };
+  readonly resolve: Resolve;
   /** Counts what waits in all producers. */
   appendBytesChanged(delta: number): void;
   callSettled(): void;
 }
 
-const NO_CAUSES: ReadonlyMap<string, QuorateError> = new Map();
 /** Bytes queued to a connection above which appends wait for it to drain. */
 const LINK_QUEUE_BYTES = 8_388_608;
 const FAULTY_ROUNDS_MAX = 3;
-/** Generations whose late answers are still listened to. */
-const GENERATIONS_KEPT = 2;
 /** Answers that refuse this copy for certain; what they leave open is whether an earlier copy was taken. */
 const IDENTITY_LOST: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['producerUnknown', 'producerFenced', 'appendForgotten']);
 const STALL_MAX_MS = 3200;
@@ -53,9 +47,7 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
   readonly #queue = new AppendQueue();
   readonly #window: AppendWindow;
   readonly #backoff: Backoff;
-  #group: GroupId | null = null;
-  /** The look-up of the name, while it runs. */
-  #resolving: { readonly causes: ReadonlyMap<string, QuorateError> } | null = null;
+  readonly #lookup: GroupLookup;
   #route: Route | null = null;
   #link: NodeLink | null = null;
   /** Grows whenever the window is sent anew; answers to older copies count only if they say "stored". */
@@ -70,12 +62,14 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
   #liveCalls = 0;
   #stallMs: number;
   #faultyRounds = 0;
-  /** Requests of this generation, to be forgotten with it. */
-  readonly #attempts = new Set<AppendAttempt>();
+  /** Calls whose deadline has come in this turn. */
+  readonly #expired = new Set<AppendCall>();
+  readonly #attempts = new AttemptsUnderWay();
 
   constructor(name: string, context: ProducerContext) {
     this.name = name;
     this.#context = context;
+    this.#lookup = new GroupLookup(name, context.resolve);
     const { random, stallMs } = context.settings;
     this.#backoff = new Backoff(random, { firstMs: 10, maxMs: 200 });
     this.#stallMs = stallMs;
@@ -83,12 +77,12 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
   }
 
   /** What each node said last. */
-  get causes(): ReadonlyMap<string, QuorateError> {
-    return this.#route?.causes ?? this.#resolving?.causes ?? NO_CAUSES;
+  get causes(): Causes {
+    return this.#route?.causes ?? this.#lookup.causes;
   }
   /** True if nothing waits and nothing is on its way. */
   get isIdle(): boolean {
-    return this.#liveCalls === 0 && this.#window.isEmpty && this.#resolving === null;
+    return this.#liveCalls === 0 && this.#window.isEmpty && !this.#lookup.isRunning;
   }
 
   /** Takes a call; it settles later. */
@@ -109,10 +103,26 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
     if (this.#liveCalls === 0 && this.#window.hasUnstored) this.#giveUpWindow();
   }
 
+  /** All calls whose deadlines come in one turn are looked at together: each by itself would copy the window anew. */
   callExpired(call: AppendCall): void {
-    // Told as "not done" only if that stays true: what waits in the window without a copy on its way is taken out of it.
-    const mayHaveHappened = call.mayHaveHappened || !this.#withdraw(call);
-    call.fail(deadlineError({ what: `append to "${this.name}"`, deadlineMs: call.deadlineMs, mayHaveHappened, causes: this.causes }));
+    if (this.#expired.size === 0) this.#context.settings.timers.defer(() => this.#endExpired());
+    this.#expired.add(call);
+  }
+
+  /** Told as "not done" only if that stays true: what waits in the window without a copy on its way is taken out of it. */
+  #endExpired(): void {
+    const expired = [...this.#expired].filter((call) => !call.isSettled);
+    this.#expired.clear();
+    const revoked = new Set(expired.filter((call) => !call.mayHaveHappened));
+    if (revoked.size > 0) {
+      for (const call of this.#window.irrevocable(revoked)) revoked.delete(call);
+      this.#withdraw(revoked);
+    }
+    const { causes } = this;
+    for (const call of expired) {
+      const { deadlineMs } = call;
+      call.fail(deadlineError({ what: `append to "${this.name}"`, deadlineMs, mayHaveHappened: !revoked.has(call), causes }));
+    }
   }
 
   /** Settles every call: those that may have been stored end as unknown. */
@@ -171,11 +181,12 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
   /** Sends what may be sent now. */
   #flush(): void {
     if (this.#isResting || this.#isWaitingForDrain || (this.#queue.isEmpty && this.#window.isEmpty)) return;
-    if (this.#group === null) {
-      this.#resolve();
+    const { group } = this.#lookup;
+    if (group === null) {
+      this.#lookUp();
       return;
     }
-    const link = this.#link ?? this.#chooseLink(this.#group);
+    const link = this.#link ?? this.#chooseLink(group);
     if (link === null) return;
     const isIdle = !this.#window.hasSent;
     // Until a node has taken the head, only that.
@@ -186,7 +197,7 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
         this.#waitForDrain(link);
         break;
       }
-      this.#send(link, batch, this.#group);
+      this.#send(link, batch, group);
     }
     if (isIdle && this.#window.hasSent) this.#arm(this.#stallMs);
   }
@@ -290,10 +301,9 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
     else this.#planFlush();
   }
 
-  /** Takes an expired call out of the window; false if it may yet be applied. */
-  #withdraw(call: AppendCall): boolean {
-    if (!this.#window.holds(call)) return true;
-    if (!this.#window.withdraw(call)) return false;
+  /** Takes expired calls out of the window; what is left of it goes out with new numbers, as soon as it would have. */
+  #withdraw(calls: ReadonlySet<AppendCall>): void {
+    if (!this.#window.withdraw(calls)) return;
     this.#reportBytes();
     const link = this.#link;
     const isResting = this.#isResting;
@@ -303,7 +313,6 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
     this.#isResting = isResting;
     if (isResting) this.#context.deadlines.set(this, dueMs);
     else this.#planFlush();
-    return true;
   }
 
   #dueMs(): number {
@@ -312,6 +321,7 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
 
   #reportBytes(): void {
     const bytes = this.#queue.bytes + this.#window.bytes;
+    if (bytes === this.#reportedBytes) return;
     this.#context.appendBytesChanged(bytes - this.#reportedBytes);
     this.#reportedBytes = bytes;
   }
@@ -346,34 +356,25 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
     this.#isResting = false;
     this.#isWaitingForDrain = false;
     this.#context.deadlines.clear(this);
-    // Copies that never left are taken back; of the others a late "stored" is still welcome, for a while.
-    for (const attempt of this.#attempts) {
-      if (attempt.wasSent && attempt.generation >= this.#generation - GENERATIONS_KEPT) continue;
-      attempt.cancel();
-      this.#attempts.delete(attempt);
-    }
+    this.#attempts.begin(this.#generation);
   }
 
   #giveUpWindow(): void {
-    for (const attempt of this.#attempts) attempt.cancel();
-    this.#attempts.clear();
+    this.#attempts.cancelAll();
     this.#newGeneration();
     this.#window.abandon();
     this.#reportBytes();
   }
 
-  #resolve(): void {
-    if (this.#resolving !== null) return;
-    this.#resolving = this.#context.resolve(this.name, (error, entry) => {
-      this.#resolving = null;
-      if (entry !== null) {
-        this.#group = entry.group;
+  #lookUp(): void {
+    this.#lookup.start((error) => {
+      if (error === null) {
         this.#flush();
-      } else if (error !== null && error.retry === 'never') {
+      } else if (error.retry === 'never') {
         this.#failAll(error);
       } else if (this.#liveCalls > 0) {
         // The calls have deadlines of their own; until then, again.
-        this.#resolve();
+        this.#lookUp();
       }
     });
   }

@@ -66,10 +66,17 @@ export function deadlineError(facts: {
   readonly causes: ReadonlyMap<string, QuorateError>;
 }): QuorateError {
   const { what, deadlineMs, causes } = facts;
-  const list = [...causes].map(([address, error]) => `${address}: ${error.code} (${error.message})`);
+  const list = [...causes].map(([address, error]) =>
+    error.message.startsWith(`${address}:`) ? error.message : `${address}: ${error.code} (${error.message})`,
+  );
   const why = list.length === 0 ? 'no answer' : list.join('; ');
   const errors = [...causes.values()];
-  const cause = errors.find((error) => TELLING.has(error.code)) ?? errors.at(-1);
+  const telling = errors.filter((error) => TELLING.has(error.code));
+  // What only one node says is final is not final for the call: another may do it yet.
+  const isFinal = errors.every((error) => error.retry === 'never');
+  // What a node said tells more than that another could not be reached.
+  const said = errors.find((error) => error.details['reason'] === undefined);
+  const cause = telling.find((error) => error.retry !== 'never') ?? telling[0] ?? said ?? errors.at(-1);
   const options = cause === undefined ? {} : { cause };
   if (facts.mayHaveHappened) {
     return new QuorateError(
@@ -79,7 +86,7 @@ export function deadlineError(facts: {
       options,
     );
   }
-  const code = cause !== undefined && TELLING.has(cause.code) ? cause.code : 'unavailable';
+  const code = cause !== undefined && TELLING.has(cause.code) && (isFinal || cause.retry !== 'never') ? cause.code : 'unavailable';
   return new QuorateError(code, `${what}: not done within ${deadlineMs} ms: ${why}`, { ...cause?.details, deadlineMs }, options);
 }
 

@@ -3,8 +3,8 @@ import type { ConnectionPool } from './connection-pool.js';
 import type { LeaderCache } from './leader-cache.js';
 
 /**
- * The order in which one call asks nodes: the leader as far as it is known, then hints, then all others in turn, each at most once in a
- * round. So a round has at most as many hops as there are addresses, however stale the hints are (T09); between rounds the caller waits.
+ * The order in which one call asks nodes: the leader as far as it is known, then hints, then all others in turn (those that were silent of
+ * late come last), each at most once in a round. So a round has at most as many hops as there are addresses, however stale the hints are (T09); between rounds the caller waits.
  */
 export class Route {
   readonly #pool: ConnectionPool;
@@ -41,10 +41,14 @@ export class Route {
     if (hint !== null && !this.#tried.has(hint)) return hint;
     const leader = this.#group === null ? undefined : this.#leaders.get(this.#group);
     if (leader !== undefined && !this.#tried.has(leader)) return leader;
+    return this.#nextInTurn((address) => !this.#pool.isDoubtful(address)) ?? this.#nextInTurn(() => true);
+  }
+
+  #nextInTurn(isWanted: (address: string) => boolean): string | null {
     const { addresses } = this.#pool;
     for (let i = 0; i < addresses.length; i++) {
       const address = addresses[(this.#turn + i) % addresses.length] as string;
-      if (this.#tried.has(address)) continue;
+      if (this.#tried.has(address) || !isWanted(address)) continue;
       this.#turn = (this.#turn + i + 1) % addresses.length;
       return address;
     }

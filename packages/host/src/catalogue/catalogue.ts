@@ -18,6 +18,7 @@ export class Catalogue {
   readonly #nodes = new Map<NodeId, RegisteredNode>();
   readonly #superseded = new Set<Incarnation>();
   #nextGroup: number = FIRST_STREAM_GROUP;
+  /** All names in order, from the first listing on. */
   #sortedNames: string[] | null = null;
 
   get nodes(): ReadonlyMap<NodeId, RegisteredNode> {
@@ -38,7 +39,7 @@ export class Catalogue {
     const stream: StreamEntry = { name: command.name, group: groupId(this.#nextGroup++) };
     this.#streams.set(stream.name, stream);
     this.#byGroup.set(stream.group, stream);
-    this.#sortedNames = null;
+    this.#sortedNames?.splice(firstAfter(this.#sortedNames, stream.name), 0, stream.name);
     return { type: 'streamCreated', stream, wasCreated: true };
   }
 
@@ -70,14 +71,35 @@ export class Catalogue {
   list(prefix: string, after: string, limit: number): { streams: StreamEntry[]; hasMore: boolean } {
     this.#sortedNames ??= [...this.#streams.keys()].sort(byCodeUnit);
     const found: StreamEntry[] = [];
-    for (const name of this.#sortedNames) {
-      if (name <= after || !name.startsWith(prefix)) continue;
+    const names = this.#sortedNames;
+    // Names with the prefix lie together, from where the prefix itself would lie.
+    const begin = after < prefix ? firstAtLeast(names, prefix) : firstAfter(names, after);
+    for (let at = begin; at < names.length; at++) {
+      const name = names[at] as string;
+      if (!name.startsWith(prefix)) break;
       if (found.length === limit) return { streams: found, hasMore: true };
       const entry = this.#streams.get(name);
       if (entry !== undefined) found.push(entry);
     }
     return { streams: found, hasMore: false };
   }
+}
+
+/** Position of the first name, of sorted ones, that is not before `name`. */
+function firstAtLeast(names: readonly string[], name: string): number {
+  let low = 0;
+  let high = names.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((names[middle] as string) < name) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function firstAfter(names: readonly string[], name: string): number {
+  const at = firstAtLeast(names, name);
+  return names[at] === name ? at + 1 : at;
 }
 
 function byCodeUnit(a: string, b: string): number {

@@ -55,11 +55,20 @@ function decodeFields(reader: ByteReader, command: number): CatalogueCommand {
     case COMMANDS.registerNodes: {
       const nodes: RegisteredNode[] = [];
       for (let n = reader.u16(); n > 0; n--) {
-        nodes.push({ nodeId: nodeId(reader.u16()), incarnation: incarnation(reader.text(16)), address: reader.text(512) });
+        nodes.push({ ...readIdentity(reader), address: reader.text(512) });
       }
       return { type: 'registerNodes', nodes };
     }
     default:
       throw new QuorateError('formatUnsupported', `unknown catalogue command ${command}`);
+  }
+}
+
+function readIdentity(reader: ByteReader): Pick<RegisteredNode, 'nodeId' | 'incarnation'> {
+  const [id, name] = [reader.u16(), reader.text(16)];
+  try {
+    return { nodeId: nodeId(id), incarnation: incarnation(name) };
+  } catch (cause) {
+    throw new QuorateError('malformedFrame', `catalogue command registers node ${id} as "${name}"`, {}, { cause });
   }
 }

@@ -1,33 +1,32 @@
-import { type Checksum, type Incarnation, type LogIndex, type NodeId, QuorateError, SYSTEM_GROUP } from '@quorate/base';
-import type { Identity } from '@quorate/storage';
-import type { Member, PeerHello } from '@quorate/wire';
+import { type Incarnation, type LogIndex, type NodeId, QuorateError, SYSTEM_GROUP } from '@quorate/base';
+import type { Member } from '@quorate/wire';
+import type { Formation } from '../formation.js';
 import type { Replica } from '../groups/replica.js';
+import type { ReplicaSet } from '../groups/replica-set.js';
 import { CatalogueView } from '../groups/view.js';
+import type { HostOptions } from '../host-options.js';
+import type { PeerTable } from '../peers/peer-table.js';
 import type { Catalogue } from './catalogue.js';
 import { type RegisteredNode, encodeCommand } from './commands.js';
 
-/** What the roster needs of its node. */
-export interface RosterNode {
-  readonly checksum: Checksum;
-  /** This directory's identity as it is now. */
-  readonly identity: () => Identity;
-  /** The replica of the system group, once it is open. */
-  systemReplica(): Replica | undefined;
-  addressOf(node: NodeId): string | undefined;
-  /** The newest hello of a connected peer. */
-  helloOf(peer: NodeId): PeerHello | undefined;
+/** Where a roster finds what it speaks of. */
+export interface NodeRosterInit {
+  readonly options: HostOptions;
+  readonly formation: Formation;
+  readonly replicas: ReplicaSet;
+  readonly peers: PeerTable;
 }
 
 /** The nodes as the system group knows them: which incarnation of each counts. What is read here is as new as this node has applied. */
 export class NodeRoster {
-  readonly #node: RosterNode;
+  readonly #init: NodeRosterInit;
 
-  constructor(node: RosterNode) {
-    this.#node = node;
+  constructor(init: NodeRosterInit) {
+    this.#init = init;
   }
 
   get #catalogue(): Catalogue | undefined {
-    const view = this.#node.systemReplica()?.view;
+    const view = this.#init.replicas.get(SYSTEM_GROUP)?.view;
     return view instanceof CatalogueView ? view.catalogue : undefined;
   }
 
@@ -38,7 +37,7 @@ export class NodeRoster {
 
   /** T50: why this directory must not act for its node any more: another took its place; null if none did. */
   ownSupersession(): QuorateError | null {
-    const { incarnation, nodeId } = this.#node.identity();
+    const { incarnation, nodeId } = this.#init.formation.identity;
     if (!this.isSuperseded(incarnation)) return null;
     return new QuorateError('formationConflict', `another directory took the place of this one as node ${nodeId}`, {
       node: nodeId,
@@ -52,7 +51,7 @@ export class NodeRoster {
    * of each new group, and a group whose voters are mostly such nodes could never elect a leader.
    */
   mayHaveLostGroups(): boolean {
-    const { isRejoined, incarnation, nodeId } = this.#node.identity();
+    const { isRejoined, incarnation, nodeId } = this.#init.formation.identity;
     return isRejoined && this.#catalogue?.nodes.get(nodeId)?.incarnation !== incarnation;
   }
 
@@ -66,17 +65,23 @@ export class NodeRoster {
     if (!system.isLeader || this.#catalogue?.nodes.size !== 0) return;
     this.#propose(
       system,
-      this.#node
-        .identity()
-        .members.flatMap(({ nodeId, incarnation, address }) => (incarnation === null ? [] : [{ nodeId, incarnation, address }])),
+      this.#init.formation.identity.members.flatMap(({ nodeId, incarnation, address }) =>
+        incarnation === null ? [] : [{ nodeId, incarnation, address }],
+      ),
     );
   }
 
-  /** The barrier that lets a learner in again: in the system group its registration, else an entry of no meaning. Null: ask again. */
+  /**
+   * The barrier that lets a learner in again: in the system group its registration, else an entry of no meaning. Null: ask again. Other
+   * groups wait for the registration: while it is not known, the directory that the learner's took the place of is not refused yet (T50).
+   */
   proposeBarrier(replica: Replica, learner: NodeId): LogIndex | null {
-    if (replica.group !== SYSTEM_GROUP) return replica.proposeNoop();
-    const hello = this.#node.helloOf(learner);
-    const address = this.#node.addressOf(learner);
+    const hello = this.#init.peers.helloOf(learner);
+    if (replica.group !== SYSTEM_GROUP) {
+      const isRegistered = hello !== undefined && this.#catalogue?.nodes.get(learner)?.incarnation === hello.incarnation;
+      return isRegistered ? replica.proposeNoop() : null;
+    }
+    const address = this.#init.options.members.find((member) => member.nodeId === learner)?.address;
     if (hello === undefined || address === undefined) return null;
     return this.#propose(replica, [{ nodeId: learner, incarnation: hello.incarnation, address }]);
   }
@@ -84,7 +89,11 @@ export class NodeRoster {
   #propose(system: Replica, nodes: readonly RegisteredNode[]): LogIndex | null {
     const payload = encodeCommand({ type: 'registerNodes', nodes });
     const before = system.raft.lastIndex;
-    system.propose({ payload, payloadChecksum: this.#node.checksum(payload), count: 1 }, { applied: () => {}, failed: () => {} }, 0);
+    system.propose(
+      { payload, payloadChecksum: this.#init.options.checksum(payload), count: 1 },
+      { applied: () => {}, failed: () => {} },
+      0,
+    );
     return system.raft.lastIndex > before ? system.raft.lastIndex : null;
   }
 }

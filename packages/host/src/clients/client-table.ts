@@ -1,19 +1,20 @@
 import { type ClusterId, type Connection, type ConnectionHandlers, LIMITS, type NodeId, QuorateError, asQuorateError } from '@quorate/base';
 import {
   type Admission,
-  type ClientResponseBody,
   type FrameConnection,
   type Hello,
   type Member,
   type PeerHello,
   acceptFrameConnection,
-  decodeRequest,
-  encodeResponse,
   toWireError,
 } from '@quorate/wire';
 import type { PeerLink } from '../peers/peer-link.js';
 import type { PeerTable } from '../peers/peer-table.js';
-import { RequestHandler, type RequestNode } from './request-handler.js';
+import { ClientConnection } from './client-connection.js';
+import type { RequestNode } from './request-handler.js';
+
+/** Most connections that have not said hello; each may take `LIMITS.handshakeTimeoutMs` for it. */
+const GREETING_MAX = 1024;
 
 /** What connections need of the node. */
 export interface ClientTableNode extends RequestNode {
@@ -24,62 +25,12 @@ export interface ClientTableNode extends RequestNode {
   needTurn(): void;
 }
 
-/** A client connection: requests in, answers out, each bounded. */
-class ClientConnection {
-  readonly frames: FrameConnection;
-  readonly #handler: RequestHandler;
-  readonly #table: ClientTable;
-  #open = 0;
-  #isClosed = false;
-  #hasWaited = false;
-  isFlushDue = false;
-
-  constructor(init: { table: ClientTable; node: ClientTableNode; frames: FrameConnection }) {
-    this.frames = init.frames;
-    this.#table = init.table;
-    this.#handler = new RequestHandler(init.node, this);
-  }
-
-  request(type: number, body: Uint8Array): void {
-    const request = decodeRequest(type, body);
-    this.#open++;
-    if (this.#open > LIMITS.connectionRequestsMax) {
-      this.#handler.failed(
-        request.id,
-        new QuorateError('overloaded', `more than ${LIMITS.connectionRequestsMax} requests wait on this connection`),
-      );
-      return;
-    }
-    this.#handler.handle(request);
-  }
-
-  reply(id: number, body: ClientResponseBody): void {
-    if (this.#isClosed) return;
-    this.#open--;
-    const { type, parts } = encodeResponse(id, body);
-    this.frames.send(type, parts);
-    this.#table.flushLater(this);
-  }
-
-  get isClosed(): boolean {
-    return this.#isClosed;
-  }
-
-  waits(): void {
-    this.#hasWaited = true;
-  }
-
-  /** True if readers may still wait for it. */
-  closed(): boolean {
-    this.#isClosed = true;
-    return this.#hasWaited;
-  }
-}
-
 /** All connections that others opened to this node: a hello tells peers from clients. */
 export class ClientTable {
   readonly #node: ClientTableNode;
   readonly #clients = new Set<ClientConnection>();
+  /** Connections whose hello is yet to come. */
+  #greeting = 0;
   #toFlush: ClientConnection[] = [];
   #isClosed = false;
 
@@ -91,12 +42,34 @@ export class ClientTable {
     return this.#clients.size;
   }
 
+  /** True while answers wait until their connection has room. */
+  get owesAnswers(): boolean {
+    for (const client of this.#clients) if (client.owesAnswers) return true;
+    return false;
+  }
+
   accept(connection: Connection): ConnectionHandlers {
+    let isGreeting = true;
+    this.#greeting++;
+    const greeted = (): void => {
+      if (isGreeting) this.#greeting--;
+      isGreeting = false;
+    };
     const frames = acceptFrameConnection(connection, {
       timers: this.#node.options.timers,
-      hello: (hello, accepted) => this.#hello(hello, accepted),
-      failed: (error) => this.#node.options.logger.log('info', 'connection refused', { code: error.code, message: error.message }),
+      hello: (hello, accepted) => {
+        const admission = this.#hello(hello, accepted);
+        if ('handlers' in admission) greeted();
+        return admission;
+      },
+      failed: (error) => {
+        greeted();
+        this.#node.options.logger.log('info', 'connection refused', { code: error.code, message: error.message });
+      },
     });
+    if (this.#greeting > GREETING_MAX) {
+      frames.close(new QuorateError('overloaded', `this node has ${GREETING_MAX} connections that have not said hello`));
+    }
     return frames.connectionHandlers;
   }
 
@@ -123,10 +96,10 @@ export class ClientTable {
     // The link begins once the reply is queued: what the cores then send must come after it.
     let link: PeerLink | null = null;
     let isOver = false;
-    const isAsSaid = (): boolean => !peers.isStopped && this.#node.introduction().clusterId === reply.clusterId;
+    const isAsSaid = (): boolean => peers.isAsSaid(reply) && peers.isOfCluster(reply.clusterId);
     this.#node.options.timers.defer(() => {
       if (isOver) return;
-      // Formed or closed since the reply was made: the other side must not go by a hello that says otherwise.
+      // Formed, closed or a new incarnation since the reply was made: the other side must not go by a hello that says otherwise.
       if (!isAsSaid()) frames.destroy();
       else link ??= peers.established(hello, frames);
     });
@@ -138,7 +111,9 @@ export class ClientTable {
           link ??= peers.established(hello, frames);
           peers.frame(link, type, body);
         },
-        drain: () => {},
+        drain: () => {
+          if (link !== null) peers.drained(link);
+        },
         closed: (error) => {
           isOver = true;
           if (link !== null) peers.closed(link, error);
@@ -155,13 +130,13 @@ export class ClientTable {
     if (this.#clients.size >= LIMITS.clientConnectionsMax) {
       throw new QuorateError('overloaded', `this node has ${LIMITS.clientConnectionsMax} client connections`);
     }
-    const client = new ClientConnection({ table: this, node: this.#node, frames });
+    const client: ClientConnection = new ClientConnection({ node: this.#node, frames, replied: () => this.#flushLater(client) });
     this.#clients.add(client);
     return {
       reply: { status: 'client', nodeId, clusterId, members },
       handlers: {
         frame: (type, body) => client.request(type, body),
-        drain: () => {},
+        drain: () => client.drained(),
         closed: () => this.#closed(client),
       },
     };
@@ -172,7 +147,7 @@ export class ClientTable {
     this.#clients.delete(client);
   }
 
-  flushLater(client: ClientConnection): void {
+  #flushLater(client: ClientConnection): void {
     if (client.isFlushDue) return;
     client.isFlushDue = true;
     this.#toFlush.push(client);

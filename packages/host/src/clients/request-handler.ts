@@ -27,8 +27,15 @@ export interface ReplyTo {
   readonly isClosed: boolean;
   /** A reader of this connection waits for records. */
   waits(): void;
+  /** False while so much is queued to the connection that no large answer should be added. */
+  readonly hasRoom: boolean;
+  /** Runs a step that may give a large answer: now, or in order once the connection has taken what is queued. Never if it is gone. */
+  whenRoom(step: () => void): void;
   reply(id: number, body: ClientResponseBody): void;
 }
+
+/** Longest wait for a record at the end of a stream. */
+const WAIT_MS_MAX = 60_000;
 
 type RequestOf<T extends ClientRequestBody['type']> = Extract<ClientRequestBody, { type: T }>;
 
@@ -119,13 +126,14 @@ export class RequestHandler implements Proposer {
   /** Answers from the state of a leader after a read-index round. */
   #linearizable(id: number, replica: Replica, answer: () => ClientResponseBody): void {
     replica.readLinearizable({
-      run: () => {
-        try {
-          this.#to.reply(id, answer());
-        } catch (thrown) {
-          this.failed(id, asQuorateError(thrown));
-        }
-      },
+      run: () =>
+        this.#to.whenRoom(() => {
+          try {
+            this.#to.reply(id, answer());
+          } catch (thrown) {
+            this.failed(id, asQuorateError(thrown));
+          }
+        }),
       fail: (error) => this.failed(id, error),
     });
   }
@@ -194,33 +202,40 @@ export class RequestHandler implements Proposer {
       };
       return { type: 'records', ...readRecords(replica.log, view.machine, limits) };
     };
+    // A confirmed read may be answered late: what is applied by then is only newer.
     const answerOrWait = (): void => {
-      const deadlineMs = this.#node.options.clock.nowMs() + Math.min(request.waitMs, 60_000);
-      const attempt = (isLast: boolean): boolean => this.#attemptRead(id, replica, read, isLast);
-      if (attempt(request.waitMs === 0)) return;
-      const isLinearizable = request.consistency === 'linearizable';
-      this.#wait(id, replica, {
-        deadlineMs,
-        isLinearizable,
-        isGone: () => this.#to.isClosed,
-        attempt,
-        fail: (error) => this.failed(id, error),
-      });
+      const isLast = this.#node.options.clock.nowMs() >= waiter.deadlineMs;
+      if (!this.#attemptRead(id, replica, read, isLast)) this.#wait(replica, waiter);
     };
-    if (request.consistency === 'sequential') {
-      if (replica.stopError !== null) throw replica.stopError;
-      answerOrWait();
+    const waiter: TailWaiter = {
+      deadlineMs: this.#node.options.clock.nowMs() + Math.min(request.waitMs, WAIT_MS_MAX),
+      // Of what lies beyond all that this replica has applied only a leader can tell whether it is there (T56).
+      isLinearizable: request.consistency === 'linearizable' || request.fromOffset > view.machine.nextOffset,
+      isGone: () => this.#to.isClosed,
+      attempt: (isLast) => {
+        if (this.#to.hasRoom) return this.#attemptRead(id, replica, read, isLast);
+        this.#to.whenRoom(answerOrWait);
+        return true;
+      },
+      fail: (error) => this.failed(id, error),
+    };
+    const run = (): void => this.#to.whenRoom(answerOrWait);
+    if (waiter.isLinearizable) {
+      replica.readLinearizable({ run, fail: waiter.fail });
     } else {
-      replica.readLinearizable({ run: answerOrWait, fail: (error) => this.failed(id, error) });
+      if (replica.stopError !== null) throw replica.stopError;
+      run();
     }
   }
 
-  #wait(id: number, replica: Replica, waiter: TailWaiter): void {
+  #wait(replica: Replica, waiter: TailWaiter): void {
     try {
+      // Whoever wants a leader is told of a change while it waits; one that came before is told here.
+      if (waiter.isLinearizable && !replica.isLeader) throw replica.stopError ?? replica.notLeader();
       this.#node.waiters.add(replica, waiter);
       this.#to.waits();
     } catch (thrown) {
-      this.failed(id, asQuorateError(thrown));
+      waiter.fail(asQuorateError(thrown));
     }
   }
 

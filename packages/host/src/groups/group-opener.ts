@@ -2,6 +2,7 @@ import { type GroupId, LIMITS, type NodeId, SYSTEM_GROUP, asQuorateError } from 
 import { type PeerContacts, Raft } from '@quorate/raft';
 import type { GroupLog, Identity, Storage } from '@quorate/storage';
 import type { NodeRoster } from '../catalogue/node-roster.js';
+import type { Formation } from '../formation.js';
 import type { HostOptions, HostSettings } from '../host-options.js';
 import { logStart } from './log-start.js';
 import { Replica, type ReplicaNode } from './replica.js';
@@ -16,8 +17,7 @@ export interface GroupOpenerInit {
   readonly replicas: ReplicaSet;
   readonly roster: NodeRoster;
   readonly contacts: PeerContacts;
-  /** This directory's identity as it is now. */
-  readonly identity: () => Identity;
+  readonly formation: Formation;
   /** The node that the replicas run on. */
   readonly node: ReplicaNode;
   /** The system group applied a registration of nodes. */
@@ -54,7 +54,7 @@ export class GroupOpener {
   }
 
   get #others(): Identity['members'] {
-    return this.#init.identity().members.filter(({ nodeId }) => nodeId !== this.#init.options.nodeId);
+    return this.#init.formation.identity.members.filter(({ nodeId }) => nodeId !== this.#init.options.nodeId);
   }
 
   /** A log whose configuration cannot be read starts anew, if others have it. */
@@ -72,7 +72,7 @@ export class GroupOpener {
 
   #replica(log: GroupLog, name: string): Replica {
     const { options, settings, contacts, node, replicas } = this.#init;
-    const voters = this.#init.identity().members.map((member): NodeId => member.nodeId);
+    const voters = this.#init.formation.identity.members.map((member): NodeId => member.nodeId);
     const raft = new Raft({
       options: {
         group: log.group,
@@ -110,7 +110,7 @@ export class GroupOpener {
       return;
     }
     const replica = this.open(group, name);
-    const { members } = this.#init.identity();
+    const { members } = this.#init.formation.identity;
     if (replica.log.lastIndex === 0 && members[group % members.length]?.nodeId === options.nodeId) replica.campaign();
   }
 }

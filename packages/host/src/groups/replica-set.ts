@@ -12,6 +12,8 @@ export class ReplicaSet {
   readonly #replicas = new Map<GroupId, Replica>();
   readonly #slots: Replica[] = [];
   #deadlines = new Float64Array(64).fill(Number.POSITIVE_INFINITY);
+  /** No deadline in the table comes before this. */
+  #earliestMs = Number.POSITIVE_INFINITY;
   #dirty: Replica[] = [];
 
   get(group: GroupId): Replica | undefined {
@@ -53,18 +55,31 @@ export class ReplicaSet {
   }
 
   noteDeadline(replica: Replica): void {
-    this.#deadlines[replica.slot] = replica.nextDeadlineMs;
+    const deadlineMs = replica.nextDeadlineMs;
+    this.#deadlines[replica.slot] = deadlineMs;
+    if (deadlineMs < this.#earliestMs) this.#earliestMs = deadlineMs;
   }
 
-  /** Ticks every replica whose deadline has come: one pass over a flat table. */
-  tickDue(nowMs: number): void {
+  /** When `tickDue` must be called at the latest. */
+  get earliestMs(): number {
+    return this.#earliestMs;
+  }
+
+  /**
+   * Ticks every replica whose deadline has come: one pass over a flat table. Deadlines move later by themselves as peers are heard of, so
+   * those in the table are mostly too early; all that would come within `aheadMs` are put right together, else some would every few ms.
+   */
+  tickDue(nowMs: number, aheadMs: number): void {
+    if (nowMs < this.#earliestMs) return;
+    this.#earliestMs = Number.POSITIVE_INFINITY;
     for (let slot = 0; slot < this.#slots.length; slot++) {
-      if ((this.#deadlines[slot] as number) > nowMs) continue;
       const replica = this.#slots[slot];
-      if (replica === undefined) continue;
-      // Deadlines move later by themselves as peers are heard of: mostly there is nothing to do.
-      if (replica.nextDeadlineMs <= nowMs) replica.tick();
-      this.noteDeadline(replica);
+      if ((this.#deadlines[slot] as number) <= nowMs + aheadMs && replica !== undefined) {
+        if (replica.nextDeadlineMs <= nowMs) replica.tick();
+        this.noteDeadline(replica);
+      } else {
+        this.#earliestMs = Math.min(this.#earliestMs, this.#deadlines[slot] as number);
+      }
     }
   }
 

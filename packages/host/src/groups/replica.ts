@@ -1,6 +1,5 @@
 import {
   type BatchHeader,
-  type Checksum,
   type Clock,
   type GroupId,
   LIMITS,
@@ -13,7 +12,7 @@ import {
   invariant,
   trustedBatchHeader,
 } from '@quorate/base';
-import type { PeerContacts, PeerFault, Raft, RaftMessage, Ready } from '@quorate/raft';
+import type { PeerFault, Raft, RaftMessage, Ready } from '@quorate/raft';
 import type { GroupDurable, GroupLog } from '@quorate/storage';
 import type { GroupStatus } from '@quorate/wire';
 import { PendingProposals, type ProposalBudget, type Proposer } from './pending-proposals.js';
@@ -28,11 +27,11 @@ const BARRIER_RETRY_MS = 100;
 
 /** What a replica asks of its node. */
 export interface ReplicaNode {
+  readonly nodeId: NodeId;
   readonly clock: Clock;
-  readonly checksum: Checksum;
-  readonly contacts: PeerContacts;
   readonly proposalBudget: ProposalBudget;
-  send(to: NodeId, group: GroupId, message: RaftMessage): void;
+  /** False if the message will not arrive. `peerConnected` follows once messages to that peer can be sent again. */
+  send(to: NodeId, group: GroupId, message: RaftMessage): boolean;
   /** Something is to be done for this replica at the end of the turn. */
   markDirty(replica: Replica): void;
   /** A stored batch that must be there cannot be read. */
@@ -244,13 +243,21 @@ export class Replica {
       this.log.truncateSuffix(ready.truncateAfter);
     }
     for (const append of ready.appends) this.log.append(append.batch);
-    for (const { to, message } of ready.sendNow) this.#node.send(to, this.group, message);
+    for (const { to, message } of ready.sendNow) if (!this.#node.send(to, this.group, message)) this.#dropped(to);
     for (const read of ready.reads) this.#reads.confirmed(read.id, read.index);
     for (const fault of ready.faults) this.#node.peerFault(this, fault);
     for (const id of ready.readsFailed) this.#reads.failed(id, this.notLeader());
     this.#noteLeadership(ready);
     this.#learnersWaiting = ready.learnersWaiting;
     this.#proposeBarriers();
+  }
+
+  /**
+   * A leader must not take what it sent for under way. Others need not know: what a follower or candidate says is asked for again, and a
+   * follower whose own queue is full has not lost its leader.
+   */
+  #dropped(to: NodeId): void {
+    if (this.raft.role === 'leader') this.raft.connectionLost(to, this.#node.clock.nowMs());
   }
 
   /** Refused while leadership is handed over or too much is proposed: tried again then, also if nothing else happens here. */
@@ -321,11 +328,21 @@ export class Replica {
     this.#stopError = new QuorateError('groupStopped', `group ${this.group} stopped on this node: ${error.message}`, details, {
       cause: error,
     });
+    this.#tellLeaderGone();
     const unknown = new QuorateError('leadershipLost', this.#stopError.message, { group: this.group });
     this.#proposals.failAll(unknown);
     this.#reads.failAll(this.#stopError);
     this.onApplied?.();
     this.#node.stopped(this, error);
+  }
+
+  /** The node lives on and its heartbeats would stand for this leader for ever: its followers must elect another one. */
+  #tellLeaderGone(): void {
+    const { role, term, configuration } = this.raft;
+    if (role !== 'leader') return;
+    for (const voter of configuration.voters) {
+      if (voter !== this.#node.nodeId) this.#node.send(voter, this.group, { type: 'leaderGone', term });
+    }
   }
 
   status(): GroupStatus {

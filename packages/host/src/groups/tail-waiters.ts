@@ -13,6 +13,9 @@ export interface TailWaiter {
   fail(error: QuorateError): void;
 }
 
+/** Least time between two looks at all deadlines: there may be very many. */
+const EXPIRE_EVERY_MS = 25;
+
 /** Readers at the end of their streams, by replica: tried after each apply, answered empty at their deadline. */
 export class TailWaiters {
   readonly #byReplica = new Map<Replica, TailWaiter[]>();
@@ -20,6 +23,12 @@ export class TailWaiters {
   /** No deadline comes before this. */
   #nextDeadlineMs = Number.POSITIVE_INFINITY;
   #isAnyGone = false;
+  #expiredMs = Number.NEGATIVE_INFINITY;
+
+  /** When `expire` must be called at the latest. */
+  get nextDeadlineMs(): number {
+    return Math.max(this.#isAnyGone ? Number.NEGATIVE_INFINITY : this.#nextDeadlineMs, this.#expiredMs + EXPIRE_EVERY_MS);
+  }
 
   get size(): number {
     return this.#size;
@@ -45,7 +54,8 @@ export class TailWaiters {
   }
 
   expire(nowMs: number): void {
-    if (nowMs < this.#nextDeadlineMs && !this.#isAnyGone) return;
+    if (nowMs < this.nextDeadlineMs) return;
+    this.#expiredMs = nowMs;
     this.#isAnyGone = false;
     this.#nextDeadlineMs = Number.POSITIVE_INFINITY;
     this.#settleAll((waiter) => waiter.isGone() || (waiter.deadlineMs <= nowMs && waiter.attempt(true)));

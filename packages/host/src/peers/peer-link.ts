@@ -1,5 +1,9 @@
-import type { Clock, GroupId, NodeId } from '@quorate/base';
+import { type Clock, type GroupId, LIMITS, type NodeId } from '@quorate/base';
 import { type FrameConnection, type PeerFrame, type PeerHello, encodePeerFrame, encodeRaftFrame } from '@quorate/wire';
+
+const NONE: readonly GroupId[] = [];
+/** Groups that may send again at a time after the queue was full: each may have a whole window to send. */
+const RESUMED_AT_ONCE = 8;
 
 /** An open connection to a peer after the hellos. */
 export class PeerLink {
@@ -9,6 +13,8 @@ export class PeerLink {
   #heardAtMs: number;
   #heartbeatAtMs = Number.NEGATIVE_INFINITY;
   #nonce = 0;
+  /** Groups of which a message was dropped because the queue was full, in the order in which they may send again. */
+  readonly #dropped = new Set<GroupId>();
 
   constructor(init: { hello: PeerHello; frames: FrameConnection; clock: Clock }) {
     this.hello = init.hello;
@@ -37,10 +43,29 @@ export class PeerLink {
     this.#frames.send(type, parts);
   }
 
-  /** A peer that does not read for long loses messages, not memory: the core sends anew what is not acknowledged. */
-  sendRaft(group: GroupId, parts: readonly Uint8Array[]): void {
+  /** False if the message was dropped: a peer that reads slower than it is sent to loses messages, not this node its memory. */
+  sendRaft(group: GroupId, parts: readonly Uint8Array[]): boolean {
     const frame = encodeRaftFrame(group, parts);
-    this.#frames.send(frame.type, frame.parts);
+    if (this.#frames.send(frame.type, frame.parts)) return true;
+    this.#dropped.add(group);
+    return false;
+  }
+
+  /** Groups that lost messages and may send again now that there is room: a few at a time, so that they do not fill the queue at once. */
+  takeResumable(): readonly GroupId[] {
+    if (this.#dropped.size === 0 || this.#frames.queuedBytes > LIMITS.connectionQueueBytesHigh) return NONE;
+    const resumable: GroupId[] = [];
+    for (const group of this.#dropped) {
+      if (resumable.length === RESUMED_AT_ONCE) break;
+      resumable.push(group);
+    }
+    for (const group of resumable) this.#dropped.delete(group);
+    return resumable;
+  }
+
+  /** When the last heartbeat was sent. */
+  get heartbeatAtMs(): number {
+    return this.#heartbeatAtMs;
   }
 
   heartbeat(nowMs: number, everyMs: number, durableSequence: number): void {

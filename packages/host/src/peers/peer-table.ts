@@ -37,6 +37,8 @@ export interface PeerEvents {
   /** `isReplaced`: the peer has another incarnation than before. */
   connected(hello: PeerHello, isReplaced: boolean): void;
   disconnected(peer: NodeId): void;
+  /** The queue to a peer has room again: these groups had lost messages because it was full. */
+  resumed(peer: NodeId, groups: readonly GroupId[]): void;
   frame(from: NodeId, frame: PeerFrame): void;
   /** A peer has seen this incarnation at a later sequence than this directory held when it was opened. */
   oldImage(incarnation: Incarnation): void;
@@ -66,6 +68,7 @@ export class PeerTable implements PeerContacts {
   readonly #dials: Dial[];
   /** Peers that took a hello of this process. */
   readonly #met = new Set<NodeId>();
+  #messagesDropped = 0;
   #tickedAtMs = Number.NEGATIVE_INFINITY;
   #isStopped = false;
 
@@ -118,13 +121,24 @@ export class PeerTable implements PeerContacts {
   }
 
   #helloTo(peer: NodeId): PeerHello {
-    return { ...this.#hello(), durableSequence: this.#claim(peer), ...this.#seen.of(peer) };
+    const { nodeId, incarnation, clusterId, members } = this.#hello();
+    return { nodeId, incarnation, clusterId, members, durableSequence: this.#claim(peer), ...this.#seen.of(peer) };
   }
 
   /** The reply to a peer whose hello is known: it speaks of the incarnation that said hello. */
   helloFor(hello: PeerHello): PeerHello {
     const seenSequence = this.#storage.peerSequence(hello.nodeId, hello.incarnation);
-    return { ...this.#hello(), durableSequence: this.#claim(hello.nodeId), seenSequence, seenIncarnation: hello.incarnation };
+    return { ...this.#helloTo(hello.nodeId), seenSequence, seenIncarnation: hello.incarnation };
+  }
+
+  /** False if this node stopped, or became another incarnation, since it said so in a hello: the other side must not go by that. */
+  isAsSaid(hello: OwnHello): boolean {
+    return !this.#isStopped && this.#hello().incarnation === hello.incarnation;
+  }
+
+  /** True if this node is of that cluster (null: of none) now. */
+  isOfCluster(clusterId: ClusterId | null): boolean {
+    return this.#hello().clusterId === clusterId;
   }
 
   /** The peer told that it is formed now. */
@@ -138,19 +152,26 @@ export class PeerTable implements PeerContacts {
   #dial(dial: Dial): void {
     if (this.#isStopped) return;
     let link: PeerLink | null = null;
+    let said: PeerHello | null = null;
     const frames: FrameConnection = openFrameConnection({
       network: this.#options.network,
       timers: this.#options.timers,
       address: parseAddress(dial.address),
-      hello: () => ({ role: 'peer', ...this.#helloTo(dial.peer) }),
+      hello: () => {
+        said = this.#helloTo(dial.peer);
+        return { role: 'peer', ...said };
+      },
       handlers: {
         opened: (reply) => {
-          link = this.#replied(dial, frames, reply);
+          if (said === null || !this.isAsSaid(said)) frames.destroy();
+          else link = this.#replied(dial, frames, reply);
         },
         frame: (type, body) => {
           if (link !== null) this.frame(link, type, body);
         },
-        drain: () => {},
+        drain: () => {
+          if (link !== null) this.drained(link);
+        },
         closed: (error) => {
           dial.cancel = null;
           if (link !== null) this.closed(link, error);
@@ -294,8 +315,39 @@ export class PeerTable implements PeerContacts {
     this.send(to, { type: 'form', clusterId, members });
   }
 
-  sendRaft(to: NodeId, group: GroupId, parts: readonly Uint8Array[]): void {
-    this.#links.get(to)?.sendRaft(group, parts);
+  /** False if it will not arrive: there is no connection, or its queue is full (then `resumed` follows once there is room). */
+  sendRaft(to: NodeId, group: GroupId, parts: readonly Uint8Array[]): boolean {
+    const link = this.#links.get(to);
+    if (link === undefined) return false;
+    const isSent = link.sendRaft(group, parts);
+    if (!isSent) this.#messagesDropped++;
+    return isSent;
+  }
+
+  /** Messages between replicas that were dropped because the queue to a peer was full. */
+  get messagesDropped(): number {
+    return this.#messagesDropped;
+  }
+
+  /** What was queued to the peer is with the operating system. */
+  drained(link: PeerLink): void {
+    if (this.#links.get(link.nodeId) !== link) return;
+    const groups = link.takeResumable();
+    if (groups.length > 0) this.#events.resumed(link.nodeId, groups);
+  }
+
+  /** When `tick` must be called at the latest for the next heartbeat. */
+  get heartbeatDueMs(): number {
+    let dueMs = Number.POSITIVE_INFINITY;
+    for (const link of this.#links.values()) {
+      if (this.#asks(link)) dueMs = Math.min(dueMs, link.heartbeatAtMs + this.#settings.heartbeatMs);
+    }
+    return dueMs;
+  }
+
+  /** One side asks and the other answers: a sign of life both ways with half the messages. */
+  #asks(link: PeerLink): boolean {
+    return link.nodeId > this.#options.nodeId;
   }
 
   tick(nowMs: number): void {
@@ -307,9 +359,9 @@ export class PeerTable implements PeerContacts {
         link.frames.destroy(new QuorateError('connectionLost', `node ${link.nodeId} was silent for ${this.#settings.peerSilenceMs} ms`));
         continue;
       }
-      // One side asks and the other answers: a sign of life both ways with half the messages.
-      if (link.nodeId > this.#options.nodeId) link.heartbeat(nowMs, this.#settings.heartbeatMs, this.#claim(link.nodeId));
+      if (this.#asks(link)) link.heartbeat(nowMs, this.#settings.heartbeatMs, this.#claim(link.nodeId));
       link.frames.flush();
+      this.drained(link);
     }
   }
 

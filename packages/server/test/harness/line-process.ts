@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 
@@ -20,6 +21,16 @@ const living = new Set<ChildProcess>();
 process.on('exit', () => {
   for (const child of living) child.kill('SIGKILL');
 });
+
+// The test runner ends a file that takes too long so.
+process.once('SIGTERM', () => process.exit(1));
+
+/** For `after` of every file that starts processes: what a failed test left behind is killed, so that the file ends. */
+export async function endAllProcesses(): Promise<void> {
+  const left = [...living];
+  for (const child of left) child.kill('SIGKILL');
+  await Promise.all(left.map((child) => once(child, 'close')));
+}
 
 /** A Node.js program in a process of its own, whose lines can be waited for. It never outlives the process of the test. */
 export class LineProcess {

@@ -1,0 +1,15 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { fuzzStreams } from './fuzz-cases.js';
+
+const CASES = 10_000;
+
+test('T80: streams: fuzzed append payloads, machines and reads, fixed seed → only the errors that are allowed, bounded results', () => {
+  assert.deepEqual(fuzzStreams(1, CASES), { cases: CASES });
+});
+
+test('T80: streams: fuzzed append payloads, machines and reads, new seed each run → the same', (context) => {
+  const seed = Date.now() >>> 0;
+  context.diagnostic(`seed ${seed}`);
+  assert.deepEqual(fuzzStreams(seed, CASES), { cases: CASES });
+});

@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Disk, type DiskFault, SeededRandom } from '@quorate/base';
+import { type DiskEffect, type DiskOperation, SECTOR_BYTES, SimDisk, SimScheduler, SimulatedCrash } from '@quorate/testkit';
+import { durableFile, filled, isFault, machine } from './disk-machine.js';
+
+test('T25: a sync fails, the next succeeds → what the first should have written may be lost at a power cut', () => {
+  const left = new Set<number>();
+  for (let seed = 1; seed <= 30; seed++) {
+    const { disk, view } = machine(seed);
+    const file = durableFile(view, 'f', filled(SECTOR_BYTES, 1));
+    file.writeNow(0, [filled(SECTOR_BYTES, 2)]);
+    disk.inject({ operations: ['sync'], effect: { type: 'fail', kind: 'io' } });
+    assert.throws(() => file.syncNow(), isFault('io'));
+    file.syncNow();
+    assert.equal(file.read(0, 1)[0], 2);
+    disk.powerCut(new SeededRandom(seed), { tornChance: 0 });
+    left.add(disk.contentOf('f')[0] as number);
+  }
+  assert.deepEqual(
+    [...left].sort((a, b) => a - b),
+    [1, 2],
+  );
+
+  const { disk, view } = machine(1);
+  const file = durableFile(view, 'f', filled(SECTOR_BYTES, 1));
+  file.writeNow(0, [filled(SECTOR_BYTES, 2)]);
+  disk.inject({ operations: ['sync'], effect: { type: 'fail', kind: 'io' } });
+  assert.throws(() => file.syncNow(), isFault('io'));
+  file.writeNow(0, [filled(SECTOR_BYTES, 3)]);
+  file.syncNow();
+  for (let seed = 1; seed <= 30; seed++) {
+    const image = disk.powerCutImage(new SeededRandom(seed));
+    assert.equal(image.files.get('f')?.read(0, 1)[0], 3, 'written again and synced: durable');
+  }
+});
+
+test('T32: a byte budget → the write is short at exactly that byte, overwrites go on, space helps', () => {
+  for (const budget of [0, 1, 511, 512, 700, 999]) {
+    const { scheduler, disk, view } = machine(1, budget);
+    const file = view.open('f', 'create');
+    assert.throws(() => file.writeNow(0, [filled(1000, 1)]), isFault('full'));
+    assert.equal(file.size(), budget);
+    if (budget > 0) file.writeNow(0, [filled(budget, 2)]);
+    let told: DiskFault | null = null;
+    file.write(budget, [filled(1, 1)], (error) => {
+      told = error;
+    });
+    scheduler.runFor(10);
+    assert.ok(isFault('full')(told));
+    assert.throws(() => file.truncate(1000), isFault('full'));
+    disk.capacityBytes = 1000;
+    file.writeNow(0, [filled(1000, 3)]);
+    assert.equal(disk.usedBytes(), 1000);
+  }
+});
+
+test('disk: rules by kind, path and ordinal → hit exactly the operations they name', () => {
+  const { disk, view } = machine();
+  const a = view.open('a', 'create');
+  const b = view.open('b', 'create');
+  const rule = disk.inject({ operations: ['write'], path: /^b$/, skip: 1, times: 2, effect: { type: 'fail', kind: 'io' } });
+  for (let i = 0; i < 5; i++) a.writeNow(i, [filled(1, 1)]);
+  const outcomes = [0, 1, 2, 3].map((i) => {
+    try {
+      b.writeNow(i, [filled(1, 1)]);
+      return 'ok';
+    } catch {
+      return 'failed';
+    }
+  });
+  assert.deepEqual(outcomes, ['ok', 'failed', 'failed', 'ok']);
+  assert.equal(rule.hits, 2);
+  const forEver = disk.inject({ effect: { type: 'fail', kind: 'full' }, times: Number.POSITIVE_INFINITY });
+  for (let i = 0; i < 5; i++) assert.throws(() => view.list(''), isFault('full'));
+  forEver.remove();
+  assert.deepEqual(view.list(''), ['a', 'b']);
+});
+
+test('disk: a crash at each operation → the process is dead from there, nothing after it happens', () => {
+  const script = (view: Disk): void => {
+    view.makeDirectory('d');
+    const file = view.open('d/f', 'create');
+    file.writeNow(0, [filled(600, 1)]);
+    file.syncNow();
+    view.syncDirectory('d');
+    view.syncDirectory('');
+    view.rename('d/f', 'd/g');
+    file.truncate(10);
+    view.remove('d/g');
+  };
+  const whole = machine();
+  script(whole.view);
+  assert.equal(whole.disk.rules.changes, 9);
+  for (const when of ['before', 'midway', 'after'] as const) {
+    for (let skip = 0; skip < 9; skip++) {
+      const scheduler = new SimScheduler();
+      const disk = new SimDisk({ random: new SeededRandom(skip) });
+      const process = scheduler.forNode('a');
+      const view = disk.attach(process);
+      const rule = disk.inject({ skip, effect: { type: 'crash', when } });
+      assert.throws(() => script(view), SimulatedCrash);
+      assert.equal(rule.hits, 1);
+      assert.equal(disk.rules.operations, skip + 1);
+      assert.equal(process.isAlive, false);
+      assert.throws(() => view.open('x', 'create'), SimulatedCrash);
+      disk.powerCut();
+      const after = disk.attach(scheduler.forNode('a'));
+      const isDurable = skip > 5 || (skip === 5 && when === 'after');
+      if (isDurable && skip < 6) assert.deepEqual(after.list('d'), ['f']);
+      if (skip === 0 && when === 'before') assert.deepEqual(after.list(''), []);
+    }
+  }
+});
+
+test('disk: an asynchronous write or sync told to crash → no callback, the process is dead', () => {
+  for (const operation of ['write', 'sync'] as const satisfies DiskOperation[]) {
+    for (const when of ['midway', 'after'] as const) {
+      const scheduler = new SimScheduler();
+      const disk = new SimDisk();
+      const process = scheduler.forNode('a');
+      const file = disk.attach(process).open('f', 'create');
+      disk.inject({ operations: [operation], effect: { type: 'crash', when } });
+      const done = (): void => assert.fail('completed');
+      if (operation === 'write') file.write(0, [filled(1000, 1)], done);
+      else file.sync(done);
+      scheduler.runFor(100);
+      assert.equal(process.isAlive, false);
+      if (operation === 'write' && when === 'after') assert.equal(disk.contentOf('f').length, 1000);
+    }
+  }
+});
+
+test('disk: lost and misdirected writes, lost syncs → reported as done', () => {
+  const { disk, view } = machine();
+  const file = durableFile(view, 'f', filled(2000, 1));
+  const other = durableFile(view, 'g', filled(2000, 1));
+  const during = (effect: DiskEffect, action: () => void): void => {
+    const rule = disk.inject({ effect });
+    action();
+    assert.equal(rule.hits, 1);
+  };
+  during({ type: 'lost' }, () => file.writeNow(0, [filled(5, 2)]));
+  assert.equal(file.read(0, 1)[0], 1);
+  during({ type: 'misdirect', position: 1000 }, () => file.writeNow(0, [filled(5, 3)]));
+  assert.deepEqual([...file.read(999, 7)], [1, 3, 3, 3, 3, 3, 1]);
+  during({ type: 'misdirect', path: 'g', position: 7 }, () => file.writeNow(0, [filled(1, 4)]));
+  assert.equal(other.read(7, 1)[0], 4);
+  file.writeNow(0, [filled(SECTOR_BYTES, 5)]);
+  during({ type: 'lost' }, () => file.syncNow());
+  assert.equal(disk.state.find('f').unsyncedSectors, 2);
+});
+
+test('disk: flips and images → a flip changes one bit for good, a restored image is the disk as it was', () => {
+  const { disk, view } = machine();
+  const file = durableFile(view, 'f', filled(10_000, 1));
+  const image = disk.image();
+  disk.flipBit('f', 5000, 3);
+  assert.equal(file.read(5000, 1)[0], 9);
+  file.writeNow(0, [filled(10_000, 7)]);
+  view.open('later', 'create');
+  assert.ok(
+    image.files
+      .get('f')
+      ?.read(0, 10_000)
+      .every((byte) => byte === 1),
+    'the image does not change',
+  );
+  disk.restore(image);
+  assert.throws(() => view.list(''), SimulatedCrash);
+  assert.deepEqual(disk.paths(), ['f']);
+  const again = disk.attach(new SimScheduler().forNode('a')).open('f', 'open');
+  again.writeNow(0, [filled(10_000, 8)]);
+  assert.ok(
+    image.files
+      .get('f')
+      ?.read(0, 10_000)
+      .every((byte) => byte === 1),
+  );
+});
