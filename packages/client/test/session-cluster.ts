@@ -77,6 +77,8 @@ export class SessionNode {
   readonly process: SimProcess;
   readonly connections = new Set<FrameConnection>();
   readonly requests: ClientRequest[] = [];
+  /** Instead of a welcome. */
+  refuseHello: QuorateError | null = null;
   intervene: (request: ClientRequest) => Intervention = () => 'serve';
   readonly #cluster: SessionCluster;
   /** Batches of this node commit in order. */
@@ -103,6 +105,7 @@ export class SessionNode {
     const frames = acceptFrameConnection(connection, {
       timers: this.process.timers,
       hello: () => {
+        if (this.refuseHello !== null) return { reply: { status: 'refused', ...toWireError(this.refuseHello) } };
         this.connections.add(frames);
         return {
           reply: { status: 'client', nodeId: this.id, clusterId: this.#cluster.clusterId, members: this.#cluster.members },
@@ -383,7 +386,7 @@ export class SessionCluster {
   /** Pushes to a session what it has not got on its connection. */
   push(session: ModelSession): void {
     const bound = this.bound.get(session.id);
-    if (bound === undefined || bound.node.id !== this.leader) return;
+    if (bound === undefined) return;
     for (const batch of session.events) {
       if (batch.index <= bound.pushedTo) continue;
       bound.pushedTo = batch.index;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type LogIndex, utf8 } from '@quorate/base';
+import { utf8 } from '@quorate/base';
 import { encodePush } from '@quorate/wire';
 import { GROUP, SessionCluster } from './session-cluster.js';
 import { EVENT_APPENDED } from './session-machine.js';
@@ -36,7 +36,11 @@ test('sessions: rule 17: events of another client → told once, in order, and a
   assert.equal(session?.acknowledgedReplies, 1);
   const count = cluster.node(1).requests.filter((request) => request.type === 'acknowledge').length;
   cluster.scheduler.runFor(20_000);
-  assert.equal(cluster.node(1).requests.filter((request) => request.type === 'acknowledge').length, count, 'nothing is owed, nothing is sent');
+  assert.equal(
+    cluster.node(1).requests.filter((request) => request.type === 'acknowledge').length,
+    count,
+    'nothing is owed, nothing is sent',
+  );
   probe.check();
 });
 
@@ -107,17 +111,32 @@ test('sessions: rule 18: events arrive before the reply of the command that caus
   probe.check();
 });
 
-test('sessions: rule 18: an event that never comes → the replies behind it are not held for ever', () => {
-  const { cluster, sessions, probe } = setUp(36);
-  const session = cluster.machine.sessions.get(sessions.session);
+/** The node speaks of an event that does not exist. */
+function nameForeignEvent(cluster: SessionCluster, id: number): void {
+  const session = cluster.machine.sessions.get(id);
   assert.ok(session !== undefined);
-  cluster.node(1).cutAll();
-  // A node that names an event which does not exist.
-  (session as { lastEventIndex: LogIndex }).lastEventIndex += 1;
   cluster.machine.index += 1;
+  session.lastEventIndex = cluster.machine.index;
+  cluster.node(1).cutAll();
+}
+
+test('sessions: rule 18: an event that is named and never comes → the replies behind it are not held for ever', () => {
+  const { cluster, sessions } = setUp(36);
+  nameForeignEvent(cluster, sessions.session);
+  const probe = new SessionProbe(cluster, sessions, 200);
   probe.submit('a', { deadlineMs: 20_000 });
   probe.wait();
-  assert.equal(probe.outcome('a')?.kind, 'reply');
+  assert.deepEqual(probe.codes(), {});
+  assert.ok(cluster.scheduler.nowMs > 3000 && cluster.scheduler.nowMs < 6000, 'it was waited for');
+});
+
+test('sessions: T66: the chain itself says that an event was left out, and it never comes → the session is lost, not the event skipped', () => {
+  const { cluster, sessions, probe } = setUp(40);
+  nameForeignEvent(cluster, sessions.session);
+  probe.submit('a', { deadlineMs: 60_000 });
+  probe.wait();
+  assert.deepEqual(probe.codes(), { a: 'sessionExpired' });
+  assert.deepEqual([probe.events.length, probe.losses], [0, 1]);
 });
 
 test('sessions: a listener throws → logged, the others are told, the session goes on', () => {

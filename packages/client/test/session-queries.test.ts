@@ -59,7 +59,8 @@ test('sessions: T56: sequential reads go on at a node that is further behind →
   }
   probe.wait();
   assert.equal(answers(probe).length, 40);
-  assert.ok(cluster.node(2).requests.length > 10 && cluster.node(3).requests.length > 0);
+  const asked = cluster.nodes.map((node) => node.requests.filter((request) => request.type === 'query').length);
+  assert.ok((asked[1] ?? 0) > 4 && (asked[0] ?? 0) + (asked[2] ?? 0) > 4, `asked: ${asked.join()}`);
   probe.check();
 });
 

@@ -27,8 +27,9 @@ export function declareResource<const D extends ResourceDeclaration>(declaration
   checkNamed(type, 'event', events);
   for (const [name, operation] of Object.entries(operations)) {
     checkFieldNames(operation.args, `${type}.${name}`);
-    const unknown = operation.errors.find((code) => !isErrorCode(code));
-    if (unknown !== undefined) throw wrong(`${type}.${name}`, `"${unknown}" is not an error code`);
+    for (const code of operation.errors as readonly string[]) {
+      if (!isErrorCode(code)) throw wrong(`${type}.${name}`, `"${code}" is not an error code`);
+    }
   }
   for (const [name, event] of Object.entries(events)) checkFieldNames(event.fields, `${type}.${name}`);
   return declaration;

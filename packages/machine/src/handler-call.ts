@@ -1,4 +1,4 @@
-import { ByteWriter, type GroupId, type LogIndex, QuorateError } from '@quorate/base';
+import { ByteWriter, type LogIndex, QuorateError } from '@quorate/base';
 import type { CompiledType } from './compiled-type.js';
 import { textOf } from './faults.js';
 import { RESULT_BYTES_MAX, TIMER_ID_BYTES_MAX } from './machine-limits.js';
@@ -124,7 +124,7 @@ export class HandlerCall implements ApplyCall<ResourceDeclaration> {
     }
     if (this.#holds(fence)) return;
     throw new QuorateError('fenced', `token ${fence.token.epoch}:${fence.token.index} does not hold resource ${fence.resource} any more`, {
-      group: fence.group as GroupId,
+      group: fence.group,
       resource: fence.resource,
     });
   }

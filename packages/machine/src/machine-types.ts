@@ -98,6 +98,7 @@ export interface ResourceInfo {
   readonly name: string;
 }
 
+/** What a machine is made of. */
 export interface MachineOptions {
   readonly group: GroupId;
   /** Kinds of resources that this node has. One that is used in the log and is missing here stops the group (`resourceUnsupported`). */

@@ -16,8 +16,9 @@ export const MACHINE_OPERATION = { openResource: 1, closeSession: 2, nothing: 3 
 /** The resource that stands for the machine itself. */
 export const MACHINE_RESOURCE: ResourceId = 0;
 
-/** Bytes before the first command of a commands payload, and before the arguments of each command. */
+/** Bytes before the first command of a commands payload. */
 export const COMMANDS_HEADER_BYTES = 36;
+/** Bytes before the arguments of each command. */
 export const COMMAND_HEADER_BYTES = 14;
 /** Length of the key that a session is opened with. */
 export const SESSION_KEY_BYTES = 16;

@@ -36,6 +36,7 @@ export interface EventDeclaration<A extends ArgumentFields = ArgumentFields> {
   readonly fields: A;
 }
 
+/** A command or a query; `kind` tells which. */
 export type OperationDeclaration = CommandDeclaration | QueryDeclaration;
 
 /** Everything that is known of a kind of resource, declared once: its codec, typed face, documentation and test generators follow from it. */
@@ -49,16 +50,21 @@ export interface ResourceDeclaration {
   readonly events: Readonly<Record<string, EventDeclaration>>;
 }
 
+/** Names of the commands of a declaration. */
 export type CommandNames<D extends ResourceDeclaration> = {
   [K in keyof D['operations']]: D['operations'][K]['kind'] extends 'command' ? K : never;
 }[keyof D['operations']] &
   string;
 
+/** Names of its queries. */
 export type QueryNames<D extends ResourceDeclaration> = {
   [K in keyof D['operations']]: D['operations'][K]['kind'] extends 'query' ? K : never;
 }[keyof D['operations']] &
   string;
 
+/** Values of the arguments of an operation. */
 export type OperationArguments<D extends ResourceDeclaration, K extends keyof D['operations']> = ArgumentsOf<D['operations'][K]['args']>;
+/** Value of its result. */
 export type OperationResult<D extends ResourceDeclaration, K extends keyof D['operations']> = ValueOf<D['operations'][K]['result']>;
+/** Values of the fields of an event. */
 export type EventValues<D extends ResourceDeclaration, K extends keyof D['events']> = ArgumentsOf<D['events'][K]['fields']>;

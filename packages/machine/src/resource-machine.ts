@@ -36,6 +36,7 @@ export interface ReadableSpace {
   has(key: Uint8Array): boolean;
   scan(range: ScanRange, visit: EntryVisitor): void;
 }
+/** The same while a handler changes it: keys up to 8,184 bytes (`keyTooLarge`), values up to 2 MiB (`valueTooLarge`). */
 export interface Space extends ReadableSpace {
   set(key: Uint8Array, value: Uint8Array): boolean;
   delete(key: Uint8Array): boolean;
@@ -65,14 +66,20 @@ export interface ApplyCall<D extends ResourceDeclaration> extends QueryCall {
   readonly token: Token;
   /** Sends an event to a session; nothing happens if it has ended. */
   publish<K extends keyof D['events'] & string>(session: SessionId, event: K, values: EventValues<D, K>): void;
-  /** Runs `timer(id)` of this resource once logged time reaches `dueMs`. A second one with the same id replaces the first. Ids up to 512 bytes. */
+  /**
+   * Runs `timer(id)` of this resource once logged time reaches `dueMs`. A second one with the same id replaces the first. Ids up to 512 bytes.
+   * What is due already runs before the next batch; what a timer sets is due 1 ms after it at the earliest, so that no batch goes on for ever.
+   */
   setTimer(id: Uint8Array, dueMs: number): void;
   clearTimer(id: Uint8Array): void;
   /** `sessionEnded` of this resource will be called when this session ends. Once per session and resource, however often it is asked for. */
   own(session: SessionId): void;
   disown(session: SessionId): void;
   isLive(session: SessionId): boolean;
-  /** Throws `fenced` unless the token is held (same group) or at least the highest seen (another group). */
+  /**
+   * Throws `fenced` unless the token is held (same group) or at least the highest seen (another group: that it was seen lasts even if the
+   * command is refused). `overloaded` beyond 100,000 locks of other groups.
+   */
   checkFence(fence: Fence): void;
 }
 

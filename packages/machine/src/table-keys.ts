@@ -46,12 +46,13 @@ export function readU32Be(b: Uint8Array, at: number): number {
   return (((b[at] as number) << 24) | ((b[at + 1] as number) << 16) | ((b[at + 2] as number) << 8) | (b[at + 3] as number)) >>> 0;
 }
 
-/** A safe integer, 0 or more. */
+/** A safe integer, 0 or more, in 8 bytes, big-endian: byte order is number order. */
 export function writeU64Be(b: Uint8Array, at: number, value: number): void {
   writeU32Be(b, at, Math.floor(value / 0x1_0000_0000));
   writeU32Be(b, at + 4, value >>> 0);
 }
 
+/** A big-endian number of 8 bytes at a position that the caller has checked. */
 export function readU64Be(b: Uint8Array, at: number): number {
   return readU32Be(b, at) * 0x1_0000_0000 + readU32Be(b, at + 4);
 }

@@ -28,7 +28,7 @@ export const CELL = declareResource({
       kind: 'command',
       code: 1,
       doc: 'Adds and gives the sum.',
-      args: { amount: i53(), fence: optional(fence()) },
+      args: { amount: i53({ min: -1_000_000, max: 1_000_000 }), fence: optional(fence()) },
       result: i53(),
       errors: ['counterOverflow', 'fenced'],
     },

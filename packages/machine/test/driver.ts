@@ -97,7 +97,10 @@ export class Driver {
   }
 
   /** Applies one batch after the last. */
-  batch(payload: Uint8Array, { count = 1, timeMs = this.machine.timeMs, kind = 'commands' as BatchKind } = {}): MachineOutcome {
+  batch(
+    payload: Uint8Array,
+    { count = 1, timeMs = this.machine.timeMs, kind = 'commands' }: { count?: number; timeMs?: number; kind?: BatchKind } = {},
+  ): MachineOutcome {
     const header: BatchHeader = {
       kind,
       group: GROUP,

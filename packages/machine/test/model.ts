@@ -203,7 +203,10 @@ export class Model {
 
   #act(session: number, action: Action): unknown {
     if (action.type === 'nothing') return undefined;
-    if (action.type === 'close') return void this.#end(session, false);
+    if (action.type === 'close') {
+      this.#end(session, false);
+      return undefined;
+    }
     if (action.type === 'open') return this.#openCell(action.name);
     const cell = this.cells.get(action.cell);
     if (cell === undefined) throw new Refusal('invalidArgument');

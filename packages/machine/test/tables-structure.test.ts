@@ -115,3 +115,15 @@ test('tables: slabs are emptied while views come and go, entries of all sizes â†
   }
   assert.ok(moves > 100, `slabs were emptied over ${moves} changes`);
 });
+
+for (const isReverse of [false, true])
+  test(`tables: full nodes are drained from the ${isReverse ? 'back' : 'front'} â†’ empty nodes go, and their separators with them`, () => {
+    const store = new Store();
+    const table = new LiveTable(1, store);
+    for (let n = 0; n < 12_000; n++) table.set(keyFor(0, n), new Uint8Array(0));
+    for (let n = 0; n < 12_000; n++) {
+      table.delete(keyFor(0, isReverse ? 11_999 - n : n));
+      if (n % 61 === 0) assert.equal(checkAll(store, [table]), store.heap.usedBytes);
+    }
+    assert.equal(store.heap.usedBytes, 0);
+  });

@@ -9,7 +9,8 @@ import { recover } from './recovery.js';
 import { recoverSnapshots } from './snapshot-recovery.js';
 import { SNAPSHOT_FOLDER, parseSnapshotName } from './snapshot-format.js';
 import { unfinishedSnapshots } from './snapshots.js';
-import { type FileEvents, NodeStorage, failure } from './storage.js';
+import type { FileEvents } from './opened-journal.js';
+import { NodeStorage, failure } from './storage.js';
 import type { Storage, StorageOptions } from './types.js';
 
 /**

@@ -1,4 +1,4 @@
-import { type Checksum, type Disk, DiskFault, type DiskFile, QuorateError, concatBytes, invariant } from '@quorate/base';
+import { type Checksum, type Disk, DiskFault, type DiskFile, type QuorateError, concatBytes, invariant } from '@quorate/base';
 import {
   CHUNK_HEAD_BYTES,
   SNAPSHOT_CHUNK_BYTES,

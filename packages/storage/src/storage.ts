@@ -20,8 +20,7 @@ import { type JournalStart, createJournal } from './journal-start.js';
 import { LogState } from './log-state.js';
 import { PeerSequences } from './peer-sequences.js';
 import { RecentBatches } from './recent-batches.js';
-import type { RecoveredGroup } from './recovery.js';
-import type { SnapshotShape } from './snapshot-format.js';
+import type { FileEvents, OpenedJournal } from './opened-journal.js';
 import { Snapshots } from './snapshots.js';
 import { type LogHost, type QueueEntry, StoredLog } from './stored-log.js';
 import type {
@@ -35,28 +34,6 @@ import type {
   StorageMetrics,
   StorageOptions,
 } from './types.js';
-
-/** What a sound directory with an identity gives to the storage that opens it. */
-export interface OpenedJournal {
-  readonly files: JournalFiles;
-  readonly start: JournalStart;
-  readonly checkpointNumber: number;
-  readonly groups: ReadonlyMap<GroupId, RecoveredGroup>;
-  readonly frozenUnknown: Set<GroupId>;
-  readonly peers: PeerSequences;
-  readonly damage: readonly Damage[];
-  readonly recoveredSequence: number;
-  /** The snapshots that the groups have. */
-  readonly snapshots: ReadonlyMap<GroupId, SnapshotShape>;
-}
-
-/** Called by the files of the journal, which exist before the storage does. */
-export interface FileEvents {
-  prepared(): void;
-  full(): void;
-  failed(fault: DiskFault): void;
-  emptied(): void;
-}
 
 /** Storage over a Disk. Made by `openStorage`. */
 export class NodeStorage implements Storage, LogHost, FileEvents {

@@ -7,9 +7,7 @@ import { G1, G2, Rig, appendMany, batch, contentOf, logOf } from './rig.js';
 
 type Contents = Map<GroupId, string[]>;
 
-function contentsOf(storage: Storage): Contents {
-  return new Map([...storage.groups()].map((log) => [log.group, contentOf(log)]));
-}
+const contentsOf = (storage: Storage): Contents => new Map([...storage.groups()].map((log) => [log.group, contentOf(log)]));
 
 /** A directory with three journal files and both checkpoints, closed; and what its logs hold. */
 function soundDirectory(): { image: DiskImage; contents: Contents; rig: Rig } {

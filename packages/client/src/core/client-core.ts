@@ -252,19 +252,19 @@ export class ClientCore {
       return;
     }
     this.#isClosed = true;
+    const error = closedError();
+    let open = this.#sessions.size;
+    const ended = (): void => {
+      if (open-- > 0) return;
+      this.#deadlines.close();
+      this.#pool.close(error);
+      done();
+    };
+    for (const sessions of this.#sessions.values()) sessions.close(ended);
     this.#settings.timers.defer(() => {
-      const error = closedError();
       for (const producer of this.#producers.values()) producer.close(error);
       for (const call of [...this.#calls]) call.close(error);
-      let open = this.#sessions.size;
-      const closed = (): void => {
-        if (open-- > 0) return;
-        this.#deadlines.close();
-        this.#pool.close(error);
-        done();
-      };
-      for (const sessions of this.#sessions.values()) sessions.close(closed);
-      closed();
+      ended();
     });
   }
 

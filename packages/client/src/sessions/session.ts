@@ -169,13 +169,8 @@ export class Session implements CarrierOwner {
     this.#settle(call, new QuorateError('aborted', `the command was aborted; ${what}`), null);
   }
 
+  /** Unknown even if its reply is here, because its turn has not come: what is told out of order is worse. */
   commandExpired(call: CommandCall): void {
-    // The outcome is known, only its turn has not come.
-    if (call.reply !== null) {
-      this.#settleReply(call);
-      this.#tell();
-      return;
-    }
     const { deadlineMs, wasSent } = call;
     const { causes } = this.#carrier;
     this.#settle(call, deadlineError({ what: 'command', deadlineMs, mayHaveHappened: wasSent, causes }), null);
@@ -228,6 +223,7 @@ export class Session implements CarrierOwner {
     this.#life.bound();
     if (this.#isEnded) return;
     this.#owner.opened(this);
+    this.#watchMissing();
     this.#flush();
     this.#tell();
     this.#acknowledgements.check();

@@ -37,6 +37,7 @@ export type Fields = Readonly<Record<string, Field<never>>> | Readonly<Record<st
 
 // A field of any value type: `Field` is invariant in T, so this is the one place where the type is left open.
 // oxlint-disable-next-line typescript/no-explicit-any -- no other type accepts fields of every value type
+/** A field whose value type is left open. */
 export type AnyField = Field<any>;
 
 /** What a value is, in a word, for messages. */

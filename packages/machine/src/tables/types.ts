@@ -73,12 +73,13 @@ export interface Tables {
   readonly allocatedBytes: number;
   /** Bytes of keys and values of live entries. */
   readonly liveBytes: number;
-  /** Starts to remember changes, so that `rollback` can undo them; one level, not nested. */
+  /** Starts to remember changes, so that `rollback` can undo them; one level, not nested, and without `view` and `clear` until it ends. */
   begin(): void;
   /** Undoes all changes since `begin`. */
   rollback(): void;
   /** Forgets how to undo. */
   commit(): void;
+  /** `invariantBroken` between `begin` and its end: a view holds nothing that may still be undone. */
   view(): TablesView;
   /** Drops everything; views that live keep what they show. */
   clear(): void;

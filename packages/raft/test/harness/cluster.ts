@@ -11,38 +11,19 @@ import {
   nodeId,
   utf8,
 } from '@quorate/base';
-import { Raft, type RaftMessage, type RaftOptions, type Ready, decodeMessage, encodeMessage } from '@quorate/raft';
+import { Raft, type Ready, decodeMessage, encodeMessage } from '@quorate/raft';
+import type { ClusterOptions, Flight } from './cluster-options.js';
 import { PlainDisk } from './disk.js';
 import { Invariants } from './invariants.js';
-import { PlainMachine, PlainReader, PlainReceiver } from './machine.js';
+import { PlainMachine, PlainReceiver } from './machine.js';
+import { openSnapshot, receiveSnapshot, takeSnapshot } from './snapshot-work.js';
 import type { Member, Proposal } from './member.js';
-import { describe, describeBatch } from './trace-lines.js';
+import { describe, describeBatch, describeMember } from './trace-lines.js';
 
 export const GROUP = groupId(7);
 export const HEARTBEAT_MS = 30;
 
-export interface Flight {
-  readonly id: number;
-  readonly from: NodeId;
-  readonly to: NodeId;
-  readonly dueMs: number;
-  readonly bytes: Uint8Array;
-  readonly message: RaftMessage;
-}
-
-export interface ClusterOptions {
-  readonly nodes: number;
-  readonly seed?: number;
-  readonly latencyMs?: number;
-  readonly diskMs?: number;
-  readonly raft?: Partial<RaftOptions>;
-  /** False: nodes hear nothing of each other but raft messages. */
-  readonly hasContacts?: boolean;
-  /** False: nobody is told of lost and opened connections. */
-  readonly tellsConnections?: boolean;
-  readonly learners?: readonly number[];
-  readonly trace?: (line: string) => void;
-}
+export type { ClusterOptions, Flight };
 
 /**
  * Several replicas, a network and disks in virtual time. Every message goes through the codec; after every step of a replica its Ready is
@@ -142,7 +123,7 @@ export class Cluster {
       random: this.random,
       contacts: { heardAtMs: (peer) => member.heard.get(peer) ?? null },
       log: member.disk,
-      snapshots: { open: () => this.#openSnapshot(member) },
+      snapshots: { open: () => openSnapshot(member) },
       checksum: crc32c,
       nowMs: this.nowMs,
     });
@@ -207,83 +188,27 @@ export class Cluster {
     }
   }
 
-  // --- snapshots ---
+  // --- steps ---
 
-  #openSnapshot(member: Member): PlainReader | null {
-    const { snapshot } = member.disk.origin;
-    if (snapshot === null) return null;
-    member.openReaders++;
-    return new PlainReader(snapshot, () => member.openReaders--);
-  }
-
-  /** A node takes a snapshot of what it applied, as far as that is durable there, and drops its log up to it, or up to `index`. */
+  /** As `takeSnapshot` says. */
   compact(id: number, options: { index?: LogIndex; bytes?: number } = {}): LogIndex {
-    const { disk, machine } = this.member(id);
-    const raft = this.raft(id);
-    const isDurable = machine.appliedIndex <= Math.min(disk.durableIndex, raft.durableIndex);
-    if (!isDurable || machine.appliedIndex <= (disk.origin.snapshot?.index ?? 0)) return 0;
-    const wanted = Math.min(options.index ?? machine.appliedIndex, machine.appliedIndex);
-    const border = [...disk.batches].reverse().find((batch) => batch.lastIndex <= wanted)?.lastIndex ?? disk.origin.index;
-    raft.compacted(border);
-    disk.compact(machine.snapshot(raft.configuration.voters, options.bytes ?? 200), border);
-    this.trace(`${id} takes a snapshot at ${machine.appliedIndex}, log from ${border + 1}`);
+    const index = takeSnapshot(this, this.member(id), options);
     this.pump(id);
-    return machine.appliedIndex;
+    return index;
   }
 
-  /** Work of a node on a snapshot, done a little later. */
-  #later(member: Member, act: () => void): void {
-    member.jobs.push({ dueMs: this.nowMs + member.diskMs, run: act });
+  /** The machine of a member is at its applied index: compared with all that were there. */
+  reached(member: Member): void {
+    this.#invariants.checkMachine(member);
   }
 
+  /** The next step of a node on a snapshot. */
   runJob(id: number): boolean {
-    const member = this.member(id);
-    const job = member.jobs.shift();
+    const job = this.member(id).jobs.shift();
     job?.run();
     if (job !== undefined) this.pump(id);
     return job !== undefined;
   }
-
-  #receive(member: Member, ready: Ready): void {
-    const piece = ready.snapshotPiece;
-    if (ready.isSnapshotAbandoned) {
-      this.trace(`${member.id} gives up the snapshot that it received`);
-      member.receiver.abandon();
-      member.jobs = [];
-    }
-    if (piece === null) return;
-    if (piece.offset === 0) member.jobs = [];
-    this.#later(member, () => {
-      if (member.failures > 0) {
-        member.failures--;
-        member.receiver.abandon();
-        this.trace(`${member.id} cannot store the snapshot at ${piece.index}`);
-        member.raft?.snapshotFailed(piece.index);
-        return;
-      }
-      const storedBytes = member.receiver.store(piece);
-      if (piece.isLast) this.#later(member, () => this.#install(member));
-      member.raft?.snapshotStored(piece.index, storedBytes, this.nowMs);
-    });
-  }
-
-  #install(member: Member): void {
-    const snapshot = member.receiver.finish();
-    const machine = PlainMachine.from(snapshot);
-    if (member.raft?.snapshotInstalled(snapshot.index, snapshot.term, snapshot.head, this.nowMs) !== true) {
-      this.trace(`${member.id} needs no snapshot at ${snapshot.index} any longer`);
-      return;
-    }
-    assert.ok(snapshot.index > member.machine.appliedIndex, 'a machine never goes back');
-    this.trace(`${member.id} installs the snapshot at ${snapshot.index}`);
-    member.disk.received = snapshot;
-    member.machine = machine;
-    member.commitIndex = snapshot.index;
-    member.installs++;
-    this.#invariants.checkMachine(member);
-  }
-
-  // --- steps ---
 
   act(id: number, action: (raft: Raft) => void): void {
     action(this.raft(id));
@@ -403,7 +328,7 @@ export class Cluster {
 
   #carryOut(member: Member, ready: Ready): void {
     const before = member.disk.lastIndex;
-    this.#receive(member, ready);
+    receiveSnapshot(this, member, ready);
     member.disk.write(ready, Math.max(this.nowMs + member.diskMs, member.disk.frames.at(-1)?.dueMs ?? 0));
     if (ready.restart !== null) this.trace(`${member.id} starts its log anew after ${ready.restart.index}`);
     if (ready.truncateAfter !== null) this.trace(`${member.id} cuts its log from ${before} to ${ready.truncateAfter}`);
@@ -456,12 +381,7 @@ export class Cluster {
   }
 
   status(): string[] {
-    return this.members.map((member) => {
-      const { raft, disk } = member;
-      if (raft === null) return `${member.id} down, durable to ${disk.durableIndex}`;
-      const kind = raft.isLearner ? ' learner' : raft.isEstablished ? ' established' : '';
-      return `${member.id} ${raft.role}${kind} term ${raft.term} leader ${raft.leader} log ${raft.lastIndex} durable ${raft.durableIndex} commit ${raft.commitIndex}`;
-    });
+    return this.members.map(describeMember);
   }
 }
 

@@ -1,11 +1,19 @@
 import { batchPayload, fromUtf8, trustedBatchHeader } from '@quorate/base';
 import type { RaftMessage } from '@quorate/raft';
+import type { Member } from './member.js';
 
 /** A batch in a trace: index, term and text or kind. */
 export function describeBatch(batch: Uint8Array): string {
   const header = trustedBatchHeader(batch);
   const text = header.kind === 'commands' ? ` "${fromUtf8(batchPayload(batch))}"` : ` ${header.kind}`;
   return `${header.baseIndex}@${header.term}${text}`;
+}
+
+/** One line on where a member stands. */
+export function describeMember({ id, raft, disk }: Member): string {
+  if (raft === null) return `${id} down, durable to ${disk.durableIndex}`;
+  const kind = raft.isLearner ? ' learner' : raft.isEstablished ? ' established' : '';
+  return `${id} ${raft.role}${kind} term ${raft.term} leader ${raft.leader} log ${raft.lastIndex} durable ${raft.durableIndex} commit ${raft.commitIndex}`;
 }
 
 /** A message in a trace, with all that decides what it does. */
