@@ -12,6 +12,7 @@ import type {
   Random,
   Timers,
 } from '@quorate/base';
+import type { AnyResourceType } from '@quorate/machine';
 import type { NodeStatus } from '@quorate/wire';
 
 /** A member as the operator lists it. */
@@ -61,6 +62,11 @@ export interface HostOptions {
   readonly advertise: Address;
   /** All members, this node among them. */
   readonly members: readonly ConfiguredMember[];
+  /**
+   * Kinds of resources that this node has. One that the log names and is missing here stops its group on this node (`resourceUnsupported`),
+   * so all nodes should have the same.
+   */
+  readonly resources: readonly AnyResourceType[];
   /** Opened on the data directory. */
   readonly disk: Disk;
   readonly network: Network;

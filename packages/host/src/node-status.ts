@@ -8,6 +8,7 @@ import type { Replica } from './groups/replica.js';
 import type { ReplicaSet } from './groups/replica-set.js';
 import type { TailWaiters } from './groups/tail-waiters.js';
 import type { HostOptions } from './host-options.js';
+import type { MachineGroups } from './sessions/machine-groups.js';
 import type { NodeState } from './node-state.js';
 import type { PeerTable } from './peers/peer-table.js';
 
@@ -25,6 +26,7 @@ export interface StatusSource {
   readonly peers: PeerTable;
   readonly loss: DataLoss;
   readonly waiters: TailWaiters;
+  readonly machines: MachineGroups;
   readonly clients: ClientTable;
   readonly isDiskFull: () => boolean;
 }
@@ -60,6 +62,7 @@ export function nodeStatus(source: StatusSource, groupBytesMax: number = Number.
       ...source.storage.metrics,
       groups: replicas.size,
       groupsNotListed: replicas.size - groups.length,
+      ...source.machines.metrics(),
       tailReaders: source.waiters.size,
       clientConnections: source.clients.size,
       peerMessagesDropped: peers.messagesDropped,

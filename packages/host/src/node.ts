@@ -20,6 +20,9 @@ import { ProposalBudget } from './groups/pending-proposals.js';
 import type { Replica, ReplicaNode } from './groups/replica.js';
 import { type Leadership, ReplicaSet } from './groups/replica-set.js';
 import { TailWaiters } from './groups/tail-waiters.js';
+import { AwakeClock } from './sessions/awake-clock.js';
+import { MachineGroups } from './sessions/machine-groups.js';
+import type { StateNote } from './groups/state-notes.js';
 import { DEFAULT_SETTINGS, type HostEvents, type HostOptions, type HostSettings } from './host-options.js';
 import { NodeState } from './node-state.js';
 import { type StatusSource, membersNow, nodeStatus } from './node-status.js';
@@ -41,6 +44,8 @@ export class Node implements ReplicaNode, ClientTableNode {
   readonly clients: ClientTable;
   readonly peers: PeerTable;
   readonly waiters: TailWaiters = new TailWaiters();
+  readonly machines: MachineGroups = new MachineGroups();
+  readonly awake: AwakeClock;
   readonly proposalBudget: ProposalBudget = new ProposalBudget();
   readonly #storage: Storage;
   readonly #events: HostEvents;
@@ -58,6 +63,7 @@ export class Node implements ReplicaNode, ClientTableNode {
   constructor(init: { options: HostOptions; storage: Storage; events: HostEvents }) {
     const { options, storage } = init;
     this.options = options;
+    this.awake = new AwakeClock(options.clock);
     this.settings = { ...DEFAULT_SETTINGS, ...options.settings };
     this.#storage = storage;
     this.#events = init.events;
@@ -81,6 +87,7 @@ export class Node implements ReplicaNode, ClientTableNode {
       contacts: this.peers,
       formation: this.#formation,
       node: this,
+      machines: this.machines,
       registered: () => this.#nodesRegistered(),
     });
     this.#loss = new DataLoss({
@@ -102,6 +109,7 @@ export class Node implements ReplicaNode, ClientTableNode {
       peers: this.peers,
       loss: this.#loss,
       waiters: this.waiters,
+      machines: this.machines,
       clients: this.clients,
       isDiskFull: () => this.#isFull,
     };
@@ -113,6 +121,12 @@ export class Node implements ReplicaNode, ClientTableNode {
   }
   get clock(): HostOptions['clock'] {
     return this.options.clock;
+  }
+  get checksum(): HostOptions['checksum'] {
+    return this.options.checksum;
+  }
+  get logger(): HostOptions['logger'] {
+    return this.options.logger;
   }
 
   /** The leaderships held now, to be handed over at a stop. One that comes later is kept: else two nodes that stop would pass it to and fro. */
@@ -200,6 +214,7 @@ export class Node implements ReplicaNode, ClientTableNode {
     const level = role === 'leader' || replica.group === SYSTEM_GROUP ? 'info' : 'debug';
     this.options.logger.log(level, 'leadership', { group: replica.group, name: replica.name, role, term, leader });
     if (!replica.isLeader) this.waiters.leadershipLost(replica, replica.notLeader());
+    this.machines.get(replica.group)?.leadershipChanged();
     if (replica.group === SYSTEM_GROUP) this.#roster.registerMembers(replica);
   }
 
@@ -211,6 +226,10 @@ export class Node implements ReplicaNode, ClientTableNode {
     const { code, message } = error;
     this.options.logger.log(code === 'shuttingDown' ? 'debug' : 'error', 'group stopped', { group: replica.group, code, message });
     if (code === 'invariantBroken') this.#fail(error);
+  }
+
+  stateNoted({ group }: Replica, { index, hash }: StateNote): void {
+    this.peers.sendAll({ type: 'stateHash', group, index, hash });
   }
 
   peerFault(replica: Replica, fault: PeerFault): void {
@@ -258,6 +277,9 @@ export class Node implements ReplicaNode, ClientTableNode {
         this.options.logger.log('info', 'peer formed', { peer: from });
         this.peers.formed(from, frame.clusterId);
         return;
+      case 'stateHash':
+        this.#replicas.get(frame.group)?.receiveState(from, frame);
+        return;
       case 'heartbeat':
       case 'heartbeatAck':
         return;
@@ -289,7 +311,7 @@ export class Node implements ReplicaNode, ClientTableNode {
       }
       this.peers.flush();
       this.clients.flush();
-      this.#ticker.note(this.#replicas.earliestMs);
+      this.#ticker.note(Math.min(this.#replicas.earliestMs, this.machines.nextDueMs(this.options.clock.nowMs())));
       if (!this.#state.isFailed && this.#storage.hasPending) this.#storage.flush();
     } catch (thrown) {
       this.#fail(asQuorateError(thrown));
@@ -304,14 +326,17 @@ export class Node implements ReplicaNode, ClientTableNode {
       everyMinMs: this.settings.tickMs,
       everyMaxMs: IDLE_TICK_MS,
       tick: (nowMs) => this.#orFail(() => this.#tick(nowMs)),
-      dueMs: () => Math.min(this.peers.heartbeatDueMs, this.#replicas.earliestMs, this.waiters.nextDeadlineMs),
+      dueMs: () =>
+        Math.min(this.peers.heartbeatDueMs, this.#replicas.earliestMs, this.waiters.nextDeadlineMs, this.machines.nextDueMs(clock.nowMs())),
     });
   }
 
   #tick(nowMs: number): void {
+    this.awake.tick(nowMs);
     this.peers.tick(nowMs);
     this.#replicas.tickDue(nowMs, this.settings.electionTimeoutMinMs / 2);
     this.waiters.expire(nowMs);
+    this.machines.tick(nowMs);
     if (this.#storage.hasPending) this.needTurn();
   }
 

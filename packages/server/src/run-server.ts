@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { type ClusterId, QuorateError, asQuorateError, formatAddress } from '@quorate/base';
+import { BUILTIN_TYPES } from '@quorate/resources';
 import { type Host, type HostOptions, startHost } from '@quorate/host';
 import type { ServerConfig } from './config.js';
 import { type ProcessLogger, processLogger } from './logger.js';
@@ -81,6 +82,7 @@ class ServerRun {
       listen,
       advertise,
       members,
+      resources: BUILTIN_TYPES,
       settings,
       logger: this.#logger,
       version: VERSION,

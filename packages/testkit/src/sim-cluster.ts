@@ -9,6 +9,8 @@ import {
   nodeId,
 } from '@quorate/base';
 import type { HostSettings } from '@quorate/host';
+import type { AnyResourceType } from '@quorate/machine';
+import { BUILTIN_TYPES } from '@quorate/resources';
 import type { GroupStatus } from '@quorate/wire';
 import { ClusterInvariants } from './cluster-invariants.js';
 import { checkStreams } from './check-streams.js';
@@ -32,6 +34,8 @@ export interface SimClusterOptions {
   readonly diskLatency?: DiskLatency;
   readonly timerSlackMs?: number;
   readonly stepsMax?: number;
+  /** Kinds of resources that each node has, by its name (`n1` …). Default: those that come with Quorate. */
+  readonly resources?: (node: string) => readonly AnyResourceType[];
   readonly logger?: (node: string) => Logger;
 }
 
@@ -77,6 +81,7 @@ export class SimCluster {
       network: this.network,
       members,
       settings: { ...SIM_SETTINGS, ...options.settings },
+      resources: options.resources ?? ((): readonly AnyResourceType[] => BUILTIN_TYPES),
       logger: (node: string) => this.#logger(node, options.logger?.(node)),
     };
     const latency = options.diskLatency === undefined ? {} : { latency: options.diskLatency };

@@ -1,4 +1,4 @@
-import { type GroupId, LIMITS, type NodeId, SYSTEM_GROUP, asQuorateError } from '@quorate/base';
+import { DEFAULT_GROUP, type GroupId, LIMITS, type NodeId, SYSTEM_GROUP, asQuorateError } from '@quorate/base';
 import { type PeerContacts, Raft } from '@quorate/raft';
 import type { GroupLog, Identity, Storage } from '@quorate/storage';
 import type { NodeRoster } from '../catalogue/node-roster.js';
@@ -7,6 +7,9 @@ import type { HostOptions, HostSettings } from '../host-options.js';
 import { logStart } from './log-start.js';
 import { Replica, type ReplicaNode } from './replica.js';
 import type { ReplicaSet } from './replica-set.js';
+import { MachineGroup, type MachineGroupNode } from '../sessions/machine-group.js';
+import type { MachineGroups } from '../sessions/machine-groups.js';
+import { MachineView } from './machine-view.js';
 import { CatalogueView, StreamView, type View } from './view.js';
 
 /** What opening a group needs. */
@@ -19,7 +22,9 @@ export interface GroupOpenerInit {
   readonly contacts: PeerContacts;
   readonly formation: Formation;
   /** The node that the replicas run on. */
-  readonly node: ReplicaNode;
+  readonly node: ReplicaNode & MachineGroupNode;
+  /** The groups with sessions, to which this adds. */
+  readonly machines: MachineGroups;
   /** The system group applied a registration of nodes. */
   readonly registered: () => void;
 }
@@ -32,10 +37,11 @@ export class GroupOpener {
     this.#init = init;
   }
 
-  /** The system group, which names the others as it is applied, and all that the journal holds. */
+  /** The system group, which names the others as it is applied, the default space, and all that the journal holds. */
   openAll(): void {
     const { storage, replicas } = this.#init;
     this.open(SYSTEM_GROUP, 'system');
+    this.#campaignIfNew(this.open(DEFAULT_GROUP, 'default'));
     for (const log of [...storage.groups()]) {
       if (replicas.get(log.group) === undefined) this.open(log.group, `group ${log.group}`);
     }
@@ -71,7 +77,7 @@ export class GroupOpener {
   }
 
   #replica(log: GroupLog, name: string): Replica {
-    const { options, settings, contacts, node, replicas } = this.#init;
+    const { options, settings, contacts, node, replicas, machines } = this.#init;
     const voters = this.#init.formation.identity.members.map((member): NodeId => member.nodeId);
     const raft = new Raft({
       options: {
@@ -91,26 +97,34 @@ export class GroupOpener {
       checksum: options.checksum,
       nowMs: options.clock.nowMs(),
     });
-    const replica = new Replica({ name, log, raft, view: this.#view(log.group), node });
+    const view = this.#view(log.group);
+    const replica = new Replica({ name, log, raft, view, node });
     replicas.set(replica);
+    if (view instanceof MachineView) machines.set(new MachineGroup({ replica, view, node }));
     return replica;
   }
 
   #view(group: GroupId): View {
+    if (group === DEFAULT_GROUP) return new MachineView(group, this.#init.options.resources);
     if (group !== SYSTEM_GROUP) return new StreamView();
     return new CatalogueView({ created: (created, name) => this.#created(created, name), registered: this.#init.registered });
   }
 
-  /** The catalogue names a group: open it, or learn its name. One member, another for each group, starts the first election at once. */
+  /** The catalogue names a group: open it, or learn its name. */
   #created(group: GroupId, name: string): void {
-    const { replicas, options } = this.#init;
+    const { replicas } = this.#init;
     const existing = replicas.get(group);
     if (existing !== undefined) {
       existing.name = name;
       return;
     }
-    const replica = this.open(group, name);
+    this.#campaignIfNew(this.open(group, name));
+  }
+
+  /** One member, another for each group, starts the first election at once. */
+  #campaignIfNew(replica: Replica): void {
     const { members } = this.#init.formation.identity;
-    if (replica.log.lastIndex === 0 && members[group % members.length]?.nodeId === options.nodeId) replica.campaign();
+    const first = members[replica.group % members.length]?.nodeId;
+    if (replica.log.lastIndex === 0 && first === this.#init.options.nodeId) replica.campaign();
   }
 }

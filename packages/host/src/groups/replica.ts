@@ -17,6 +17,7 @@ import type { GroupDurable, GroupLog } from '@quorate/storage';
 import type { GroupStatus } from '@quorate/wire';
 import { PendingProposals, type ProposalBudget, type Proposer } from './pending-proposals.js';
 import { type PendingRead, PendingReads } from './pending-reads.js';
+import { type StateNote, StateNotes, isNoted } from './state-notes.js';
 import type { View } from './view.js';
 
 /** Bytes applied in one turn before other groups and sockets get theirs. */
@@ -40,6 +41,8 @@ export interface ReplicaNode {
   stopped(replica: Replica, error: QuorateError): void;
   /** Leadership, term or leader changed. */
   changed(replica: Replica): void;
+  /** This leader is at an index where all replicas note their state. */
+  stateNoted(replica: Replica, note: StateNote): void;
   /** A peer sent what a correct one cannot. */
   peerFault(replica: Replica, fault: PeerFault): void;
   /** Leader only: this learner waits for a barrier; gives the base index of the barrier, or null to be asked again. */
@@ -56,6 +59,7 @@ export class Replica {
   readonly #node: ReplicaNode;
   readonly #proposals: PendingProposals;
   readonly #reads: PendingReads = new PendingReads();
+  readonly #notes: StateNotes = new StateNotes();
   #appliedIndex: LogIndex;
   #wasLeader = false;
   #lastTerm = 0;
@@ -91,6 +95,10 @@ export class Replica {
     return this.#stopError === null && this.raft.role === 'leader';
   }
 
+  /** True while something that was proposed here is not applied. */
+  get hasProposals(): boolean {
+    return this.#proposals.size > 0;
+  }
   /** True while somebody waits for an answer of this leader. */
   get hasUnanswered(): boolean {
     return this.#proposals.size > 0 || this.#reads.size > 0;
@@ -319,6 +327,25 @@ export class Replica {
     const outcome = this.view.apply(header, batchPayload(batch));
     this.#appliedIndex = batchLastIndex(header);
     this.#proposals.applied(header.baseIndex, header.term, outcome);
+    if (isNoted(header.baseIndex, this.#appliedIndex)) this.#noteState();
+  }
+
+  #noteState(): void {
+    const note: StateNote = { index: this.#appliedIndex, hash: this.view.hash };
+    if (this.isLeader) this.#node.stateNoted(this, note);
+    else this.#checkState(this.#notes.noted(note), note);
+  }
+
+  /** What a peer noted of its state. Only the leader's counts: whoever differs from it stops rather than answers (T19). */
+  receiveState(from: NodeId, note: StateNote): void {
+    if (this.#stopError === null && from === this.raft.leader) this.#checkState(this.#notes.told(note), note);
+  }
+
+  #checkState(other: StateNote | null, { index }: StateNote): void {
+    if (other === null) return;
+    this.stop(
+      new QuorateError('stateDiverged', `the state at index ${index} differs from that of the leader`, { group: this.group, index }),
+    );
   }
 
   /** Ends this replica: whoever waits is told, nothing runs any more. */
