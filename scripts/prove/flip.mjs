@@ -15,10 +15,10 @@ const STREAMS = 3;
 
 export async function prove({ seed, rounds = 40 }) {
   const choices = new Choices(seed);
-  // Small journal files, so that there are several, with segments and checkpoints.
-  return await Cluster.run({ settings: { journalFileBytes: 1_048_576 } }, async (cluster) => {
+  // Small journal files and large records, so that there are several, with segments and checkpoints.
+  return await Cluster.run({ settings: { journalFileBytes: 4_194_304 } }, async (cluster) => {
     const ledger = new Ledger();
-    const workload = new Workload({ addresses: cluster.addresses, ledger, clients: 2, streams: STREAMS, paceMs: 2, recordBytes: 2000 });
+    const workload = new Workload({ addresses: cluster.addresses, ledger, clients: 2, streams: STREAMS, paceMs: 2, recordBytes: 8000 });
     await workload.start();
     await until('enough records for several journal files', () => ledger.counts().done > 2500, { withinMs: 120_000 });
     await workload.stop();
@@ -29,7 +29,7 @@ export async function prove({ seed, rounds = 40 }) {
       // Some writes between the rounds, so that the flipped node takes part.
       const quorate = await Quorate.connect(cluster.addresses);
       for (const stream of workload.streams)
-        await ledger.append(stream, `round-${round}`, (value) => quorate.stream(stream).append(value), 2000);
+        await ledger.append(stream, `round-${round}`, (value) => quorate.stream(stream).append(value), 8000);
       await quorate.close();
     }
     await workload.close();

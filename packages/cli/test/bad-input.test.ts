@@ -30,7 +30,7 @@ let connect: readonly string[];
 
 before(async () => {
   cluster = await DevCluster.start({ nodes: 1 });
-  connect = ['--connect', cluster.connect];
+  connect = ['--connect', cluster.connect, '--timeout', '30'];
   await quorateOk(['stream', 'create', 's', ...connect]);
 });
 after(endAllProcesses);

@@ -14,7 +14,7 @@ after(endAllProcesses);
 describe('quorate dev when something fails', { timeout: 120_000, concurrency: 2 }, () => {
   test('dev is killed with SIGKILL → no server is left, and the next start has the data', async () => {
     const cluster = await DevCluster.start({ nodes: 2 });
-    const connect = ['--connect', cluster.connect];
+    const connect = ['--connect', cluster.connect, '--timeout', '30'];
     await quorateOk(['stream', 'create', 'kept', ...connect]);
     await quorateOk(['stream', 'append', 'kept', 'x', ...connect]);
     await cluster.process.end('SIGKILL');
@@ -45,7 +45,7 @@ describe('quorate dev when something fails', { timeout: 120_000, concurrency: 2 
     const { error } = JSON.parse(second.errorLines.at(-1) ?? '') as { error: { code: string; message: string } };
     assert.equal(error.code, 'directoryInUse');
     assert.match(error.message, /^node 1: .*node-1/);
-    assert.equal(await quorateOk(['stream', 'create', 'on', '--connect', cluster.connect]), 'created on\n');
+    assert.equal(await quorateOk(['stream', 'create', 'on', '--connect', cluster.connect, '--timeout', '30']), 'created on\n');
     assert.deepEqual(await cluster.stop(), { code: 0, signal: null });
   });
 
@@ -54,7 +54,10 @@ describe('quorate dev when something fails', { timeout: 120_000, concurrency: 2 
     assert.deepEqual(await one.stop(), { code: 0, signal: null });
     const two = new LineProcess(ENTRY, ['dev', '--nodes', '2', '--data', one.data, '--port', String(await freePortRange(2))]);
     assert.deepEqual(await two.ended, { code: 73, signal: null });
-    assert.match(two.errorLines.join('\n'), /^error: directoryForeign: node 1: .*cluster of nodes 1, not 1, 2/m);
+    assert.match(
+      two.errorLines.join('\n'),
+      /^error: directoryForeign: node 1: .*cluster of nodes 1, not 1, 2; the data is in .*: --nodes must be as it was/m,
+    );
     const pids = two.lines.flatMap((line) => /starting .*pid=(\d+)/.exec(line)?.[1] ?? []).map(Number);
     assert.equal(pids.length, 2);
     assert.deepEqual(pids.filter(isAlive), []);
@@ -64,8 +67,8 @@ describe('quorate dev when something fails', { timeout: 120_000, concurrency: 2 
     const cluster = await DevCluster.start({ nodes: 1 });
     const pids = cluster.serverPids;
     cluster.process.child.stdout?.destroy();
-    // Something to say: a name is new.
-    await quorateOk(['stream', 'create', 'said', '--connect', cluster.connect]);
+    // Something to say: a name is new. Whether the answer comes before the end makes no difference here.
+    await quorate(['stream', 'create', 'said', '--connect', cluster.connect, '--timeout', '1']);
     assert.deepEqual(await cluster.process.ended, { code: 0, signal: null });
     assert.deepEqual(pids.filter(isAlive), []);
   });

@@ -13,7 +13,7 @@ describe('quorate server', { timeout: 60_000, concurrency: 2 }, () => {
     const environment = { QUORATE_NODE: '7', QUORATE_DATA: temporaryDirectory(), QUORATE_MEMBERS: `7=${address}` };
     const server = new LineProcess(ENTRY, ['server'], { environment });
     await server.line(/"msg":"listening"/);
-    assert.equal(await quorateOk(['stream', 'create', 's', '--connect', address]), 'created s\n');
+    assert.equal(await quorateOk(['stream', 'create', 's', '--connect', address, '--timeout', '30']), 'created s\n');
     assert.deepEqual(await server.end('SIGTERM'), { code: 0, signal: null });
     assert.deepEqual(server.errorLines, []);
   });
@@ -48,18 +48,18 @@ describe('quorate server', { timeout: 60_000, concurrency: 2 }, () => {
     const members = addresses.map((address, index) => `${index + 1}=${address}`).join(',');
     const server = new LineProcess(ENTRY, ['server', '--node', '1', '--data', temporaryDirectory(), '--members', members]);
     await server.line(/"msg":"listening"/);
-    const connect = ['--connect', addresses[0] as string, '--timeout', '0.7'];
-    const status = await quorateOk(['status', ...connect]);
+    const connect = ['--connect', addresses[0] as string];
+    const status = await quorateOk(['status', ...connect, '--timeout', '30']);
     assert.match(status, /^cluster not formed yet\n/);
     assert.match(status, new RegExp(`^1 +${addresses[0]} +forming `, 'm'));
     assert.match(status, new RegExp(`^2 +${addresses[1]} +no answer: unavailable$`, 'm'));
     assert.match(status, new RegExp(`^node 1 waits for node 2 at ${addresses[1]}, node 3 at ${addresses[2]}$`, 'm'));
-    for (const args of [
+    const calls = [
       ['stream', 'create', 's'],
       ['stream', 'append', 's', 'x'],
       ['stream', 'list'],
-    ]) {
-      const { code, stderr } = await quorate([...args, ...connect]);
+    ];
+    for (const { code, stderr } of await Promise.all(calls.map((args) => quorate([...args, ...connect, '--timeout', '3'])))) {
       assert.equal(code, 69);
       assert.match(stderr, /^error: unavailable: [^\n]*the cluster is not formed yet: waiting for nodes 2, 3[^\n]*\n$/);
     }

@@ -145,13 +145,13 @@ describe('exit codes', () => {
   });
 
   test('exit codes: nobody listens → unavailable, 69, in both forms', async () => {
-    const plain = await quorate(['status', '--connect', '127.0.0.1:1', '--timeout', '0.3']);
+    const connect = ['--connect', '127.0.0.1:1', '--timeout', '2'];
+    const [plain, json] = await Promise.all([quorate(['status', ...connect]), quorate(['stream', 'info', 's', '--json', ...connect])]);
     assert.equal(plain.code, 69);
     assert.match(
       plain.stderr,
       /^error: unavailable: .*127\.0\.0\.1:1: no connection \(connection refused\)\nis a cluster running there\? 'quorate dev'/,
     );
-    const json = await quorate(['stream', 'info', 's', '--connect', '127.0.0.1:1', '--timeout', '0.3', '--json']);
     assert.equal(json.code, 69);
     assert.equal((JSON.parse(json.stderr) as { error: { code: string } }).error.code, 'unavailable');
   });

@@ -62,7 +62,7 @@ export class Formation {
     this.#storage = init.storage;
     this.#peers = init.peers;
     this.#onFormed = init.onFormed;
-    checkOrCreateIdentity(init.options, init.storage);
+    if (init.storage.identity === null) init.storage.setIdentity(newIdentity(init.options));
   }
 
   get identity(): Identity {
@@ -192,18 +192,18 @@ function withOwn(identity: Identity, own: Incarnation | null): Identity['members
   return identity.members.map((member) => (member.nodeId === identity.nodeId ? { ...member, incarnation: own } : member));
 }
 
-function checkOrCreateIdentity(options: HostOptions, storage: Storage): void {
-  const identity = storage.identity;
-  if (identity === null) {
-    storage.setIdentity({
-      nodeId: options.nodeId,
-      incarnation: incarnation(randomHex16(() => options.random.nextUint32())),
-      clusterId: null,
-      isRejoined: false,
-      members: options.members.map((member) => ({ ...member, incarnation: null })),
-    });
-    return;
-  }
+function newIdentity(options: HostOptions): Identity {
+  return {
+    nodeId: options.nodeId,
+    incarnation: incarnation(randomHex16(() => options.random.nextUint32())),
+    clusterId: null,
+    isRejoined: false,
+    members: options.members.map((member) => ({ ...member, incarnation: null })),
+  };
+}
+
+/** Throws `directoryForeign` if a directory with this identity is not that of the node that the options describe. */
+export function checkIdentity(options: HostOptions, identity: Identity): void {
   if (identity.nodeId !== options.nodeId) {
     throw new QuorateError('directoryForeign', `this data directory belongs to node ${identity.nodeId}, not to node ${options.nodeId}`, {
       found: identity.nodeId,

@@ -1,6 +1,6 @@
 import { type Listener, QuorateError, asQuorateError } from '@quorate/base';
 import { type Storage, openStorage } from '@quorate/storage';
-import { checkMembers } from './formation.js';
+import { checkIdentity, checkMembers } from './formation.js';
 import type { Leadership } from './groups/replica-set.js';
 import { type AppliedState, DEFAULT_SETTINGS, type Host, type HostEvents, type HostOptions } from './host-options.js';
 import { Node } from './node.js';
@@ -36,6 +36,7 @@ export function startHost(options: HostOptions, done: (error: QuorateError | nul
       events: storageEvents,
       journalFileBytes: settings.journalFileBytes,
       syncMode: settings.syncMode,
+      checkIdentity: (identity) => checkIdentity(options, identity),
     },
     (error, storage) => {
       if (error !== null || storage === null) {

@@ -20,11 +20,11 @@ function ruinJournal(node: SimNode, sectors: number): string {
 /** A cluster whose node 3 is down, with a journal of which a part cannot be read. */
 function withRuin(seed: number, nodes: number): { cluster: SimCluster; victim: SimNode; path: string } {
   const { cluster, client } = runningCluster({ seed, nodes }, ['a', 'b']);
-  append(cluster, client, 'a', 60);
+  append(cluster, client, 'a', 30);
   cluster.runFor(200);
   const victim = cluster.node(nodes);
   victim.kill();
-  const path = ruinJournal(victim, 12);
+  const path = ruinJournal(victim, 8);
   return { cluster, victim, path };
 }
 

@@ -125,3 +125,23 @@ test('leader: a group created while a member is away → it is known to be away:
 });
 
 assert.ok(60 * MEBIBYTE > LIMITS.connectionQueueBytesMax);
+
+test('idle: 150 streams → not many more events than with one, no messages of groups, and no more than a few looks at deadlines', () => {
+  const stepsIdle = (streams: number): number => {
+    const { cluster, client } = runningCluster({ seed: 406 });
+    let open = 0;
+    for (let i = 1; i < streams; i++) {
+      open++;
+      client.core.createStream(`idle-${i}`, { deadlineMs: 60_000 }, () => open--);
+    }
+    cluster.runUntil(() => open === 0, 60_000, 'all are created');
+    client.core.close(() => {});
+    cluster.runFor(3000);
+    const before = cluster.scheduler.steps;
+    cluster.runFor(2000);
+    return cluster.scheduler.steps - before;
+  };
+  const few = stepsIdle(1);
+  const many = stepsIdle(150);
+  assert.ok(many < few * 1.3, `${few} events with one stream, ${many} with 150`);
+});

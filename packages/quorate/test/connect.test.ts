@@ -8,8 +8,8 @@ import { coded } from './harness/coded.js';
 describe('Quorate.connect without a cluster', () => {
   test('connect: nobody listens → unavailable within the deadline, which names the address', async () => {
     const started = performance.now();
-    await assert.rejects(Quorate.connect('127.0.0.1:1', { deadlineMs: 300 }), coded('unavailable', 'safe', /127\.0\.0\.1:1/));
-    assert.ok(performance.now() - started < 5000);
+    await assert.rejects(Quorate.connect('127.0.0.1:1', { deadlineMs: 1500 }), coded('unavailable', 'safe', /127\.0\.0\.1:1/));
+    assert.ok(performance.now() - started < 15_000);
   });
 
   test('connect: addresses that are none → addressInvalid or invalidArgument at once', async () => {
@@ -37,7 +37,7 @@ describe('Quorate.connect without a cluster', () => {
     await new Promise<void>((listening) => http.listen(0, '127.0.0.1', listening));
     const { port } = http.address() as AddressInfo;
     try {
-      await assert.rejects(Quorate.connect(`127.0.0.1:${port}`, { deadlineMs: 5000 }), coded('protocolMismatch', 'never'));
+      await assert.rejects(Quorate.connect(`127.0.0.1:${port}`, { deadlineMs: 20_000 }), coded('protocolMismatch', 'never'));
     } finally {
       http.closeAllConnections();
       http.close();

@@ -1,4 +1,4 @@
-import { QuorateError } from '@quorate/base';
+import { LIMITS, QuorateError } from '@quorate/base';
 import type { HostSettings } from '@quorate/host';
 
 /** Bounds of the soft settings that a configuration file may carry, in the unit of their name. */
@@ -9,7 +9,8 @@ const BOUNDS: Readonly<Record<Exclude<keyof HostSettings, 'syncMode'>, readonly 
   peerSilenceMs: [100, 600_000],
   tickMs: [1, 1000],
   drainMs: [0, 600_000],
-  journalFileBytes: [1_048_576, 1_073_741_824],
+  // The largest batch, with its frame, fits a file.
+  journalFileBytes: [LIMITS.frameBytesMax, 1_073_741_824],
 };
 const SYNC_MODES = ['adaptive', 'sync', 'async'] as const;
 

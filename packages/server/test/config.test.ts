@@ -58,8 +58,8 @@ describe('configuration', () => {
   });
 
   test('configuration: settings in the file → taken over', () => {
-    const config = load({ file: JSON.stringify({ settings: { journalFileBytes: 1_048_576, syncMode: 'async' } }) });
-    assert.deepEqual(config.settings, { journalFileBytes: 1_048_576, syncMode: 'async' });
+    const config = load({ file: JSON.stringify({ settings: { journalFileBytes: 4_194_304, syncMode: 'async' } }) });
+    assert.deepEqual(config.settings, { journalFileBytes: 4_194_304, syncMode: 'async' });
   });
 
   test('configuration: variables that others set → left alone', () => {

@@ -104,7 +104,7 @@ describe('server whose data directory is not for it', { timeout: 120_000, concur
     assert.equal((await server.outcome()).type, 'stopped');
   });
 
-  test('directory: of another node, another cluster, other members → directoryForeign, and nothing in it changes', async () => {
+  test('directory: of another node, another cluster, other members → directoryForeign, nothing in it changes, and its own node still starts', async () => {
     const start = formedDirectory();
     const before = contentOf(start.data);
     const [port] = start.ports;
@@ -119,6 +119,10 @@ describe('server whose data directory is not for it', { timeout: 120_000, concur
       assert.match(message, pattern);
     }
     assert.equal(contentOf(start.data), before);
+    const own = new ServerProcess(start);
+    await own.leads();
+    own.child.kill('SIGTERM');
+    assert.equal((await own.outcome()).type, 'stopped');
   });
 
   test('directory: of a newer format → formatUnsupported that names the file, and nothing in it changes', async () => {

@@ -7,8 +7,10 @@ import { type AppendResult, type QuorateClient, connect } from '@quorate/client'
 import { NodeNetwork, nodeChecksum, nodeClock, nodeRandom, nodeTimers } from '@quorate/platform-node';
 import { freePortRange } from './harness/free-ports.js';
 import { endAllProcesses } from './harness/line-process.js';
-import { ServerProcess } from './harness/server-process.js';
+import { type LogLine, ServerProcess } from './harness/server-process.js';
 import { temporaryDirectory } from './harness/temporary-directory.js';
+
+const SLOW_ELECTIONS = { electionTimeoutMinMs: 2000, electionTimeoutMaxMs: 2100 };
 
 async function startServers(count: number, settings: Readonly<Record<string, number>> = {}): Promise<readonly ServerProcess[]> {
   const first = await freePortRange(count);
@@ -74,12 +76,14 @@ describe('server that is told to stop', { timeout: 120_000, concurrency: 2 }, ()
     assert.equal((await server.outcome()).type, 'stopped');
   });
 
-  test('stop: the leader of three, with appends under way → leadership handed over before it ends, every append stored once', async () => {
-    const servers = await startServers(3);
+  test('stop: the leader of three, with appends under way → another leads, and every append is stored once, in order', async () => {
+    // Long enough that on a busy machine nobody but who is told to hand over loses its leadership.
+    const servers = await startServers(3, SLOW_ELECTIONS);
     await Promise.all(servers.map((server) => server.event('listening')));
     const client = openClient(servers);
     const stream = await client.createStream('drained');
-    const leader = leaderOf(servers);
+    const { group, leader: leading } = await stream.info();
+    const leader = servers.find(({ node }) => node === leading) as ServerProcess;
     const others = servers.filter((server) => server !== leader);
     const results: Promise<AppendResult>[] = [];
     const append = (): void => void results.push(stream.append(String(results.length)));
@@ -94,17 +98,15 @@ describe('server that is told to stop', { timeout: 120_000, concurrency: 2 }, ()
       (await Promise.all(results)).map(({ offset }) => offset),
       Array.from({ length: results.length }, (_, index) => index),
     );
-    const events = leader.log.slice(leader.log.findIndex((line) => line.msg === 'stopping'));
-    const handedOver = events.filter((line) => line.msg === 'leadership' && line['group'] === 0 && line['role'] === 'follower');
-    assert.ok(handedOver.length > 0, leader.said);
-    assert.ok(others.some((server) => server.log.some((line) => line['group'] === 0 && line['role'] === 'leader')));
+    const isNext = (line: LogLine): boolean => line['group'] === group && line['role'] === 'leader';
+    assert.equal(others.filter((server) => server.log.some(isNext)).length, 1);
     await client.close();
     await stopAll(others);
   });
 
-  test('stop: a second signal while it waits for others that hang → forced, with that signal', async () => {
-    // It takes so long to notice that nobody follows it any more: until then it tries to hand its leadership over.
-    const servers = await startServers(3, { drainMs: 60_000, electionTimeoutMinMs: 2000, electionTimeoutMaxMs: 2100 });
+  test('stop: a second signal while the first has not ended it, because others hang → forced, with that signal', async () => {
+    // It takes so long to notice that nobody follows it any more, and until then it waits for them.
+    const servers = await startServers(3, { drainMs: 60_000, ...SLOW_ELECTIONS });
     const leader = leaderOf(servers);
     const others = servers.filter((server) => server !== leader);
     for (const other of others) other.child.kill('SIGSTOP');

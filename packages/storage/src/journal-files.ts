@@ -122,6 +122,13 @@ export class JournalFiles implements FileUses {
     file.syncNow();
   }
 
+  /** Removes a file that was ready for use and never used. Throws `DiskFault`. */
+  discard(number: number): void {
+    this.#handles.get(number)?.close();
+    this.#handles.delete(number);
+    this.#options.disk.remove(journalPath(number));
+  }
+
   /** Makes a file ready before it returns. Throws `DiskFault`. */
   prepareNow(): void {
     const { file, isRecycled } = this.#begin();

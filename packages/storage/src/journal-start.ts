@@ -59,16 +59,16 @@ export function resumeJournal(disk: Disk, files: JournalFiles, codec: FrameCodec
     const isOld = format < FILE_FORMATS.J && number >= last.file;
     if ((!isWhole || isOld) && (firstSequence !== 0 || number > last.file)) files.restoreHead(number, bytes);
   }
+  const isRescued = rescued?.file === last.file && rescued.offset === last.offset;
+  const file = files.handle(last.file);
+  const bytes = isRescued ? rescued.frame : file.read(last.offset, last.header.totalBytes);
   const unused = scan.files.filter(({ number }) => number > last.file).map(({ number }) => number);
-  files.start(highest, last.file, unused);
+  if (!isRescued) makeRescue(disk, files, unused, { file: last.file, offset: last.offset, frame: bytes }, checksum);
+  files.start(Math.max(last.file, ...unused), last.file, unused);
   // The checkpoint that says so may not be durable: the next one frees them.
   for (const number of deadNumbers) files.use(number);
   const isMarker = last.header.recordCount === 0;
-  const file = files.handle(last.file);
-  const isRescued = rescued?.file === last.file && rescued.offset === last.offset;
-  const bytes = isRescued ? rescued.frame : file.read(last.offset, last.header.totalBytes);
-  const isSafe = isRescued || tryStoreRescue(disk, { file: last.file, offset: last.offset, frame: bytes }, checksum);
-  if (isSafe) file.writeNow(last.offset, [bytes]);
+  file.writeNow(last.offset, [bytes]);
   file.syncNow();
   dropRescue(disk);
   const offset = last.offset + bytes.length;
@@ -85,16 +85,20 @@ export function provenCheckpoint({ scan, checkpoint }: Recovered): number {
 }
 
 /**
- * False: there is no space for the copy. A full disk must still open, so the frame is then only synced: what a process wrote that died
- * before its sync is made durable so, only what an earlier sync failed on is not.
+ * Makes the copy. Where there is no space for it, the files that are ready for use give theirs, the highest first, and are taken from
+ * `unused`. Without the copy the frame could not be written again, and what an earlier sync failed on would be taken for durable (T25): so
+ * a disk that is full even then is a `DiskFault`, until there is space.
  */
-function tryStoreRescue(disk: Disk, rescued: RescuedFrame, checksum: Checksum): boolean {
-  try {
-    storeRescue(disk, rescued, checksum);
-    return true;
-  } catch (thrown) {
-    if (thrown instanceof DiskFault && thrown.kind === 'full') return false;
-    throw thrown;
+function makeRescue(disk: Disk, files: JournalFiles, unused: number[], rescued: RescuedFrame, checksum: Checksum): void {
+  for (;;) {
+    try {
+      storeRescue(disk, rescued, checksum);
+      return;
+    } catch (thrown) {
+      const given = unused.pop();
+      if (!(thrown instanceof DiskFault) || thrown.kind !== 'full' || given === undefined) throw thrown;
+      files.discard(given);
+    }
   }
 }
 

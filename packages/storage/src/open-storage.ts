@@ -59,6 +59,7 @@ function openLocked(options: StorageOptions, release: () => void): Storage {
     checkUnused(disk);
     return new NodeStorage(options, release, null, null);
   }
+  options.checkIdentity?.(stored.identity);
   // The files tell a storage that is made only once they are read; until then nothing happens in the background.
   const events: { to: FileEvents | null } = { to: null };
   const files = new JournalFiles({

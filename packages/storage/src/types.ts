@@ -75,6 +75,8 @@ export interface StorageOptions {
   readonly journalFileBytes?: number;
   /** Bytes of recent batches kept in memory; default `LIMITS.recentBatchesBytes`. */
   readonly recentBatchesBytes?: number;
+  /** Asked about the identity of a directory in use before anything in it is changed; what it throws is the error of the opening. */
+  readonly checkIdentity?: (identity: Identity) => void;
   /** `adaptive` (default): synchronous sync while little is queued and the disk is quick; else always one way. */
   readonly syncMode?: 'adaptive' | 'sync' | 'async';
 }

@@ -162,6 +162,45 @@ test('T33: storage: each call fails once, by ordinal, with EIO or without space 
   assert.ok(counts.io > 100 && counts.full > 100, JSON.stringify(counts));
 });
 
+test('T25: storage: a sync fails, the next life starts on a full disk → what it takes for durable survives a power cut, or it does not start', () => {
+  const outcomes = { opened: 0, refused: 0 };
+  for (let seed = 1; seed <= 20; seed++) {
+    for (const isReadyFileThere of [true, false]) {
+      const rig = new Rig({ seed, storage: { syncMode: 'async' } });
+      const log = rig.start().createGroup(G1, false);
+      appendMany(log, 3, { bytes: 300 });
+      rig.settle();
+      rig.disk.inject({ effect: { type: 'fail', kind: 'io' }, operations: ['sync'], path: /\.q$/, times: 1 });
+      appendMany(log, 1, { bytes: 300 });
+      rig.settle();
+      assert.equal(rig.life.failures.length, 1);
+      rig.kill();
+      if (!isReadyFileThere) rig.disk.attach(rig.scheduler.forNode('operator')).remove('journal/0000000002.q');
+      rig.disk.capacityBytes = rig.disk.usedBytes();
+      rig.tryOpen();
+      const { storage, openError } = rig.life;
+      if (storage === null) {
+        outcomes.refused++;
+        assert.equal(openError?.code, 'diskFull');
+        rig.disk.capacityBytes = 1_000_000;
+        assert.equal(logOf(rig.open()).lastIndex >= 3, true);
+        continue;
+      }
+      outcomes.opened++;
+      const again = logOf(storage);
+      appendMany(again, 1, { bytes: 100 });
+      rig.settle(200);
+      const { durableIndex } = again;
+      rig.powerCut();
+      rig.disk.capacityBytes = 1_000_000;
+      const last = rig.open();
+      assert.deepEqual(last.damage, [], `seed ${seed}`);
+      assert.ok(logOf(last).lastIndex >= durableIndex, `seed ${seed}: ${logOf(last).lastIndex} of ${durableIndex} that were durable`);
+    }
+  }
+  assert.deepEqual(outcomes, { opened: 20, refused: 20 });
+});
+
 test('T32: storage: a budget of bytes from 0 up → refuses early, keeps the order, goes on when space returns', () => {
   let refused = 0;
   for (let files = 0; files <= 5; files++) {
@@ -224,7 +263,7 @@ test('T32: storage: a write into the present file without space, partly done →
   }
 });
 
-test('T32: storage: closed while there is no space → diskFull, and what was durable is there', () => {
+test('T32: storage: closed while there is no space → diskFull, not opened before there is some, and what was durable is there', () => {
   const rig = new Rig({ capacityBytes: 20_000 });
   const log = rig.start().createGroup(G1, false);
   appendMany(log, 30, { bytes: 900 });
@@ -232,6 +271,9 @@ test('T32: storage: closed while there is no space → diskFull, and what was du
   const durable = log.durableIndex;
   assert.ok(durable < 30);
   assert.equal(rig.close()?.code, 'diskFull');
+  rig.tryOpen();
+  assert.equal(rig.life.openError?.code, 'diskFull');
+  rig.disk.capacityBytes = 1_000_000;
   assert.equal(contentOf(logOf(rig.open())).length, durable);
 });
 

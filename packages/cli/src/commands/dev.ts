@@ -120,7 +120,9 @@ class DevRun {
       message: `it ended with exit code ${exit.code}`,
       details: {},
     };
-    reportError(new QuorateError(code as QuorateError['code'], `node ${node}: ${message}`, details), this.#io, this.#flags.json);
+    const hint =
+      code === 'directoryForeign' ? `; the data is in ${resolve(this.#flags.data)}: --nodes must be as it was, or --data another` : '';
+    reportError(new QuorateError(code as QuorateError['code'], `node ${node}: ${message}${hint}`, details), this.#io, this.#flags.json);
   }
 
   #end(): void {

@@ -219,7 +219,7 @@ export class RequestHandler implements Proposer {
     };
     const run = (): void => this.#to.whenRoom(answerOrWait);
     if (waiter.isLinearizable) {
-      replica.readLinearizable({ run, fail: waiter.fail });
+      replica.readLinearizable({ run, fail: (error) => this.failed(id, error) });
     } else {
       if (replica.stopError !== null) throw replica.stopError;
       run();

@@ -34,7 +34,7 @@ export class ServerProcess extends LineProcess {
   constructor({ node, data, ports, flags = {}, settings = {} }: ServerStart) {
     const config = join(temporaryDirectory(), 'config.json');
     // Small files, so that the many starts of the tests write little.
-    writeFileSync(config, JSON.stringify({ settings: { journalFileBytes: 1_048_576, ...settings } }));
+    writeFileSync(config, JSON.stringify({ settings: { journalFileBytes: 4_194_304, ...settings } }));
     const members = ports.map((port, index) => `${index + 1}=127.0.0.1:${port}`).join(',');
     const all = { node: String(node), data, members, config, ...flags };
     super(MAIN, [JSON.stringify(all)], { stdin: 'pipe' });
