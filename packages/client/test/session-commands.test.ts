@@ -214,6 +214,28 @@ test('sessions: a payload is refused for good → its calls are told, the number
   );
 });
 
+test('sessions: replies come in several frames → all of them count, and nothing is sent again', () => {
+  const { cluster, probe } = setUp(16);
+  cluster.weather.split = 1;
+  for (let i = 0; i < 20; i++) probe.submit(`${i}`);
+  probe.wait(100);
+  assert.equal(requestsOf(cluster, 'commands'), 1);
+  probe.check();
+});
+
+test('sessions: T74: the cluster takes longer than the stall time for every batch → it is waited for longer and longer, not asked for ever', () => {
+  const { cluster, probe } = setUp(17);
+  probe.submit('first');
+  probe.wait();
+  cluster.weather.commitMinMs = 1000;
+  for (let i = 0; i < 5; i++) {
+    probe.submit(`${i}`, { deadlineMs: 20_000 });
+    probe.wait();
+  }
+  assert.deepEqual(probe.codes(), {});
+  probe.check();
+});
+
 test('sessions: a megabyte of commands in one turn → several payloads in a bounded window, in order', () => {
   const { cluster, probe } = setUp(14);
   const filler = 'x'.repeat(30_000);

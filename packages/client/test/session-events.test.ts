@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { utf8 } from '@quorate/base';
+import { readU64, utf8 } from '@quorate/base';
 import { encodePush } from '@quorate/wire';
 import { GROUP, SessionCluster } from './session-cluster.js';
 import { EVENT_APPENDED } from './session-machine.js';
@@ -51,10 +51,13 @@ test('sessions: T66: the connection is lost while events happen → the rest com
     cluster.scheduler.runFor(2);
     cluster.node(1).cutAll();
     if (round % 3 === 2) cluster.elect(1);
+    cluster.scheduler.runFor(60);
   }
   writer.wait();
   cluster.scheduler.runFor(2000);
   assert.equal(probe.events.length, 50);
+  const from = cluster.node(1).requests.flatMap((request) => (request.type === 'bindSession' ? [request.acknowledgedEvents] : []));
+  assert.ok(Math.max(...from) > 15, `what was received is not asked for again: ${from.join()}`);
   probe.check();
 });
 
@@ -95,6 +98,27 @@ test('sessions: rule 18: the last batch is lost without a trace → the next bin
     probe.events.map(({ text }) => text),
     ['a'],
   );
+});
+
+test('sessions: an event waits for the reply of a command on its way → it is not acknowledged before it was told', () => {
+  const { cluster, sessions, probe, writer } = setUp(41);
+  cluster.scheduler.runFor(2000);
+  let isSilent = true;
+  cluster.node(1).intervene = (request) =>
+    isSilent && request.type === 'commands' && readU64(request.payload, 4) === sessions.session ? 'ignore' : 'serve';
+  probe.submit('slow', { deadlineMs: 30_000 });
+  cluster.scheduler.runFor(5);
+  write(cluster, writer, ['a']);
+  cluster.scheduler.runFor(3000);
+  const session = cluster.machine.sessions.get(sessions.session);
+  assert.equal(probe.events.length, 0);
+  assert.equal(session?.acknowledgedEvents, sessions.session);
+  isSilent = false;
+  probe.wait();
+  cluster.scheduler.runFor(3000);
+  assert.equal(probe.events.length, 2);
+  assert.equal(session?.acknowledgedEvents, session?.lastEventIndex);
+  probe.check();
 });
 
 test('sessions: rule 18: events arrive before the reply of the command that caused them → the reply is told first', () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { QuorateError } from '@quorate/base';
 import { addressOf } from './scripted-cluster.js';
 import { SessionCluster } from './session-cluster.js';
 import { SessionProbe, type Told } from './session-probe.js';
@@ -71,7 +72,10 @@ test('sessions: sequential reads → all at one node while it answers', () => {
     cluster.scheduler.runFor(20);
   }
   probe.wait();
-  assert.deepEqual(cluster.nodes.map((node) => node.requests.length).sort(), [0, 0, 20]);
+  assert.deepEqual(
+    cluster.nodes.map((node) => node.requests.length).sort((a, b) => a - b),
+    [0, 0, 20],
+  );
 });
 
 test('sessions: rule 18: an answer that knows of an event which is still on its way → told after the event', () => {
@@ -136,6 +140,44 @@ test('sessions: the session expires with queries on their way → they are asked
   assert.equal(probe.losses, 1);
   assert.equal(sessions.state, 'expired');
   probe.check();
+});
+
+test('sessions: opening a session fails with a query behind its command, and a new command follows at once → the query is not forgotten', () => {
+  const cluster = new SessionCluster(60);
+  const sessions = cluster.sessions();
+  let refusals = 1;
+  cluster.node(1).intervene = (request) =>
+    request.type === 'openSession' && refusals-- > 0 ? { refuse: new QuorateError('formatUnsupported', 'not today') } : 'serve';
+  const probe = new SessionProbe(cluster, sessions);
+  const codes: (string | undefined)[] = [];
+  sessions.submit(100, 10, new Uint8Array(0), {}, (error) => {
+    codes.push(error?.code);
+    cluster.elect(0);
+    sessions.submit(100, 10, new Uint8Array(0), {}, (other) => codes.push(other?.code));
+  });
+  probe.query('sequential');
+  probe.wait(1000);
+  assert.deepEqual(codes, ['formatUnsupported']);
+  assert.equal(answers(probe).length, 1);
+});
+
+test('sessions: rule 12: the command before a query is given up unsent → its number is filled all the same, and the query is answered', () => {
+  const { cluster, probe } = setUp(61);
+  probe.submit('first');
+  probe.wait();
+  cluster.elect(0);
+  cluster.node(1).cutAll();
+  cluster.scheduler.runFor(50);
+  probe.submit('given up', { deadlineMs: 100 });
+  probe.query('linearizable', 10_000);
+  cluster.scheduler.runFor(200);
+  assert.deepEqual(probe.codes(), { 'given up': 'noLeader' });
+  cluster.elect(1);
+  probe.wait(1500);
+  assert.deepEqual(
+    answers(probe).map((answer) => answer.list),
+    [['first']],
+  );
 });
 
 test('sessions: no node answers a query → unavailable (safe) at the deadline; cancelled → aborted', () => {

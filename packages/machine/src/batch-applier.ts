@@ -17,6 +17,7 @@ import type { LiveResources } from './live-resources.js';
 import type { MachineEvents, MachineOutcome, Reply } from './machine-types.js';
 import type { MachineState } from './machine-state.js';
 import {
+  type Acknowledgement,
   COMMANDS_HEADER_BYTES,
   COMMAND_HEADER_BYTES,
   type CommandsSummary,
@@ -76,7 +77,8 @@ export class BatchApplier {
   /** Rule 15: timers fire before what comes at or after their time, in order, at their own time. */
   #passTime(loggedTimeMs: number): void {
     const state = this.#state;
-    for (let due = state.timers.takeDue(loggedTimeMs); due !== null; due = state.timers.takeDue(loggedTimeMs)) {
+    const untilMs = Math.max(state.timeMs, loggedTimeMs);
+    for (let due = state.timers.takeDue(untilMs); due !== null; due = state.timers.takeDue(untilMs)) {
       const { dueMs, resource, id } = due;
       const live = this.#live.find(resource);
       invariant(live !== undefined && dueMs >= state.timeMs, 'timers have a resource and a time to come', { resource, dueMs });
@@ -84,46 +86,53 @@ export class BatchApplier {
       const { machine } = live.type;
       this.#runs.must('timer', live, () => machine.timer?.(live.call, id), true);
     }
-    state.timeMs = Math.max(state.timeMs, loggedTimeMs);
+    state.timeMs = untilMs;
   }
 
   #applyPayload(header: BatchHeader, payload: Uint8Array): MachineOutcome {
-    if (payload.length === 0) return refused('malformedFrame', 'empty payload');
+    let run: () => MachineOutcome;
     try {
-      switch (payload[0]) {
-        case PAYLOAD.commands: {
-          const summary = checkCommandsPayload(payload);
-          checkCount(header, summary.count);
-          return this.#applyCommands(payload, summary, header.baseIndex);
-        }
-        case PAYLOAD.openSession:
-          checkCount(header, 1);
-          return this.#openSession(decodeOpenSession(payload));
-        case PAYLOAD.expireSessions: {
-          const sessions = decodeExpireSessions(payload);
-          checkCount(header, sessions.length);
-          return this.#expire(sessions, header.baseIndex);
-        }
-        case PAYLOAD.tick:
-          checkCount(header, 1);
-          if (payload.length !== 1) throw malformed(`tick of ${payload.length} bytes`);
-          return NONE;
-        case PAYLOAD.acknowledge:
-          checkCount(header, 1);
-          for (const { session, acknowledgedReplies, acknowledgedEvents } of decodeAcknowledge(payload)) {
-            const record = this.#state.sessions.touch(session);
-            if (record !== undefined) this.#acknowledge(record, acknowledgedReplies, acknowledgedEvents);
-          }
-          return NONE;
-        default:
-          throw payloadUnsupported(payload);
-      }
+      run = this.#decode(header, payload);
     } catch (thrown) {
-      // Only structure is checked with errors here, before anything is changed; what handlers throw was dealt with below.
-      if (this.#state.fault === null && thrown instanceof QuorateError && thrown.code === 'malformedFrame') {
+      // Only what is wrong with the payload itself is refused, before anything has changed.
+      if (thrown instanceof QuorateError && thrown.code === 'malformedFrame')
         return refused('malformedFrame', thrown.message, thrown.details);
-      }
       throw thrown;
+    }
+    return run();
+  }
+
+  /** Checks all of a payload; gives what applies it. */
+  #decode(header: BatchHeader, payload: Uint8Array): () => MachineOutcome {
+    switch (payload[0]) {
+      case PAYLOAD.commands: {
+        const summary = checkCommandsPayload(payload);
+        checkCount(header, summary.count);
+        return () => this.#applyCommands(payload, summary, header.baseIndex);
+      }
+      case PAYLOAD.openSession: {
+        const request = decodeOpenSession(payload);
+        checkCount(header, 1);
+        return () => this.#openSession(request);
+      }
+      case PAYLOAD.expireSessions: {
+        const sessions = decodeExpireSessions(payload);
+        checkCount(header, sessions.length);
+        return () => this.#expire(sessions, header.baseIndex);
+      }
+      case PAYLOAD.tick:
+        checkCount(header, 1);
+        if (payload.length !== 1) throw malformed(`tick of ${payload.length} bytes`);
+        return () => NONE;
+      case PAYLOAD.acknowledge: {
+        const acknowledgements = decodeAcknowledge(payload);
+        checkCount(header, 1);
+        return () => this.#acknowledgeAll(acknowledgements);
+      }
+      case undefined:
+        throw malformed('empty payload');
+      default:
+        throw payloadUnsupported(payload);
     }
   }
 
@@ -148,6 +157,14 @@ export class BatchApplier {
       this.#state.index = baseIndex + i;
       this.#endSession(sessions[i] as SessionId, true);
       this.#settle();
+    }
+    return NONE;
+  }
+
+  #acknowledgeAll(acknowledgements: readonly Acknowledgement[]): MachineOutcome {
+    for (const { session, acknowledgedReplies, acknowledgedEvents } of acknowledgements) {
+      const record = this.#state.sessions.touch(session);
+      if (record !== undefined) this.#acknowledge(record, acknowledgedReplies, acknowledgedEvents);
     }
     return NONE;
   }

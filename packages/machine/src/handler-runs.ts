@@ -1,4 +1,4 @@
-import { ByteWriter, QuorateError } from '@quorate/base';
+import { ByteWriter, QuorateError, isErrorCode } from '@quorate/base';
 import { type CompiledOperation, readNamed } from './compiled-type.js';
 import { textOf } from './faults.js';
 import type { LiveResource } from './handler-call.js';
@@ -44,7 +44,6 @@ export class HandlerRuns {
       const error = this.#refusal(operation.path, thrown);
       state.tables.rollback();
       state.events.rollback(mark);
-      state.timers.rolledBack();
       if (state.shownFences.length > 0) this.#rememberFences();
       return refusedReply(state.index, error);
     } finally {
@@ -97,7 +96,7 @@ export class HandlerRuns {
   /** What a command is refused with; throws if it must not be. */
   #refusal(path: string, thrown: unknown): QuorateError {
     if (this.#state.fault !== null) throw this.#state.fault;
-    if (thrown instanceof QuorateError && thrown.code !== 'invariantBroken') return thrown;
+    if (thrown instanceof QuorateError && thrown.code !== 'invariantBroken' && isErrorCode(thrown.code)) return thrown;
     throw this.#state.broken(`${path} threw: ${textOf(thrown)}`, {}, thrown);
   }
 

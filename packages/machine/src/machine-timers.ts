@@ -14,7 +14,7 @@ export interface DueTimer {
 export class MachineTimers {
   readonly #byDue: Table;
   readonly #byId: Table;
-  // Due time of the first; null: not known, look. A rollback may bring back an earlier one.
+  // Due time of the first; null: not known, look. Every change forgets it and no handler asks for it, so a rollback has nothing to undo here.
   #nextMs: number | null = null;
 
   constructor(tables: Tables) {
@@ -71,11 +71,6 @@ export class MachineTimers {
     this.#byId.delete(key.subarray(8));
     this.#nextMs = null;
     return { dueMs: readU64Be(key, 0), resource: readU64Be(key, 8), id: key.subarray(16) };
-  }
-
-  /** Changes were undone. */
-  rolledBack(): void {
-    this.#nextMs = null;
   }
 }
 

@@ -1,6 +1,7 @@
 import { type BatchHeader, type Checksum, type LogIndex, QuorateError, type Term, asQuorateError, bytesEqual, crc32c } from '@quorate/base';
 import { BatchApplier } from './batch-applier.js';
 import { readNamed } from './compiled-type.js';
+import { textOf } from './faults.js';
 import { HandlerQuery } from './handler-call.js';
 import { LiveResources } from './live-resources.js';
 import { machineHash } from './machine-hash.js';
@@ -100,11 +101,21 @@ export class Machine {
       });
     }
     const values = readNamed(found.args, args);
+    let result: unknown;
     try {
-      const result = found.handler(new HandlerQuery(this.#state, resource, session) as never, values);
-      return encodeValue(found.result, result, found.resultPath);
+      result = found.handler(new HandlerQuery(this.#state, resource, session) as never, values);
     } catch (thrown) {
       throw asQuorateError(thrown);
+    }
+    try {
+      return encodeValue(found.result, result, found.resultPath);
+    } catch (cause) {
+      throw new QuorateError(
+        'invariantBroken',
+        `${found.path} gave a result that is not as declared: ${textOf(cause)}`,
+        { type },
+        { cause },
+      );
     }
   }
 

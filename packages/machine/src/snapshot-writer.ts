@@ -16,6 +16,7 @@ export class SnapshotWriter implements MachineSnapshot {
   #stage: 'header' | 'entries' | 'trailer' | 'end' = 'header';
   #cursor: ViewCursor | null = null;
   #entries = 0;
+  #isReleased = false;
 
   constructor(group: GroupId, position: MachinePosition, hash: string, view: TablesView, checksum: Checksum) {
     this.index = position.index;
@@ -43,7 +44,9 @@ export class SnapshotWriter implements MachineSnapshot {
   }
 
   release(): void {
-    if (this.#stage !== 'end') this.#stage = 'end';
+    this.#stage = 'end';
+    if (this.#isReleased) return;
+    this.#isReleased = true;
     this.view.release();
   }
 

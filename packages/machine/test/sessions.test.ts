@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MACHINE_OPERATION, encodeOpenSession } from '@quorate/machine';
-import { Driver, add, cell, keyOf, machineCommand, openCell, resultsOf } from './driver.js';
+import { MACHINE_OPERATION, MachineLoader, encodeOpenSession } from '@quorate/machine';
+import { Driver, add, cell, keyOf, machineCommand, openCell, resultsOf, snapshotOf } from './driver.js';
 
 test('session: opened → its number is the log index, its times are those of the request', () => {
   const driver = new Driver();
@@ -207,4 +207,36 @@ test('T77: a batch of everything → one outcome, each end and each applied numb
     [{ type: 'applied', session: sessions[0], number: 4 }, ...sessions.map((session) => ({ type: 'ended', session, isExpired: true }))],
   );
   assert.equal(driver.published(sessions[2] as number).length, 2);
+});
+
+test('T71: replies of all sessions together beyond the bound → overloaded for every new command, until somebody acknowledges', () => {
+  const driver = new Driver({ limits: { replyBytesMax: 150 } });
+  const [one, two] = [driver.open(), driver.open()];
+  const resource = driver.openCell(one);
+  driver.run(one, ...Array.from({ length: 10 }, () => add(resource, 1)));
+  const refused = driver.commands(two, 1, [add(resource, 1)]);
+  assert.equal(refused.type === 'refused' && refused.code, 'overloaded');
+  driver.reload();
+  assert.equal(driver.commands(two, 1, [add(resource, 1)]).type, 'refused', 'the sum is known after a load too');
+  driver.acknowledge(one, 11, 0);
+  assert.equal(driver.commands(two, 1, [add(resource, 1)]).type, 'replies');
+});
+
+test('session: it lived, held, watched, was told and ended → nothing of it stays in the state', () => {
+  const driver = new Driver();
+  const keeper = driver.open();
+  const resource = driver.openCell(keeper);
+  driver.run(keeper, add(resource, 1));
+  const entries = (): number => {
+    const loader = new MachineLoader();
+    loader.push(snapshotOf(driver.machine));
+    return loader.entries;
+  };
+  const before = entries();
+  const session = driver.open();
+  driver.run(session, cell(resource, 'watch', { isOn: true }), cell(resource, 'take', {}), add(resource, 1), add(resource, 5000));
+  driver.run(session, cell(resource, 'emit', { count: 3, size: 9 }));
+  assert.ok(entries() > before + 6, `${entries()} entries, before ${before}`);
+  driver.expire(session);
+  assert.equal(entries(), before);
 });

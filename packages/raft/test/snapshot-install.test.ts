@@ -92,6 +92,56 @@ function snapshotOf(batches: readonly Uint8Array[], index: LogIndex): PlainSnaps
   return machine.snapshot([n(1), n(2), n(3)], 100);
 }
 
+test('T38: the log was cut and grew anew, and the host has neither yet, when a snapshot is installed → the host ends with the new entries', () => {
+  const lone = new LoneReplica();
+  lone.step(n(2), append({ term: 1, prevIndex: 0, prevTerm: 0, batches: [1, 2, 3, 4, 5, 6, 7].map((index) => batch(index, 1, 'old')) }));
+  const next = [1, 2, 3, 4, 5, 6].map((index) => batch(index, index <= 2 ? 1 : 2, index <= 2 ? 'old' : 'new'));
+  lone.raft.step(n(3), append({ term: 2, prevIndex: 2, prevTerm: 1, batches: next.slice(2) }), 0);
+  lone.disk.received = snapshotOf(next, 5);
+  assert.equal(lone.raft.snapshotInstalled(5, 2, { configuration: configurationOf([n(1), n(2), n(3)]), loggedTimeMs: 50 }, 0), true);
+  lone.ready();
+  assert.deepEqual(
+    lone.disk.batches.map((entry) => `${entry.baseIndex}@${entry.term}`),
+    ['6@2'],
+  );
+});
+
+test('T22: the old log is durable, the snapshot is not → nothing beyond what was committed is acknowledged', () => {
+  const lone = new LoneReplica();
+  lone.step(
+    n(2),
+    append({ term: 1, prevIndex: 0, prevTerm: 0, commitIndex: 2, batches: [1, 2, 3, 4, 5, 6].map((at) => batch(at, 1, 'old')) }),
+  );
+  lone.raft.onDurable(1, 6, 0);
+  lone.ready();
+  lone.step(n(3), append({ term: 2, prevIndex: 9, prevTerm: 2 }));
+  lone.disk.received = snapshotOf(
+    [1, 2, 3, 4].map((at) => batch(at, 2, 'new')),
+    4,
+  );
+  assert.equal(lone.raft.snapshotInstalled(4, 2, { configuration: configurationOf([n(1), n(2), n(3)]), loggedTimeMs: 0 }, 0), true);
+  assert.equal(lone.raft.durableIndex, 2);
+});
+
+test('T41: a snapshot is whole and being installed → pieces of another one wait', () => {
+  const lone = new LoneReplica();
+  const head = { length: 10, configuration: configurationOf([n(1), n(2), n(3)]), loggedTimeMs: 0 };
+  const piece = { type: 'snapshotRequest', snapshotTerm: 1, offset: 0, isLast: true, bytes: new Uint8Array(10), head } as const;
+  assert.equal(lone.step(n(2), { ...piece, term: 1, snapshotIndex: 5 }).snapshotPiece?.isLast, true);
+  lone.raft.snapshotStored(5, 10, 0);
+  const ready = lone.step(n(3), { ...piece, term: 2, snapshotIndex: 8 });
+  assert.deepEqual([ready.snapshotPiece, ready.isSnapshotAbandoned], [null, false]);
+  lone.disk.received = {
+    ...snapshotOf(
+      [1, 2, 3, 4, 5].map((at) => batch(at, 1, 'x')),
+      5,
+    ),
+  };
+  assert.equal(lone.raft.snapshotInstalled(5, 1, head, 0), true);
+  lone.ready();
+  assert.equal(lone.step(n(3), { ...piece, term: 2, snapshotIndex: 8 }).snapshotPiece?.index, 8);
+});
+
 test('T13: snapshot installed over a longer log → a completion from before says nothing about the new one', () => {
   const lone = new LoneReplica();
   lone.step(n(2), append({ term: 1, prevIndex: 0, prevTerm: 0, batches: [1, 2, 3, 4, 5, 6].map((at) => batch(at, 1, 'old')) }));

@@ -1,4 +1,5 @@
 import { type Checksum, type Disk, DiskFault, type DiskFile, type TimerHandle, type Timers } from '@quorate/base';
+import { FileRemover } from './file-remover.js';
 import { SECTOR_BYTES } from './frame.js';
 import { encodeJournalHead } from './journal-head.js';
 import { JOURNAL_FOLDER, journalPath } from './journal-scan.js';
@@ -46,6 +47,7 @@ export class JournalFiles implements FileUses {
   readonly uses: Map<number, FileUse> = new Map();
   readonly #options: JournalFilesOptions;
   readonly #handles = new Map<number, DiskFile>();
+  readonly #remover: FileRemover;
   #prepared: number[] = [];
   #spares: string[] = [];
   #highest = 0;
@@ -57,6 +59,7 @@ export class JournalFiles implements FileUses {
 
   constructor(options: JournalFilesOptions) {
     this.#options = options;
+    this.#remover = new FileRemover(options);
   }
 
   get isPrepared(): boolean {
@@ -189,19 +192,17 @@ export class JournalFiles implements FileUses {
       this.#handles.get(number)?.close();
       this.#handles.delete(number);
       this.uses.delete(number);
-      if (this.#spares.length >= SPARE_FILES_MAX) {
-        disk.remove(journalPath(number));
-        continue;
-      }
       const spare = `${JOURNAL_FOLDER}/spare-${number}`;
       disk.rename(journalPath(number), spare);
-      this.#spares.push(spare);
+      if (this.#spares.length >= SPARE_FILES_MAX) this.#remover.remove(spare);
+      else this.#spares.push(spare);
     }
   }
 
   /** Stops the background work, then calls back (within this call if there is none). */
   stop(done: () => void): void {
     this.#stopped = done;
+    this.#remover.stop();
     if (this.#retry !== null) this.#options.timers.clear(this.#retry);
     this.#retry = null;
     if (!this.#isPreparing) done();

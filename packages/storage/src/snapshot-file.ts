@@ -79,7 +79,9 @@ export class StoredSnapshot implements SnapshotFile {
       if (!isMine) return;
       isMine = false;
       this.#users--;
-      if (this.#users === 0) this.#host.released(this);
+      if (this.#users > 0) return;
+      this.close();
+      this.#host.released(this);
     };
   }
 
@@ -129,6 +131,9 @@ export class StoredSnapshot implements SnapshotFile {
     } catch (thrown) {
       if (!(thrown instanceof DiskFault)) throw thrown;
       throw this.#damaged(start, `the snapshot cannot be read: ${thrown.message}`);
+    } finally {
+      // Thousands of groups must not hold a file open each.
+      if (!this.isRetained) this.close();
     }
   }
 

@@ -9,6 +9,7 @@ import {
   type Timers,
   invariant,
 } from '@quorate/base';
+import { FileRemover } from './file-remover.js';
 import { SNAPSHOT_FOLDER, SNAPSHOT_VOTERS_MAX, type SnapshotShape, parseSnapshotName, snapshotPath } from './snapshot-format.js';
 import { type SnapshotFileHost, StoredSnapshot } from './snapshot-file.js';
 import { StoredSnapshotWriter, type SnapshotWriterHost } from './snapshot-writer.js';
@@ -60,6 +61,7 @@ export class Snapshots implements SnapshotWriterHost, SnapshotFileHost {
   readonly #writers = new Map<StoredSnapshotWriter, { readonly log: StoredLog; readonly isReceived: boolean }>();
   /** Own ones that are complete, but of an index that is not durable in the log yet. */
   readonly #waiting = new Set<Waiting>();
+  readonly #remover: FileRemover;
   #outdated: Outdated[] = [];
   #serial = 0;
   /** It is there, and durably so. */
@@ -69,6 +71,7 @@ export class Snapshots implements SnapshotWriterHost, SnapshotFileHost {
   constructor(options: SnapshotsOptions) {
     this.#options = options;
     this.disk = options.disk;
+    this.#remover = new FileRemover(options);
     this.timers = options.timers;
     this.checksum = options.checksum;
   }
@@ -110,6 +113,7 @@ export class Snapshots implements SnapshotWriterHost, SnapshotFileHost {
     invariant(known !== undefined, 'a writer is known until it ended');
     const { log, isReceived } = known;
     const newest = this.#current.get(shape.group);
+    if (this.refusal !== null) return done(this.refusal, null);
     if (log.isRetired) return done(new QuorateError('aborted', `the log of group ${shape.group} was reset meanwhile`), null);
     if (shape.index <= (newest?.index ?? 0) || shape.index < log.firstIndex - 1) {
       // T41: a newer one came in between; a snapshot never goes back.
@@ -214,18 +218,13 @@ export class Snapshots implements SnapshotWriterHost, SnapshotFileHost {
   }
 
   remove(path: string): void {
-    if (this.#stopped !== null || this.refusal !== null) return;
-    try {
-      this.disk.remove(path);
-    } catch (thrown) {
-      if (!(thrown instanceof DiskFault)) throw thrown;
-      if (thrown.kind !== 'missing') this.#options.failed(thrown);
-    }
+    if (this.#stopped === null && this.refusal === null) this.#remover.remove(path);
   }
 
   /** Gives up what is being written, then calls back. What it leaves is removed at the next open. */
   stop(done: () => void): void {
     let isDone = false;
+    this.#remover.stop();
     this.#stopped = () => {
       if (isDone) return;
       isDone = true;
@@ -239,7 +238,7 @@ export class Snapshots implements SnapshotWriterHost, SnapshotFileHost {
   }
 
   #makeFolder(): void {
-    if (this.#isFolderThere) return;
+    if (this.#isFolderThere || this.refusal !== null) return;
     this.disk.makeDirectory(SNAPSHOT_FOLDER);
     this.disk.syncDirectory('');
     this.#isFolderThere = true;
@@ -277,7 +276,17 @@ export class Snapshots implements SnapshotWriterHost, SnapshotFileHost {
     file.isVoid = true;
     if (file.isRetained) return;
     file.close();
-    this.remove(file.shape.path);
+    if (this.#stopped !== null || this.refusal !== null) return;
+    // Its name may be given again, to a snapshot of the same index that a leader sends once more, before all of it is gone.
+    const path = `${SNAPSHOT_FOLDER}/gone-${++this.#serial}.new`;
+    try {
+      this.disk.rename(file.shape.path, path);
+    } catch (thrown) {
+      if (!(thrown instanceof DiskFault)) throw thrown;
+      if (thrown.kind !== 'missing') this.#options.failed(thrown);
+      return;
+    }
+    this.#remover.remove(path);
   }
 }
 

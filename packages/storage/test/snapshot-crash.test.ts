@@ -103,9 +103,10 @@ for (const [name, isPowerLost] of [
   ['power is lost', true],
   ['the process is killed', false],
 ] as const) {
-  test(`T44: ${name} before, midway and after each operation of snapshots, compactions and an install → nothing told is missing`, () => {
+  test(`T44: ${name} before and midway through each operation of snapshots, compactions and an install → nothing told is missing`, () => {
     let crashes = 0;
-    for (const when of ['before', 'midway', 'after'] as const) {
+    // After one operation is before the next.
+    for (const when of ['before', 'midway'] as const) {
       // A killed process loses less: every third place does.
       for (let ordinal = 0; ; ordinal += isPowerLost ? 1 : 3) {
         const rig = new Rig({ seed: ordinal + 1, storage: { syncMode: ordinal % 2 === 0 ? 'async' : 'adaptive' } });
@@ -130,7 +131,7 @@ for (const [name, isPowerLost] of [
         check(rig, told, `${context}, after another life`);
       }
     }
-    assert.ok(crashes > (isPowerLost ? 300 : 100), `${crashes} crashes`);
+    assert.ok(crashes > (isPowerLost ? 200 : 60), `${crashes} crashes`);
   });
 }
 
@@ -228,7 +229,7 @@ const contentOfModel = (model: LogModel): string[] =>
   Array.from({ length: Math.max(0, model.last - model.start) }, (_, at) => model.entries.get(model.start + 1 + at) as string);
 
 test('T24: random appends, cuts, snapshots and new starts in any state of the queue → memory, and what is opened again, are what a plain model says', () => {
-  for (let seed = 1; seed <= 60; seed++) {
+  for (let seed = 1; seed <= 40; seed++) {
     const random = new SeededRandom(seed);
     const rig = new Rig({ seed, storage: { syncMode: (['adaptive', 'sync', 'async'] as const)[seed % 3] as 'sync' } });
     const model = new LogModel();
@@ -251,5 +252,27 @@ test('T24: random appends, cuts, snapshots and new starts in any state of the qu
       assert.deepEqual(contentOf(logOf(again)), contentOfModel(model), `seed ${seed} round ${round}, opened again`);
       assert.deepEqual(rig.inspect().damage, [], `seed ${seed} round ${round}`);
     }
+  }
+});
+
+test('T44: frames of the log complete all the time → an older snapshot goes only once a durable frame names the newer one', () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const rig = new Rig({ seed, storage: { syncMode: 'async' } });
+    const storage = rig.start();
+    const log = storage.createGroup(G1, false);
+    appendMany(log, 6);
+    rig.settle();
+    const old = write(storage.createSnapshot(facts(3)), content(100, 3));
+    rig.settle(20);
+    assert.ok(old.file);
+    const outcome = write(storage.createSnapshot(facts(6)), content(100, 6));
+    for (let left = 400; left > 0 && snapshotPaths(rig).some((path) => path.endsWith('3.q')); left--) {
+      appendMany(log, 1);
+      storage.flush();
+      rig.scheduler.runFor(0.05);
+    }
+    assert.ok(outcome.file);
+    rig.powerCut();
+    assert.equal(rig.open().snapshot(G1)?.index, 6, `seed ${seed}`);
   }
 });

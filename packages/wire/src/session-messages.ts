@@ -17,6 +17,7 @@ export interface PushedEvent {
   readonly fields: Uint8Array;
 }
 
+/** What a client asks about its sessions; the comments say who answers. Refusals are `error` answers. */
 export type SessionRequestBody =
   /** Opens a session; the same key again gives the same session while it has applied nothing. Leader. `key`: 16 random bytes, the client's secret. */
   | { readonly type: 'openSession'; readonly group: GroupId; readonly key: Uint8Array; readonly ttlMs: number; readonly graceMs: number }
@@ -62,6 +63,7 @@ export type SessionRequestBody =
    */
   | { readonly type: 'ping' };
 
+/** What a node answers about sessions. Byte views are valid only while the frame is handled. */
 export type SessionResponseBody =
   | { readonly type: 'sessionOpened'; readonly session: number; readonly ttlMs: number; readonly graceMs: number }
   /** `nextNumber`: of the next command that was not applied. `lastEventIndex`: of the session's newest event batch. */

@@ -7,6 +7,15 @@ export interface CommandOwner {
   commandExpired(call: CommandCall): void;
 }
 
+/** What a caller submits. */
+export interface Command {
+  readonly resource: ResourceId;
+  readonly operation: number;
+  readonly args: Uint8Array;
+  readonly deadlineMs: number;
+  readonly done: Done<CommandResult>;
+}
+
 const NO_BYTES = new Uint8Array(0);
 
 /** One numbered command of a session, from its submission until it is settled and answered. */
@@ -22,34 +31,24 @@ export class CommandCall implements Deadline {
   reply: CommandReply | null = null;
   /** A copy went out, so it may have been applied. */
   wasSent = false;
+  /** True once it only fills its number. */
+  isFiller = false;
   readonly #owner: CommandOwner;
   #done: Done<CommandResult> | null;
 
-  constructor(
-    owner: CommandOwner,
-    command: {
-      readonly number: number;
-      readonly resource: ResourceId;
-      readonly operation: number;
-      readonly args: Uint8Array;
-      readonly deadlineMs: number;
-      readonly done: Done<CommandResult>;
-    },
-  ) {
-    this.#owner = owner;
-    this.number = command.number;
+  constructor(owner: CommandOwner, number: number, command: Command) {
+    this.number = number;
+    this.deadlineMs = command.deadlineMs;
     this.resource = command.resource;
     this.operation = command.operation;
     this.args = command.args;
-    this.deadlineMs = command.deadlineMs;
+    this.#owner = owner;
     this.#done = command.done;
   }
 
   get isSettled(): boolean {
     return this.#done === null;
   }
-  /** True once it only fills its number. */
-  isFiller = false;
 
   /** Ends it for the caller. Gives who must be told, null if it was settled before. */
   take(): Done<CommandResult> | null {

@@ -157,8 +157,8 @@ export class SessionClient implements Commands, SessionOwner, QueryOwner {
         this.#finish();
         return;
       }
-      const command = { resource: 0, operation: MACHINE_OPERATION.closeSession, args: NO_BYTES, deadlineMs: CLOSE_MS };
-      session.submit(command, () => this.#finish());
+      const done = (): void => this.#finish();
+      session.submit({ resource: 0, operation: MACHINE_OPERATION.closeSession, args: NO_BYTES, deadlineMs: CLOSE_MS, done });
     });
   }
 
@@ -166,6 +166,7 @@ export class SessionClient implements Commands, SessionOwner, QueryOwner {
     if (session === this.#session) this.#listeners.stateChanged(session.state);
   }
 
+  /** Queries that wait may go on. */
   opened(): void {
     for (const query of [...this.#queries]) query.start();
   }
@@ -173,6 +174,8 @@ export class SessionClient implements Commands, SessionOwner, QueryOwner {
   ended(session: Session, state: 'expired' | 'closed', error: QuorateError): void {
     if (session !== this.#session) return;
     this.#session = null;
+    // Queries that waited for it go on without.
+    this.context.settings.timers.defer(() => this.opened());
     // One that was never open has nothing to lose.
     if (session.id === 0) return;
     this.#state = this.#closeCallbacks === null ? 'expired' : state;
@@ -195,8 +198,6 @@ export class SessionClient implements Commands, SessionOwner, QueryOwner {
 
   progressed(): void {
     this.#tellAnswers();
-    // Those that waited for a session which ended ask without it.
-    if (this.#session === null) for (const query of [...this.#queries]) query.start();
   }
 
   answered(query: QueryCall): void {
@@ -237,7 +238,7 @@ export class SessionClient implements Commands, SessionOwner, QueryOwner {
     this.#checkRoom(args.length);
     this.#session ??= new Session(this.context, this.#settings, this);
     const session = this.#session;
-    const call = session.submit({ resource, operation, args, deadlineMs }, done);
+    const call = session.submit({ resource, operation, args, deadlineMs, done });
     return { cancel: () => session.cancelCommand(call) };
   }
 

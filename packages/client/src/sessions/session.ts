@@ -1,13 +1,14 @@
 import { type LogIndex, QuorateError } from '@quorate/base';
-import { type CommandResult, type Done, type SessionId, type SessionState, encodeCommands } from '@quorate/machine';
+import type { CommandResult, Done, SessionId, SessionState } from '@quorate/machine';
 import { type ClientResponse, SESSION_KEY_BYTES, type ServerPush, type SessionRequestBody, fromWireError } from '@quorate/wire';
 import type { CallContext } from '../core/call.js';
-import { Backoff, deadlineError, isAmbiguous, reactionTo } from '../core/retry.js';
+import { deadlineError, reactionTo } from '../core/retry.js';
 import { Acknowledgements } from './acknowledgements.js';
-import { Alarm } from './alarm.js';
-import { CommandCall } from './command-call.js';
-import { type CommandPayload, CommandWindow } from './command-window.js';
+import { type Command, CommandCall } from './command-call.js';
+import { CommandSender, type SenderOwner } from './command-sender.js';
+import { CommandWindow } from './command-window.js';
 import { EventChain, type EventsAt } from './event-chain.js';
+import { MissingEvents, type MissingEventsOwner } from './missing-events.js';
 import { type CarrierOwner, SessionCarrier } from './session-carrier.js';
 import { SessionLife } from './session-life.js';
 import type { SessionSettings } from './session-options.js';
@@ -29,15 +30,6 @@ export interface SessionOwner {
   saw(index: LogIndex): void;
 }
 
-/** Bytes queued to a connection above which commands wait for it to drain. */
-const LINK_QUEUE_BYTES = 8_388_608;
-/** Time that missing events are waited for before the node is asked again, in ms, and how often. */
-const MISSING_MS = 1000;
-const MISSING_TRIES_MAX = 3;
-const GAP_TRIES_MAX = 8;
-/** Refusals in a row, without any progress, of what no correct node refuses. */
-const FUTILE_MAX = 20;
-
 /**
  * One session from its opening to its end: its commands are numbered in the order of `submit`, go out in payloads of a turn, and are sent again
  * with the same numbers until they are answered; replies and events are merged in the order of the log.
@@ -45,7 +37,7 @@ const FUTILE_MAX = 20;
  * A reply is told once all replies with lower numbers and all events with lower indexes were; an event once every command that may have a lower
  * index, or the same, was answered (rule 18). What cannot come any more is not waited for.
  */
-export class Session implements CarrierOwner {
+export class Session implements CarrierOwner, SenderOwner, MissingEventsOwner {
   readonly key: Uint8Array;
   readonly #context: CallContext;
   readonly #settings: SessionSettings;
@@ -55,20 +47,12 @@ export class Session implements CarrierOwner {
   readonly #chain = new EventChain();
   readonly #life: SessionLife;
   readonly #acknowledgements: Acknowledgements;
-  readonly #backoff: Backoff;
-  /** End of a pause after a refusal. */
-  readonly #rest: Alarm;
-  readonly #missing: Alarm;
-  readonly #attempts = new Map<CommandPayload, { cancel(): void }>();
+  readonly #missing: MissingEvents;
+  readonly #sender: CommandSender;
   #id: SessionId = 0;
   #isEnded = false;
-  #isFlushPlanned = false;
-  #isWaitingForDrain = false;
   #isTelling = false;
   #isBindingAgain = false;
-  #missingTries = 0;
-  #gaps = 0;
-  #futile = 0;
   /** Calls and queries that somebody waits for. */
   #waiters = 0;
 
@@ -78,9 +62,7 @@ export class Session implements CarrierOwner {
     this.#owner = owner;
     this.key = newKey(context);
     this.#carrier = new SessionCarrier(context, settings.group, this);
-    this.#backoff = new Backoff(context.settings.random, { firstMs: 10, maxMs: 200 });
-    this.#rest = new Alarm(context, () => this.#flush());
-    this.#missing = new Alarm(context, () => this.#stillMissing());
+    this.#missing = new MissingEvents(context, this.#chain, this);
     this.#life = new SessionLife(context, settings, {
       stateChanged: () => owner.stateChanged(this),
       keepAlive: () => this.#keepAlive(),
@@ -91,6 +73,13 @@ export class Session implements CarrierOwner {
     this.#acknowledgements = new Acknowledgements(context, {
       owed: () => ({ replies: this.#window.acknowledgeable, events: this.#chain.delivered }),
       send: (replies, events, done) => this.#sendAcknowledgement(replies, events, done),
+    });
+    const { group } = settings;
+    this.#sender = new CommandSender(context, group, {
+      owner: this,
+      carrier: this.#carrier,
+      window: this.#window,
+      acknowledgements: this.#acknowledgements,
     });
   }
 
@@ -103,6 +92,10 @@ export class Session implements CarrierOwner {
   }
   get state(): SessionState {
     return this.#life.state;
+  }
+  /** True if it is to be opened, or kept. */
+  get isWanted(): boolean {
+    return this.#id !== 0 || this.#waiters > 0;
   }
   /** True if a node carries it. */
   get isBound(): boolean {
@@ -121,22 +114,19 @@ export class Session implements CarrierOwner {
   }
 
   /** Numbers a command; it goes out at the end of the turn. */
-  submit(
-    command: { readonly resource: number; readonly operation: number; readonly args: Uint8Array; readonly deadlineMs: number },
-    done: Done<CommandResult>,
-  ): CommandCall {
-    const call = new CommandCall(this, { ...command, number: this.#window.nextNumber, done });
+  submit(command: Command): CommandCall {
+    const call = new CommandCall(this, this.#window.nextNumber, command);
     this.#window.add(call);
     this.#waiters += 1;
     this.#context.deadlines.set(call, this.#context.settings.clock.nowMs() + command.deadlineMs);
-    this.#planFlush();
+    this.#sender.planFlush();
     return call;
   }
 
   /** A query will ask for what the commands up to now did; gives the number of the last. `leave` must follow. */
   join(): number {
     this.#waiters += 1;
-    this.#planFlush();
+    this.#sender.planFlush();
     return this.#window.promise();
   }
   /** A query is settled. */
@@ -161,7 +151,7 @@ export class Session implements CarrierOwner {
   /** An answer speaks of events up to this index. */
   expectEvents(eventIndex: LogIndex): void {
     this.#chain.expect(eventIndex);
-    this.#watchMissing();
+    this.#missing.watch();
   }
 
   cancelCommand(call: CommandCall): void {
@@ -187,10 +177,9 @@ export class Session implements CarrierOwner {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#carrier.stop(true);
-    this.#rest.clear();
-    this.#missing.clear();
+    this.#sender.stop();
+    this.#missing.stop();
     this.#acknowledgements.stop();
-    this.#attempts.clear();
     this.#life.end(state);
     this.#owner.ended(this, state, error);
     for (const call of this.#window.live()) this.#settle(call, endError(state, error, call.wasSent), null);
@@ -223,19 +212,16 @@ export class Session implements CarrierOwner {
     this.#life.bound();
     if (this.#isEnded) return;
     this.#owner.opened(this);
-    this.#watchMissing();
-    this.#flush();
+    this.#missing.watch();
+    this.#sender.flush();
     this.#tell();
     this.#acknowledgements.check();
   }
 
   unbound(): void {
     this.#isBindingAgain = false;
-    this.#isWaitingForDrain = false;
-    this.#attempts.clear();
-    this.#window.resend(0);
-    this.#rest.clear();
-    this.#missing.clear();
+    this.#sender.unbound();
+    this.#missing.stop();
     this.#acknowledgements.lost();
     this.#life.unbound();
     this.#owner.progressed();
@@ -259,153 +245,27 @@ export class Session implements CarrierOwner {
     }
     const verdict = this.#chain.offer(push);
     if (verdict === 'taken') {
-      this.#gaps = 0;
-      this.#missingTries = 0;
+      this.#missing.arrived();
       this.#tell();
-    } else if (verdict === 'gap' && !this.#isBindingAgain && this.#gaps === 0) {
-      this.#gaps = 1;
-      this.#bindAgain();
-    }
-    this.#watchMissing();
-  }
-
-  #planFlush(): void {
-    if (this.#isFlushPlanned || this.#isEnded) return;
-    this.#isFlushPlanned = true;
-    this.#context.settings.timers.defer(() => {
-      this.#isFlushPlanned = false;
-      this.#flush();
-    });
-  }
-
-  /** Sends what may be sent now. */
-  #flush(): void {
-    if (this.#isEnded) return;
-    const { link } = this.#carrier;
-    if (link === null) {
-      if (this.#waiters > 0 || this.#id !== 0) this.#carrier.start();
-      return;
-    }
-    if (this.#rest.isSet || this.#isWaitingForDrain) return;
-    while (this.#window.maySendMore) {
-      if (link.queuedBytes > LINK_QUEUE_BYTES) {
-        this.#isWaitingForDrain = true;
-        link.whenDrained(() => {
-          this.#isWaitingForDrain = false;
-          this.#planFlush();
-        });
-        break;
-      }
-      const payload = this.#window.nextToSend();
-      if (payload === null) break;
-      this.#send(payload);
-    }
-  }
-
-  #send(payload: CommandPayload): void {
-    const commands = this.#window.commandsOf(payload);
-    const acknowledged = this.#acknowledgements.ride();
-    const bytes = encodeCommands({
-      session: this.#id,
-      firstNumber: payload.firstNumber,
-      acknowledgedReplies: acknowledged.replies,
-      acknowledgedEvents: acknowledged.events,
-      commands,
-    });
-    this.#window.sent(payload);
-    const { group } = this.#settings;
-    const attempt = this.#carrier.request(
-      { type: 'commands', group, payloadChecksum: this.#context.settings.checksum(bytes), payload: bytes },
-      {
-        answered: (response) => this.#replied(payload, response, acknowledged),
-        refused: (error) => this.#refused(payload, error),
-      },
-    );
-    this.#attempts.set(payload, attempt);
-  }
-
-  #replied(payload: CommandPayload, response: ClientResponse, acknowledged: { replies: number; events: LogIndex }): void {
-    if (response.type !== 'replies') throw wrongType(response);
-    this.#window.answered(payload, response.firstNumber, response.replies, response.isLast);
-    this.#futile = 0;
-    this.#carrier.worked();
-    if (response.isLast) {
-      this.#attempts.delete(payload);
-      this.#acknowledgements.confirmed(acknowledged);
-      this.#backoff.reset();
-      if (this.#window.hasWaiting) this.#planFlush();
-    }
-    this.#tell();
-  }
-
-  #refused(payload: CommandPayload, error: QuorateError): void {
-    this.#attempts.delete(payload);
-    this.#window.back(payload, isAmbiguous(error));
-    const reaction = reactionTo(error);
-    if (error.code === 'sessionExpired') {
-      this.end('expired', error);
-    } else if (reaction === 'otherNode') {
-      this.#carrier.leave(error);
-    } else if (reaction === 'sameNode' || !this.#window.isHead(payload)) {
-      // If one before it was refused, that one comes first.
-      this.#pause(payload, error);
+    } else if (verdict === 'gap') {
+      this.#missing.gap();
     } else {
-      this.#refusedForGood(payload, error);
+      this.#missing.watch();
     }
   }
 
-  /** The node is right, but not now: this payload and all behind it go out again after a pause, in order. */
-  #pause(payload: CommandPayload, error: QuorateError): void {
-    this.#futile += 1;
-    const expected = error.details['expected'];
-    if (
-      this.#futile >= FUTILE_MAX &&
-      error.code === 'outOfOrder' &&
-      typeof expected === 'number' &&
-      expected <= this.#window.acknowledgeable
-    ) {
-      const what = `the cluster lost commands of this session: it expects number ${expected} again`;
-      this.end('expired', new QuorateError('sessionExpired', what, { session: this.#id, expected }, { cause: error }));
-      return;
-    }
-    this.#carrier.noteCause(error);
-    // Those before it are on their way still, and their answers as good as ever.
-    for (const [other, attempt] of this.#attempts) {
-      if (other.firstNumber < payload.firstNumber) continue;
-      attempt.cancel();
-      this.#attempts.delete(other);
-    }
-    this.#window.resend(payload.firstNumber);
-    this.#rest.set(this.#backoff.next());
-    if (error.code === 'overloaded') this.#acknowledgements.now();
+  replied(): void {
+    this.#tell();
   }
-
-  /** No node will ever take this payload: its calls are told, and its numbers are filled (rule 12). */
-  #refusedForGood(payload: CommandPayload, error: QuorateError): void {
-    const calls = this.#window.commandsOf(payload);
-    if (calls.every((call) => call.isFiller) && ++this.#futile >= FUTILE_MAX) {
-      this.end('expired', new QuorateError('sessionExpired', `the cluster refuses this session: ${error.message}`, {}, { cause: error }));
-      return;
-    }
-    const isCertain = !payload.hasUnknownCopy;
-    this.#window.fill(payload);
-    this.#pause(payload, error);
-    for (const call of calls) this.#settle(call, isCertain ? error : unknownOutcome(error), null);
+  refuse(call: CommandCall, error: QuorateError): void {
+    this.#settle(call, error, null);
+  }
+  stoppedWaiting(): void {
     this.#tell();
   }
 
-  #wasBound(nextNumber: number, lastEventIndex: LogIndex): void {
-    if (nextNumber > this.#window.nextNumber) {
-      throw new QuorateError('malformedFrame', `next command ${nextNumber} where only ${this.#window.nextNumber - 1} were made`, {
-        nextNumber,
-      });
-    }
-    this.#chain.expect(lastEventIndex);
-    this.#watchMissing();
-  }
-
-  /** Has the same node push again what is missing. */
-  #bindAgain(): void {
+  /** Has the node push again what was not received. */
+  bindAgain(): void {
     if (this.#carrier.link === null || this.#isBindingAgain) return;
     this.#isBindingAgain = true;
     this.#carrier.request(this.greeting(), {
@@ -421,37 +281,19 @@ export class Session implements CarrierOwner {
     });
   }
 
+  #wasBound(nextNumber: number, lastEventIndex: LogIndex): void {
+    if (nextNumber > this.#window.nextNumber) {
+      throw new QuorateError('malformedFrame', `next command ${nextNumber} where only ${this.#window.nextNumber - 1} were made`, {
+        nextNumber,
+      });
+    }
+    this.#chain.expect(lastEventIndex);
+    this.#missing.watch();
+  }
+
   #bindingRefused(error: QuorateError): void {
     if (error.code === 'sessionExpired') this.end('expired', error);
     else if (reactionTo(error) !== 'sameNode') this.#carrier.leave(error);
-  }
-
-  #watchMissing(): void {
-    if (this.#isEnded) return;
-    if (!this.#chain.isMissing || this.#carrier.link === null) this.#missing.clear();
-    else if (!this.#missing.isSet) this.#missing.set(MISSING_MS);
-  }
-
-  #stillMissing(): void {
-    if (!this.#chain.isMissing || this.#isEnded) return;
-    if (this.#gaps > 0) {
-      // The chain itself says that events exist: they must not be left out (T66).
-      this.#gaps += 1;
-      if (this.#gaps > GAP_TRIES_MAX) {
-        this.end('expired', new QuorateError('sessionExpired', 'events of this session are lost', { received: this.#chain.received }));
-        return;
-      }
-    } else {
-      this.#missingTries += 1;
-      if (this.#missingTries > MISSING_TRIES_MAX) {
-        this.#context.settings.logger.log('warn', 'eventsMissing', { session: this.#id, received: this.#chain.received });
-        this.#chain.stopExpecting();
-        this.#tell();
-        return;
-      }
-    }
-    this.#bindAgain();
-    this.#missing.set(MISSING_MS);
   }
 
   #keepAlive(): void {
@@ -543,10 +385,6 @@ function newKey(context: CallContext): Uint8Array {
 
 function wrongType(response: ClientResponse): QuorateError {
   return new QuorateError('malformedFrame', `unexpected answer of type ${response.type}`);
-}
-
-function unknownOutcome(error: QuorateError): QuorateError {
-  return new QuorateError('connectionLost', `the command was sent and may have happened; then: ${error.message}`, {}, { cause: error });
 }
 
 /** The error of a command that was not answered when its session ended. */

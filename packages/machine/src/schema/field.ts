@@ -35,10 +35,8 @@ export type ValueOf<F> = F extends Field<infer T> ? T : never;
 /** Fields by name, in the order in which they are written. */
 export type Fields = Readonly<Record<string, Field<never>>> | Readonly<Record<string, Field<unknown>>>;
 
-// A field of any value type: `Field` is invariant in T, so this is the one place where the type is left open.
-// oxlint-disable-next-line typescript/no-explicit-any -- no other type accepts fields of every value type
-/** A field whose value type is left open. */
-export type AnyField = Field<any>;
+/** A field whose value type is left open: `Field` is invariant in it, so no other type accepts fields of every value type. */
+export type AnyField = Field<any>; // oxlint-disable-line typescript/no-explicit-any -- see above
 
 /** What a value is, in a word, for messages. */
 export function kindOf(value: unknown): string {

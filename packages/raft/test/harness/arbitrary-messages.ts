@@ -134,6 +134,25 @@ export const nearMessages: fc.Arbitrary<RaftMessage> = fc.oneof(
     isLast: fc.boolean(),
     bytes: fc.constant(new Uint8Array(0)),
   }),
+  fc
+    .record({
+      term: nearTerm,
+      snapshotIndex: near,
+      snapshotTerm: near,
+      isLast: fc.boolean(),
+      length: near,
+      pieceBytes: near,
+      loggedTimeMs: near,
+    })
+    .map(
+      ({ length, pieceBytes, loggedTimeMs, ...rest }): RaftMessage => ({
+        type: 'snapshotRequest',
+        ...rest,
+        offset: 0,
+        bytes: new Uint8Array(pieceBytes),
+        head: { length, loggedTimeMs, configuration: configurationOf([nodeId(1), nodeId(2)]) },
+      }),
+    ),
   fc.record({
     type: fc.constant('snapshotResponse' as const),
     term: nearTerm,

@@ -197,7 +197,6 @@ export class Cluster {
     return index;
   }
 
-  /** The machine of a member is at its applied index: compared with all that were there. */
   reached(member: Member): void {
     this.#invariants.checkMachine(member);
   }

@@ -83,7 +83,10 @@ export class PlainDisk implements LogReader {
     if (ready.hardState === null && ready.restart === null && ready.truncateAfter === null && ready.appends.length === 0) return false;
     const appends = ready.appends.map((fact) => stored(fact.batch));
     const restart = this.#restart(ready);
-    if (ready.truncateAfter !== null) cut(this.batches, ready.truncateAfter);
+    if (ready.truncateAfter !== null) {
+      if (ready.truncateAfter < this.origin.index) throw new Error(`cut at ${ready.truncateAfter}, before the log starts`);
+      cut(this.batches, ready.truncateAfter);
+    }
     for (const batch of appends) {
       if (batch.baseIndex !== this.lastIndex + 1) throw new Error(`append of ${batch.baseIndex} leaves a gap`);
       this.batches.push(batch);
