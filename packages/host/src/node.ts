@@ -8,9 +8,9 @@ import {
   SYSTEM_GROUP,
   asQuorateError,
 } from '@quorate/base';
-import { type PeerFault, type RaftMessage, decodeMessage, encodeMessage } from '@quorate/raft';
+import { type PeerFault, type RaftMessage, encodeMessage } from '@quorate/raft';
 import type { GroupDurable, Storage, StorageEvents } from '@quorate/storage';
-import type { Member, NodeStatus, PeerFrame, PeerHello } from '@quorate/wire';
+import type { Member, NodeStatus, PeerHello } from '@quorate/wire';
 import { NodeRoster } from './catalogue/node-roster.js';
 import { ClientTable, type ClientTableNode } from './clients/client-table.js';
 import { DataLoss } from './data-loss.js';
@@ -26,6 +26,7 @@ import type { StateNote } from './groups/state-notes.js';
 import { DEFAULT_SETTINGS, type HostEvents, type HostOptions, type HostSettings } from './host-options.js';
 import { NodeState } from './node-state.js';
 import { type StatusSource, membersNow, nodeStatus } from './node-status.js';
+import { type FrameTarget, takePeerFrame } from './peers/peer-frames.js';
 import { PeerTable } from './peers/peer-table.js';
 import { Ticker } from './ticker.js';
 
@@ -55,7 +56,7 @@ export class Node implements ReplicaNode, ClientTableNode {
   readonly #roster: NodeRoster;
   readonly #groups: GroupOpener;
   readonly #loss: DataLoss;
-  readonly #statusSource: StatusSource;
+  readonly #parts: StatusSource & FrameTarget;
   readonly #ticker: Ticker;
   #isTurnDue = false;
   #isFull = false;
@@ -99,7 +100,7 @@ export class Node implements ReplicaNode, ClientTableNode {
       reconnect: (why) => this.peers.disconnectAll(why),
       later: (step) => options.timers.defer(() => this.#orFail(step)),
     });
-    this.#statusSource = {
+    this.#parts = {
       options,
       storage,
       replicas: this.#replicas,
@@ -112,6 +113,7 @@ export class Node implements ReplicaNode, ClientTableNode {
       machines: this.machines,
       clients: this.clients,
       isDiskFull: () => this.#isFull,
+      orFail: (step) => this.#orFail(step),
     };
     this.#ticker = this.#makeTicker();
   }
@@ -121,12 +123,6 @@ export class Node implements ReplicaNode, ClientTableNode {
   }
   get clock(): HostOptions['clock'] {
     return this.options.clock;
-  }
-  get checksum(): HostOptions['checksum'] {
-    return this.options.checksum;
-  }
-  get logger(): HostOptions['logger'] {
-    return this.options.logger;
   }
 
   /** The leaderships held now, to be handed over at a stop. One that comes later is kept: else two nodes that stop would pass it to and fro. */
@@ -182,7 +178,7 @@ export class Node implements ReplicaNode, ClientTableNode {
         resumed: (peer, groups) => {
           for (const group of groups) this.#replicas.get(group)?.peerConnected(peer);
         },
-        frame: (from, frame) => this.#peerFrame(from, frame),
+        frame: (from, frame) => takePeerFrame(this.#parts, from, frame),
         oldImage: (incarnation) => this.#orFail(() => this.#oldImage(incarnation)),
         isSuperseded: (incarnation) => this.#roster.isSuperseded(incarnation),
       },
@@ -262,30 +258,6 @@ export class Node implements ReplicaNode, ClientTableNode {
     for (const replica of this.#replicas.all()) replica.peerDisconnected(peer);
   }
 
-  #peerFrame(from: NodeId, frame: PeerFrame): void {
-    switch (frame.type) {
-      case 'raft': {
-        this.#replicas.get(frame.group)?.receive(from, decodeMessage(frame.body, this.options.checksum));
-        return;
-      }
-      case 'form':
-        this.#orFail(() => {
-          if (this.#formation.form(frame.clusterId, frame.members)) this.peers.send(from, { type: 'formed', clusterId: frame.clusterId });
-        });
-        return;
-      case 'formed':
-        this.options.logger.log('info', 'peer formed', { peer: from });
-        this.peers.formed(from, frame.clusterId);
-        return;
-      case 'stateHash':
-        this.#replicas.get(frame.group)?.receiveState(from, frame);
-        return;
-      case 'heartbeat':
-      case 'heartbeatAck':
-        return;
-    }
-  }
-
   addressOf(node: NodeId): string | undefined {
     return this.options.members.find((member) => member.nodeId === node)?.address;
   }
@@ -311,11 +283,15 @@ export class Node implements ReplicaNode, ClientTableNode {
       }
       this.peers.flush();
       this.clients.flush();
-      this.#ticker.note(Math.min(this.#replicas.earliestMs, this.machines.nextDueMs(this.options.clock.nowMs())));
+      this.#ticker.note(this.#groupsDueMs);
       if (!this.#state.isFailed && this.#storage.hasPending) this.#storage.flush();
     } catch (thrown) {
       this.#fail(asQuorateError(thrown));
     }
+  }
+
+  get #groupsDueMs(): number {
+    return Math.min(this.#replicas.earliestMs, this.machines.nextDueMs(this.options.clock.nowMs()));
   }
 
   #makeTicker(): Ticker {
@@ -326,8 +302,7 @@ export class Node implements ReplicaNode, ClientTableNode {
       everyMinMs: this.settings.tickMs,
       everyMaxMs: IDLE_TICK_MS,
       tick: (nowMs) => this.#orFail(() => this.#tick(nowMs)),
-      dueMs: () =>
-        Math.min(this.peers.heartbeatDueMs, this.#replicas.earliestMs, this.waiters.nextDeadlineMs, this.machines.nextDueMs(clock.nowMs())),
+      dueMs: () => Math.min(this.peers.heartbeatDueMs, this.waiters.nextDeadlineMs, this.#groupsDueMs),
     });
   }
 
@@ -409,11 +384,11 @@ export class Node implements ReplicaNode, ClientTableNode {
   }
 
   status(): NodeStatus {
-    return nodeStatus(this.#statusSource);
+    return nodeStatus(this.#parts);
   }
 
   statusForClient(): NodeStatus {
-    return nodeStatus(this.#statusSource, LIMITS.statusGroupBytesMax);
+    return nodeStatus(this.#parts, LIMITS.statusGroupBytesMax);
   }
 
   /** What a client is told first. */

@@ -56,8 +56,8 @@ export class TallyUser {
     return this;
   }
 
-  command<K extends CommandNames<typeof TALLY>>(
-    name: K,
+  command(
+    name: CommandNames<typeof TALLY>,
     args: Record<string, unknown>,
     done: (ended: Ended) => void = () => {},
     deadlineMs = 30_000,
@@ -75,7 +75,7 @@ export class TallyUser {
   }
 
   /** Waits for a command. */
-  run<K extends CommandNames<typeof TALLY>>(name: K, args: Record<string, unknown> = {}): Ended {
+  run(name: CommandNames<typeof TALLY>, args: Record<string, unknown> = {}): Ended {
     let ended: Ended | null = null;
     this.command(name, args, (each) => {
       ended = each;

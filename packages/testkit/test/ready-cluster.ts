@@ -19,7 +19,8 @@ export function ready(seed: number, options: Omit<SimClusterOptions, 'seed'> = {
   cluster.awaitLeader();
   const client = cluster.client('client');
   cluster.await('creating the stream', 30_000, (done) => client.createStream(STREAM, done));
-  const groupOf = (node: SimNode): number | undefined => node.status()?.groups.find((candidate) => candidate.group >= FIRST_STREAM_GROUP)?.group;
+  const groupOf = (node: SimNode): number | undefined =>
+    node.status()?.groups.find((candidate) => candidate.group >= FIRST_STREAM_GROUP)?.group;
   cluster.runUntil(() => cluster.nodes.every((node) => groupOf(node) !== undefined), 5000, 'all nodes open the stream');
   const group = groupOf(cluster.node(1)) as number;
   cluster.awaitLeader(group);

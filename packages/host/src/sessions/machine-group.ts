@@ -1,8 +1,9 @@
-import { type Checksum, type Clock, type GroupId, LIMITS, type LogIndex, type Logger, QuorateError } from '@quorate/base';
+import { type GroupId, LIMITS, type LogIndex, QuorateError } from '@quorate/base';
 import { type EventBatch, type Machine, type SessionId, type SessionInfo, encodeExpireSessions, encodeTick } from '@quorate/machine';
 import type { MachineListener, MachineView } from '../groups/machine-view.js';
 import type { Proposer } from '../groups/pending-proposals.js';
 import type { Replica } from '../groups/replica.js';
+import type { HostOptions } from '../host-options.js';
 import { AcknowledgementGatherer } from './acknowledgement-gatherer.js';
 import type { AwakeClock } from './awake-clock.js';
 import { QueryWaiters } from './query-waiters.js';
@@ -14,10 +15,8 @@ const RETRY_MS = 100;
 
 /** What a machine group asks of its node. */
 export interface MachineGroupNode {
-  readonly clock: Clock;
+  readonly options: HostOptions;
   readonly awake: AwakeClock;
-  readonly checksum: Checksum;
-  readonly logger: Logger;
   readonly isDiskFull: boolean;
 }
 
@@ -92,7 +91,7 @@ export class MachineGroup implements MachineListener, BindingOwner {
 
   /** Nothing is ever left out, so the session must end. */
   eventsTooLarge({ session }: SessionBinding, index: LogIndex): void {
-    this.#node.logger.log('warn', 'events of one index fit no frame: their session ends', { group: this.group, session, index });
+    this.#node.options.logger.log('warn', 'events of one index fit no frame: their session ends', { group: this.group, session, index });
     if (this.replica.isLeader) this.#proposeExpiry([session]);
   }
 
@@ -237,7 +236,11 @@ export class MachineGroup implements MachineListener, BindingOwner {
   #proposeExpiry(sessions: readonly SessionId[]): void {
     if (sessions.length === 0) return;
     this.#isExpiring = true;
-    this.#node.logger.log('info', 'sessions expire', { group: this.group, count: sessions.length, first: sessions[0] as SessionId });
+    this.#node.options.logger.log('info', 'sessions expire', {
+      group: this.group,
+      count: sessions.length,
+      first: sessions[0] as SessionId,
+    });
     const payload = encodeExpireSessions(sessions);
     const proposer = this.#settling(
       () => {
@@ -255,7 +258,7 @@ export class MachineGroup implements MachineListener, BindingOwner {
     return {
       applied,
       failed: () => {
-        this.#rest(this.#node.clock.nowMs());
+        this.#rest(this.#node.options.clock.nowMs());
         failed();
       },
     };
@@ -266,6 +269,6 @@ export class MachineGroup implements MachineListener, BindingOwner {
   }
 
   #propose(payload: Uint8Array, count: number, proposer: Proposer, id: number): void {
-    this.replica.propose({ payload, payloadChecksum: this.#node.checksum(payload), count }, proposer, id);
+    this.replica.propose({ payload, payloadChecksum: this.#node.options.checksum(payload), count }, proposer, id);
   }
 }
