@@ -67,7 +67,7 @@ export class TallyUser {
     this.sessions.submit(this.#tally, operation.code, bytes, { deadlineMs }, (error, result) =>
       done({
         error,
-        value: result === null ? null : decodeValue<unknown>(operation.result as never, result.result),
+        value: result === null ? null : decodeValue<unknown>(operation.result, result.result),
         index: result?.index ?? 0,
         atMs: this.#cluster.scheduler.nowMs,
       }),
@@ -93,7 +93,7 @@ export class TallyUser {
     this.sessions.query(this.#tally, operation.code, new Uint8Array(0), { deadlineMs: 30_000, ...options }, (error, result) =>
       done({
         error,
-        value: result === null ? null : decodeValue<unknown>(operation.result as never, result),
+        value: result === null ? null : decodeValue<unknown>(operation.result, result),
         index: 0,
         atMs: this.#cluster.scheduler.nowMs,
       }),
