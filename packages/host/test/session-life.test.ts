@@ -167,6 +167,9 @@ test('T57: a leader that is cut off from the others answers pings → the client
     const tryTake = (): void => next.command('take', {}, ({ error, atMs }) => (error === null ? (takenMs = atMs) : tryTake()));
     tryTake();
     cluster.runUntil(() => takenMs !== 0, 10_000, 'the next one holds it');
-    assert.ok(holder.lost !== null && holder.lost.atMs <= takenMs, `seed ${seed}: held by two: lost ${holder.lost?.atMs}, taken ${takenMs}`);
+    assert.ok(
+      holder.lost !== null && holder.lost.atMs <= takenMs,
+      `seed ${seed}: held by two: lost ${holder.lost?.atMs}, taken ${takenMs}`,
+    );
   }
 });

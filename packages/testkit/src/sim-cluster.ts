@@ -36,6 +36,8 @@ export interface SimClusterOptions {
   readonly stepsMax?: number;
   /** Kinds of resources that each node has, by its name (`n1` …). Default: those that come with Quorate. */
   readonly resources?: (node: string) => readonly AnyResourceType[];
+  /** False: states of nodes are not compared from outside. For tests of how the nodes find out by themselves. */
+  readonly checkStates?: boolean;
   readonly logger?: (node: string) => Logger;
 }
 
@@ -55,13 +57,14 @@ export class SimCluster {
   readonly network: SimNetwork;
   readonly nodes: readonly SimNode[];
   readonly history: History = new History();
-  readonly invariants: ClusterInvariants = new ClusterInvariants();
+  readonly invariants: ClusterInvariants;
   /** Leaderships that nodes logged. */
   leadershipsLogged = 0;
   readonly #clients: SimClient[] = [];
 
   constructor(options: SimClusterOptions) {
     this.seed = options.seed;
+    this.invariants = new ClusterInvariants(options.checkStates ?? true);
     this.random = new SeededRandom(options.seed);
     const slack = options.timerSlackMs === undefined ? {} : { timerSlackMs: options.timerSlackMs, random: this.#fork() };
     this.scheduler = new SimScheduler({
