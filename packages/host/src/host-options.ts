@@ -37,6 +37,11 @@ export interface HostSettings {
   readonly drainMs: number;
   /** Size of a journal file in bytes. */
   readonly journalFileBytes: number;
+  /**
+   * Bytes of log between two snapshots of a group with a machine; more if its state is larger. A log holds up to a quarter more than that,
+   * and up to four times as much while a connected follower is behind.
+   */
+  readonly snapshotLogBytes: number;
   readonly syncMode: 'adaptive' | 'sync' | 'async';
 }
 
@@ -49,6 +54,7 @@ export const DEFAULT_SETTINGS: HostSettings = {
   peerSilenceMs: 3000,
   drainMs: 3000,
   journalFileBytes: 64 * 1024 * 1024,
+  snapshotLogBytes: 64 * 1024 * 1024,
   syncMode: 'adaptive',
 };
 

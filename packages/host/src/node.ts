@@ -28,6 +28,7 @@ import { NodeState } from './node-state.js';
 import { type StatusSource, membersNow, nodeStatus } from './node-status.js';
 import { type FrameTarget, takePeerFrame } from './peers/peer-frames.js';
 import { PeerTable } from './peers/peer-table.js';
+import type { NodeSnapshots } from './snapshots/node-snapshots.js';
 import { Ticker } from './ticker.js';
 
 /** Most time between two looks at what no deadline stands for: silent peers, readers that are gone. */
@@ -58,11 +59,11 @@ export class Node implements ReplicaNode, ClientTableNode {
   readonly #loss: DataLoss;
   readonly #parts: StatusSource & FrameTarget;
   readonly #ticker: Ticker;
+  isDiskFull = false;
   #isTurnDue = false;
-  #isFull = false;
 
-  constructor(init: { options: HostOptions; storage: Storage; events: HostEvents }) {
-    const { options, storage } = init;
+  constructor(init: { options: HostOptions; storage: Storage; events: HostEvents; snapshots: NodeSnapshots }) {
+    const { options, storage, snapshots } = init;
     this.options = options;
     this.awake = new AwakeClock(options.clock);
     this.settings = { ...DEFAULT_SETTINGS, ...options.settings };
@@ -89,6 +90,7 @@ export class Node implements ReplicaNode, ClientTableNode {
       formation: this.#formation,
       node: this,
       machines: this.machines,
+      snapshots,
       registered: () => this.#nodesRegistered(),
     });
     this.#loss = new DataLoss({
@@ -111,8 +113,9 @@ export class Node implements ReplicaNode, ClientTableNode {
       loss: this.#loss,
       waiters: this.waiters,
       machines: this.machines,
+      snapshots,
       clients: this.clients,
-      isDiskFull: () => this.#isFull,
+      isDiskFull: () => this.isDiskFull,
       orFail: (step) => this.#orFail(step),
     };
     this.#ticker = this.#makeTicker();
@@ -324,7 +327,7 @@ export class Node implements ReplicaNode, ClientTableNode {
   }
 
   #diskFull(isFull: boolean): void {
-    this.#isFull = isFull;
+    this.isDiskFull = isFull;
     this.options.logger.log(isFull ? 'error' : 'info', isFull ? 'no space on the disk: writes are refused' : 'space on the disk again');
   }
 
@@ -377,10 +380,6 @@ export class Node implements ReplicaNode, ClientTableNode {
 
   refusal(): QuorateError | null {
     return this.#state.refusal();
-  }
-
-  get isDiskFull(): boolean {
-    return this.#isFull;
   }
 
   status(): NodeStatus {

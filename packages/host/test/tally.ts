@@ -25,6 +25,14 @@ export const TALLY = declareResource({
     delay: { kind: 'command', code: 4, doc: 'Adds one later.', args: { afterMs: u32() }, result: nothing(), errors: [] },
     echo: { kind: 'command', code: 5, doc: 'Gives so many bytes.', args: { count: u32() }, result: bytes({ max: 1_100_000 }), errors: [] },
     flood: { kind: 'command', code: 6, doc: 'Events to the watchers.', args: { count: u32(), size: u32() }, result: nothing(), errors: [] },
+    put: {
+      kind: 'command',
+      code: 7,
+      doc: 'Keeps bytes.',
+      args: { slot: u32(), value: bytes({ max: 100_000 }) },
+      result: nothing(),
+      errors: [],
+    },
     get: { kind: 'query', code: 9, doc: 'The number.', args: {}, result: i53(), errors: [] },
     holder: {
       kind: 'query',
@@ -47,6 +55,7 @@ const VALUE = Uint8Array.of(1);
 const HOLDER = Uint8Array.of(2);
 const TIMERS = Uint8Array.of(3);
 const WATCHER = 4;
+const SLOT = 5;
 
 function number(value: number): Uint8Array {
   const encoded = new Uint8Array(8);
@@ -95,6 +104,9 @@ export const TALLY_MACHINE: ResourceMachine<typeof TALLY> = {
       const id = read(call, TIMERS) + 1;
       call.space.set(TIMERS, number(id));
       call.setTimer(number(id), call.timeMs + afterMs);
+    },
+    put: (call, { slot, value }) => {
+      call.space.set(Uint8Array.of(SLOT, ...number(slot)), value);
     },
     echo: (_, { count }) => new Uint8Array(count),
     flood: (call, { count, size }) => {

@@ -15,16 +15,16 @@ import {
 import type { PeerFault, Raft, RaftMessage, Ready } from '@quorate/raft';
 import type { GroupDurable, GroupLog } from '@quorate/storage';
 import type { GroupStatus } from '@quorate/wire';
+import { LearnerBarriers } from './learner-barriers.js';
 import { PendingProposals, type ProposalBudget, type Proposer } from './pending-proposals.js';
 import { type PendingRead, PendingReads } from './pending-reads.js';
+import type { ReplicaSnapshots } from './replica-snapshots.js';
 import { type StateNote, StateNotes, isNoted } from './state-notes.js';
 import type { View } from './view.js';
 
 /** Bytes applied in one turn before other groups and sockets get theirs. */
 const APPLY_BYTES_PER_TURN = 4 * 1024 * 1024;
 const APPLY_READ_BYTES = 1024 * 1024;
-/** Pause before a barrier that could not be proposed is tried again. */
-const BARRIER_RETRY_MS = 100;
 
 /** What a replica asks of its node. */
 export interface ReplicaNode {
@@ -65,16 +65,17 @@ export class Replica {
   #lastTerm = 0;
   #lastLeader: NodeId | 0 = 0;
   #stopError: QuorateError | null = null;
-  /** Learners without a barrier, and when to try again to propose one. */
-  #learnersWaiting: readonly NodeId[] = [];
-  #barrierDueMs = Number.POSITIVE_INFINITY;
+  readonly #barriers: LearnerBarriers;
+  /** Null for a group that has none: its log is its data. */
+  snapshots: ReplicaSnapshots | null = null;
   /** Called after each advance of the applied index. */
   onApplied: (() => void) | null = null;
   /** Position in the node's deadline table. */
   slot = 0;
   isDirty = false;
 
-  constructor(init: { name: string; log: GroupLog; raft: Raft; view: View; node: ReplicaNode }) {
+  /** `appliedIndex`: what the view starts from; by default nothing but what the log lacks. */
+  constructor(init: { name: string; log: GroupLog; raft: Raft; view: View; node: ReplicaNode; appliedIndex?: LogIndex }) {
     this.group = init.log.group;
     this.name = init.name;
     this.log = init.log;
@@ -82,7 +83,11 @@ export class Replica {
     this.view = init.view;
     this.#node = init.node;
     this.#proposals = new PendingProposals(init.node.proposalBudget);
-    this.#appliedIndex = init.log.firstIndex - 1;
+    this.#appliedIndex = init.appliedIndex ?? init.log.firstIndex - 1;
+    this.#barriers = new LearnerBarriers({
+      propose: (learner) => init.node.proposeBarrier(this, learner),
+      proposed: (learner, index) => init.raft.learnerBarrier(learner, index),
+    });
   }
 
   get appliedIndex(): LogIndex {
@@ -104,7 +109,7 @@ export class Replica {
     return this.#proposals.size > 0 || this.#reads.size > 0;
   }
   get nextDeadlineMs(): number {
-    return this.#stopError === null ? Math.min(this.raft.nextDeadlineMs, this.#barrierDueMs) : Number.POSITIVE_INFINITY;
+    return this.#stopError === null ? Math.min(this.raft.nextDeadlineMs, this.#barriers.dueMs) : Number.POSITIVE_INFINITY;
   }
 
   /** Runs `step` on the core; a throw stops this group and no other. */
@@ -117,6 +122,18 @@ export class Replica {
       return;
     }
     this.#node.markDirty(this);
+  }
+
+  /** Runs a step on the core, as it is told of anything else. */
+  step(step: (raft: Raft, nowMs: number) => void): void {
+    this.#guard(() => step(this.raft, this.#node.clock.nowMs()));
+  }
+
+  /** The view is now that of a snapshot at `index`; the core says `restart` next. */
+  installed(index: LogIndex): void {
+    invariant(index > this.#appliedIndex, 'a snapshot never goes back', { group: this.group, index, appliedIndex: this.#appliedIndex });
+    this.#appliedIndex = index;
+    this.onApplied?.();
   }
 
   receive(from: NodeId, message: RaftMessage): void {
@@ -134,7 +151,7 @@ export class Replica {
   tick(): void {
     this.#guard(() => {
       const nowMs = this.#node.clock.nowMs();
-      if (nowMs >= this.#barrierDueMs) this.#proposeBarriers();
+      if (nowMs >= this.#barriers.dueMs) this.#barriers.proposeAll(nowMs);
       this.raft.tick(nowMs);
     });
   }
@@ -245,6 +262,8 @@ export class Replica {
   }
 
   #handle(ready: Ready): void {
+    this.snapshots?.ready(ready);
+    if (ready.restart !== null) this.log.restartAt(ready.restart.index, ready.restart.term);
     if (ready.hardState !== null) this.log.setHardState(ready.hardState, ready.hardState.version);
     if (ready.truncateAfter !== null) {
       invariant(ready.truncateAfter >= this.#appliedIndex, 'truncation never reaches applied entries', { group: this.group });
@@ -256,8 +275,7 @@ export class Replica {
     for (const fault of ready.faults) this.#node.peerFault(this, fault);
     for (const id of ready.readsFailed) this.#reads.failed(id, this.notLeader());
     this.#noteLeadership(ready);
-    this.#learnersWaiting = ready.learnersWaiting;
-    this.#proposeBarriers();
+    this.#barriers.update(ready.learnersWaiting, this.#node.clock.nowMs());
   }
 
   /**
@@ -266,18 +284,6 @@ export class Replica {
    */
   #dropped(to: NodeId): void {
     if (this.raft.role === 'leader') this.raft.connectionLost(to, this.#node.clock.nowMs());
-  }
-
-  /** Refused while leadership is handed over or too much is proposed: tried again then, also if nothing else happens here. */
-  #proposeBarriers(): void {
-    this.#barrierDueMs = Number.POSITIVE_INFINITY;
-    if (this.#learnersWaiting.length === 0) return;
-    this.#learnersWaiting = this.#learnersWaiting.filter((learner) => {
-      const index = this.#node.proposeBarrier(this, learner);
-      if (index !== null) this.raft.learnerBarrier(learner, index);
-      return index === null;
-    });
-    if (this.#learnersWaiting.length > 0) this.#barrierDueMs = this.#node.clock.nowMs() + BARRIER_RETRY_MS;
   }
 
   #noteLeadership(ready: Ready): void {
@@ -327,6 +333,7 @@ export class Replica {
     const outcome = this.view.apply(header, batchPayload(batch));
     this.#appliedIndex = batchLastIndex(header);
     this.#proposals.applied(header.baseIndex, header.term, outcome);
+    this.snapshots?.applied(header, batch.length);
     if (isNoted(header.baseIndex, this.#appliedIndex)) this.#noteState();
   }
 
@@ -360,6 +367,8 @@ export class Replica {
     this.#proposals.failAll(unknown);
     this.#reads.failAll(this.#stopError);
     this.onApplied?.();
+    this.snapshots?.close();
+    this.raft.close();
     this.#node.stopped(this, error);
   }
 

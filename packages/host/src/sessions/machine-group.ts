@@ -26,7 +26,7 @@ export interface MachineGroupNode {
  */
 export class MachineGroup implements MachineListener, BindingOwner {
   readonly replica: Replica;
-  readonly machine: Machine;
+  readonly #view: MachineView;
   readonly waiters: QueryWaiters;
   readonly acknowledgements: AcknowledgementGatherer;
   readonly #node: MachineGroupNode;
@@ -46,14 +46,18 @@ export class MachineGroup implements MachineListener, BindingOwner {
 
   constructor(init: { replica: Replica; view: MachineView; node: MachineGroupNode }) {
     this.replica = init.replica;
-    this.machine = init.view.machine;
+    this.#view = init.view;
     this.#node = init.node;
-    this.waiters = new QueryWaiters(this.machine);
+    this.waiters = new QueryWaiters(init.view);
     this.acknowledgements = new AcknowledgementGatherer((payload, proposer, id) => this.#propose(payload, 1, proposer, id));
     init.view.listener = this;
     init.replica.onApplied = () => this.#turnApplied();
   }
 
+  /** Another one after a snapshot was installed. */
+  get machine(): Machine {
+    return this.#view.machine;
+  }
   get group(): GroupId {
     return this.replica.group;
   }
@@ -144,6 +148,20 @@ export class MachineGroup implements MachineListener, BindingOwner {
       }
       this.#opened = [];
     }
+  }
+
+  /**
+   * A snapshot took the place of the machine. Sessions that it does not know have ended, of others the events that it keeps are pushed. No
+   * answer to a command is due here: this node does not lead.
+   */
+  replaced(): void {
+    this.#published = [];
+    this.#opened = [];
+    for (const binding of [...this.#bindings.values()]) {
+      if (this.machine.session(binding.session) === undefined) this.sessionEnded(binding.session, true);
+      else if (this.#isHeeded(binding)) binding.start();
+    }
+    this.waiters.allTouched();
   }
 
   /** Once this node no longer leads, a client that still listens here finds that out within the ttl, by a sign of life that is refused. */

@@ -21,7 +21,7 @@ const EXPIRE_EVERY_MS = 25;
 
 /** Queries that wait for an index, then for a command of their session. */
 export class QueryWaiters {
-  readonly #machine: Machine;
+  readonly #view: { readonly machine: Machine };
   #byIndex: QueryWaiter[] = [];
   readonly #bySession = new Map<SessionId, QueryWaiter[]>();
   readonly #touched = new Set<SessionId>();
@@ -31,8 +31,13 @@ export class QueryWaiters {
   #expiredMs = Number.NEGATIVE_INFINITY;
   #size = 0;
 
-  constructor(machine: Machine) {
-    this.#machine = machine;
+  /** Of the machine that the view has at the time. */
+  constructor(view: { readonly machine: Machine }) {
+    this.#view = view;
+  }
+
+  get #machine(): Machine {
+    return this.#view.machine;
   }
 
   get size(): number {
@@ -58,6 +63,11 @@ export class QueryWaiters {
   /** The session applied commands, or ended; `progressed` follows. */
   touched(session: SessionId): void {
     if (this.#bySession.has(session)) this.#touched.add(session);
+  }
+
+  /** Any session may have applied commands, or ended; `progressed` follows. */
+  allTouched(): void {
+    for (const session of this.#bySession.keys()) this.#touched.add(session);
   }
 
   /** The machine applied more. */
