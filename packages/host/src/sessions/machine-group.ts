@@ -26,7 +26,7 @@ export interface MachineGroupNode {
  */
 export class MachineGroup implements MachineListener, BindingOwner {
   readonly replica: Replica;
-  readonly machine: Machine;
+  readonly #view: MachineView;
   readonly waiters: QueryWaiters;
   readonly acknowledgements: AcknowledgementGatherer;
   readonly #node: MachineGroupNode;
@@ -46,14 +46,17 @@ export class MachineGroup implements MachineListener, BindingOwner {
 
   constructor(init: { replica: Replica; view: MachineView; node: MachineGroupNode }) {
     this.replica = init.replica;
-    this.machine = init.view.machine;
+    this.#view = init.view;
     this.#node = init.node;
-    this.waiters = new QueryWaiters(this.machine);
+    this.waiters = new QueryWaiters(init.view);
     this.acknowledgements = new AcknowledgementGatherer((payload, proposer, id) => this.#propose(payload, 1, proposer, id));
     init.view.listener = this;
     init.replica.onApplied = () => this.#turnApplied();
   }
 
+  get machine(): Machine {
+    return this.#view.machine;
+  }
   get group(): GroupId {
     return this.replica.group;
   }
@@ -92,7 +95,7 @@ export class MachineGroup implements MachineListener, BindingOwner {
   /** Nothing is ever left out, so the session must end. */
   eventsTooLarge({ session }: SessionBinding, index: LogIndex): void {
     this.#node.options.logger.log('warn', 'events of one index fit no frame: their session ends', { group: this.group, session, index });
-    if (this.replica.isLeader) this.#proposeExpiry([session]);
+    this.#keeper.condemn(session);
   }
 
   /** Another replica takes its place: those who are carried here must look for a carrier anew. */

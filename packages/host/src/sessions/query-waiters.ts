@@ -21,7 +21,7 @@ const EXPIRE_EVERY_MS = 25;
 
 /** Queries that wait for an index, then for a command of their session. */
 export class QueryWaiters {
-  readonly #machine: Machine;
+  readonly #view: { readonly machine: Machine };
   #byIndex: QueryWaiter[] = [];
   readonly #bySession = new Map<SessionId, QueryWaiter[]>();
   readonly #touched = new Set<SessionId>();
@@ -31,8 +31,12 @@ export class QueryWaiters {
   #expiredMs = Number.NEGATIVE_INFINITY;
   #size = 0;
 
-  constructor(machine: Machine) {
-    this.#machine = machine;
+  constructor(view: { readonly machine: Machine }) {
+    this.#view = view;
+  }
+
+  get #machine(): Machine {
+    return this.#view.machine;
   }
 
   get size(): number {
