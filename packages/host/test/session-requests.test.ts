@@ -306,3 +306,54 @@ test('rule 18: a burst of commands of which each makes an event → every event 
     if (what === 'reply') assert.ok(order.indexOf(`event ${index}`) >= 0 && order.indexOf(`event ${index}`) < i, order.join());
   }
 });
+
+test('events of one index that fit no frame → their session ends, and the client is told; the others go on', () => {
+  const { cluster, raw, session, resource, leader } = setup(41);
+  ask(cluster, raw, commands(session, 2, [tally(resource, 'watch')]));
+  const writer = new RawClient(cluster, leader);
+  const writing = openSession(
+    cluster,
+    writer,
+    Uint8Array.from({ length: 16 }, () => 7),
+  ).session;
+  assert.equal(codeOf(ask(cluster, writer, commands(writing, 2, [tally(resource, 'flood', { count: 5, size: 1_000_000 })]))), 'replies');
+  cluster.runUntil(() => raw.pushes.length > 0, 1000, 'the end');
+  assert.deepEqual(raw.pushes, [{ type: 'sessionEnded', group: GROUP, session, isExpired: true }]);
+  assert.equal(metric(leader, 'sessions'), 1);
+  assert.ok(raw.isOpen);
+  assert.equal(codeOf(ask(cluster, writer, commands(writing, 3, [tally(resource, 'add', { amount: 1 })]))), 'replies');
+});
+
+test('T32: no space on the disk → commands and sessions are refused, nothing expires, queries go on; with space again all goes on', () => {
+  const { cluster, raw, session, resource, leader } = setup(42);
+  const short = Uint8Array.from({ length: 16 }, () => 5);
+  const other = new RawClient(cluster, leader);
+  openSession(cluster, other, short, 2000);
+  leader.disk.capacityBytes = leader.disk.usedBytes();
+  // What is in files already can be written still.
+  const adds = Array.from({ length: 4000 }, () => tally(resource, 'add', { amount: 1 }));
+  let next = 2;
+  for (; metric(leader, 'diskFull') === 0; next += adds.length) {
+    raw.send(commands(session, next, adds));
+    cluster.runFor(50);
+  }
+  assert.equal(codeOf(ask(cluster, raw, commands(session, next, [tally(resource, 'add', { amount: 1 })]))), 'diskFull');
+  const fresh = { type: 'openSession', group: GROUP, key: KEY.map((b) => b + 3), ttlMs: 1000, graceMs: 0 } as const;
+  assert.equal(codeOf(ask(cluster, raw, fresh)), 'diskFull');
+  const query = {
+    type: 'query',
+    group: GROUP,
+    session,
+    afterNumber: 0,
+    minIndex: 0,
+    resource,
+    operation: 9,
+    args: new Uint8Array(0),
+  } as const;
+  assert.equal(codeOf(ask(cluster, raw, { ...query, consistency: 'sequential' })), 'queryResult');
+  cluster.runFor(3000);
+  assert.equal(metric(leader, 'sessions'), 2);
+  leader.disk.capacityBytes = Number.POSITIVE_INFINITY;
+  cluster.runUntil(() => metric(leader, 'sessions') === 1, 5000, 'the silent session expires');
+  assert.equal(codeOf(ask(cluster, raw, commands(session, next, [tally(resource, 'add', { amount: 1 })]))), 'replies');
+});

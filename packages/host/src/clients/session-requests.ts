@@ -239,7 +239,16 @@ export class SessionRequests {
     this.#to.whenRoom(step);
   }
 
-  #sendReplies(id: number, { firstNumber, replies }: RepliesOutcome): void {
+  #sendReplies(id: number, outcome: RepliesOutcome): void {
+    try {
+      this.#splitReplies(id, outcome);
+    } catch (thrown) {
+      // Thrown on, it would stop the group; so only this client is told.
+      this.#proposer.failed(id, asQuorateError(thrown));
+    }
+  }
+
+  #splitReplies(id: number, { firstNumber, replies }: RepliesOutcome): void {
     let from = 0;
     let bytes = 0;
     for (let i = 0; i < replies.length; i++) {
@@ -257,5 +266,8 @@ export class SessionRequests {
 
 /** At least what it takes in a frame. */
 function bytesOf(reply: Reply): number {
-  return reply.isOk ? 13 + reply.result.length : 512 + 3 * reply.message.length;
+  if (reply.isOk) return 13 + reply.result.length;
+  let bytes = 128 + 3 * reply.message.length;
+  for (const [key, value] of Object.entries(reply.details)) bytes += 32 + 3 * (key.length + (typeof value === 'string' ? value.length : 0));
+  return bytes;
 }

@@ -96,7 +96,7 @@ export class MachineGroup implements MachineListener, BindingOwner {
   /** Nothing is ever left out, so the session must end. */
   eventsTooLarge({ session }: SessionBinding, index: LogIndex): void {
     this.#node.options.logger.log('warn', 'events of one index fit no frame: their session ends', { group: this.group, session, index });
-    if (this.replica.isLeader) this.#proposeExpiry([session]);
+    this.#keeper.condemn(session);
   }
 
   /** Another replica takes its place: those who are carried here must look for a carrier anew. */

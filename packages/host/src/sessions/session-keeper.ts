@@ -14,7 +14,7 @@ interface KeptSession extends Due {
   /** Last contact that is known of, without that of the present carrier. */
   contactMs: number;
   carrier: SessionContact | null;
-  /** End of the grace after its carrier was lost; `Infinity`: it has one, or never had one here. */
+  /** End of the grace after its carrier was lost; `Infinity`: it has one, or never had one here; `-Infinity`: it must end whatever comes. */
   graceDueMs: number;
 }
 
@@ -79,6 +79,14 @@ export class SessionKeeper {
     kept.contactMs = Math.max(kept.contactMs, carrier.heardAtMs);
     kept.carrier = null;
     kept.graceDueMs = nowMs + kept.graceMs;
+    if (kept.heapAt >= 0) this.#heap.set(kept, dueOf(kept));
+  }
+
+  /** The session must end, though its client is there. */
+  condemn(session: SessionId): void {
+    const kept = this.#kept.get(session);
+    if (kept === undefined) return;
+    kept.graceDueMs = Number.NEGATIVE_INFINITY;
     if (kept.heapAt >= 0) this.#heap.set(kept, dueOf(kept));
   }
 
