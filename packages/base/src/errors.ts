@@ -54,6 +54,7 @@ export const ERROR_CODES = {
   dataDamaged: 'never',
   diskFailed: 'never',
   formationConflict: 'never',
+  stateDiverged: 'never',
   // Protocol.
   protocolMismatch: 'never',
   versionUnsupported: 'never',

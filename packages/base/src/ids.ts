@@ -56,5 +56,7 @@ export function randomHex16(nextUint32: () => number): string {
 
 /** The group that holds nodes and the catalogue. */
 export const SYSTEM_GROUP: GroupId = 0 as GroupId;
+/** The default coordination space: the machine with sessions and resources that every node has. */
+export const DEFAULT_GROUP: GroupId = 1 as GroupId;
 /** First group id that the catalogue gives to a stream; lower ones are reserved. */
 export const FIRST_STREAM_GROUP = 16;

@@ -23,6 +23,8 @@ export const LIMITS = {
   nodeProposalBytesMax: 268_435_456,
   /** Readers at the end of their streams that wait on one node for records; beyond it: `overloaded`. */
   tailWaitersMax: 65_536,
+  /** Queries that wait on one node for what they must see; beyond it: `overloaded`. */
+  queryWaitersMax: 65_536,
   /** Bytes of groups in the status of a node: what is over is left out, so that it fits a frame with all the rest. */
   statusGroupBytesMax: 3_145_728,
   /** Bytes queued to one connection; a client beyond it is cut (`slowConsumer`), a peer drops its queue and catches up. */

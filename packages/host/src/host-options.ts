@@ -12,6 +12,7 @@ import type {
   Random,
   Timers,
 } from '@quorate/base';
+import type { AnyResourceType } from '@quorate/machine';
 import type { NodeStatus } from '@quorate/wire';
 
 /** A member as the operator lists it. */
@@ -36,6 +37,11 @@ export interface HostSettings {
   readonly drainMs: number;
   /** Size of a journal file in bytes. */
   readonly journalFileBytes: number;
+  /**
+   * Bytes of log between two snapshots of a group with a machine; more if its state is larger. A log holds up to a quarter more than that,
+   * and up to four times as much while a connected follower is behind.
+   */
+  readonly snapshotLogBytes: number;
   readonly syncMode: 'adaptive' | 'sync' | 'async';
 }
 
@@ -48,6 +54,7 @@ export const DEFAULT_SETTINGS: HostSettings = {
   peerSilenceMs: 3000,
   drainMs: 3000,
   journalFileBytes: 64 * 1024 * 1024,
+  snapshotLogBytes: 64 * 1024 * 1024,
   syncMode: 'adaptive',
 };
 
@@ -61,6 +68,11 @@ export interface HostOptions {
   readonly advertise: Address;
   /** All members, this node among them. */
   readonly members: readonly ConfiguredMember[];
+  /**
+   * Kinds of resources that this node has. One that the log names and is missing here stops its group on this node (`resourceUnsupported`),
+   * so all nodes should have the same.
+   */
+  readonly resources: readonly AnyResourceType[];
   /** Opened on the data directory. */
   readonly disk: Disk;
   readonly network: Network;

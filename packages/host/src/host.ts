@@ -4,6 +4,7 @@ import { checkIdentity, checkMembers } from './formation.js';
 import type { Leadership } from './groups/replica-set.js';
 import { type AppliedState, DEFAULT_SETTINGS, type Host, type HostEvents, type HostOptions } from './host-options.js';
 import { Node } from './node.js';
+import { NodeSnapshots } from './snapshots/node-snapshots.js';
 
 /** Pause between two looks at a drain under way. */
 const DRAIN_POLL_MS = 10;
@@ -23,6 +24,7 @@ export function startHost(options: HostOptions, done: (error: QuorateError | nul
     return;
   }
   let node: Node | null = null;
+  const snapshots = new NodeSnapshots();
   const settings = { ...DEFAULT_SETTINGS, ...options.settings };
   // Before the node is there, and if it never comes, whoever opens is told of faults by the calls themselves.
   const storageEvents = Node.storageEvents(() => node);
@@ -45,14 +47,15 @@ export function startHost(options: HostOptions, done: (error: QuorateError | nul
       }
       const giveUp = (reason: QuorateError): void => storage.close(() => done(reason, null));
       try {
-        node = new Node({ options, storage, events });
+        node = new Node({ options, storage, events, snapshots });
         node.prepare();
       } catch (thrown) {
         node?.close();
         giveUp(asQuorateError(thrown));
         return;
       }
-      listen(options, node, storage, done, giveUp);
+      const ready = node;
+      snapshots.loadAll(options, storage, () => listen(options, ready, storage, done, giveUp));
     },
   );
 }

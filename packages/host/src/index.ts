@@ -5,6 +5,7 @@ export { type PendingRead, PendingReads } from './groups/pending-reads.js';
 export { Replica, type ReplicaNode } from './groups/replica.js';
 export type { ApplyOutcome, View } from './groups/view.js';
 export { LocalNetwork } from './local/local-network.js';
+export { type StateNote, NOTE_EVERY_ENTRIES, StateNotes, isNoted } from './groups/state-notes.js';
 export { startHost } from './host.js';
 export {
   type AppliedState,
@@ -15,3 +16,7 @@ export {
   type HostOptions,
   type HostSettings,
 } from './host-options.js';
+export { AcknowledgementGatherer } from './sessions/acknowledgement-gatherer.js';
+export { AwakeClock } from './sessions/awake-clock.js';
+export { type Due, DueHeap } from './sessions/due-heap.js';
+export { type SessionContact, SessionKeeper } from './sessions/session-keeper.js';

@@ -8,7 +8,9 @@ import type { Replica } from './groups/replica.js';
 import type { ReplicaSet } from './groups/replica-set.js';
 import type { TailWaiters } from './groups/tail-waiters.js';
 import type { HostOptions } from './host-options.js';
+import type { MachineGroups } from './sessions/machine-groups.js';
 import type { NodeState } from './node-state.js';
+import type { NodeSnapshots } from './snapshots/node-snapshots.js';
 import type { PeerTable } from './peers/peer-table.js';
 
 /** Bytes of a group in a status beside its name, rounded up. */
@@ -25,6 +27,8 @@ export interface StatusSource {
   readonly peers: PeerTable;
   readonly loss: DataLoss;
   readonly waiters: TailWaiters;
+  readonly machines: MachineGroups;
+  readonly snapshots: NodeSnapshots;
   readonly clients: ClientTable;
   readonly isDiskFull: () => boolean;
 }
@@ -60,6 +64,8 @@ export function nodeStatus(source: StatusSource, groupBytesMax: number = Number.
       ...source.storage.metrics,
       groups: replicas.size,
       groupsNotListed: replicas.size - groups.length,
+      ...source.machines.metrics(),
+      ...source.snapshots.metrics(),
       tailReaders: source.waiters.size,
       clientConnections: source.clients.size,
       peerMessagesDropped: peers.messagesDropped,

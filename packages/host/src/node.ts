@@ -8,9 +8,9 @@ import {
   SYSTEM_GROUP,
   asQuorateError,
 } from '@quorate/base';
-import { type PeerFault, type RaftMessage, decodeMessage, encodeMessage } from '@quorate/raft';
+import { type PeerFault, type RaftMessage, encodeMessage } from '@quorate/raft';
 import type { GroupDurable, Storage, StorageEvents } from '@quorate/storage';
-import type { Member, NodeStatus, PeerFrame, PeerHello } from '@quorate/wire';
+import type { Member, NodeStatus, PeerHello } from '@quorate/wire';
 import { NodeRoster } from './catalogue/node-roster.js';
 import { ClientTable, type ClientTableNode } from './clients/client-table.js';
 import { DataLoss } from './data-loss.js';
@@ -20,10 +20,15 @@ import { ProposalBudget } from './groups/pending-proposals.js';
 import type { Replica, ReplicaNode } from './groups/replica.js';
 import { type Leadership, ReplicaSet } from './groups/replica-set.js';
 import { TailWaiters } from './groups/tail-waiters.js';
+import { AwakeClock } from './sessions/awake-clock.js';
+import { MachineGroups } from './sessions/machine-groups.js';
+import type { StateNote } from './groups/state-notes.js';
 import { DEFAULT_SETTINGS, type HostEvents, type HostOptions, type HostSettings } from './host-options.js';
 import { NodeState } from './node-state.js';
 import { type StatusSource, membersNow, nodeStatus } from './node-status.js';
+import { type FrameTarget, takePeerFrame } from './peers/peer-frames.js';
 import { PeerTable } from './peers/peer-table.js';
+import type { NodeSnapshots } from './snapshots/node-snapshots.js';
 import { Ticker } from './ticker.js';
 
 /** Most time between two looks at what no deadline stands for: silent peers, readers that are gone. */
@@ -41,6 +46,8 @@ export class Node implements ReplicaNode, ClientTableNode {
   readonly clients: ClientTable;
   readonly peers: PeerTable;
   readonly waiters: TailWaiters = new TailWaiters();
+  readonly machines: MachineGroups = new MachineGroups();
+  readonly awake: AwakeClock;
   readonly proposalBudget: ProposalBudget = new ProposalBudget();
   readonly #storage: Storage;
   readonly #events: HostEvents;
@@ -50,14 +57,15 @@ export class Node implements ReplicaNode, ClientTableNode {
   readonly #roster: NodeRoster;
   readonly #groups: GroupOpener;
   readonly #loss: DataLoss;
-  readonly #statusSource: StatusSource;
+  readonly #parts: StatusSource & FrameTarget;
   readonly #ticker: Ticker;
+  isDiskFull = false;
   #isTurnDue = false;
-  #isFull = false;
 
-  constructor(init: { options: HostOptions; storage: Storage; events: HostEvents }) {
-    const { options, storage } = init;
+  constructor(init: { options: HostOptions; storage: Storage; events: HostEvents; snapshots: NodeSnapshots }) {
+    const { options, storage, snapshots } = init;
     this.options = options;
+    this.awake = new AwakeClock(options.clock);
     this.settings = { ...DEFAULT_SETTINGS, ...options.settings };
     this.#storage = storage;
     this.#events = init.events;
@@ -81,6 +89,8 @@ export class Node implements ReplicaNode, ClientTableNode {
       contacts: this.peers,
       formation: this.#formation,
       node: this,
+      machines: this.machines,
+      snapshots,
       registered: () => this.#nodesRegistered(),
     });
     this.#loss = new DataLoss({
@@ -92,7 +102,7 @@ export class Node implements ReplicaNode, ClientTableNode {
       reconnect: (why) => this.peers.disconnectAll(why),
       later: (step) => options.timers.defer(() => this.#orFail(step)),
     });
-    this.#statusSource = {
+    this.#parts = {
       options,
       storage,
       replicas: this.#replicas,
@@ -102,8 +112,11 @@ export class Node implements ReplicaNode, ClientTableNode {
       peers: this.peers,
       loss: this.#loss,
       waiters: this.waiters,
+      machines: this.machines,
+      snapshots,
       clients: this.clients,
-      isDiskFull: () => this.#isFull,
+      isDiskFull: () => this.isDiskFull,
+      orFail: (step) => this.#orFail(step),
     };
     this.#ticker = this.#makeTicker();
   }
@@ -168,7 +181,7 @@ export class Node implements ReplicaNode, ClientTableNode {
         resumed: (peer, groups) => {
           for (const group of groups) this.#replicas.get(group)?.peerConnected(peer);
         },
-        frame: (from, frame) => this.#peerFrame(from, frame),
+        frame: (from, frame) => takePeerFrame(this.#parts, from, frame),
         oldImage: (incarnation) => this.#orFail(() => this.#oldImage(incarnation)),
         isSuperseded: (incarnation) => this.#roster.isSuperseded(incarnation),
       },
@@ -200,6 +213,7 @@ export class Node implements ReplicaNode, ClientTableNode {
     const level = role === 'leader' || replica.group === SYSTEM_GROUP ? 'info' : 'debug';
     this.options.logger.log(level, 'leadership', { group: replica.group, name: replica.name, role, term, leader });
     if (!replica.isLeader) this.waiters.leadershipLost(replica, replica.notLeader());
+    this.machines.get(replica.group)?.leadershipChanged();
     if (replica.group === SYSTEM_GROUP) this.#roster.registerMembers(replica);
   }
 
@@ -211,6 +225,10 @@ export class Node implements ReplicaNode, ClientTableNode {
     const { code, message } = error;
     this.options.logger.log(code === 'shuttingDown' ? 'debug' : 'error', 'group stopped', { group: replica.group, code, message });
     if (code === 'invariantBroken') this.#fail(error);
+  }
+
+  stateNoted({ group }: Replica, { index, hash }: StateNote): void {
+    this.peers.sendAll({ type: 'stateHash', group, index, hash });
   }
 
   peerFault(replica: Replica, fault: PeerFault): void {
@@ -243,27 +261,6 @@ export class Node implements ReplicaNode, ClientTableNode {
     for (const replica of this.#replicas.all()) replica.peerDisconnected(peer);
   }
 
-  #peerFrame(from: NodeId, frame: PeerFrame): void {
-    switch (frame.type) {
-      case 'raft': {
-        this.#replicas.get(frame.group)?.receive(from, decodeMessage(frame.body, this.options.checksum));
-        return;
-      }
-      case 'form':
-        this.#orFail(() => {
-          if (this.#formation.form(frame.clusterId, frame.members)) this.peers.send(from, { type: 'formed', clusterId: frame.clusterId });
-        });
-        return;
-      case 'formed':
-        this.options.logger.log('info', 'peer formed', { peer: from });
-        this.peers.formed(from, frame.clusterId);
-        return;
-      case 'heartbeat':
-      case 'heartbeatAck':
-        return;
-    }
-  }
-
   addressOf(node: NodeId): string | undefined {
     return this.options.members.find((member) => member.nodeId === node)?.address;
   }
@@ -289,11 +286,15 @@ export class Node implements ReplicaNode, ClientTableNode {
       }
       this.peers.flush();
       this.clients.flush();
-      this.#ticker.note(this.#replicas.earliestMs);
+      this.#ticker.note(this.#groupsDueMs);
       if (!this.#state.isFailed && this.#storage.hasPending) this.#storage.flush();
     } catch (thrown) {
       this.#fail(asQuorateError(thrown));
     }
+  }
+
+  get #groupsDueMs(): number {
+    return Math.min(this.#replicas.earliestMs, this.machines.nextDueMs(this.options.clock.nowMs()));
   }
 
   #makeTicker(): Ticker {
@@ -304,14 +305,16 @@ export class Node implements ReplicaNode, ClientTableNode {
       everyMinMs: this.settings.tickMs,
       everyMaxMs: IDLE_TICK_MS,
       tick: (nowMs) => this.#orFail(() => this.#tick(nowMs)),
-      dueMs: () => Math.min(this.peers.heartbeatDueMs, this.#replicas.earliestMs, this.waiters.nextDeadlineMs),
+      dueMs: () => Math.min(this.peers.heartbeatDueMs, this.waiters.nextDeadlineMs, this.#groupsDueMs),
     });
   }
 
   #tick(nowMs: number): void {
+    this.awake.tick(nowMs);
     this.peers.tick(nowMs);
     this.#replicas.tickDue(nowMs, this.settings.electionTimeoutMinMs / 2);
     this.waiters.expire(nowMs);
+    this.machines.tick(nowMs);
     if (this.#storage.hasPending) this.needTurn();
   }
 
@@ -324,7 +327,7 @@ export class Node implements ReplicaNode, ClientTableNode {
   }
 
   #diskFull(isFull: boolean): void {
-    this.#isFull = isFull;
+    this.isDiskFull = isFull;
     this.options.logger.log(isFull ? 'error' : 'info', isFull ? 'no space on the disk: writes are refused' : 'space on the disk again');
   }
 
@@ -379,16 +382,12 @@ export class Node implements ReplicaNode, ClientTableNode {
     return this.#state.refusal();
   }
 
-  get isDiskFull(): boolean {
-    return this.#isFull;
-  }
-
   status(): NodeStatus {
-    return nodeStatus(this.#statusSource);
+    return nodeStatus(this.#parts);
   }
 
   statusForClient(): NodeStatus {
-    return nodeStatus(this.#statusSource, LIMITS.statusGroupBytesMax);
+    return nodeStatus(this.#parts, LIMITS.statusGroupBytesMax);
   }
 
   /** What a client is told first. */

@@ -3,8 +3,11 @@ import {
   type ClientRequestBody,
   type ClientResponse,
   type FrameConnection,
+  type ServerPush,
+  decodePush,
   decodeResponse,
   encodeRequest,
+  isPush,
   openFrameConnection,
 } from '@quorate/wire';
 import type { SimCluster, SimNode } from '@quorate/testkit';
@@ -14,6 +17,9 @@ let count = 0;
 /** A client that speaks the protocol to one node and does nothing by itself. */
 export class RawClient {
   readonly answers: Map<number, ClientResponse> = new Map();
+  /** All answers in order, also several to one request. */
+  readonly log: ClientResponse[] = [];
+  readonly pushes: ServerPush[] = [];
   readonly frames: FrameConnection;
   readonly #waiting: { id: number; body: ClientRequestBody }[] = [];
   #isOpen = false;
@@ -32,7 +38,12 @@ export class RawClient {
           for (const { id, body } of this.#waiting.splice(0)) this.#send(id, body);
         },
         frame: (type, body) => {
-          const response = decodeResponse(type, body);
+          if (isPush(type)) {
+            this.pushes.push(decodePush(type, body.slice()));
+            return;
+          }
+          const response = decodeResponse(type, body.slice());
+          this.log.push(response);
           this.answers.set(response.id, response);
         },
         drain: () => {},

@@ -45,6 +45,7 @@ class Rig implements ReplicaNode {
   readonly contacts = { heardAtMs: () => null };
   readonly proposalBudget = new ProposalBudget();
   readonly told: string[] = [];
+  stateNoted(): void {}
   readonly process: SimProcess;
   readonly #scheduler: SimScheduler;
   readonly #storage: Storage;

@@ -1,4 +1,4 @@
-import { type BatchHeader, type Checksum, type LogIndex, QuorateError, type Term, asQuorateError, crc32c } from '@quorate/base';
+import { type BatchHeader, type Checksum, type LogIndex, QuorateError, type Term, asQuorateError, bytesEqual, crc32c } from '@quorate/base';
 import { BatchApplier } from './batch-applier.js';
 import { readNamed } from './compiled-type.js';
 import { textOf } from './faults.js';
@@ -132,6 +132,17 @@ export class Machine {
   hasApplied(session: SessionId, number: number): boolean {
     const record = this.#state.sessions.peek(session);
     return record !== undefined && number < record.nextNumber;
+  }
+
+  /** True if the session is open and was opened with this key. */
+  hasKey(session: SessionId, key: Uint8Array): boolean {
+    const record = this.#state.sessions.peek(session);
+    return record !== undefined && bytesEqual(record.key, key);
+  }
+
+  /** Open sessions, and resources that exist. */
+  get counts(): { readonly sessions: number; readonly resources: number } {
+    return { sessions: this.#state.sessions.count, resources: this.#state.resources.count };
   }
 
   /** An open session. */

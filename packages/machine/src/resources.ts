@@ -22,6 +22,10 @@ export class Resources {
     this.#max = max;
   }
 
+  get count(): number {
+    return this.#byId.size;
+  }
+
   get(resource: ResourceId): ResourceInfo | undefined {
     writeU64Be(this.#key, 0, resource);
     const value = this.#byId.get(this.#key);

@@ -11,6 +11,7 @@ const BOUNDS: Readonly<Record<Exclude<keyof HostSettings, 'syncMode'>, readonly 
   drainMs: [0, 600_000],
   // The largest batch, with its frame, fits a file.
   journalFileBytes: [LIMITS.frameBytesMax, 1_073_741_824],
+  snapshotLogBytes: [65_536, 1_099_511_627_776],
 };
 const SYNC_MODES = ['adaptive', 'sync', 'async'] as const;
 

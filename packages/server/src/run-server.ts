@@ -1,4 +1,5 @@
 import { type ClusterId, QuorateError, asQuorateError, formatAddress } from '@quorate/base';
+import { BUILTIN_TYPES } from '@quorate/resources';
 import { type Host, type HostOptions, startHost } from '@quorate/host';
 import type { ServerConfig } from './config.js';
 import { makeDataDirectory } from './data-directory.js';
@@ -81,6 +82,7 @@ class ServerRun {
       listen,
       advertise,
       members,
+      resources: BUILTIN_TYPES,
       settings,
       logger: this.#logger,
       version: VERSION,

@@ -136,6 +136,8 @@ export class Snapshots implements SnapshotWriterHost, SnapshotFileHost {
     else this.#enforce(log, file);
     done(null, file);
     if (!isReceived) {
+      // In force: not to be given up any more, also if its writer has not been told yet.
+      writer.disown();
       log.snapshotPublished(file.index, file.term);
       this.#options.flush();
     }

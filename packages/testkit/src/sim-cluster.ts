@@ -9,6 +9,8 @@ import {
   nodeId,
 } from '@quorate/base';
 import type { HostSettings } from '@quorate/host';
+import type { AnyResourceType } from '@quorate/machine';
+import { BUILTIN_TYPES } from '@quorate/resources';
 import type { GroupStatus } from '@quorate/wire';
 import { ClusterInvariants } from './cluster-invariants.js';
 import { checkStreams } from './check-streams.js';
@@ -32,6 +34,10 @@ export interface SimClusterOptions {
   readonly diskLatency?: DiskLatency;
   readonly timerSlackMs?: number;
   readonly stepsMax?: number;
+  /** Kinds of resources that each node has, by its name (`n1` …). Default: those that come with Quorate. */
+  readonly resources?: (node: string) => readonly AnyResourceType[];
+  /** False: states of nodes are not compared from outside. For tests of how the nodes find out by themselves. */
+  readonly checkStates?: boolean;
   readonly logger?: (node: string) => Logger;
 }
 
@@ -51,13 +57,14 @@ export class SimCluster {
   readonly network: SimNetwork;
   readonly nodes: readonly SimNode[];
   readonly history: History = new History();
-  readonly invariants: ClusterInvariants = new ClusterInvariants();
+  readonly invariants: ClusterInvariants;
   /** Leaderships that nodes logged. */
   leadershipsLogged = 0;
   readonly #clients: SimClient[] = [];
 
   constructor(options: SimClusterOptions) {
     this.seed = options.seed;
+    this.invariants = new ClusterInvariants(options.checkStates ?? true);
     this.random = new SeededRandom(options.seed);
     const slack = options.timerSlackMs === undefined ? {} : { timerSlackMs: options.timerSlackMs, random: this.#fork() };
     this.scheduler = new SimScheduler({
@@ -77,6 +84,7 @@ export class SimCluster {
       network: this.network,
       members,
       settings: { ...SIM_SETTINGS, ...options.settings },
+      resources: options.resources ?? ((): readonly AnyResourceType[] => BUILTIN_TYPES),
       logger: (node: string) => this.#logger(node, options.logger?.(node)),
     };
     const latency = options.diskLatency === undefined ? {} : { latency: options.diskLatency };

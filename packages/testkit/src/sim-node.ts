@@ -11,6 +11,7 @@ import {
   SeededRandom,
 } from '@quorate/base';
 import { type AppliedState, type ConfiguredMember, type Host, type HostSettings, startHost } from '@quorate/host';
+import type { AnyResourceType } from '@quorate/machine';
 import type { NodeStatus } from '@quorate/wire';
 import type { DiskImage } from './disk-state.js';
 import type { SimScheduler } from './scheduler.js';
@@ -24,6 +25,8 @@ export interface SimNodeContext {
   readonly network: SimNetwork;
   readonly members: readonly ConfiguredMember[];
   readonly settings: Partial<HostSettings>;
+  /** Kinds of resources that a node has. */
+  readonly resources: (node: string) => readonly AnyResourceType[];
   readonly logger: (node: string) => Logger;
 }
 
@@ -108,6 +111,7 @@ export class SimNode {
         listen: this.address,
         advertise: this.address,
         members,
+        resources: this.#context.resources(this.name),
         disk: this.disk.attach(process),
         network: network.attach(process),
         clock: process.clock,

@@ -1,4 +1,4 @@
-import { SYSTEM_GROUP } from '@quorate/base';
+import { FIRST_STREAM_GROUP } from '@quorate/base';
 import { SimCluster, type SimClient, type SimClusterOptions, type SimNode } from '@quorate/testkit';
 
 /** The stream that these tests append to. */
@@ -19,7 +19,8 @@ export function ready(seed: number, options: Omit<SimClusterOptions, 'seed'> = {
   cluster.awaitLeader();
   const client = cluster.client('client');
   cluster.await('creating the stream', 30_000, (done) => client.createStream(STREAM, done));
-  const groupOf = (node: SimNode): number | undefined => node.status()?.groups.find((candidate) => candidate.group !== SYSTEM_GROUP)?.group;
+  const groupOf = (node: SimNode): number | undefined =>
+    node.status()?.groups.find((candidate) => candidate.group >= FIRST_STREAM_GROUP)?.group;
   cluster.runUntil(() => cluster.nodes.every((node) => groupOf(node) !== undefined), 5000, 'all nodes open the stream');
   const group = groupOf(cluster.node(1)) as number;
   cluster.awaitLeader(group);
@@ -38,8 +39,8 @@ export function others(cluster: SimCluster, ...without: SimNode[]): SimNode[] {
 
 /** True if a replica on the node waits to be let in. */
 export const isLearner = (node: SimNode): boolean => node.status()?.groups.some((group) => group.isLearner) === true;
-/** True if the node has both groups and votes in each. */
+/** True if the node has all groups and votes in each. */
 export const isWhole = (node: SimNode): boolean => {
   const status = node.status();
-  return status !== null && status.groups.length === 2 && status.groups.every((group) => !group.isLearner && group.role !== 'stopped');
+  return status !== null && status.groups.length === 3 && status.groups.every((group) => !group.isLearner && group.role !== 'stopped');
 };

@@ -12,6 +12,7 @@ export const FRAME_TYPES = {
   heartbeatAck: 18,
   form: 19,
   formed: 20,
+  stateHash: 21,
 
   statusRequest: 32,
   createStreamRequest: 33,

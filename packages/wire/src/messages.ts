@@ -1,4 +1,4 @@
-import type { ClusterId, ErrorCode, ErrorDetails, GroupId, Incarnation, NodeId, Offset } from '@quorate/base';
+import type { ClusterId, ErrorCode, ErrorDetails, GroupId, Incarnation, LogIndex, NodeId, Offset } from '@quorate/base';
 import type { SessionRequestBody, SessionResponseBody } from './session-messages.js';
 
 /** A member as others must know it. */
@@ -53,6 +53,8 @@ export type PeerFrame =
   /** Every `heartbeatMs`; `nonce` comes back in the ack. `durableSequence`: see `PeerHello`. */
   | { readonly type: 'heartbeat'; readonly nonce: number; readonly durableSequence: number }
   | { readonly type: 'heartbeatAck'; readonly nonce: number; readonly durableSequence: number }
+  /** Leader of a group: the state of its view once `index` was applied. Whoever follows and has another one there has diverged. */
+  | { readonly type: 'stateHash'; readonly group: GroupId; readonly index: LogIndex /** 32 bits unsigned. */; readonly hash: number }
   /** Formation: the cluster as it shall be. Idempotent. */
   | { readonly type: 'form'; readonly clusterId: ClusterId; readonly members: readonly Member[] }
   /** The identity is durable. */

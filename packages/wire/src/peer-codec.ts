@@ -11,6 +11,7 @@ import type { PeerFrame } from './messages.js';
  *   heartbeatAck  u64 nonce, u64 durable sequence
  *   form          cluster id (8 bytes), members
  *   formed        cluster id (8 bytes)
+ *   stateHash     u32 group, u64 index, u32 hash
  */
 
 /** The body of a `raft` frame is passed on by reference; the rest is small and new. */
@@ -32,6 +33,8 @@ export function encodePeerFrame(frame: PeerFrame): EncodedFrame {
       writeHex16(writer, frame.clusterId);
       return { type: FRAME_TYPES.formed, parts: [writer.take()] };
     }
+    case 'stateHash':
+      return { type: FRAME_TYPES.stateHash, parts: [new ByteWriter(16).u32(frame.group).u64(frame.index).u32(frame.hash).take()] };
     default:
       return unreachable(frame, 'peer frame');
   }
@@ -70,6 +73,12 @@ export function decodePeerFrame(type: number, body: Uint8Array): PeerFrame {
     case FRAME_TYPES.formed: {
       const reader = new ByteReader(body);
       const frame: PeerFrame = { type: 'formed', clusterId: readClusterId(reader) };
+      reader.end();
+      return frame;
+    }
+    case FRAME_TYPES.stateHash: {
+      const reader = new ByteReader(body);
+      const frame: PeerFrame = { type: 'stateHash', group: groupId(reader.u32()), index: reader.u64(), hash: reader.u32() };
       reader.end();
       return frame;
     }

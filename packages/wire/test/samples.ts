@@ -139,7 +139,7 @@ export function someHelloReply(random: Random): HelloReply {
 }
 
 export function somePeerFrame(random: Random): PeerFrame {
-  switch (randomBetween(random, 0, 4)) {
+  switch (randomBetween(random, 0, 5)) {
     case 0:
       return { type: 'raft', group: someGroup(random), body: someBytes(random, 2000) };
     case 1:
@@ -148,6 +148,8 @@ export function somePeerFrame(random: Random): PeerFrame {
       return { type: 'heartbeatAck', nonce: someU64(random), durableSequence: someU64(random) };
     case 3:
       return { type: 'form', clusterId: cluster(random), members: members(random) };
+    case 4:
+      return { type: 'stateHash', group: someGroup(random), index: someU64(random), hash: random.nextUint32() };
     default:
       return { type: 'formed', clusterId: cluster(random) };
   }

@@ -1,12 +1,16 @@
 import { LIMITS, QuorateError } from '@quorate/base';
-import { type ClientResponseBody, type FrameConnection, decodeRequest, encodeResponse } from '@quorate/wire';
+import { type ClientResponseBody, type FrameConnection, type ServerPush, decodeRequest, encodePush, encodeResponse } from '@quorate/wire';
+import type { SessionBinding } from '../sessions/session-binding.js';
 import { type ReplyTo, RequestHandler, type RequestNode } from './request-handler.js';
 
 /** A client connection: requests in, answers out, each bounded. */
 export class ClientConnection implements ReplyTo {
   readonly frames: FrameConnection;
+  readonly bindings: Set<SessionBinding> = new Set();
+  readonly #node: RequestNode;
   readonly #handler: RequestHandler;
   readonly #replied: () => void;
+  #heardAtMs: number;
   #open = 0;
   #isClosed = false;
   #hasWaited = false;
@@ -16,12 +20,19 @@ export class ClientConnection implements ReplyTo {
   isFlushDue = false;
 
   constructor(init: { node: RequestNode; frames: FrameConnection; replied: () => void }) {
+    this.#node = init.node;
+    this.#heardAtMs = init.node.awake.nowMs();
     this.frames = init.frames;
     this.#replied = init.replied;
     this.#handler = new RequestHandler(init.node, this);
   }
 
+  get heardAtMs(): number {
+    return this.#heardAtMs;
+  }
+
   request(type: number, body: Uint8Array): void {
+    this.#heardAtMs = this.#node.awake.nowMs();
     const request = decodeRequest(type, body);
     this.#open++;
     if (this.#open > LIMITS.connectionRequestsMax) {
@@ -36,10 +47,21 @@ export class ClientConnection implements ReplyTo {
 
   reply(id: number, body: ClientResponseBody): void {
     if (this.#isClosed) return;
-    this.#open--;
     const { type, parts } = encodeResponse(id, body);
     this.frames.send(type, parts);
+    if (body.type !== 'replies' || body.isLast) this.#open--;
     this.#replied();
+  }
+
+  push(push: ServerPush): void {
+    if (this.#isClosed) return;
+    const { type, parts } = encodePush(push);
+    this.frames.send(type, parts);
+    this.#replied();
+  }
+
+  cut(error: QuorateError): void {
+    this.frames.close(error);
   }
 
   get isClosed(): boolean {
@@ -48,6 +70,10 @@ export class ClientConnection implements ReplyTo {
 
   waits(): void {
     this.#hasWaited = true;
+  }
+
+  get isFull(): boolean {
+    return !this.frames.isOpen || this.frames.queuedBytes > LIMITS.connectionQueueBytesHigh;
   }
 
   get hasRoom(): boolean {
@@ -79,6 +105,8 @@ export class ClientConnection implements ReplyTo {
   closed(): boolean {
     this.#isClosed = true;
     this.#waitingForRoom = [];
+    for (const binding of [...this.bindings]) binding.carrierClosed();
+    this.bindings.clear();
     return this.#hasWaited;
   }
 }

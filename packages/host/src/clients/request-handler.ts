@@ -6,32 +6,24 @@ import type { Proposer } from '../groups/pending-proposals.js';
 import type { Replica } from '../groups/replica.js';
 import type { TailWaiter, TailWaiters } from '../groups/tail-waiters.js';
 import { type ApplyOutcome, CatalogueView, StreamView } from '../groups/view.js';
-import type { HostOptions } from '../host-options.js';
+import type { AwakeClock } from '../sessions/awake-clock.js';
+import { type SessionNode, type SessionReplyTo, SessionRequests } from './session-requests.js';
 
 /** What requests need of the node. */
-export interface RequestNode {
-  readonly options: HostOptions;
+export interface RequestNode extends SessionNode {
+  readonly awake: AwakeClock;
   readonly waiters: TailWaiters;
   /** Null while the node serves; otherwise why it does not. */
   refusal(): QuorateError | null;
-  /** True while there is no space on the disk: writes are refused, reads go on. */
-  readonly isDiskFull: boolean;
-  replica(group: number): Replica | undefined;
   /** The status of the node as far as it fits a frame. */
   statusForClient(): NodeStatus;
   addressOf(node: NodeId): string | undefined;
 }
 
 /** Where answers go. `reply` may be called long after the request, or never if the connection is gone. */
-export interface ReplyTo {
-  readonly isClosed: boolean;
+export interface ReplyTo extends SessionReplyTo {
   /** A reader of this connection waits for records. */
   waits(): void;
-  /** False while so much is queued to the connection that no large answer should be added. */
-  readonly hasRoom: boolean;
-  /** Runs a step that may give a large answer: now, or in order once the connection has taken what is queued. Never if it is gone. */
-  whenRoom(step: () => void): void;
-  reply(id: number, body: ClientResponseBody): void;
 }
 
 /** Longest wait for a record at the end of a stream. */
@@ -43,10 +35,12 @@ type RequestOf<T extends ClientRequestBody['type']> = Extract<ClientRequestBody,
 export class RequestHandler implements Proposer {
   readonly #node: RequestNode;
   readonly #to: ReplyTo;
+  readonly #sessions: SessionRequests;
 
   constructor(node: RequestNode, to: ReplyTo) {
     this.#node = node;
     this.#to = to;
+    this.#sessions = new SessionRequests(node, to, this);
   }
 
   handle(request: ClientRequest): void {
@@ -79,12 +73,16 @@ export class RequestHandler implements Proposer {
         return this.#readStream(id, request);
       case 'transferLeader':
         return this.#transferLeader(id, request);
+      default:
+        return this.#sessions.handle(id, request);
     }
   }
 
   /** An answer to a proposal, from the apply of its batch. */
   applied(id: number, outcome: ApplyOutcome): void {
-    if (outcome.view === 'stream') {
+    if (outcome.view === 'machine') {
+      this.#sessions.applied(id, outcome.group, outcome.outcome);
+    } else if (outcome.view === 'stream') {
       const result = outcome.outcome;
       if (result.status === 'refused') {
         this.failed(id, new QuorateError(result.code, `the append was refused: ${result.code}`, result.details));

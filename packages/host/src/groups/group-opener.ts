@@ -1,12 +1,18 @@
-import { type GroupId, LIMITS, type NodeId, SYSTEM_GROUP, asQuorateError } from '@quorate/base';
+import { DEFAULT_GROUP, type GroupId, LIMITS, type NodeId, type QuorateError, SYSTEM_GROUP, asQuorateError } from '@quorate/base';
+import type { MachineLoader } from '@quorate/machine';
 import { type PeerContacts, Raft } from '@quorate/raft';
 import type { GroupLog, Identity, Storage } from '@quorate/storage';
 import type { NodeRoster } from '../catalogue/node-roster.js';
 import type { Formation } from '../formation.js';
 import type { HostOptions, HostSettings } from '../host-options.js';
+import type { Loaded, NodeSnapshots } from '../snapshots/node-snapshots.js';
+import { storedSnapshots } from '../snapshots/snapshot-source.js';
 import { logStart } from './log-start.js';
 import { Replica, type ReplicaNode } from './replica.js';
 import type { ReplicaSet } from './replica-set.js';
+import { MachineGroup, type MachineGroupNode } from '../sessions/machine-group.js';
+import type { MachineGroups } from '../sessions/machine-groups.js';
+import { MachineView } from './machine-view.js';
 import { CatalogueView, StreamView, type View } from './view.js';
 
 /** What opening a group needs. */
@@ -19,7 +25,10 @@ export interface GroupOpenerInit {
   readonly contacts: PeerContacts;
   readonly formation: Formation;
   /** The node that the replicas run on. */
-  readonly node: ReplicaNode;
+  readonly node: ReplicaNode & MachineGroupNode;
+  /** The groups with sessions, to which this adds. */
+  readonly machines: MachineGroups;
+  readonly snapshots: NodeSnapshots;
   /** The system group applied a registration of nodes. */
   readonly registered: () => void;
 }
@@ -32,10 +41,11 @@ export class GroupOpener {
     this.#init = init;
   }
 
-  /** The system group, which names the others as it is applied, and all that the journal holds. */
+  /** The system group, which names the others as it is applied, the default space, and all that the journal holds. */
   openAll(): void {
     const { storage, replicas } = this.#init;
     this.open(SYSTEM_GROUP, 'system');
+    this.#campaignIfNew(this.open(DEFAULT_GROUP, 'default'));
     for (const log of [...storage.groups()]) {
       if (replicas.get(log.group) === undefined) this.open(log.group, `group ${log.group}`);
     }
@@ -61,17 +71,17 @@ export class GroupOpener {
   #readable(log: GroupLog, name: string): Replica {
     const { options, storage } = this.#init;
     try {
-      return this.#replica(log, name);
+      return this.#replica(log, name, this.#init.snapshots.take(log.group));
     } catch (thrown) {
       const error = asQuorateError(thrown);
       if (error.code !== 'dataDamaged' || options.members.length === 1) throw error;
       options.logger.log('error', 'group is fetched anew from its leader', { group: log.group, message: error.message });
-      return this.#replica(storage.resetGroup(log.group), name);
+      return this.#replica(storage.resetGroup(log.group), name, null);
     }
   }
 
-  #replica(log: GroupLog, name: string): Replica {
-    const { options, settings, contacts, node, replicas } = this.#init;
+  #replica(log: GroupLog, name: string, loaded: Loaded | null): Replica {
+    const { options, settings, contacts, node, replicas, storage } = this.#init;
     const voters = this.#init.formation.identity.members.map((member): NodeId => member.nodeId);
     const raft = new Raft({
       options: {
@@ -84,33 +94,63 @@ export class GroupOpener {
         windowBytes: LIMITS.replicationWindowBytes,
         appendMessageBytes: LIMITS.appendMessageBytes,
       },
-      start: logStart(log, voters),
+      start: logStart(log, voters, loaded?.facts ?? null),
       random: options.random,
       contacts,
       log,
+      snapshots: storedSnapshots(storage, log.group),
       checksum: options.checksum,
       nowMs: options.clock.nowMs(),
     });
-    const replica = new Replica({ name, log, raft, view: this.#view(log.group), node });
+    const { view, unknown } = this.#viewFrom(log.group, loaded);
+    const appliedIndex = unknown === null ? loaded?.facts.index : 0;
+    const replica = new Replica({ name, log, raft, view, node, ...(appliedIndex === undefined ? {} : { appliedIndex }) });
     replicas.set(replica);
+    if (view instanceof MachineView) this.#addMachine(replica, view, voters);
+    if (unknown !== null) replica.stop(unknown);
     return replica;
   }
 
-  #view(group: GroupId): View {
+  #addMachine(replica: Replica, view: MachineView, initialVoters: readonly NodeId[]): void {
+    const { machines, node, snapshots } = this.#init;
+    machines.set(new MachineGroup({ replica, view, node }));
+    snapshots.add({ ...this.#init, replica, view, initialVoters });
+  }
+
+  /** The view of a group, from its snapshot if there is one. What this node does not know stops the group, as it does in a log, not the node. */
+  #viewFrom(group: GroupId, loaded: Loaded | null): { readonly view: View; readonly unknown: QuorateError | null } {
+    if (loaded === null) return { view: this.#view(group, null), unknown: null };
+    try {
+      if (loaded.error !== null) throw loaded.error;
+      return { view: this.#view(group, loaded.loader), unknown: null };
+    } catch (thrown) {
+      const error = asQuorateError(thrown);
+      if (error.code !== 'resourceUnsupported' && error.code !== 'formatUnsupported') throw error;
+      return { view: this.#view(group, null), unknown: error };
+    }
+  }
+
+  #view(group: GroupId, loader: MachineLoader | null): View {
+    if (group === DEFAULT_GROUP) return new MachineView(group, this.#init.options.resources, loader);
     if (group !== SYSTEM_GROUP) return new StreamView();
     return new CatalogueView({ created: (created, name) => this.#created(created, name), registered: this.#init.registered });
   }
 
-  /** The catalogue names a group: open it, or learn its name. One member, another for each group, starts the first election at once. */
+  /** The catalogue names a group: open it, or learn its name. */
   #created(group: GroupId, name: string): void {
-    const { replicas, options } = this.#init;
+    const { replicas } = this.#init;
     const existing = replicas.get(group);
     if (existing !== undefined) {
       existing.name = name;
       return;
     }
-    const replica = this.open(group, name);
+    this.#campaignIfNew(this.open(group, name));
+  }
+
+  /** One member, another for each group, starts the first election at once. */
+  #campaignIfNew(replica: Replica): void {
     const { members } = this.#init.formation.identity;
-    if (replica.log.lastIndex === 0 && members[group % members.length]?.nodeId === options.nodeId) replica.campaign();
+    const first = members[replica.group % members.length]?.nodeId;
+    if (replica.log.lastIndex === 0 && first === this.#init.options.nodeId) replica.campaign();
   }
 }

@@ -15,15 +15,16 @@ import {
 import type { PeerFault, Raft, RaftMessage, Ready } from '@quorate/raft';
 import type { GroupDurable, GroupLog } from '@quorate/storage';
 import type { GroupStatus } from '@quorate/wire';
+import { LearnerBarriers } from './learner-barriers.js';
 import { PendingProposals, type ProposalBudget, type Proposer } from './pending-proposals.js';
 import { type PendingRead, PendingReads } from './pending-reads.js';
+import type { ReplicaSnapshots } from './replica-snapshots.js';
+import { type StateNote, StateNotes, isNoted } from './state-notes.js';
 import type { View } from './view.js';
 
 /** Bytes applied in one turn before other groups and sockets get theirs. */
 const APPLY_BYTES_PER_TURN = 4 * 1024 * 1024;
 const APPLY_READ_BYTES = 1024 * 1024;
-/** Pause before a barrier that could not be proposed is tried again. */
-const BARRIER_RETRY_MS = 100;
 
 /** What a replica asks of its node. */
 export interface ReplicaNode {
@@ -40,6 +41,8 @@ export interface ReplicaNode {
   stopped(replica: Replica, error: QuorateError): void;
   /** Leadership, term or leader changed. */
   changed(replica: Replica): void;
+  /** This leader is at an index where all replicas note their state. */
+  stateNoted(replica: Replica, note: StateNote): void;
   /** A peer sent what a correct one cannot. */
   peerFault(replica: Replica, fault: PeerFault): void;
   /** Leader only: this learner waits for a barrier; gives the base index of the barrier, or null to be asked again. */
@@ -56,21 +59,23 @@ export class Replica {
   readonly #node: ReplicaNode;
   readonly #proposals: PendingProposals;
   readonly #reads: PendingReads = new PendingReads();
+  readonly #notes: StateNotes = new StateNotes();
   #appliedIndex: LogIndex;
   #wasLeader = false;
   #lastTerm = 0;
   #lastLeader: NodeId | 0 = 0;
   #stopError: QuorateError | null = null;
-  /** Learners without a barrier, and when to try again to propose one. */
-  #learnersWaiting: readonly NodeId[] = [];
-  #barrierDueMs = Number.POSITIVE_INFINITY;
+  readonly #barriers: LearnerBarriers;
+  /** Null for a group that has none: its log is its data. */
+  snapshots: ReplicaSnapshots | null = null;
   /** Called after each advance of the applied index. */
   onApplied: (() => void) | null = null;
   /** Position in the node's deadline table. */
   slot = 0;
   isDirty = false;
 
-  constructor(init: { name: string; log: GroupLog; raft: Raft; view: View; node: ReplicaNode }) {
+  /** `appliedIndex`: what the view starts from; by default nothing but what the log lacks. */
+  constructor(init: { name: string; log: GroupLog; raft: Raft; view: View; node: ReplicaNode; appliedIndex?: LogIndex }) {
     this.group = init.log.group;
     this.name = init.name;
     this.log = init.log;
@@ -78,7 +83,11 @@ export class Replica {
     this.view = init.view;
     this.#node = init.node;
     this.#proposals = new PendingProposals(init.node.proposalBudget);
-    this.#appliedIndex = init.log.firstIndex - 1;
+    this.#appliedIndex = init.appliedIndex ?? init.log.firstIndex - 1;
+    this.#barriers = new LearnerBarriers({
+      propose: (learner) => init.node.proposeBarrier(this, learner),
+      proposed: (learner, index) => init.raft.learnerBarrier(learner, index),
+    });
   }
 
   get appliedIndex(): LogIndex {
@@ -91,12 +100,16 @@ export class Replica {
     return this.#stopError === null && this.raft.role === 'leader';
   }
 
+  /** True while something that was proposed here is not applied. */
+  get hasProposals(): boolean {
+    return this.#proposals.size > 0;
+  }
   /** True while somebody waits for an answer of this leader. */
   get hasUnanswered(): boolean {
     return this.#proposals.size > 0 || this.#reads.size > 0;
   }
   get nextDeadlineMs(): number {
-    return this.#stopError === null ? Math.min(this.raft.nextDeadlineMs, this.#barrierDueMs) : Number.POSITIVE_INFINITY;
+    return this.#stopError === null ? Math.min(this.raft.nextDeadlineMs, this.#barriers.dueMs) : Number.POSITIVE_INFINITY;
   }
 
   /** Runs `step` on the core; a throw stops this group and no other. */
@@ -109,6 +122,18 @@ export class Replica {
       return;
     }
     this.#node.markDirty(this);
+  }
+
+  /** Runs a step on the core, as it is told of anything else. */
+  step(step: (raft: Raft, nowMs: number) => void): void {
+    this.#guard(() => step(this.raft, this.#node.clock.nowMs()));
+  }
+
+  /** The view is now that of a snapshot at `index`; the core says `restart` next. */
+  installed(index: LogIndex): void {
+    invariant(index > this.#appliedIndex, 'a snapshot never goes back', { group: this.group, index, appliedIndex: this.#appliedIndex });
+    this.#appliedIndex = index;
+    this.onApplied?.();
   }
 
   receive(from: NodeId, message: RaftMessage): void {
@@ -126,7 +151,7 @@ export class Replica {
   tick(): void {
     this.#guard(() => {
       const nowMs = this.#node.clock.nowMs();
-      if (nowMs >= this.#barrierDueMs) this.#proposeBarriers();
+      if (nowMs >= this.#barriers.dueMs) this.#barriers.proposeAll(nowMs);
       this.raft.tick(nowMs);
     });
   }
@@ -237,6 +262,8 @@ export class Replica {
   }
 
   #handle(ready: Ready): void {
+    this.snapshots?.ready(ready);
+    if (ready.restart !== null) this.log.restartAt(ready.restart.index, ready.restart.term);
     if (ready.hardState !== null) this.log.setHardState(ready.hardState, ready.hardState.version);
     if (ready.truncateAfter !== null) {
       invariant(ready.truncateAfter >= this.#appliedIndex, 'truncation never reaches applied entries', { group: this.group });
@@ -248,8 +275,7 @@ export class Replica {
     for (const fault of ready.faults) this.#node.peerFault(this, fault);
     for (const id of ready.readsFailed) this.#reads.failed(id, this.notLeader());
     this.#noteLeadership(ready);
-    this.#learnersWaiting = ready.learnersWaiting;
-    this.#proposeBarriers();
+    this.#barriers.update(ready.learnersWaiting, this.#node.clock.nowMs());
   }
 
   /**
@@ -258,18 +284,6 @@ export class Replica {
    */
   #dropped(to: NodeId): void {
     if (this.raft.role === 'leader') this.raft.connectionLost(to, this.#node.clock.nowMs());
-  }
-
-  /** Refused while leadership is handed over or too much is proposed: tried again then, also if nothing else happens here. */
-  #proposeBarriers(): void {
-    this.#barrierDueMs = Number.POSITIVE_INFINITY;
-    if (this.#learnersWaiting.length === 0) return;
-    this.#learnersWaiting = this.#learnersWaiting.filter((learner) => {
-      const index = this.#node.proposeBarrier(this, learner);
-      if (index !== null) this.raft.learnerBarrier(learner, index);
-      return index === null;
-    });
-    if (this.#learnersWaiting.length > 0) this.#barrierDueMs = this.#node.clock.nowMs() + BARRIER_RETRY_MS;
   }
 
   #noteLeadership(ready: Ready): void {
@@ -319,6 +333,26 @@ export class Replica {
     const outcome = this.view.apply(header, batchPayload(batch));
     this.#appliedIndex = batchLastIndex(header);
     this.#proposals.applied(header.baseIndex, header.term, outcome);
+    this.snapshots?.applied(header, batch.length);
+    if (isNoted(header.baseIndex, this.#appliedIndex)) this.#noteState();
+  }
+
+  #noteState(): void {
+    const note: StateNote = { index: this.#appliedIndex, hash: this.view.hash };
+    if (this.isLeader) this.#node.stateNoted(this, note);
+    else this.#checkState(this.#notes.noted(note), note);
+  }
+
+  /** What a peer noted of its state. Only the leader's counts: whoever differs from it stops rather than answers (T19). */
+  receiveState(from: NodeId, note: StateNote): void {
+    if (this.#stopError === null && from === this.raft.leader) this.#checkState(this.#notes.told(note), note);
+  }
+
+  #checkState(other: StateNote | null, { index }: StateNote): void {
+    if (other === null) return;
+    this.stop(
+      new QuorateError('stateDiverged', `the state at index ${index} differs from that of the leader`, { group: this.group, index }),
+    );
   }
 
   /** Ends this replica: whoever waits is told, nothing runs any more. */
@@ -333,6 +367,8 @@ export class Replica {
     this.#proposals.failAll(unknown);
     this.#reads.failAll(this.#stopError);
     this.onApplied?.();
+    this.snapshots?.close();
+    this.raft.close();
     this.#node.stopped(this, error);
   }
 

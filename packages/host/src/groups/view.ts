@@ -1,4 +1,5 @@
 import { type BatchHeader, ByteWriter, type GroupId, crc32c } from '@quorate/base';
+import type { MachineOutcome } from '@quorate/machine';
 import { type AppendOutcome, StreamMachine } from '@quorate/streams';
 import { Catalogue, type CatalogueOutcome } from '../catalogue/catalogue.js';
 import { decodeCommand } from '../catalogue/commands.js';
@@ -7,6 +8,7 @@ import { decodeCommand } from '../catalogue/commands.js';
 export type ApplyOutcome =
   | { readonly view: 'stream'; readonly outcome: AppendOutcome }
   | { readonly view: 'catalogue'; readonly outcome: CatalogueOutcome }
+  | { readonly view: 'machine'; readonly group: GroupId; readonly outcome: MachineOutcome }
   /** A no-op or configuration batch. */
   | { readonly view: 'none' };
 

@@ -305,6 +305,10 @@ export class PeerTable implements PeerContacts {
     this.#events.disconnected(link.nodeId);
   }
 
+  sendAll(frame: PeerFrame): void {
+    for (const link of this.#links.values()) link.send(frame);
+  }
+
   send(to: NodeId, frame: PeerFrame): void {
     const link = this.#links.get(to);
     link?.send(frame);

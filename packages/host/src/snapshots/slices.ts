@@ -1,0 +1,37 @@
+import { type Clock, type QuorateError, type Timers, asQuorateError } from '@quorate/base';
+
+/** Longest that a slice of long work holds up everything else, in ms; one step more at the most. */
+export const SLICE_MS = 3;
+/** Most steps in a slice, where the clock does not tell. */
+const SLICE_STEPS_MAX = 64;
+
+/** What long work is cut with. */
+export interface SlicePorts {
+  readonly clock: Clock;
+  readonly timers: Timers;
+}
+
+/**
+ * Does long work in slices, between which sockets and the disk get their turn: calls `step` until it gives true or throws, then `done` once,
+ * never within this call. Calling what it returns ends it without `done`.
+ */
+export function inSlices({ clock, timers }: SlicePorts, step: () => boolean, done: (error: QuorateError | null) => void): () => void {
+  let isOver = false;
+  const slice = (): void => {
+    if (isOver) return;
+    const untilMs = clock.nowMs() + SLICE_MS;
+    let error: QuorateError | null = null;
+    try {
+      for (let steps = 0; !isOver && steps < SLICE_STEPS_MAX && clock.nowMs() < untilMs; steps++) isOver = step();
+    } catch (thrown) {
+      isOver = true;
+      error = asQuorateError(thrown);
+    }
+    if (isOver) done(error);
+    else timers.defer(slice);
+  };
+  timers.defer(slice);
+  return () => {
+    isOver = true;
+  };
+}

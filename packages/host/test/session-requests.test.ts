@@ -1,0 +1,359 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { DEFAULT_GROUP, LIMITS, type LogIndex, SYSTEM_GROUP, crc32c } from '@quorate/base';
+import {
+  type CommandRequest,
+  MACHINE_OPERATION,
+  encodeAcknowledge,
+  encodeCommands,
+  encodeExpireSessions,
+  encodeFields,
+  encodeOpenResource,
+  encodeTick,
+} from '@quorate/machine';
+import type { SimCluster, SimNode } from '@quorate/testkit';
+import type { ClientRequestBody, ClientResponse, ServerPush } from '@quorate/wire';
+import { RawClient } from './raw-client.js';
+import { leaderOf, metric, others, sessionCluster } from './session-rig.js';
+import { TALLY } from './tally.js';
+
+const KEY = Uint8Array.from({ length: 16 }, (_, i) => i);
+const GROUP = DEFAULT_GROUP;
+
+function ask(cluster: SimCluster, raw: RawClient, body: ClientRequestBody): ClientResponse {
+  const id = raw.send(body);
+  cluster.runUntil(() => raw.answers.has(id), 10_000, `an answer to ${body.type}`);
+  return raw.answers.get(id) as ClientResponse;
+}
+
+function codeOf(response: ClientResponse): string {
+  return response.type === 'error' ? response.code : response.type;
+}
+
+function commands(session: number, firstNumber: number, list: readonly CommandRequest[], events: LogIndex = 0): ClientRequestBody {
+  const payload = encodeCommands({
+    session,
+    firstNumber,
+    acknowledgedReplies: firstNumber - 1,
+    acknowledgedEvents: events,
+    commands: list,
+  });
+  return { type: 'commands', group: GROUP, payload, payloadChecksum: crc32c(payload) };
+}
+
+/** A command of the tally. */
+function tally(resource: number, name: 'add' | 'watch' | 'echo' | 'flood' | 'take', args: Record<string, unknown> = {}): CommandRequest {
+  const operation = TALLY.operations[name];
+  return { resource, operation: operation.code, args: encodeFields(operation.args, args as never, name) };
+}
+
+/** A session that `raw` carries, and the tally, opened as its first command. */
+function openSession(cluster: SimCluster, raw: RawClient, key: Uint8Array = KEY, ttlMs = 60_000): { session: number; resource: number } {
+  const opened = ask(cluster, raw, { type: 'openSession', group: GROUP, key, ttlMs, graceMs: ttlMs });
+  assert.ok(opened.type === 'sessionOpened', codeOf(opened));
+  const { session } = opened;
+  const bound = ask(cluster, raw, { type: 'bindSession', group: GROUP, session, key, acknowledgedEvents: session });
+  assert.deepEqual([codeOf(bound), bound.type === 'sessionBound' && bound.nextNumber], ['sessionBound', 1]);
+  const open = { resource: 0, operation: MACHINE_OPERATION.openResource, args: encodeOpenResource('tally', 1, 't') };
+  const answer = ask(cluster, raw, commands(session, 1, [open]));
+  assert.ok(answer.type === 'replies' && answer.replies[0]?.isOk);
+  return { session, resource: Number(new DataView(answer.replies[0].result.slice().buffer).getBigUint64(0, true)) };
+}
+
+function setup(seed: number, nodes = 1): { cluster: SimCluster; raw: RawClient; session: number; resource: number; leader: SimNode } {
+  const cluster = sessionCluster(seed, { nodes });
+  const leader = leaderOf(cluster);
+  const raw = new RawClient(cluster, leader);
+  return { cluster, raw, leader, ...openSession(cluster, raw) };
+}
+
+test('T61: commands, acknowledgements and bindings by others than who carries the session → refused, nothing happens', () => {
+  const { cluster, raw, session, resource, leader } = setup(31);
+  const other = new RawClient(cluster, leader);
+  const add = commands(session, 2, [tally(resource, 'add', { amount: 1 })]);
+  assert.equal(codeOf(ask(cluster, other, add)), 'unavailable');
+  const acknowledge = { type: 'acknowledge', group: GROUP, session, replies: 1, events: session } as const;
+  assert.equal(codeOf(ask(cluster, other, acknowledge)), 'unavailable');
+  const bind = { type: 'bindSession', group: GROUP, session, key: new Uint8Array(16), acknowledgedEvents: session } as const;
+  assert.equal(codeOf(ask(cluster, other, bind)), 'sessionExpired');
+  assert.equal(codeOf(ask(cluster, raw, add)), 'replies');
+  // With the key another connection takes over, and the first no longer speaks for the session.
+  const moved = ask(cluster, other, { ...bind, key: KEY });
+  assert.equal(moved.type === 'sessionBound' && moved.nextNumber, 3);
+  assert.equal(codeOf(ask(cluster, raw, commands(session, 3, [tally(resource, 'add', { amount: 1 })]))), 'unavailable');
+  assert.equal(codeOf(ask(cluster, other, commands(session, 3, [tally(resource, 'add', { amount: 1 })]))), 'replies');
+});
+
+test('T80: payloads that are not commands, damaged, unknown or of newer versions → refused before the log, the group runs on', () => {
+  const { cluster, raw, session, resource, leader } = setup(32);
+  const before = leader.appliedState(GROUP)?.appliedIndex;
+  const send = (payload: Uint8Array, payloadChecksum = crc32c(payload)): string =>
+    codeOf(ask(cluster, raw, { type: 'commands', group: GROUP, payload, payloadChecksum }));
+  assert.equal(send(encodeExpireSessions([session])), 'malformedFrame');
+  assert.equal(send(encodeTick()), 'malformedFrame');
+  assert.equal(send(encodeAcknowledge([{ session, acknowledgedReplies: 1, acknowledgedEvents: session }])), 'malformedFrame');
+  assert.equal(send(new Uint8Array(0)), 'malformedFrame');
+  const valid = encodeCommands({
+    session,
+    firstNumber: 2,
+    acknowledgedReplies: 0,
+    acknowledgedEvents: 0,
+    commands: [tally(resource, 'add', { amount: 1 })],
+  });
+  assert.equal(send(valid, 1), 'malformedFrame');
+  assert.equal(send(valid.subarray(0, valid.length - 1)), 'malformedFrame');
+  assert.equal(send(Uint8Array.of(1, 7, ...valid.subarray(2))), 'formatUnsupported');
+  assert.equal(
+    codeOf(ask(cluster, raw, commands(session, 2, [{ resource, operation: 99, args: new Uint8Array(0) }]))),
+    'resourceUnsupported',
+  );
+  const unknown = encodeOpenResource('tally', 2, 'newer');
+  const open = { resource: 0, operation: MACHINE_OPERATION.openResource, args: unknown };
+  assert.equal(codeOf(ask(cluster, raw, commands(session, 2, [open]))), 'resourceUnsupported');
+  assert.equal(
+    codeOf(ask(cluster, raw, { type: 'openSession', group: GROUP, key: KEY.map((b) => b + 1), ttlMs: 0, graceMs: 0 })),
+    'invalidArgument',
+  );
+  assert.equal(leader.appliedState(GROUP)?.appliedIndex, before);
+  assert.equal(send(valid), 'replies');
+});
+
+test('requests about sessions of groups that have none → kindMismatch; of groups that are not here → noLeader', () => {
+  const { cluster, raw } = setup(33);
+  const open = { type: 'openSession', key: KEY, ttlMs: 1000, graceMs: 0 } as const;
+  assert.equal(codeOf(ask(cluster, raw, { ...open, group: SYSTEM_GROUP })), 'kindMismatch');
+  assert.equal(codeOf(ask(cluster, raw, { ...open, group: 77 as never })), 'noLeader');
+});
+
+test('requests about sessions of a follower → notLeader with the address of the leader; sequential queries are answered', () => {
+  const { cluster, leader, session, resource } = setup(34, 3);
+  const follower = others(cluster, leader)[0] as SimNode;
+  const raw = new RawClient(cluster, follower);
+  const requests: ClientRequestBody[] = [
+    { type: 'openSession', group: GROUP, key: KEY, ttlMs: 1000, graceMs: 0 },
+    { type: 'bindSession', group: GROUP, session, key: KEY, acknowledgedEvents: session },
+    commands(session, 2, [tally(resource, 'add', { amount: 1 })]),
+    { type: 'acknowledge', group: GROUP, session, replies: 1, events: session },
+  ];
+  for (const request of requests) {
+    const answer = ask(cluster, raw, request);
+    assert.equal(answer.type === 'error' && answer.code, 'notLeader', request.type);
+    assert.equal(answer.type === 'error' && answer.details['address'], `127.0.0.1:${leader.address.port}`);
+  }
+  const query = {
+    type: 'query',
+    group: GROUP,
+    session,
+    afterNumber: 1,
+    minIndex: session,
+    resource,
+    operation: 9,
+    args: new Uint8Array(0),
+  } as const;
+  assert.equal(codeOf(ask(cluster, raw, { ...query, consistency: 'linearizable' })), 'notLeader');
+  assert.equal(codeOf(ask(cluster, raw, { ...query, consistency: 'sequential' })), 'queryResult');
+});
+
+test('large results → several frames, the last one marked, results in order', () => {
+  const { cluster, raw, session, resource } = setup(35);
+  const sizes = [900_000, 5, 1_000_000, 1_000_000, 7];
+  const id = raw.send(
+    commands(
+      session,
+      2,
+      sizes.map((count) => tally(resource, 'echo', { count })),
+    ),
+  );
+  cluster.runUntil(() => raw.log.some((each) => each.id === id && each.type === 'replies' && each.isLast), 5000, 'the last frame');
+  const frames = raw.log.flatMap((each) => (each.id === id && each.type === 'replies' ? [each] : []));
+  assert.ok(frames.length > 1);
+  assert.deepEqual(
+    frames.map((frame) => frame.isLast),
+    frames.map((_, i) => i === frames.length - 1),
+  );
+  assert.deepEqual(
+    frames.flatMap((frame) => frame.replies.map((reply) => (reply.isOk ? reply.result.length - 4 : -1))),
+    sizes,
+  );
+  let next = 2;
+  for (const frame of frames) {
+    assert.equal(frame.firstNumber, next);
+    next += frame.replies.length;
+  }
+  assert.equal(codeOf(ask(cluster, raw, commands(session, 7, [tally(resource, 'add', { amount: 1 })]))), 'replies');
+});
+
+test('T66, T71: a client that does not read → its events stay in the machine; once it reads it gets all in order, before the replies after them', () => {
+  const { cluster, raw, session, resource, leader } = setup(36);
+  ask(cluster, raw, commands(session, 2, [tally(resource, 'watch')]));
+  // Two sessions on one connection: together their events are more than may be queued to it.
+  const second = openSession(
+    cluster,
+    raw,
+    Uint8Array.from({ length: 16 }, () => 9),
+  ).session;
+  ask(cluster, raw, commands(second, 2, [tally(resource, 'watch')]));
+  raw.frames.pause();
+  const writer = new RawClient(cluster, leader);
+  const writing = openSession(
+    cluster,
+    writer,
+    Uint8Array.from({ length: 16 }, () => 7),
+  ).session;
+  const floods = 40;
+  for (let i = 0; i < floods; i++) {
+    assert.equal(
+      codeOf(ask(cluster, writer, commands(writing, 2 + i, [tally(resource, 'flood', { count: 3, size: 100_000 })]))),
+      'replies',
+    );
+  }
+  const lastId = raw.send(commands(session, 3, [tally(resource, 'add', { amount: 1 })]));
+  cluster.runFor(500);
+  raw.frames.resume();
+  const eventsOf = (of: number): (ServerPush & { type: 'events' })[] =>
+    raw.pushes.flatMap((push) => (push.type === 'events' && push.session === of ? [push] : []));
+  cluster.runUntil(() => raw.answers.has(lastId), 5000, 'the reply');
+  // The reply to the last command came after all events before it, and its own event with it.
+  assert.equal(eventsOf(session).length, floods + 1);
+  cluster.runUntil(() => eventsOf(second).length === floods + 1, 5000, 'all events');
+  for (const of of [session, second]) {
+    const all = eventsOf(of);
+    for (let i = 1; i < all.length; i++) assert.equal(all[i]?.previousIndex, all[i - 1]?.index);
+    assert.equal(all[0]?.previousIndex, of);
+    assert.equal(all.length, floods + 1);
+  }
+  assert.ok(raw.isOpen);
+});
+
+test('T66: events that were not acknowledged → pushed again on a new connection after what it has, those acknowledged are forgotten', () => {
+  const { cluster, raw, session, resource, leader } = setup(37);
+  ask(cluster, raw, commands(session, 2, [tally(resource, 'watch')]));
+  for (let i = 0; i < 10; i++) ask(cluster, raw, commands(session, 3 + i, [tally(resource, 'add', { amount: 1 })]));
+  cluster.runUntil(() => raw.pushes.length === 10, 1000, 'all events');
+  const indexes = raw.pushes.map((push) => (push.type === 'events' ? push.index : 0));
+  const again = new RawClient(cluster, leader);
+  const bound = ask(cluster, again, { type: 'bindSession', group: GROUP, session, key: KEY, acknowledgedEvents: indexes[3] as number });
+  assert.equal(bound.type === 'sessionBound' && bound.lastEventIndex, indexes[9]);
+  cluster.runUntil(() => again.pushes.length === 6, 1000, 'the events after that');
+  assert.deepEqual(
+    again.pushes.map((push) => (push.type === 'events' ? push.index : 0)),
+    indexes.slice(4),
+  );
+  const before = leader.appliedState(GROUP)?.appliedIndex ?? 0;
+  const ids = Array.from({ length: 50 }, (_, i) =>
+    again.send({ type: 'acknowledge', group: GROUP, session, replies: 12, events: indexes[Math.min(9, i)] as number }),
+  );
+  cluster.runUntil(() => ids.every((id) => again.answers.has(id)), 1000, 'all acknowledgements');
+  assert.ok(ids.every((id) => again.answers.get(id)?.type === 'acknowledged'));
+  // Fifty acknowledgements are one entry.
+  assert.equal(leader.appliedState(GROUP)?.appliedIndex, before + 1);
+  const third = new RawClient(cluster, leader);
+  ask(cluster, third, { type: 'bindSession', group: GROUP, session, key: KEY, acknowledgedEvents: session });
+  cluster.runFor(200);
+  assert.deepEqual(third.pushes, []);
+});
+
+test('a session that is closed → its last replies come first, then that it ended; what follows is refused', () => {
+  const { cluster, raw, session, resource } = setup(38);
+  const close = { resource: 0, operation: MACHINE_OPERATION.closeSession, args: new Uint8Array(0) };
+  const answer = ask(cluster, raw, commands(session, 2, [tally(resource, 'add', { amount: 1 }), close]));
+  assert.deepEqual(answer.type === 'replies' && answer.replies.map((reply) => reply.isOk), [true, true]);
+  cluster.runUntil(() => raw.pushes.length === 1, 1000, 'the end');
+  assert.deepEqual(raw.pushes, [{ type: 'sessionEnded', group: GROUP, session, isExpired: false }]);
+  assert.equal(codeOf(ask(cluster, raw, commands(session, 4, [close]))), 'unavailable');
+  const bind = { type: 'bindSession', group: GROUP, session, key: KEY, acknowledgedEvents: session } as const;
+  assert.equal(codeOf(ask(cluster, raw, bind)), 'sessionExpired');
+});
+
+test('T71, T74: a query for what will never be applied → unavailable after five seconds; more than may wait → overloaded', () => {
+  const { cluster, raw, session, resource, leader } = setup(39);
+  const query = { type: 'query', group: GROUP, session, minIndex: 0, resource, operation: 9, args: new Uint8Array(0) } as const;
+  const ids = [
+    raw.send({ ...query, afterNumber: 50, consistency: 'linearizable' }),
+    raw.send({ ...query, afterNumber: 50, consistency: 'sequential' }),
+    raw.send({ ...query, afterNumber: 0, minIndex: 1_000_000, consistency: 'sequential' }),
+    raw.send({ ...query, session: 900_000, afterNumber: 0, consistency: 'sequential' }),
+  ];
+  cluster.runFor(4900);
+  assert.equal(metric(leader, 'queriesWaiting'), 4);
+  assert.equal(raw.answers.size, 3);
+  cluster.runFor(300);
+  for (const id of ids) assert.equal(codeOf(raw.answers.get(id) as ClientResponse), 'unavailable');
+  assert.equal(metric(leader, 'queriesWaiting'), 0);
+  for (let i = 0; i < LIMITS.connectionRequestsMax + 5; i++) raw.send({ ...query, afterNumber: 50, consistency: 'sequential' });
+  cluster.runFor(1000);
+  assert.equal(raw.log.filter((each) => codeOf(each) === 'overloaded').length, 5);
+});
+
+test('rule 18: a burst of commands of which each makes an event → every event leaves before the reply to its command', () => {
+  const { cluster, raw, session, resource } = setup(40);
+  ask(cluster, raw, commands(session, 2, [tally(resource, 'watch')]));
+  const order: string[] = [];
+  const { push } = raw.pushes;
+  raw.pushes.push = (...items) => {
+    for (const item of items) if (item.type === 'events') order.push(`event ${item.index}`);
+    return push.apply(raw.pushes, items);
+  };
+  const { push: answer } = raw.log;
+  raw.log.push = (...items) => {
+    for (const item of items) if (item.type === 'replies') for (const reply of item.replies) order.push(`reply ${reply.index}`);
+    return answer.apply(raw.log, items);
+  };
+  for (let i = 0; i < 20; i++) raw.send(commands(session, 3 + i, [tally(resource, 'add', { amount: 1 })]));
+  cluster.runUntil(() => order.length === 40, 2000, 'all');
+  for (let i = 0; i < order.length; i++) {
+    const [what, index] = (order[i] as string).split(' ');
+    if (what === 'reply') assert.ok(order.indexOf(`event ${index}`) >= 0 && order.indexOf(`event ${index}`) < i, order.join());
+  }
+});
+
+test('events of one index that fit no frame → their session ends, and the client is told; the others go on', () => {
+  const { cluster, raw, session, resource, leader } = setup(41);
+  ask(cluster, raw, commands(session, 2, [tally(resource, 'watch')]));
+  const writer = new RawClient(cluster, leader);
+  const writing = openSession(
+    cluster,
+    writer,
+    Uint8Array.from({ length: 16 }, () => 7),
+  ).session;
+  assert.equal(codeOf(ask(cluster, writer, commands(writing, 2, [tally(resource, 'flood', { count: 5, size: 1_000_000 })]))), 'replies');
+  cluster.runUntil(() => raw.pushes.length > 0, 1000, 'the end');
+  assert.deepEqual(raw.pushes, [{ type: 'sessionEnded', group: GROUP, session, isExpired: true }]);
+  assert.equal(metric(leader, 'sessions'), 1);
+  assert.ok(raw.isOpen);
+  assert.equal(codeOf(ask(cluster, writer, commands(writing, 3, [tally(resource, 'add', { amount: 1 })]))), 'replies');
+});
+
+test('T32: no space on the disk → commands and sessions are refused, nothing expires, queries go on; with space again all goes on', () => {
+  const { cluster, raw, session, resource, leader } = setup(42);
+  const short = Uint8Array.from({ length: 16 }, () => 5);
+  const other = new RawClient(cluster, leader);
+  openSession(cluster, other, short, 2000);
+  leader.disk.capacityBytes = leader.disk.usedBytes();
+  // What is in files already can be written still.
+  const adds = Array.from({ length: 4000 }, () => tally(resource, 'add', { amount: 1 }));
+  let next = 2;
+  for (; metric(leader, 'diskFull') === 0; next += adds.length) {
+    raw.send(commands(session, next, adds));
+    cluster.runFor(50);
+  }
+  assert.equal(codeOf(ask(cluster, raw, commands(session, next, [tally(resource, 'add', { amount: 1 })]))), 'diskFull');
+  const fresh = { type: 'openSession', group: GROUP, key: KEY.map((b) => b + 3), ttlMs: 1000, graceMs: 0 } as const;
+  assert.equal(codeOf(ask(cluster, raw, fresh)), 'diskFull');
+  const query = {
+    type: 'query',
+    group: GROUP,
+    session,
+    afterNumber: 0,
+    minIndex: 0,
+    resource,
+    operation: 9,
+    args: new Uint8Array(0),
+  } as const;
+  assert.equal(codeOf(ask(cluster, raw, { ...query, consistency: 'sequential' })), 'queryResult');
+  cluster.runFor(3000);
+  assert.equal(metric(leader, 'sessions'), 2);
+  leader.disk.capacityBytes = Number.POSITIVE_INFINITY;
+  cluster.runUntil(() => metric(leader, 'sessions') === 1, 5000, 'the silent session expires');
+  assert.equal(codeOf(ask(cluster, raw, commands(session, next, [tally(resource, 'add', { amount: 1 })]))), 'replies');
+});
