@@ -1,19 +1,36 @@
-import { type Address, type ClusterId, type GroupId, type NodeId, QuorateError, parseAddress } from '@quorate/base';
+import { type Address, type ClusterId, DEFAULT_GROUP, type GroupId, type NodeId, QuorateError, parseAddress } from '@quorate/base';
 import type { NodeStatus, StreamEntry } from '@quorate/wire';
 import { ClientCore } from './core/client-core.js';
 import type { ClientOptions } from './core/options.js';
-import { promiseOf } from './pending-promise.js';
+import {
+  type CodecOptions,
+  type Counter,
+  type Election,
+  type Lock,
+  type ReplicatedMap,
+  Resources,
+  type TypedResource,
+  promiseOf,
+  timeOf,
+} from '@quorate/resources';
+import type { ResourceDeclaration, SessionState } from '@quorate/machine';
+import type { SessionOptions } from './sessions/session-options.js';
 import { Stream, type StreamCallOptions } from './stream.js';
 
 /** What the environment supplies (the package `quorate` does for Node.js), and options. */
-export type ConnectOptions = Omit<ClientOptions, 'addresses' | 'clusterId'> & { readonly clusterId?: ClusterId };
+export type ConnectOptions = Omit<ClientOptions, 'addresses' | 'clusterId'> &
+  Pick<SessionOptions, 'sessionTtlMs' | 'disconnectGraceMs' | 'readFrom'> & {
+    readonly clusterId?: ClusterId;
+    /** Run by `close` after the client has ended: for what was started together with it. */
+    readonly afterClose?: () => Promise<void>;
+  };
 
 /**
  * A client of the cluster that one of `addresses` belongs to: `host:port`, several as a list or separated by commas. Opens no connection
  * before the first call. `addressInvalid`, `invalidArgument`.
  */
 export function connect(addresses: string | readonly string[], options: ConnectOptions): QuorateClient {
-  return new QuorateClient(new ClientCore({ ...options, addresses: addressList(addresses) }));
+  return new QuorateClient(new ClientCore({ ...options, addresses: addressList(addresses) }), options);
 }
 
 function addressList(addresses: unknown): Address[] {
@@ -27,21 +44,77 @@ function addressList(addresses: unknown): Address[] {
 }
 
 /**
- * A connection to a cluster, for as many streams and calls at a time as one likes.
+ * A connection to a cluster, for as many streams, resources and calls at a time as one likes. Remote or embedded, it is the same.
  *
  * @example
  * ```ts
- * await using client = Quorate.connect('127.0.0.1:7400');
- * await client.createStream('orders');
- * await client.stream('orders').append('first');
+ * await using quorate = await Quorate.connect('127.0.0.1:7400');
+ * const { offset } = await (await quorate.createStream('orders')).append('first');
+ * await quorate.map('users').set('ada', { born: 1815 });
+ * await using held = await quorate.lock('import').acquire();
  * ```
  */
 export class QuorateClient {
-  /** The same without promises. */
+  /** Streams and sessions without promises. */
   readonly core: ClientCore;
+  readonly #options: ConnectOptions;
+  #resources: Resources | null = null;
 
-  constructor(core: ClientCore) {
+  /** Use `connect`. */
+  constructor(core: ClientCore, options: ConnectOptions) {
     this.core = core;
+    this.#options = options;
+  }
+
+  /** Maps, counters, locks, elections and resources of your own, all in one session that the first command opens. */
+  get resources(): Resources {
+    if (this.#resources === null) {
+      const { clock, timers, logger, sessionTtlMs, disconnectGraceMs, readFrom } = this.#options;
+      const commands = this.core.sessions(DEFAULT_GROUP, {
+        ...(sessionTtlMs === undefined ? {} : { sessionTtlMs }),
+        ...(disconnectGraceMs === undefined ? {} : { disconnectGraceMs }),
+        ...(readFrom === undefined ? {} : { readFrom }),
+      });
+      const { deadlineMs } = this.core;
+      this.#resources = new Resources(commands, {
+        group: DEFAULT_GROUP,
+        clock,
+        timers,
+        deadlineMs,
+        ...(logger === undefined ? {} : { logger }),
+      });
+    }
+    return this.#resources;
+  }
+
+  /** State of the session that resources share. */
+  get sessionState(): SessionState {
+    return this.resources.state;
+  }
+
+  /** A map by name: ordered keys with values, versions, times to live and watches. Values are JSON unless `codec` says otherwise. */
+  map<T = unknown>(name: string, options: CodecOptions<T> = {}): ReplicatedMap<T> {
+    return this.resources.map(name, options);
+  }
+
+  /** A counter by name. */
+  counter(name: string): Counter {
+    return this.resources.counter(name);
+  }
+
+  /** A lock by name. */
+  lock(name: string): Lock {
+    return this.resources.lock(name);
+  }
+
+  /** An election by name. `codec`: of what candidates say of themselves. */
+  election<T = unknown>(name: string, options: CodecOptions<T> = {}): Election<T> {
+    return this.resources.election(name, options);
+  }
+
+  /** A resource of a kind of your own, which the nodes must have too. */
+  resource<D extends ResourceDeclaration>(declaration: D, name: string): TypedResource<D> {
+    return this.resources.resource(declaration, name);
   }
 
   /** A stream by name, whether it exists or not. */
@@ -58,8 +131,8 @@ export class QuorateClient {
 
   /** All streams whose names start with `prefix`, in the order of their bytes. */
   async *listStreams(options: { readonly prefix?: string } & StreamCallOptions = {}): AsyncGenerator<StreamEntry, void, undefined> {
-    const { prefix = '', signal, deadlineMs } = options;
-    const time = deadlineMs === undefined ? {} : { deadlineMs };
+    const { prefix = '', signal } = options;
+    const time = timeOf(options);
     let after = '';
     for (;;) {
       const query = { prefix, after, ...time };
@@ -78,14 +151,14 @@ export class QuorateClient {
     const address: Address | undefined = options.address === undefined ? undefined : parseAddress(options.address);
     const query = {
       ...(address === undefined ? {} : { address }),
-      ...(options.deadlineMs === undefined ? {} : { deadlineMs: options.deadlineMs }),
+      ...timeOf(options),
     };
     return promiseOf(options.signal, (done) => this.core.status(query, done));
   }
 
   /** Asks the leader of a group to hand over to a node; 0: to the most caught-up one. `unavailable` if none is. */
   async transferLeader(group: GroupId, to: NodeId | 0 = 0, options: StreamCallOptions = {}): Promise<void> {
-    const time = options.deadlineMs === undefined ? {} : { deadlineMs: options.deadlineMs };
+    const time = timeOf(options);
     await promiseOf<true>(options.signal, (done) => this.core.transferLeader(group, to, time, done));
   }
 
@@ -94,6 +167,7 @@ export class QuorateClient {
     await new Promise<void>((resolve) => {
       this.core.close(resolve);
     });
+    await this.#options.afterClose?.();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

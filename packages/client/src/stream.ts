@@ -3,19 +3,13 @@ import type { StreamInfo, StreamRecord } from '@quorate/wire';
 import type { AppendResult } from './core/append-call.js';
 import type { ClientCore } from './core/client-core.js';
 import type { ReadBatch, ReadOptions } from './core/operation.js';
-import { promiseOf, throwIfAborted } from './pending-promise.js';
-import { type ReadTurns, RecordReader } from './record-reader.js';
+import { type CallOptions, type ReadTurns, TurnReader, promiseOf, throwIfAborted, timeOf } from '@quorate/resources';
 
 /** A record: bytes as they are, text as UTF-8. */
 export type Value = Uint8Array | string;
 
-/** Options of every call of the public face. */
-export interface StreamCallOptions {
-  /** Ends the call with `aborted`. */
-  readonly signal?: AbortSignal;
-  /** Time it may take in ms, retries included. Default: the client's (5000). */
-  readonly deadlineMs?: number;
-}
+/** Options of every call on streams. */
+export type StreamCallOptions = CallOptions;
 
 /** Where to read from, how many, and how fresh. */
 export interface StreamReadOptions extends StreamCallOptions {
@@ -82,7 +76,7 @@ export class Stream {
    * Errors: `streamNotFound`, `offsetOutOfRange`.
    */
   read(options: StreamReadOptions = {}): AsyncGenerator<StreamRecord, void, undefined> {
-    return new RecordReader((turns) => this.#readToEnd(turns, options));
+    return new TurnReader((turns) => this.#readToEnd(turns, options));
   }
 
   /**
@@ -95,7 +89,7 @@ export class Stream {
    * ```
    */
   tail(options: StreamTailOptions = {}): AsyncGenerator<StreamRecord, void, undefined> {
-    return new RecordReader((turns) => this.#follow(turns, options));
+    return new TurnReader((turns) => this.#follow(turns, options));
   }
 
   /** First and next offset, leader and term. `streamNotFound`. */
@@ -162,10 +156,6 @@ export class Stream {
 }
 
 const READ_RECORDS = 1_048_576;
-
-function timeOf(options: StreamCallOptions): { readonly deadlineMs?: number } {
-  return options.deadlineMs === undefined ? {} : { deadlineMs: options.deadlineMs };
-}
 
 function recordsOf(value: Value | readonly Value[]): readonly Uint8Array[] {
   if (typeof value === 'string' || value instanceof Uint8Array) return [bytesOf(value)];

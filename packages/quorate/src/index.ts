@@ -2,4 +2,45 @@ export { type ErrorCode, ERROR_CODES, type ErrorDetails, QuorateError, type Retr
 export type { ClusterId, GroupId, Incarnation, LogLevel, Logger, NodeId, Offset } from '@quorate/base';
 export type { AppendResult, Stream, StreamCallOptions, StreamReadOptions, StreamTailOptions, Value } from '@quorate/client';
 export { QuorateClient } from '@quorate/client';
-export { type ConnectOptions, Quorate, type StreamEntry, type StreamInfo, type StreamRecord, type NodeStatus } from './quorate.js';
+export {
+  type ConnectOptions,
+  Quorate,
+  type StartOptions,
+  type StreamEntry,
+  type StreamInfo,
+  type StreamRecord,
+  type NodeStatus,
+} from './quorate.js';
+export type { Fence, SessionState, Token } from '@quorate/machine';
+export {
+  type AcquireOptions,
+  BUILTIN_TYPES,
+  type CallOptions,
+  type CodecOptions,
+  Counter,
+  Election,
+  HeldLock,
+  type KeyedMapEntry,
+  type Leader,
+  Leadership,
+  Lock,
+  type LockHolder,
+  type MapEntry,
+  type MapEvent,
+  type MapRangeOptions,
+  type MapRemoveOptions,
+  type MapSetOptions,
+  type MapSetResult,
+  type MapWatchOptions,
+  type QueryOptions,
+  ReplicatedMap,
+  Resources,
+  type StandardSchema,
+  TypedResource,
+  type ValueCodec,
+  type WriteOptions,
+  bytes,
+  json,
+  text,
+  validated,
+} from '@quorate/resources';

@@ -1,6 +1,9 @@
-import { type Logger, clusterId } from '@quorate/base';
+import { setTimeout as delay } from 'node:timers/promises';
+import { DEFAULT_GROUP, type Logger, type Network, QuorateError, SYSTEM_GROUP, clusterId, parseAddress } from '@quorate/base';
 import { type QuorateClient, type Stream, connect } from '@quorate/client';
 import { NodeNetwork, nodeChecksum, nodeClock, nodeRandom } from '@quorate/platform-node';
+import { throwIfAborted } from '@quorate/resources';
+import { type EmbeddedNodeOptions, startEmbeddedNode } from '@quorate/server';
 import { HoldingTimers } from './holding-timers.js';
 
 /** First and next offset, group, leader and term of a stream. */
@@ -12,7 +15,7 @@ export type StreamEntry = ReturnType<QuorateClient['listStreams']> extends Async
 /** What a node says of itself. */
 export type NodeStatus = Awaited<ReturnType<QuorateClient['status']>>;
 
-/** Options of `Quorate.connect`. Times in ms, sizes in bytes. */
+/** Options of a client. Times in ms, sizes in bytes. */
 export interface ConnectOptions {
   /** 16 hexadecimal digits: any other cluster is refused with `clusterMismatch`. Default: the first that answers. */
   readonly clusterId?: string;
@@ -20,6 +23,10 @@ export interface ConnectOptions {
   readonly deadlineMs?: number;
   /** Time without an answer after which another node is asked. Default 400. */
   readonly stallMs?: number;
+  /** Time without contact after which the cluster may end the session: its locks go to others. Default 10,000. */
+  readonly sessionTtlMs?: number;
+  /** Time that the session outlives its connection, as when the process dies; at most the ttl. Default: the ttl. */
+  readonly disconnectGraceMs?: number;
   /** Calls that wait at a time; beyond it `overloaded`. Default 65,536. */
   readonly callsMax?: number;
   /** Bytes of appends that wait; beyond it `overloaded`. Default 64 MiB. */
@@ -27,11 +34,20 @@ export interface ConnectOptions {
   readonly logger?: Logger;
 }
 
+/** Options of a node in this process and of its client. */
+export interface StartOptions extends ConnectOptions, Omit<EmbeddedNodeOptions, 'clusterId' | 'logger'> {
+  /** Ends the wait for the cluster. Default: it waits as long as it takes. */
+  readonly signal?: AbortSignal;
+}
+
+/** Pause between two looks at whether the cluster is ready. */
+const READY_POLL_MS = 50;
+
 /** The way in. */
 export const Quorate = {
   /**
    * Connects to the cluster that one of `addresses` (`host:port`, a list or separated by commas) belongs to; resolves when a node has
-   * answered. The other nodes are learnt from it. One client serves any number of streams and calls at a time.
+   * answered. The other nodes are learnt from it. One client serves any number of streams, resources and calls at a time.
    *
    * Errors: `addressInvalid`, `invalidArgument`; `unavailable` if no node answers within `deadlineMs`; `clusterMismatch`,
    * `protocolMismatch`, `versionUnsupported`.
@@ -45,7 +61,7 @@ export const Quorate = {
    * ```
    */
   async connect(addresses: string | readonly string[], options: ConnectOptions = {}): Promise<QuorateClient> {
-    const client = open(addresses, options);
+    const client = open(addresses, options, new NodeNetwork());
     try {
       await client.status();
       return client;
@@ -54,16 +70,74 @@ export const Quorate = {
       throw thrown;
     }
   },
+
+  /**
+   * Runs a node of a cluster in this process and gives a client of that cluster: the same object as `connect`, but what concerns this node
+   * does not leave the process. Resolves once the cluster serves, so with the first start of all members, later with that of a majority. `close`
+   * stops the node too: it hands its leaderships over first.
+   *
+   * Errors: those of `connect`; `addressInUse`, `directoryInUse`, `directoryForeign`, `formatUnsupported`, `dataDamaged`, `diskFull`, `diskFailed`; `aborted`.
+   *
+   * @example
+   * ```ts
+   * const members = ['10.0.0.1:7400', '10.0.0.2:7400', '10.0.0.3:7400'];
+   * await using quorate = await Quorate.start({ data: './data', address: '10.0.0.1:7400', members });
+   * const leadership = await quorate.election('boss').campaign();
+   * ```
+   */
+  async start(options: StartOptions): Promise<QuorateClient> {
+    const { signal, clusterId: cluster, ...node } = options;
+    throwIfAborted(signal);
+    const embedded = await startEmbeddedNode({ ...node, ...(cluster === undefined ? {} : { clusterId: clusterId(cluster) }) });
+    const client = open(embedded.addresses, options, embedded.network, {
+      readFrom: parseAddress(options.address),
+      afterClose: () => embedded.stop(),
+    });
+    try {
+      await ready(client, options.address, signal);
+      return client;
+    } catch (thrown) {
+      await client.close();
+      throw thrown;
+    }
+  },
 } as const;
 
-function open(addresses: string | readonly string[], { clusterId: cluster, ...rest }: ConnectOptions): QuorateClient {
+/** Until the node knows leaders of the groups that everything begins with. */
+async function ready(client: QuorateClient, address: string, signal: AbortSignal | undefined): Promise<void> {
+  for (;;) {
+    throwIfAborted(signal);
+    const { state, groups } = await client.status({ address, ...(signal === undefined ? {} : { signal }) });
+    if (state === 'failed') throw new QuorateError('groupStopped', `the node at ${address} failed before it was ready`, { address });
+    const isLed = (wanted: number): boolean => groups.some(({ group, leader }) => group === wanted && leader !== 0);
+    if (state === 'serving' && isLed(SYSTEM_GROUP) && isLed(DEFAULT_GROUP)) return;
+    await delay(READY_POLL_MS);
+  }
+}
+
+function open(
+  addresses: string | readonly string[],
+  options: ConnectOptions,
+  network: Network,
+  extra: Pick<Parameters<typeof connect>[1], 'readFrom' | 'afterClose'> = {},
+): QuorateClient {
+  const { clusterId: cluster, deadlineMs, stallMs, sessionTtlMs, disconnectGraceMs, callsMax, appendBytesMax, logger } = options;
+  const given = { deadlineMs, stallMs, sessionTtlMs, disconnectGraceMs, callsMax, appendBytesMax, logger };
   return connect(addresses, {
-    network: new NodeNetwork(),
+    network,
     clock: nodeClock,
     timers: new HoldingTimers(),
     random: nodeRandom,
     checksum: nodeChecksum,
-    ...rest,
+    ...withoutUndefined(given),
+    ...extra,
     ...(cluster === undefined ? {} : { clusterId: clusterId(cluster) }),
   });
+}
+
+/** The same without what is not given: an option that is `undefined` means its default. */
+function withoutUndefined<T extends object>(given: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
 }

@@ -1,9 +1,13 @@
 import { resolve } from 'node:path';
 import { type ClusterId, type Logger, type Network, QuorateError, SILENT_LOGGER, formatAddress, nodeId, parseAddress } from '@quorate/base';
 import { type ConfiguredMember, type Host, type HostSettings, LocalNetwork, startHost } from '@quorate/host';
+import type { AnyResourceType } from '@quorate/machine';
+import { BUILTIN_TYPES } from '@quorate/resources';
 import { makeDataDirectory } from './data-directory.js';
 import { nodePorts } from './ports.js';
 import { VERSION } from './version.js';
+
+const KEEP_ALIVE_MS = 1_000_000;
 
 /** A node within this process. */
 export interface EmbeddedNodeOptions {
@@ -20,6 +24,8 @@ export interface EmbeddedNodeOptions {
   readonly listen?: string;
   /** 16 hexadecimal digits: any other cluster is refused; at formation it becomes the id. */
   readonly clusterId?: ClusterId;
+  /** Kinds of resources that the node has. Default: those that come with Quorate; add yours to `BUILTIN_TYPES`. Equal on all members. */
+  readonly resources?: readonly AnyResourceType[];
   readonly settings?: Partial<HostSettings>;
   readonly logger?: Logger;
   /** The node cannot go on (its disk failed, an invariant broke): calls end with errors from here on. The process goes on. */
@@ -65,6 +71,7 @@ export async function startEmbeddedNode(options: EmbeddedNodeOptions): Promise<E
         pid: process.pid,
         ...(options.clusterId === undefined ? {} : { clusterId: options.clusterId }),
         ...(options.settings === undefined ? {} : { settings: options.settings }),
+        resources: options.resources ?? BUILTIN_TYPES,
         ...ports,
         network,
       },
@@ -78,8 +85,20 @@ export async function startEmbeddedNode(options: EmbeddedNodeOptions): Promise<E
     host,
     network,
     addresses: [own, ...members.map((member) => member.address).filter((address) => address !== own)],
-    stop: () => new Promise<void>((settle, reject) => host.stop((error) => (error === null ? settle() : reject(error)))),
+    stop: () => stopHost(host),
   };
+}
+
+function stopHost(host: Host): Promise<void> {
+  // A node's timers do not keep the process alive, and at a stop its sockets close first.
+  const keepAlive = setInterval(() => {}, KEEP_ALIVE_MS);
+  return new Promise<void>((settle, reject) => {
+    host.stop((error) => {
+      clearInterval(keepAlive);
+      if (error === null) settle();
+      else reject(error);
+    });
+  });
 }
 
 function membersOf({ members }: EmbeddedNodeOptions, own: string): readonly ConfiguredMember[] {

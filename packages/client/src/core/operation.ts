@@ -1,20 +1,8 @@
-import type { Offset, QuorateError } from '@quorate/base';
+import type { Offset } from '@quorate/base';
+import type { CallTime } from '@quorate/machine';
 import type { StreamEntry, StreamRecord } from '@quorate/wire';
 
-/** How a call ends: with an error or a result, once, never from within the call that started it. It must not throw. */
-export type Done<T> = (error: QuorateError | null, result: T | null) => void;
-
-/** A call that runs. */
-export interface PendingCall {
-  /** Ends it with `aborted` (unknown), unless it is settled. */
-  cancel(): void;
-}
-
-/** Options of every call. */
-export interface CallTime {
-  /** Time it may take, retries included; above 0, may be Infinity. Default: the client's. */
-  readonly deadlineMs?: number;
-}
+export type { CallTime, Done, PendingCall } from '@quorate/machine';
 
 /** What to read, at most how much, and how fresh it must be. */
 export interface ReadOptions extends CallTime {
