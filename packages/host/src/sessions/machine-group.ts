@@ -108,7 +108,7 @@ export class MachineGroup implements MachineListener, BindingOwner {
   // ---- what the machine tells
 
   sessionOpened(session: SessionId): void {
-    if (this.#leadingTerm !== 0) this.#opened.push(session);
+    this.#opened.push(session);
   }
 
   sessionEnded(session: SessionId, isExpired: boolean): void {
@@ -185,15 +185,13 @@ export class MachineGroup implements MachineListener, BindingOwner {
       this.#stopLeading(replica.stopError ?? replica.notLeader());
     } else if (this.#leadingTerm !== replica.raft.term) {
       this.#leadingTerm = replica.raft.term;
-      const nowMs = this.#node.awake.nowMs();
-      this.#keeper.start(this.machine.sessions(), (session) => this.#bindings.get(session)?.carrier ?? null, nowMs);
+      this.#keeper.start(this.#node.awake.nowMs());
     }
   }
 
   #stopLeading(error: QuorateError): void {
     if (this.#leadingTerm !== 0) this.#lostMs = this.#node.awake.nowMs();
     this.#leadingTerm = 0;
-    this.#keeper.stop();
     this.acknowledgements.drop(error);
     this.waiters.leadershipLost(error);
   }
