@@ -85,6 +85,8 @@ export interface HostOptions {
   readonly version: string;
   /** Process id, for `status`. */
   readonly pid: number;
+  /** Figures of the process that the node runs in, asked for each status. */
+  readonly processMetrics?: () => Readonly<Record<string, number>>;
   readonly settings?: Partial<HostSettings>;
 }
 

@@ -70,6 +70,7 @@ export function nodeStatus(source: StatusSource, groupBytesMax: number = Number.
       clientConnections: source.clients.size,
       peerMessagesDropped: peers.messagesDropped,
       diskFull: source.isDiskFull() ? 1 : 0,
+      ...options.processMetrics?.(),
     },
     damage: source.loss.notes,
   };

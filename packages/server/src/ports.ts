@@ -1,8 +1,11 @@
 import type { HostOptions } from '@quorate/host';
+import { eventLoopDelay } from './event-loop-delay.js';
 import { NodeDisk, NodeNetwork, nodeChecksum, nodeClock, nodeRandom, nodeTimers } from '@quorate/platform-node';
 
 /** The ports of the operating system, with a disk on `directory`. */
-export function nodePorts(directory: string): Pick<HostOptions, 'disk' | 'network' | 'clock' | 'timers' | 'random' | 'checksum'> {
+export function nodePorts(
+  directory: string,
+): Pick<HostOptions, 'disk' | 'network' | 'clock' | 'timers' | 'random' | 'checksum' | 'processMetrics'> {
   return {
     disk: new NodeDisk(directory),
     network: new NodeNetwork(),
@@ -10,5 +13,6 @@ export function nodePorts(directory: string): Pick<HostOptions, 'disk' | 'networ
     timers: nodeTimers,
     random: nodeRandom,
     checksum: nodeChecksum,
+    processMetrics: eventLoopDelay,
   };
 }

@@ -112,6 +112,8 @@ export interface GroupStatus {
   readonly durableIndex: number;
   readonly commitIndex: number;
   readonly appliedIndex: number;
+  /** Of the state at `appliedIndex`, 32 bits unsigned: equal on all nodes at an equal index, or they have diverged. */
+  readonly stateHash: number;
 }
 
 /** `id` is chosen by the client, unique among its open requests, u32. */

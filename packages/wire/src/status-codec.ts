@@ -27,7 +27,7 @@ import { WIRE_LIMITS } from './wire-limits.js';
  *   u16 node id, cluster id or null, incarnation, u8 state, text version, u32 process id
  *   u16 count of members; per member: as in a hello, then u8 1 if it is connected
  *   u32 count of groups; per group: u32 group, text name, u8 role, u8 1 if learner, u64 term, u16 leader or 0,
- *       u64 first, last, durable, commit and applied index
+ *       u64 first, last, durable, commit and applied index, u32 hash of the state at the last
  *   u16 count of metrics; per metric: key, 8 bytes IEEE 754
  *   u16 count of notes of damage; each a text
  *
@@ -70,6 +70,7 @@ function writeGroup(writer: ByteWriter, group: GroupStatus): void {
     .u64(group.term)
     .u16(group.leader);
   writer.u64(group.firstIndex).u64(group.lastIndex).u64(group.durableIndex).u64(group.commitIndex).u64(group.appliedIndex);
+  writer.u32(group.stateHash);
 }
 
 export function readStatus(reader: ByteReader): NodeStatus {
@@ -84,7 +85,7 @@ export function readStatus(reader: ByteReader): NodeStatus {
       ...readMember(reader),
       isConnected: readFlag(reader),
     })),
-    groups: readList(reader, reader.u32(), { max: WIRE_LIMITS.statusGroupsMax, bytesEach: 58, what: 'groups' }, () => readGroup(reader)),
+    groups: readList(reader, reader.u32(), { max: WIRE_LIMITS.statusGroupsMax, bytesEach: 62, what: 'groups' }, () => readGroup(reader)),
     metrics: readMetrics(reader),
     damage: readList(reader, reader.u16(), { max: WIRE_LIMITS.damageMax, bytesEach: 2, what: 'notes of damage' }, () =>
       reader.text(WIRE_LIMITS.damageBytesMax),
@@ -105,6 +106,7 @@ function readGroup(reader: ByteReader): GroupStatus {
     durableIndex: reader.u64(),
     commitIndex: reader.u64(),
     appliedIndex: reader.u64(),
+    stateHash: reader.u32(),
   };
 }
 

@@ -201,6 +201,7 @@ function groupStatus(random: Random): GroupStatus {
     durableIndex: someU64(random),
     commitIndex: someU64(random),
     appliedIndex: someU64(random),
+    stateHash: random.nextUint32(),
   };
 }
 

@@ -394,6 +394,7 @@ export class Replica {
       durableIndex: this.log.durableIndex,
       commitIndex: this.raft.commitIndex,
       appliedIndex: this.#appliedIndex,
+      stateHash: this.view.hash,
     };
   }
 }
