@@ -61,7 +61,9 @@ export class ResourceClient {
     const known = this.#handles.get(name);
     if (known !== undefined) {
       const { type, version } = known.declaration;
-      if (type !== declaration.type || version !== declaration.version) {
+      if (type === declaration.type && version === declaration.version) return known as unknown as ResourceHandle<D>;
+      // What this client took a name for is nothing to go by if the cluster knows better.
+      if (!known.isRefused) {
         throw new QuorateError('kindMismatch', `"${name}" is a ${type} of version ${version}, not a ${declaration.type}`, {
           name,
           type,
@@ -69,9 +71,7 @@ export class ResourceClient {
           expected: declaration.type,
         });
       }
-      return known as unknown as ResourceHandle<D>;
-    }
-    if (this.#handles.size >= CLIENT_LIMITS.handlesMax) {
+    } else if (this.#handles.size >= CLIENT_LIMITS.handlesMax) {
       throw new QuorateError('overloaded', `${CLIENT_LIMITS.handlesMax} names are in use`, { max: CLIENT_LIMITS.handlesMax });
     }
     const handle = new ResourceHandle(this.context, declaration, name);
