@@ -130,6 +130,45 @@ test('election: session observes and stands, gives up one of them → its end is
   assert.equal(driver.machine.nextDeadlineMs, Number.POSITIVE_INFINITY);
 });
 
+test('election: session that observes and stood ends → nothing of it is left, whatever it gave up before', () => {
+  const leftBytes = (act: (election: TestElection, session: number) => void): number => {
+    const { driver, first, second, third, election } = opened();
+    const { ticket } = election.campaign(second);
+    election.resign(third, election.campaign(third).ticket);
+    election.observe(second);
+    election.unobserve(second);
+    act(election, first);
+    driver.expire(first);
+    assert.deepEqual(election.leader, [second, '']);
+    election.resign(second, ticket);
+    driver.expire(second);
+    return driver.machine.memory.liveBytes;
+  };
+  const none = leftBytes(() => undefined);
+  const acts: ((election: TestElection, session: number) => void)[] = [
+    (election, session) => election.observe(session),
+    (election, session) => election.campaign(session),
+    (election, session) => {
+      election.observe(session);
+      election.resign(session, election.campaign(session).ticket);
+    },
+    (election, session) => {
+      election.campaign(session);
+      election.observe(session);
+      election.unobserve(session);
+    },
+    (election, session) => {
+      const { ticket } = election.campaign(session);
+      election.campaign(session);
+      election.resign(session, ticket);
+    },
+  ];
+  assert.deepEqual(
+    acts.map((act) => leftBytes(act)),
+    acts.map(() => none),
+  );
+});
+
 test('T65: old leader acts after it lost → fenced in the same group at once', () => {
   const { driver, first, second, election } = opened();
   const map = new TestMap(driver, first);
