@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { QuorateError } from '@quorate/base';
+import type { QuorateError } from '@quorate/base';
 import { COUNTER, LOCK, MAP, ResourceClient } from '@quorate/resources';
 import { FakeCluster, GROUP, codeOf } from './faces-cluster.js';
 

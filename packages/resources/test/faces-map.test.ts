@@ -10,7 +10,7 @@ function setUp() {
   const { time } = cluster;
   const a = cluster.resources();
   const b = cluster.resources();
-  return { cluster, time, a, b, mapA: a.resources.map<unknown>('map'), mapB: b.resources.map<unknown>('map') };
+  return { cluster, time, a, b, mapA: a.resources.map('map'), mapB: b.resources.map('map') };
 }
 
 async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
@@ -25,7 +25,7 @@ async function given<T>(time: FakeCluster['time'], items: AsyncGenerator<T, void
   for (let i = 0; i < count; i++) {
     const next = await time.until(items.next());
     assert.ok(next.done !== true, `ended after ${i}`);
-    list.push(next.value as T);
+    list.push(next.value);
   }
   return list;
 }

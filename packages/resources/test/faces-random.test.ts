@@ -49,6 +49,7 @@ class User {
         const list = kind === 'lock' ? this.locks : this.leaderships;
         list.push({ held, end: () => ('release' in held ? held.release() : held.resign()) });
         this.#run.granted(kind, held);
+        return undefined;
       },
       (error: unknown) => {
         this.waiting.delete(promise);
@@ -70,6 +71,7 @@ class User {
       .set(key, value)
       .then(({ version }) => {
         for (const { prefix, own } of watches) if (key.startsWith(prefix)) own.push(version);
+        return undefined;
       });
     this.#run.also(set);
   }
@@ -106,7 +108,7 @@ class Run {
   }
 
   also(promise: Promise<unknown>): void {
-    const settled: Promise<unknown> = promise.then(() => {}, expected).then(() => this.#others.delete(settled));
+    const settled: Promise<unknown> = promise.then(() => undefined, expected).then(() => this.#others.delete(settled));
     this.#others.add(settled);
   }
 
@@ -164,10 +166,10 @@ function perform(run: Run, { user: at, what }: Step, value: number): void {
   const { commands } = user.client;
   switch (what.do) {
     case 'claim':
-      user.claim(what.kind as 'lock', what.waitMs);
+      user.claim(what.kind, what.waitMs);
       return;
     case 'giveUp':
-      user.giveUp(what.kind as 'lock');
+      user.giveUp(what.kind);
       return;
     case 'abort':
       for (const controller of user.waiting.values()) controller.abort();

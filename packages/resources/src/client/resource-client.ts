@@ -31,7 +31,7 @@ export interface ClientContext {
 /** The resources of one session after another: one for each `Commands`. Callbacks, no promises; `Resources` is the face with promises. */
 export class ResourceClient {
   readonly context: ClientContext;
-  readonly #handles = new Map<string, ResourceHandle<ResourceDeclaration>>();
+  readonly #handles = new Map<string, ResourceHandle>();
 
   /** `Commands` must be used through this client only, so that the order of calls holds across resources. */
   constructor(commands: Commands, options: ResourceClientOptions) {
@@ -75,7 +75,7 @@ export class ResourceClient {
       throw new QuorateError('overloaded', `${CLIENT_LIMITS.handlesMax} names are in use`, { max: CLIENT_LIMITS.handlesMax });
     }
     const handle = new ResourceHandle(this.context, declaration, name);
-    this.#handles.set(name, handle as unknown as ResourceHandle<ResourceDeclaration>);
+    this.#handles.set(name, handle);
     return handle;
   }
 }

@@ -144,7 +144,7 @@ export class ResourceHandle<D extends ResourceDeclaration = ResourceDeclaration>
     try {
       const declared = Object.hasOwn(this.declaration.operations, operation) ? this.declaration.operations[operation] : undefined;
       if (declared?.kind !== kind) {
-        throw new QuorateError('invalidArgument', `${this.declaration.type} has no ${kind} "${String(operation)}"`, { operation });
+        throw new QuorateError('invalidArgument', `${this.declaration.type} has no ${kind} "${operation}"`, { operation });
       }
       const encoded = encodeFields(declared.args, args as never, operation);
       const { deadlineMs, openMs, consistency } = options;
