@@ -1,8 +1,8 @@
 import { type Address, type ClusterId, type GroupId, type NodeId, QuorateError, parseAddress } from '@quorate/base';
+import { promiseOf } from '@quorate/resources';
 import type { NodeStatus, StreamEntry } from '@quorate/wire';
 import { ClientCore } from './core/client-core.js';
 import type { ClientOptions } from './core/options.js';
-import { promiseOf } from './pending-promise.js';
 import { Stream, type StreamCallOptions } from './stream.js';
 
 /** What the environment supplies (the package `quorate` does for Node.js), and options. */

@@ -1,10 +1,9 @@
 import { type Offset, QuorateError, utf8 } from '@quorate/base';
+import { type ReadTurns, TurnReader, promiseOf, throwIfAborted } from '@quorate/resources';
 import type { StreamInfo, StreamRecord } from '@quorate/wire';
 import type { AppendResult } from './core/append-call.js';
 import type { ClientCore } from './core/client-core.js';
 import type { ReadBatch, ReadOptions } from './core/operation.js';
-import { promiseOf, throwIfAborted } from './pending-promise.js';
-import { type ReadTurns, RecordReader } from './record-reader.js';
 
 /** A record: bytes as they are, text as UTF-8. */
 export type Value = Uint8Array | string;
@@ -82,7 +81,7 @@ export class Stream {
    * Errors: `streamNotFound`, `offsetOutOfRange`.
    */
   read(options: StreamReadOptions = {}): AsyncGenerator<StreamRecord, void, undefined> {
-    return new RecordReader((turns) => this.#readToEnd(turns, options));
+    return new TurnReader((turns) => this.#readToEnd(turns, options));
   }
 
   /**
@@ -95,7 +94,7 @@ export class Stream {
    * ```
    */
   tail(options: StreamTailOptions = {}): AsyncGenerator<StreamRecord, void, undefined> {
-    return new RecordReader((turns) => this.#follow(turns, options));
+    return new TurnReader((turns) => this.#follow(turns, options));
   }
 
   /** First and next offset, leader and term. `streamNotFound`. */
