@@ -22,7 +22,6 @@ export const ERROR_CODES = {
   watchCompacted: 'never',
   counterOverflow: 'never',
   notHeld: 'never',
-  alreadyHeld: 'never',
   fenced: 'never',
   // State of the cluster.
   notLeader: 'safe',

@@ -32,7 +32,7 @@ export const CELL = declareResource({
       result: i53(),
       errors: ['counterOverflow', 'fenced'],
     },
-    take: { kind: 'command', code: 2, doc: 'Holds the cell.', args: {}, result: token(), errors: ['alreadyHeld'] },
+    take: { kind: 'command', code: 2, doc: 'Holds the cell.', args: {}, result: token(), errors: ['unavailable'] },
     release: { kind: 'command', code: 3, doc: 'Lets go.', args: {}, result: nothing(), errors: ['notHeld'] },
     watch: { kind: 'command', code: 4, doc: 'Tells this session of changes.', args: { isOn: flag() }, result: flag(), errors: [] },
     delay: {
@@ -168,7 +168,7 @@ const MACHINE: ResourceMachine<typeof CELL> = {
       return value;
     },
     take: (call) => {
-      if (call.space.has(HOLDER)) throw new QuorateError('alreadyHeld', 'held', { by: readNumber(call.space, HOLDER) });
+      if (call.space.has(HOLDER)) throw new QuorateError('unavailable', 'held', { by: readNumber(call.space, HOLDER) });
       call.space.set(HOLDER, number(call.session));
       call.space.set(HELD_INDEX, number(call.index));
       call.own(call.session);

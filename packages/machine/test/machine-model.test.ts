@@ -312,7 +312,7 @@ const WANTED = [
   'ended true',
   'ended false',
   ...['outOfOrder', 'overloaded', 'sessionExpired', 'invalidArgument'].map((code) => `refused ${code}`),
-  ...['replyForgotten', 'sessionExpired', 'counterOverflow', 'versionMismatch', 'alreadyHeld', 'notHeld'].map((code) => `reply ${code}`),
+  ...['replyForgotten', 'sessionExpired', 'counterOverflow', 'versionMismatch', 'unavailable', 'notHeld'].map((code) => `reply ${code}`),
   ...['invalidArgument', 'overloaded', 'nameInvalid'].map((code) => `reply ${code}`),
 ];
 

@@ -217,7 +217,7 @@ export class Model {
         if (cell.value > 1000) throw new Refusal('counterOverflow');
         return cell.value;
       case 'take':
-        if (cell.holder !== 0) throw new Refusal('alreadyHeld');
+        if (cell.holder !== 0) throw new Refusal('unavailable');
         cell.holder = session;
         cell.heldAt = this.index;
         this.sessions.get(session)?.owners.add(action.cell);

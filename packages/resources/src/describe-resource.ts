@@ -21,7 +21,7 @@ export function describeResource(declaration: ResourceDeclaration): string {
 }
 
 function describe(fields: ArgumentFields): Readonly<Record<string, FieldDescription>> {
-  return Object.fromEntries(Object.entries(fields).map(([name, { description }]) => [name, description as FieldDescription]));
+  return Object.fromEntries(Object.entries(fields).map(([name, { description }]) => [name, description]));
 }
 
 function fieldsText(fields: Readonly<Record<string, FieldDescription>>): string {

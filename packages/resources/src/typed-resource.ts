@@ -37,8 +37,8 @@ export class TypedResource<D extends ResourceDeclaration> {
     const time = queryTimeOf(options);
     return promiseOf<OperationResult<D, K>>(options.signal, (done) =>
       declared.kind === 'command'
-        ? this.handle.command(operation as never, args as never, time, done as never)
-        : this.handle.query(operation as never, args as never, time, done as never),
+        ? this.handle.command(operation as never, args, time, done)
+        : this.handle.query(operation as never, args, time, done),
     );
   }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type BatchHeader, type BatchKind, type GroupId, QuorateError, crc32c, groupId } from '@quorate/base';
 import {
+  type AnyField,
   type CommandRequest,
   type EventBatch,
   MACHINE_OPERATION,
@@ -155,10 +156,7 @@ export class Driver {
     args: OperationArguments<D, K>,
   ): OperationResult<D, K> {
     const asked = request(declaration, resource, name, args);
-    return decodeValue(declaration.operations[name]?.result as never, this.machine.query({ session: 0, ...asked })) as OperationResult<
-      D,
-      K
-    >;
+    return decodeValue<OperationResult<D, K>>(resultField(declaration, name), this.machine.query({ session: 0, ...asked }));
   }
 
   /** What sessions got since this was last asked. */
@@ -222,7 +220,13 @@ export function decodeResult<D extends ResourceDeclaration, K extends Name<D>>(
   name: K,
   reply: Reply | undefined,
 ): OperationResult<D, K> {
-  return decodeValue(declaration.operations[name]?.result as never, resultOf(reply)) as OperationResult<D, K>;
+  return decodeValue<OperationResult<D, K>>(resultField(declaration, name), resultOf(reply));
+}
+
+function resultField(declaration: ResourceDeclaration, name: string): AnyField {
+  const operation = declaration.operations[name];
+  assert.ok(operation !== undefined, name);
+  return operation.result;
 }
 
 /** For `assert.throws`: an error of this code, with these details among others. */

@@ -37,6 +37,12 @@ function leaderOf(leader: Leader): [session: number, about: string | null] | nul
   return leader === null ? null : [leader.session, t(leader.about)];
 }
 
+/** The term of who was elected. */
+function termOf(event: SeenEvent | undefined): Token {
+  assert.equal(event?.event, 'elected');
+  return (event.fields as { token: Token }).token;
+}
+
 function told(events: readonly SeenEvent[] | undefined): unknown[] {
   return (events ?? []).map(({ event, fields }) =>
     event === 'elected' ? [event, (fields as { ticket: number }).ticket] : [event, leaderOf((fields as { leader: Leader }).leader)],
@@ -62,7 +68,7 @@ test('election: first candidate → leads at once; the others in order of coming
   const events = driver.takeEvents();
   assert.deepEqual([...events.keys()], [second]);
   assert.deepEqual(told(events.get(second)), [['elected', waits.ticket]]);
-  const { token } = events.get(second)?.[0]?.fields as { token: Token };
+  const token = termOf(events.get(second)?.[0]);
   assert.ok(led.token !== null && compareTokens(token, led.token) > 0);
   assert.deepEqual(election.leader, [second, 'two']);
   assert.equal(election.resign(third, last.ticket), 'waited');
@@ -130,6 +136,45 @@ test('election: session observes and stands, gives up one of them → its end is
   assert.equal(driver.machine.nextDeadlineMs, Number.POSITIVE_INFINITY);
 });
 
+test('election: session that observes and stood ends → nothing of it is left, whatever it gave up before', () => {
+  const leftBytes = (act: (election: TestElection, session: number) => void): number => {
+    const { driver, first, second, third, election } = opened();
+    const { ticket } = election.campaign(second);
+    election.resign(third, election.campaign(third).ticket);
+    election.observe(second);
+    election.unobserve(second);
+    act(election, first);
+    driver.expire(first);
+    assert.deepEqual(election.leader, [second, '']);
+    election.resign(second, ticket);
+    driver.expire(second);
+    return driver.machine.memory.liveBytes;
+  };
+  const none = leftBytes(() => undefined);
+  const acts: ((election: TestElection, session: number) => void)[] = [
+    (election, session) => election.observe(session),
+    (election, session) => election.campaign(session),
+    (election, session) => {
+      election.observe(session);
+      election.resign(session, election.campaign(session).ticket);
+    },
+    (election, session) => {
+      election.campaign(session);
+      election.observe(session);
+      election.unobserve(session);
+    },
+    (election, session) => {
+      const { ticket } = election.campaign(session);
+      election.campaign(session);
+      election.resign(session, ticket);
+    },
+  ];
+  assert.deepEqual(
+    acts.map((act) => leftBytes(act)),
+    acts.map(() => none),
+  );
+});
+
 test('T65: old leader acts after it lost → fenced in the same group at once', () => {
   const { driver, first, second, election } = opened();
   const map = new TestMap(driver, first);
@@ -140,7 +185,7 @@ test('T65: old leader acts after it lost → fenced in the same group at once', 
   election.campaign(second);
   election.resign(first, old.ticket);
   assert.throws(() => map.set(first, 'k', '2', null, fence), fault('fenced'));
-  const { token } = driver.eventsOf(second)[0]?.fields as { token: Token };
+  const token = termOf(driver.eventsOf(second)[0]);
   map.set(second, 'k', '3', null, { ...fence, token });
   // The term is what counts, not who shows it: a part of the new leader may write through a session of its own.
   map.set(first, 'k', '4', null, { ...fence, token });

@@ -211,7 +211,7 @@ test('lock: any claims, releases, ends of sessions, times, leaders and snapshots
       for (const each of steps) run.step(each, lockCommand);
       run.finish();
     }),
-    { numRuns: 150 },
+    { numRuns: 100 },
   );
 });
 
@@ -222,6 +222,6 @@ test('election: any candidacies, observers, ends of sessions, leaders and snapsh
       for (const each of steps) run.step(each, electionCommand);
       run.finish();
     }),
-    { numRuns: 150 },
+    { numRuns: 100 },
   );
 });

@@ -257,6 +257,15 @@ test('lock: a session that let go of all it had → not told of when it ends; on
   grantOf(driver.eventsOf(c), third);
 });
 
+test('lock: holder takes back a second claim that waits → still noticed when its session ends', () => {
+  const { driver, a, b, lock } = opened();
+  lock.take(a);
+  lock.cancel(a, lock.wait(a));
+  const ticket = lock.wait(b);
+  driver.expire(a);
+  grantOf(driver.eventsOf(b), ticket);
+});
+
 test('T42: snapshot while some hold and some wait → the same goes on: order, times, tokens', () => {
   const { driver, a, b, c, lock } = opened();
   const token = lock.take(a);

@@ -271,7 +271,7 @@ function runMap(steps: readonly ModelStep<Action>[], ranges: readonly Range[], c
 test('map: any commands, ends of sessions, times, leaders and snapshots → as the model says, on every replica', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), fc.array(range, { maxLength: 3 }), (steps, ranges) => runMap(steps, ranges, 0)),
-    { numRuns: 120 },
+    { numRuns: 80 },
   );
 });
 

@@ -1,6 +1,6 @@
 import type { Fence, OperationArguments, OperationResult, ResourceId, SessionId } from '@quorate/machine';
 import { MAP, type MapDeclaration } from '@quorate/resources';
-import { Driver, type SeenEvent, b, t } from './driver.js';
+import { type Driver, type SeenEvent, b, t } from './driver.js';
 
 type Scan = OperationArguments<MapDeclaration, 'scan'>;
 

@@ -1,13 +1,6 @@
 import assert from 'node:assert/strict';
 import { QuorateError } from '@quorate/base';
-import {
-  type CommandRequest,
-  type OperationResult,
-  type ResourceDeclaration,
-  type ResourceId,
-  type SessionId,
-  encodeTick,
-} from '@quorate/machine';
+import { type CommandRequest, type ResourceDeclaration, type ResourceId, type SessionId, encodeTick } from '@quorate/machine';
 import { Driver, decodeResult } from './driver.js';
 
 /** An event as a model expects it. */
@@ -158,7 +151,7 @@ export class ModelRun<M extends ResourceModel> {
       commands.map(({ request }) => request),
       timeMs,
     );
-    const results = replies.map((reply, i): OperationResult<ResourceDeclaration, string> | string => {
+    const results = replies.map((reply, i): unknown => {
       try {
         return decodeResult(this.#declaration, commands[i]?.name ?? '', reply);
       } catch (thrown) {

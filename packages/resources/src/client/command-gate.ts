@@ -9,6 +9,8 @@ export interface Opening {
   /** 0: not opened yet. */
   resource: ResourceId;
   attempt: OpenAttempt | null;
+  /** The cluster will not open it: the name is not allowed, or of another kind. */
+  isRefused: boolean;
   /** Calls that wait in the gate for this resource. */
   waiting: number;
   /** It has a number from now on; no call was sent yet. */
@@ -129,6 +131,7 @@ export class CommandGate {
       opening.attempt = null;
       if (error === null && resource !== null) {
         opening.resource = resource;
+        opening.isRefused = false;
         opening.opened();
       } else {
         this.#failed(opening, attempt, error as QuorateError);
@@ -140,6 +143,7 @@ export class CommandGate {
   /** Who had all the time of the attempt fails with it; who has more of it tries again. So does everybody if only a session was lost. */
   #failed(opening: Opening, attempt: OpenAttempt, error: QuorateError): void {
     const isTimeUp = error.code === 'unavailable' || error.code === 'deadlineExceeded';
+    opening.isRefused = error.retry === 'never' && error.code !== 'closed';
     let againMs = 0;
     for (const gated of this.#waiting) {
       if (gated.opening !== opening) continue;

@@ -5,9 +5,9 @@ import type { ResourceHandle } from './resource-handle.js';
 
 /** Who hears of a lasting command. */
 export interface LastingDone<T> {
-  done: Done<T>;
+  readonly done: Done<T>;
   /** It was answered after `done` was told of an error: what it did can be undone now. */
-  late?(result: T): void;
+  readonly late?: (result: T) => void;
 }
 
 /**

@@ -31,7 +31,7 @@ export interface ClientContext {
 /** The resources of one session after another: one for each `Commands`. Callbacks, no promises; `Resources` is the face with promises. */
 export class ResourceClient {
   readonly context: ClientContext;
-  readonly #handles = new Map<string, ResourceHandle<ResourceDeclaration>>();
+  readonly #handles = new Map<string, ResourceHandle>();
 
   /** `Commands` must be used through this client only, so that the order of calls holds across resources. */
   constructor(commands: Commands, options: ResourceClientOptions) {
@@ -61,7 +61,9 @@ export class ResourceClient {
     const known = this.#handles.get(name);
     if (known !== undefined) {
       const { type, version } = known.declaration;
-      if (type !== declaration.type || version !== declaration.version) {
+      if (type === declaration.type && version === declaration.version) return known as unknown as ResourceHandle<D>;
+      // What this client took a name for is nothing to go by if the cluster knows better.
+      if (!known.isRefused) {
         throw new QuorateError('kindMismatch', `"${name}" is a ${type} of version ${version}, not a ${declaration.type}`, {
           name,
           type,
@@ -69,13 +71,11 @@ export class ResourceClient {
           expected: declaration.type,
         });
       }
-      return known as unknown as ResourceHandle<D>;
-    }
-    if (this.#handles.size >= CLIENT_LIMITS.handlesMax) {
+    } else if (this.#handles.size >= CLIENT_LIMITS.handlesMax) {
       throw new QuorateError('overloaded', `${CLIENT_LIMITS.handlesMax} names are in use`, { max: CLIENT_LIMITS.handlesMax });
     }
     const handle = new ResourceHandle(this.context, declaration, name);
-    this.#handles.set(name, handle as unknown as ResourceHandle<ResourceDeclaration>);
+    this.#handles.set(name, handle);
     return handle;
   }
 }

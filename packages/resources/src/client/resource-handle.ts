@@ -71,12 +71,24 @@ export class ResourceHandle<D extends ResourceDeclaration = ResourceDeclaration>
     this.declaration = declaration;
     this.name = name;
     this.#eventNames = new Map(Object.entries(declaration.events).map(([event, { code }]) => [code, event]));
-    this.#opening = { declaration, name, resource: 0, attempt: null, waiting: 0, opened: () => this.#attach() };
+    this.#opening = {
+      declaration,
+      name,
+      resource: 0,
+      attempt: null,
+      isRefused: false,
+      waiting: 0,
+      opened: () => this.#attach(),
+    };
   }
 
   /** Its number; 0 until it was opened. */
   get resource(): ResourceId {
     return this.#opening.resource;
+  }
+  /** The cluster refused to open it for good, last time it was asked. */
+  get isRefused(): boolean {
+    return this.#opening.isRefused;
   }
   /** Everything the faces of this resource share with others. */
   get context(): ClientContext {
@@ -132,7 +144,7 @@ export class ResourceHandle<D extends ResourceDeclaration = ResourceDeclaration>
     try {
       const declared = Object.hasOwn(this.declaration.operations, operation) ? this.declaration.operations[operation] : undefined;
       if (declared?.kind !== kind) {
-        throw new QuorateError('invalidArgument', `${this.declaration.type} has no ${kind} "${String(operation)}"`, { operation });
+        throw new QuorateError('invalidArgument', `${this.declaration.type} has no ${kind} "${operation}"`, { operation });
       }
       const encoded = encodeFields(declared.args, args as never, operation);
       const { deadlineMs, openMs, consistency } = options;

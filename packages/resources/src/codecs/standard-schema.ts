@@ -33,10 +33,7 @@ export function validated<T>(codec: ValueCodec<T>, schema: StandardSchema<T>): V
     const result = standard.validate(value);
     if ('then' in result) {
       // Nobody waits for it; what it ends with is of no interest.
-      result.then(
-        () => {},
-        () => {},
-      );
+      result.then(nothing, nothing);
       throw invalidValue(`the validator (${standard.vendor}) is asynchronous, which is not supported`);
     }
     if (result.issues !== undefined) throw refusedBy(result.issues);
@@ -46,6 +43,10 @@ export function validated<T>(codec: ValueCodec<T>, schema: StandardSchema<T>): V
     encode: (value) => codec.encode(validate(value)),
     decode: (encoded) => validate(codec.decode(encoded)),
   };
+}
+
+function nothing(): undefined {
+  return undefined;
 }
 
 function refusedBy(issues: ReadonlyArray<SchemaIssue>): Error {

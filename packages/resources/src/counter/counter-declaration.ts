@@ -34,4 +34,5 @@ export const COUNTER = declareResource({
   },
   events: {},
 });
+/** The declaration of counters as a type: arguments and results of each operation follow from it. */
 export type CounterDeclaration = typeof COUNTER;

@@ -42,4 +42,5 @@ export const ELECTION = declareResource({
     leaderChanged: { code: 2, doc: 'Another leads now, or nobody.', fields: { leader } },
   },
 });
+/** The declaration of elections as a type: arguments, results and events follow from it. */
 export type ElectionDeclaration = typeof ELECTION;

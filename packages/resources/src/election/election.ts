@@ -1,5 +1,5 @@
 import type { Fence, SessionId, Token } from '@quorate/machine';
-import { QuorateError } from '@quorate/base';
+import type { QuorateError } from '@quorate/base';
 import type { Holding } from '../client/claims.js';
 import { CLIENT_LIMITS } from '../client/client-limits.js';
 import type { ResourceHandle } from '../client/resource-handle.js';

@@ -47,4 +47,5 @@ export const LOCK = declareResource({
     timedOut: { code: 2, doc: 'The time of a claim that waited is up; it is gone.', fields: { ticket: u53() } },
   },
 });
+/** The declaration of locks as a type: arguments, results and events follow from it. */
 export type LockDeclaration = typeof LOCK;

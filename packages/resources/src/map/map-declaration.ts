@@ -95,4 +95,5 @@ export const MAP = declareResource({
     },
   },
 });
+/** The declaration of maps as a type: arguments, results and events follow from it. */
 export type MapDeclaration = typeof MAP;

@@ -1,7 +1,6 @@
 import { readU64, writeU64 } from '@quorate/base';
 import type { ReadableSpace } from '@quorate/machine';
 import type { ScratchBytes } from '../scratch-bytes.js';
-import { spaceKey } from '../space-key.js';
 
 /*
  * An entry under section 2 and its key: u64 version, u64 ms of logged time at which it expires (0: never), value.
@@ -16,7 +15,10 @@ export interface MapEntry {
 }
 
 export function entryKey(key: Uint8Array): Uint8Array {
-  return spaceKey(2, key);
+  const at = new Uint8Array(1 + key.length);
+  at[0] = 2;
+  at.set(key, 1);
+  return at;
 }
 
 /** Valid as long as `scratch` is not used again. */

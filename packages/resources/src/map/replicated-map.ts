@@ -55,7 +55,7 @@ export interface MapWatchOptions extends CallOptions {
   readonly prefix?: string;
   /** Also the changes after this version, up to now; `watchCompacted` if the map no longer remembers them. */
   readonly afterVersion?: number;
-  /** Goes on in the next session after one was lost (default); false: ends with `sessionExpired` then. */
+  /** Goes on in the next session after one was lost (default), once it has begun; false: ends with `sessionExpired` then. */
   readonly resume?: boolean;
 }
 

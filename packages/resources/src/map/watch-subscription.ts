@@ -15,7 +15,7 @@ export interface WatchRange {
   readonly isPrefix: boolean;
   /** Only changes after this version; null: those after the watch began. */
   readonly afterVersion: number | null;
-  /** Goes on in the next session. */
+  /** Goes on in the next session, once it knows after which version. */
   readonly isResumed: boolean;
 }
 
@@ -102,10 +102,10 @@ export class WatchSubscription {
 
   #refused(error: QuorateError, time: CallTime): void {
     if (this.#isOver) return;
-    const isBegun = time === FOR_EVER;
-    if (error.code === 'sessionExpired' && this.#range.isResumed) {
-      this.#ask(isBegun ? FOR_EVER : time);
-    } else if (isBegun && error.retry === 'safe') {
+    // Without a version to begin after, what was called since and acknowledged in the next session would be skipped.
+    if (error.code === 'sessionExpired' && this.#range.isResumed && this.#lastVersion !== null) {
+      this.#ask(time);
+    } else if (time === FOR_EVER && error.retry === 'safe') {
       this.#handle.context.timers.set(CLIENT_LIMITS.resumeDelayMs, () => this.#ask(FOR_EVER));
     } else {
       this.#end(error);

@@ -1,0 +1,300 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { type QuorateError } from '@quorate/base';
+import { type MapEvent, bytes } from '@quorate/resources';
+import { FakeCluster, codeOf } from './faces-cluster.js';
+
+function setUp() {
+  const cluster = new FakeCluster();
+  const { time } = cluster;
+  const a = cluster.resources();
+  const b = cluster.resources();
+  return { cluster, time, a, b, mapA: a.resources.map('map'), mapB: b.resources.map('map') };
+}
+
+async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const item of items) list.push(item);
+  return list;
+}
+
+/** What an iterator gives now, without waiting. */
+async function given<T>(time: FakeCluster['time'], items: AsyncGenerator<T, void>, count: number): Promise<T[]> {
+  const list: T[] = [];
+  for (let i = 0; i < count; i++) {
+    const next = await time.until(items.next());
+    assert.ok(next.done !== true, `ended after ${i}`);
+    list.push(next.value);
+  }
+  return list;
+}
+
+test('map: each operation → what it says', async () => {
+  const { time, mapA } = setUp();
+  const run = <T>(promise: PromiseLike<T>): Promise<T> => time.until(promise);
+  assert.equal(await run(mapA.get('a')), undefined);
+  assert.equal(await run(mapA.has('a')), false);
+  assert.deepEqual(await run(mapA.set('a', { n: 1 })), { version: 1 });
+  assert.deepEqual(await run(mapA.set('a', null)), { version: 2, previousVersion: 1 });
+  assert.deepEqual(await run(mapA.get('a')), { value: null, version: 2 });
+  assert.deepEqual(await run(mapA.get('a', { consistency: 'sequential' })), { value: null, version: 2 });
+  assert.deepEqual(await run(mapA.setIfAbsent('a', 1)), { isSet: false, version: 2 });
+  assert.deepEqual(await run(mapA.setIfAbsent('ab', 1)), { isSet: true, version: 3 });
+  assert.deepEqual(await run(mapA.compareAndSet('a', 2, 'x')), { version: 4 });
+  const mismatch = await run(
+    mapA.compareAndSet('a', 2, 'y').then(
+      () => null,
+      (error: QuorateError) => error,
+    ),
+  );
+  assert.deepEqual([mismatch?.code, mismatch?.details['found']], ['versionMismatch', 4]);
+  assert.deepEqual(await run(mapA.compareAndSet('new', 0, 'z')), { version: 5 });
+  assert.equal(await run(codeOf(mapA.remove('a', { version: 1 }))), 'versionMismatch');
+  assert.equal(await run(mapA.remove('a', { version: 4 })), true);
+  assert.equal(await run(mapA.remove('a')), false);
+  assert.equal(await run(mapA.has('a')), false);
+  assert.equal(await run(mapA.has('ab')), true);
+  assert.equal(await run(mapA.size()), 2);
+  assert.equal(await run(mapA.version()), 6);
+});
+
+test('map: bad keys and values → a code that says what, and nothing is sent', async () => {
+  const { time, a, mapA } = setUp();
+  const cases: [() => Promise<unknown>, string][] = [
+    [() => mapA.set('', 1), 'invalidArgument'],
+    [() => mapA.set(7 as never, 1), 'invalidArgument'],
+    [() => mapA.set('a\ud800', 1), 'invalidArgument'],
+    [() => mapA.set('x'.repeat(4097), 1), 'keyTooLarge'],
+    [() => mapA.get('é'.repeat(2049)), 'keyTooLarge'],
+    [() => mapA.set('a', undefined), 'valueInvalid'],
+    [() => mapA.set('a', 'x'.repeat(1_048_575)), 'valueTooLarge'],
+    [() => mapA.set('a', 1, { ttlMs: 0 }), 'invalidArgument'],
+    [() => mapA.set('a', 1, { ttlMs: -5 }), 'invalidArgument'],
+    [() => mapA.set('a', 1, { deadlineMs: -5 }), 'invalidArgument'],
+    [() => mapA.set('a', 1, { fence: {} as never }), 'invalidArgument'],
+    [() => mapA.compareAndSet('a', -1, 1), 'invalidArgument'],
+    [() => mapA.entries({ limit: Number.NaN }).next(), 'invalidArgument'],
+    [() => mapA.entries({ prefix: 1 as never }).next(), 'invalidArgument'],
+    [() => mapA.watch({ key: 'a', prefix: 'b' }).next(), 'invalidArgument'],
+    [() => mapA.watch({ key: '' }).next(), 'invalidArgument'],
+    [() => mapA.watch({ afterVersion: -1 }).next(), 'invalidArgument'],
+  ];
+  for (const [run, code] of cases) assert.equal(await time.until(codeOf(run())), code);
+  assert.deepEqual(a.commands.submitted, []);
+  await time.until(mapA.set('x'.repeat(4096), 'y'.repeat(1_048_574)));
+  assert.equal(await time.until(mapA.has('x'.repeat(4096))), true);
+});
+
+test('map: time to live → the entry goes by itself and watchers are told; a later set replaces it', async () => {
+  const { time, mapA, mapB } = setUp();
+  const watch = mapB.watch();
+  await time.until(mapA.set('a', 1, { ttlMs: 100 }));
+  await time.until(mapA.set('b', 1, { ttlMs: 100 }));
+  await time.until(mapA.set('b', 2));
+  await time.runFor(200);
+  assert.deepEqual(await time.until(all(mapA.keys())), ['b']);
+  assert.deepEqual(
+    (await given(time, watch, 4)).map(({ type, key }) => `${type} ${key}`),
+    ['set a', 'set b', 'set b', 'expired a'],
+  );
+});
+
+test('map: entries and keys in ranges, both ways, over several pages → as a sorted list gives them', async () => {
+  const { time, mapA } = setUp();
+  const border = fc.option(fc.stringMatching(/^[a-c]{0,3}$/), { nil: undefined });
+  const keys: string[] = [];
+  for (let i = 0; i < 2500; i++) keys.push(`k${i}`);
+  for (const first of ['a', 'b', 'c', 'ab', 'aa', 'ba', 'cc', 'abc', 'acb', 'é', '😀', '日']) keys.push(first);
+  // The longest keys: the one after the last of a page has no room for another byte.
+  for (const last of ['a', 'b', 'c']) keys.push('z'.repeat(4095) + last);
+  for (const key of keys) void mapA.set(key, key.length);
+  await time.until(mapA.size());
+  const order = (x: string, y: string): number => Buffer.compare(Buffer.from(x), Buffer.from(y));
+  const sorted = keys.toSorted(order);
+  assert.deepEqual(await time.until(all(mapA.keys())), sorted);
+  assert.deepEqual(await time.until(all(mapA.keys({ reverse: true }))), sorted.toReversed());
+  assert.deepEqual(
+    (await time.until(all(mapA.entries({ prefix: 'k1', limit: 1001 })))).map(({ key }) => key),
+    sorted.filter((key) => key.startsWith('k1')).slice(0, 1001),
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      border,
+      border,
+      border,
+      fc.boolean(),
+      fc.option(fc.nat(12), { nil: undefined }),
+      async (from, to, prefix, reverse, limit) => {
+        const options = {
+          ...(from === undefined ? {} : { from }),
+          ...(to === undefined ? {} : { to }),
+          ...(prefix === undefined ? {} : { prefix }),
+          reverse,
+          ...(limit === undefined ? {} : { limit }),
+        };
+        let expected = sorted.filter(
+          (key) =>
+            (from === undefined || order(key, from) >= 0) && (to === undefined || order(key, to) < 0) && key.startsWith(prefix ?? ''),
+        );
+        if (reverse) expected = expected.toReversed();
+        assert.deepEqual(await time.until(all(mapA.keys(options))), expected.slice(0, limit));
+      },
+    ),
+    { numRuns: 25 },
+  );
+});
+
+test('map: large values in pages, the longest keys at their borders → none is left out or repeated', async () => {
+  const { time, a } = setUp();
+  const map = a.resources.map('bytes', { codec: bytes() });
+  const keys = ['a', 'b', 'c', 'd'].map((end) => 'x'.repeat(4095) + end);
+  for (const key of keys) void map.set(key, new Uint8Array(700_000));
+  const entries = await time.until(all(map.entries()));
+  assert.deepEqual(
+    entries.map(({ key, value }) => [key, value.length]),
+    keys.map((key) => [key, 700_000]),
+  );
+  assert.deepEqual(
+    (await time.until(all(map.entries({ reverse: true })))).map(({ key }) => key),
+    keys.toReversed(),
+  );
+});
+
+test('map: reader left or aborted while it waits for a page → it ends', async () => {
+  const { time, a, mapA } = setUp();
+  await time.until(mapA.set('a', 1));
+  a.commands.cut(true);
+  const entries = mapA.entries();
+  const waiting = entries.next();
+  await time.until(entries.return());
+  assert.deepEqual(await time.until(waiting), { done: true, value: undefined });
+  const controller = new AbortController();
+  const aborted = codeOf(mapA.keys({ signal: controller.signal }).next());
+  controller.abort();
+  assert.equal(await time.until(aborted), 'aborted');
+});
+
+test('watch: one key, a prefix, everything → exactly the changes made after the call, in order', async () => {
+  const { time, mapA, mapB } = setUp();
+  await time.until(mapA.set('before', 1));
+  const key = mapB.watch({ key: 'a/1' });
+  const prefix = mapB.watch({ prefix: 'a/' });
+  const whole = mapB.watch();
+  // Made by the same client after the call: seen, although nobody asked for the first change yet.
+  await time.until(mapB.set('a/1', 'x'));
+  await time.until(mapA.set('a/2', 'y'));
+  await time.until(mapA.remove('a/1'));
+  await time.until(mapA.set('b', 'z'));
+  assert.deepEqual(await given(time, key, 2), [
+    { type: 'set', key: 'a/1', value: 'x', version: 2 },
+    { type: 'removed', key: 'a/1', version: 4 },
+  ]);
+  assert.deepEqual(
+    (await given(time, prefix, 3)).map(({ version }) => version),
+    [2, 3, 4],
+  );
+  assert.deepEqual(
+    (await given(time, whole, 4)).map(({ version }) => version),
+    [2, 3, 4, 5],
+  );
+});
+
+test('watch: afterVersion → first what came after it; too old → watchCompacted; in the future → invalidArgument', async () => {
+  const { time, mapA, mapB } = setUp();
+  for (let i = 1; i <= 1100; i++) void mapA.set(`k${i}`, i);
+  await time.until(mapA.size());
+  const watch = mapB.watch({ afterVersion: 1097 });
+  void mapA.set('new', 1);
+  assert.deepEqual(
+    (await given(time, watch, 4)).map(({ version }) => version),
+    [1098, 1099, 1100, 1101],
+  );
+  assert.equal(await time.until(codeOf(mapB.watch({ afterVersion: 5 }).next())), 'watchCompacted');
+  assert.equal(await time.until(codeOf(mapB.watch({ afterVersion: 5000 }).next())), 'invalidArgument');
+});
+
+test('T66: watch over lost sessions → goes on without gap or repeat; unless told not to', async () => {
+  const { time, b, mapA, mapB } = setUp();
+  const watch = mapB.watch({ prefix: 'k' });
+  const plain = mapB.watch({ prefix: 'k', resume: false });
+  for (let i = 1; i <= 30; i++) {
+    await time.until(mapA.set(`k${i}`, i));
+    if (i % 10 === 0) b.commands.lose(i);
+  }
+  assert.deepEqual(
+    (await given(time, watch, 30)).map(({ version }) => version),
+    Array.from({ length: 30 }, (_, i) => i + 1),
+  );
+  const seen: MapEvent<unknown>[] = [];
+  const code = await time.until(
+    codeOf(
+      (async () => {
+        for await (const change of plain) seen.push(change);
+      })(),
+    ),
+  );
+  assert.deepEqual([code, seen.length], ['sessionExpired', 10]);
+});
+
+test('T66: too much changed between two sessions → watchCompacted after what was seen, never a silent gap', async () => {
+  const { time, b, mapA, mapB } = setUp();
+  const watch = mapB.watch();
+  await time.until(mapA.set('a', 1));
+  b.commands.cut(true);
+  await time.runFor(10);
+  b.commands.lose();
+  for (let i = 0; i < 1100; i++) void mapA.set('a', i);
+  await time.until(mapA.size());
+  b.commands.cut(false);
+  assert.deepEqual(
+    (await given(time, watch, 1)).map(({ version }) => version),
+    [1],
+  );
+  assert.equal(await time.until(codeOf(watch.next())), 'watchCompacted');
+  assert.deepEqual(await time.until(watch.next()), { done: true, value: undefined });
+});
+
+test('T71: consumer that does not keep up → gets what was kept, then slowConsumer; it may go on from there', async () => {
+  const { time, mapA, mapB, b } = setUp();
+  const watch = mapB.watch();
+  await time.until(mapB.size());
+  for (let i = 0; i < 8300; i++) void mapA.set('a', i);
+  time.rush(100);
+  const seen = await given(time, watch, 8192);
+  assert.equal(seen.at(-1)?.version, 8192);
+  assert.equal(await time.until(codeOf(watch.next())), 'slowConsumer');
+  assert.equal(b.commands.listenerCount, 0);
+  const again = mapB.watch({ afterVersion: 8192 });
+  assert.equal((await given(time, again, 108)).at(-1)?.version, 8300);
+});
+
+test('watch: left or aborted → the cluster is told, nothing is listened for; also if it was not established yet', async () => {
+  const { time, b, mapA, mapB } = setUp();
+  const controller = new AbortController();
+  const watch = mapB.watch({ signal: controller.signal });
+  await time.until(mapA.set('a', 1));
+  await given(time, watch, 1);
+  const waiting = codeOf(watch.next());
+  controller.abort('enough');
+  assert.equal(await time.until(waiting), 'aborted');
+  const early = mapB.watch();
+  const earlyNext = early.next();
+  await time.until(early.return());
+  assert.deepEqual(await time.until(earlyNext), { done: true, value: undefined });
+  await time.runFor(20);
+  const ended = b.commands.submitted.filter((what) => what.endsWith('.21')).length;
+  assert.equal(ended, 2, 'both watches are ended in the cluster');
+  assert.equal(b.commands.listenerCount, 0);
+  assert.equal(await time.until(codeOf(mapB.watch({ signal: AbortSignal.abort() }).next())), 'aborted');
+});
+
+test('watch: client closed → ends with closed, whatever it is doing', async () => {
+  const { time, b, mapA, mapB } = setUp();
+  const watch = mapB.watch();
+  await time.until(mapA.set('a', 1));
+  b.commands.lose();
+  b.commands.close();
+  assert.deepEqual((await given(time, watch, 1)).length, 1);
+  assert.equal(await time.until(codeOf(watch.next())), 'closed');
+});
