@@ -21,7 +21,7 @@ export const TALLY = declareResource({
   operations: {
     add: { kind: 'command', code: 1, doc: 'Adds and gives the sum.', args: { amount: i53() }, result: i53(), errors: [] },
     watch: { kind: 'command', code: 2, doc: 'Tells this session of changes.', args: {}, result: nothing(), errors: [] },
-    take: { kind: 'command', code: 3, doc: 'Holds it until the session ends.', args: {}, result: token(), errors: ['alreadyHeld'] },
+    take: { kind: 'command', code: 3, doc: 'Holds it until the session ends.', args: {}, result: token(), errors: ['notHeld'] },
     delay: { kind: 'command', code: 4, doc: 'Adds one later.', args: { afterMs: u32() }, result: nothing(), errors: [] },
     echo: { kind: 'command', code: 5, doc: 'Gives so many bytes.', args: { count: u32() }, result: bytes({ max: 1_100_000 }), errors: [] },
     flood: { kind: 'command', code: 6, doc: 'Events to the watchers.', args: { count: u32(), size: u32() }, result: nothing(), errors: [] },
@@ -95,7 +95,7 @@ export const TALLY_MACHINE: ResourceMachine<typeof TALLY> = {
     },
     take: (call) => {
       const holder = read(call, HOLDER);
-      if (holder !== 0 && holder !== call.session) throw new QuorateError('alreadyHeld', 'held', { holder });
+      if (holder !== 0 && holder !== call.session) throw new QuorateError('notHeld', 'held', { holder });
       call.space.set(HOLDER, number(call.session));
       call.own(call.session);
       return call.token;

@@ -54,10 +54,13 @@ export class HandlerRuns {
   /** Runs a timer or the end of a session: nobody is there to be refused, so whatever is thrown stops the machine. */
   must(what: string, live: LiveResource, run: () => void, isTimer: boolean): void {
     const state = this.#state;
+    // For many changes at once this costs less than each by itself; there is no way back from here.
+    state.tables.begin();
     state.isApplying = true;
     state.isTimer = isTimer;
     try {
       run();
+      state.tables.commit();
     } catch (thrown) {
       throw state.broken(`${live.type.type}.${what} threw: ${textOf(thrown)}`, { resource: live.resource }, thrown);
     } finally {
