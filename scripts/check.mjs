@@ -17,6 +17,7 @@ const STAGES = {
     '--deny-warnings',
     '--report-unused-disable-directives',
     'packages',
+    'examples',
     'scripts',
   ]),
   format: runs([program('@biomejs', 'biome', 'bin', 'biome'), 'format', '--max-diagnostics=50', '.']),

@@ -12,6 +12,8 @@ import { ROOT, listFiles, listPackages, main, readJson, say } from './workspace.
 const FILE_LINES_MAX = 400;
 const FUNCTION_LINES_MAX = 90;
 const TEXT_FILE = /\.(ts|mjs|js|json|md|yml|yaml|sh|txt)$|(^|\/)(\.ci\/run|\.npmrc|\.gitignore|\.editorconfig|LICENSE)$/;
+// Examples are compiled beside their sources, so that they are run by short paths.
+const COMPILED_FILE = /^examples\/.*\.js$/;
 const BANNED_NAMES = new Set(['utils', 'util', 'common', 'helpers', 'helper', 'manager', 'impl', 'misc']);
 const BANNED_EXPORTS = /(?:Utils?|Helpers?|Manager|Impl)$/;
 // These two speak of what they look for.
@@ -29,7 +31,7 @@ const TEST_SWITCHES = /\b(?:t|test|it|describe|suite|context)\s*\.\s*(?:skip|onl
 
 /** All violations under `root`, each a line of text. */
 export async function checkTidy(root = ROOT) {
-  const files = listFiles(root, { accept: (file) => TEXT_FILE.test(file) });
+  const files = listFiles(root, { accept: (file) => TEXT_FILE.test(file) && !COMPILED_FILE.test(file) });
   const ratchet = readJson(join(root, 'scripts', 'tidy-ratchet.json'));
   const violations = [];
   const report = (text) => violations.push(text);
@@ -80,7 +82,7 @@ function checkFileLines(file, source, ratchet, report) {
 async function longFunctions(root) {
   const config = join(ROOT, 'scripts', 'function-lines.oxlintrc.json');
   const program = join(ROOT, 'node_modules', 'oxlint', 'bin', 'oxlint');
-  const folders = ['packages', 'scripts'].filter((folder) => existsSync(join(root, folder)));
+  const folders = ['packages', 'examples', 'scripts'].filter((folder) => existsSync(join(root, folder)));
   const args = [program, '-c', config, '--disable-nested-config', '-f', 'json', ...folders];
   const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root, maxBuffer: 1 << 26 }).catch((failed) => {
     if (typeof failed.stdout === 'string' && failed.stdout.includes('"diagnostics"')) return failed;

@@ -125,7 +125,21 @@ export function removeOrphans(root = ROOT) {
       }
     }
   }
+  for (const { output, source } of listExampleOutput(root)) {
+    if (existsSync(source)) continue;
+    rmSync(output);
+    removed.push(output);
+  }
   return removed;
+}
+
+/** What was compiled of the examples, beside their sources, and what it was compiled from. */
+export function listExampleOutput(root = ROOT) {
+  const folder = join(root, 'examples');
+  return listFiles(folder, { accept: (name) => name.endsWith('.js') }).map((name) => ({
+    output: join(folder, name),
+    source: join(folder, name.replace(/\.js$/, '.ts')),
+  }));
 }
 
 /** `--name value` and `--name=value` of a command line; unknown names and missing values end the process with code 2. */

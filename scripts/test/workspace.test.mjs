@@ -86,11 +86,16 @@ test('build: compiled files whose source is gone → removed, the others stay', 
     'packages/base/dist-test/deep/kept.test.js': '',
     'packages/base/dist-test/deep/gone.test.js': '',
     'packages/base/dist-test/.tsbuildinfo': '',
+    'examples/kept/main.ts': '',
+    'examples/kept/main.js': '',
+    'examples/gone/main.js': '',
   });
-  assert.equal(removeOrphans(root).length, 3);
+  assert.equal(removeOrphans(root).length, 4);
   for (const kept of ['dist/kept.js', 'dist/kept.d.ts.map', 'dist-test/deep/kept.test.js', 'dist-test/.tsbuildinfo']) {
     assert.ok(existsSync(join(root, 'packages/base', kept)), kept);
   }
+  assert.ok(existsSync(join(root, 'examples/kept/main.js')));
+  assert.ok(!existsSync(join(root, 'examples/gone/main.js')));
   for (const gone of ['dist/gone.js', 'dist/gone.d.ts', 'dist-test/deep/gone.test.js']) {
     assert.ok(!existsSync(join(root, 'packages/base', gone)), gone);
   }
