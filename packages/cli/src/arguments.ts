@@ -1,4 +1,5 @@
 import { type Address, QuorateError, formatAddress, parseAddress } from '@quorate/base';
+import type { Fence } from '@quorate/machine';
 import { InvalidArgumentError } from 'commander';
 
 /** Where a command connects by default. */
@@ -24,6 +25,46 @@ export function seconds(text: string): number {
   const value = /^[0-9]{1,6}(\.[0-9]{1,3})?$/.test(text) ? Number(text) : 0;
   if (value <= 0) throw new InvalidArgumentError('It must be a number of seconds above 0.');
   return value;
+}
+
+/** A whole number that may be negative, for commander. */
+export function integer(text: string): number {
+  const value = /^-?[0-9]{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  if (!Number.isSafeInteger(value)) throw new InvalidArgumentError('It must be a whole number from -(2^53 - 1) to 2^53 - 1.');
+  return value === 0 ? 0 : value;
+}
+
+/** Longest duration that resources take: a hundred years. Equal to `RESOURCE_LIMITS.durationMsMax`, whose package loads only when a command runs. */
+export const LONGEST_MS = 3_155_760_000_000;
+
+const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** A duration with its unit (`500ms`, `10s`, `1.5m`, `2h`, `7d`) in ms, at least `leastMs` and at most `mostMs`, for commander. */
+export function duration(leastMs: number, mostMs: number = LONGEST_MS): (text: string) => number {
+  return (text) => {
+    const [, amount, unit] = /^([0-9]{1,9}(?:\.[0-9]{1,3})?)(ms|s|m|h|d)$/.exec(text) ?? [];
+    if (amount === undefined) throw new InvalidArgumentError('It must be a duration with its unit, like 500ms, 10s, 2m, 1h or 7d.');
+    const ms = Math.round(Number(amount) * UNIT_MS[unit as keyof typeof UNIT_MS]);
+    if (ms < leastMs || ms > mostMs) {
+      throw new InvalidArgumentError(ms < leastMs ? `It must be at least ${leastMs}ms.` : `It must be at most ${mostMs}ms.`);
+    }
+    return ms;
+  };
+}
+
+/** A fence as `QUORATE_FENCE` holds it, for commander. */
+export function fence(text: string): Fence {
+  let given: unknown;
+  try {
+    given = JSON.parse(text);
+  } catch {
+    given = null;
+  }
+  const { group, resource, token } = (given ?? {}) as Partial<Fence>;
+  const { epoch, index } = (token ?? {}) as Partial<Fence['token']>;
+  if (![group, resource, epoch, index].every((part) => Number.isSafeInteger(part) && (part as number) >= 0))
+    throw new InvalidArgumentError('It must be what QUORATE_FENCE holds: {"group":…,"resource":…,"token":{"epoch":…,"index":…}}.');
+  return { group, resource, token: { epoch, index } } as Fence;
 }
 
 /** `HOST:PORT[,HOST:PORT…]`, for commander. */

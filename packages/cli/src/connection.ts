@@ -10,11 +10,13 @@ export interface ConnectFlags {
   /** Seconds. */
   readonly timeout: number;
   readonly json: boolean;
+  /** Ms without contact after which the cluster may end the session. Default: the client's. */
+  readonly sessionTtl?: number;
 }
 
 /** A client on the ports of this process; no connection is opened before the first call. */
 export function openClient(flags: ConnectFlags): QuorateClient {
-  const { cluster } = flags;
+  const { cluster, sessionTtl } = flags;
   return connect(flags.connect, {
     network: new NodeNetwork(),
     clock: nodeClock,
@@ -22,6 +24,7 @@ export function openClient(flags: ConnectFlags): QuorateClient {
     random: nodeRandom,
     checksum: nodeChecksum,
     deadlineMs: flags.timeout * 1000,
+    ...(sessionTtl === undefined ? {} : { sessionTtlMs: sessionTtl }),
     ...(cluster === undefined ? {} : { clusterId: asUsage('--cluster', () => clusterId(cluster)) }),
   });
 }

@@ -9,13 +9,17 @@ export const EXIT_CODES = {
   internal: { code: 70, meaning: 'a bug in Quorate' },
   directory: { code: 73, meaning: 'data directory in use, of another node or cluster, of a newer format, or damaged' },
   disk: { code: 74, meaning: 'a disk read, write or sync failed' },
-  tryAgain: { code: 75, meaning: 'try again later, or unknown whether it happened: overloaded, disk full, deadline' },
+  tryAgain: {
+    code: 75,
+    meaning: 'try again later, or unknown whether it happened: overloaded, disk full, deadline; lock not got, or lost',
+  },
 } as const;
 
 /** A row of the table of exit codes. */
 export type ExitName = keyof typeof EXIT_CODES;
 
 const BY_ERROR: Partial<Record<ErrorCode, ExitName>> = {
+  invalidArgument: 'usage',
   addressInvalid: 'usage',
   addressInUse: 'unavailable',
   clusterMismatch: 'unavailable',
@@ -33,6 +37,7 @@ const BY_ERROR: Partial<Record<ErrorCode, ExitName>> = {
   overloaded: 'tryAgain',
   diskFull: 'tryAgain',
   slowConsumer: 'tryAgain',
+  lockTimeout: 'tryAgain',
 };
 
 /** The exit code of an error: as listed above, else by retry class: `never` 1, `safe` 69, `unknown` 75. */
@@ -41,7 +46,7 @@ export function exitCodeOf(error: Pick<QuorateError, 'code' | 'retry'>): number 
   return EXIT_CODES[BY_ERROR[error.code] ?? byClass].code;
 }
 
-/** The exit code of a process that ends by a second signal, as shells report a death by it. */
+/** The exit code of a process that a signal ended, as shells report a death by it. */
 export function exitCodeOfSignal(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP'): number {
   return 128 + { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 }[signal];
 }

@@ -1,28 +1,16 @@
 import { VERSION } from '@quorate/server/version';
 import { Command, Option } from 'commander';
-import { DEFAULT_CONNECT, addressList, seconds, wholeNumber } from './arguments.js';
+import { seconds, wholeNumber } from './arguments.js';
 import type { CliIo } from './cli-io.js';
-import { exitCodeTable } from './exit-codes.js';
-
-/** Where an action leaves its exit code. */
-export interface Run {
-  code: number;
-}
-
-/** Flags that every command takes. */
-export interface CommonFlags {
-  readonly connect: readonly string[];
-  readonly cluster?: string;
-  readonly timeout: number;
-  readonly json: boolean;
-}
+import { type Run, common, example, flag } from './command-flags.js';
+import { addCounterCommands, addElectCommand, addLockCommand, addMapCommands } from './resource-program.js';
 
 /**
  * The whole command line. Each action loads its module only when it runs, so that `--help` and errors come at once.
  */
 export function createProgram(io: CliIo, run: Run): Command {
   const program = new Command('quorate')
-    .description('A replicated log for Node.js: streams that several machines agree on, and the tools around them.')
+    .description('A replicated log for Node.js: streams, maps, counters, locks and elections that several machines agree on.')
     .version(VERSION, '-V, --version', 'print the version')
     .helpCommand(false)
     .showSuggestionAfterError()
@@ -34,9 +22,15 @@ export function createProgram(io: CliIo, run: Run): Command {
     'quorate stream create orders',
     "quorate stream append orders 'hello'",
     'quorate stream read orders',
+    'quorate map set colours sky blue',
+    'quorate lock nightly --wait 10s -- ./backup.sh',
   );
   addNodeCommands(program, io, run);
   addStreamCommands(program, io, run);
+  addMapCommands(program, io, run);
+  addCounterCommands(program, io, run);
+  addLockCommand(program, io, run);
+  addElectCommand(program, io, run);
   addToolCommands(program, io, run);
   return program;
 }
@@ -164,26 +158,4 @@ function addToolCommands(program: Command, io: CliIo, run: Run): void {
 
 function logLevelOption(): Option {
   return new Option('--log-level <level>', 'what the nodes log').choices(['debug', 'info', 'warn', 'error']).default('info');
-}
-
-function common(command: Command, { connect = true }: { connect?: boolean } = {}): Command {
-  if (connect) {
-    command.addOption(
-      new Option('--connect <addresses>', 'HOST:PORT[,…] of some nodes')
-        .argParser(addressList)
-        .default(addressList(DEFAULT_CONNECT), DEFAULT_CONNECT),
-    );
-    command.option('--cluster <id>', 'refuse any other cluster than this');
-    command.option('--timeout <seconds>', 'give up after this time without an answer', seconds, 5);
-  }
-  return flag(command, '--json', 'print JSON, one object per line; errors too').exitOverride();
-}
-
-/** A flag that is off unless given. Its default is not told to commander as one, or the help of each would say "(default: false)". */
-function flag(command: Command, name: `--${string}`, description: string): Command {
-  return command.option(name, description).setOptionValueWithSource(name.slice(2), false, 'default');
-}
-
-function example(command: Command, ...lines: string[]): Command {
-  return command.addHelpText('after', () => `\nExample:\n${lines.map((line) => `  ${line}`).join('\n')}\n\n${exitCodeTable()}\n`);
 }

@@ -16,6 +16,19 @@ const COMMANDS: readonly (readonly string[])[] = [
   ['stream', 'info'],
   ['stream', 'append'],
   ['stream', 'read'],
+  ['map'],
+  ['map', 'set'],
+  ['map', 'get'],
+  ['map', 'remove'],
+  ['map', 'keys'],
+  ['map', 'entries'],
+  ['map', 'watch'],
+  ['counter'],
+  ['counter', 'add'],
+  ['counter', 'get'],
+  ['counter', 'set'],
+  ['lock'],
+  ['elect'],
 ];
 
 describe('help', () => {
@@ -38,7 +51,7 @@ describe('help', () => {
   }
 
   test('help: no command → help on standard error, exit code 2', async () => {
-    for (const args of [[], ['stream']]) {
+    for (const args of [[], ['stream'], ['map'], ['counter']]) {
       const { code, stdout, stderr } = await quorate(args);
       assert.equal(code, 2);
       assert.equal(stdout, '');
@@ -76,6 +89,27 @@ describe('wrong use', () => {
       ['server', '--node', '1', '--data', 'd', '--members', 'a:1'],
       /--members: "a:1" is not NODE=HOST:PORT/,
     ],
+    ['duration without a unit', ['map', 'set', 'm', 'k', 'v', '--ttl', '10'], /--ttl.*duration with its unit, like 500ms/],
+    ['no duration', ['lock', 'l', '--wait', 'soon', '--', 'true'], /--wait.*duration with its unit/],
+    ['negative duration', ['lock', 'l', '--wait', '-1s', '--', 'true'], /--wait/],
+    ['time to live 0', ['map', 'set', 'm', 'k', 'v', '--ttl', '0s'], /--ttl.*at least 1ms/],
+    ['a session too short', ['lock', 'l', '--session-ttl', '99ms', '--', 'true'], /--session-ttl.*at least 100ms/],
+    ['a session too long', ['elect', 'e', '--session-ttl', '50d'], /--session-ttl.*at most 4294967295ms/],
+    ['no value', ['map', 'set', 'm', 'k'], /missing required argument 'value'/],
+    ['a value that is no JSON', ['map', 'set', 'm', 'k', '{', '--json-value'], /<value>: it is not JSON/],
+    [
+      'two conditions',
+      ['map', 'set', 'm', 'k', 'v', '--if-absent', '--if-version', '1'],
+      /'--if-absent' cannot be used with option '--if-version <version>'/,
+    ],
+    ['a fence that is none', ['map', 'set', 'm', 'k', 'v', '--fence', '1.2'], /--fence.*what QUORATE_FENCE holds/],
+    ['key and prefix', ['map', 'watch', 'm', '--key', 'k', '--prefix', 'p'], /cannot be used with/],
+    ['half a count', ['counter', 'add', 'c', '1.5'], /argument 'n'.*whole number/],
+    ['a count too large', ['counter', 'set', 'c', '-9007199254740992'], /argument 'n'.*whole number/],
+    ['a lock without a command', ['lock', 'l'], /-- COMMAND, or --holder/],
+    ['a command while asking', ['lock', 'l', '--holder', '--', 'true'], /--holder runs no command/],
+    ['a command while asking who leads', ['elect', 'e', '--leader', '--', 'true'], /--leader runs no command/],
+    ['a flag of the command before --', ['lock', 'l', 'ls', '-l'], /unknown option '-l'/],
     ['missing directory', ['inspect', '/nowhere/at/all'], /\/nowhere\/at\/all does not exist/],
   ];
   for (const [what, args, message] of wrong) {
@@ -139,6 +173,11 @@ describe('exit codes', () => {
       diskFull: 75,
       deadlineExceeded: 75,
       connectionLost: 75,
+      invalidArgument: 2,
+      versionMismatch: 1,
+      fenced: 1,
+      lockTimeout: 75,
+      sessionExpired: 75,
     };
     for (const [code, exitCode] of Object.entries(exitCodes))
       assert.equal(exitCodeOf(new QuorateError(code as ErrorCode, 'x')), exitCode, code);

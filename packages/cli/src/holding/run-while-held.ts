@@ -1,0 +1,114 @@
+import { QuorateError, asQuorateError } from '@quorate/base';
+import type { Held } from '@quorate/resources';
+import type { StopSignal } from '@quorate/server/stop-signals';
+import type { CliIo } from '../cli-io.js';
+import { exitCodeOfSignal } from '../exit-codes.js';
+import { reportError } from '../report-error.js';
+import { onStopSignals } from '../signals.js';
+import { ChildCommand } from './child-command.js';
+import { tokenText } from './token-text.js';
+
+/** What is held while a command runs. */
+export interface HeldRun<H extends Held> {
+  /** In errors: `the lock "x"`. */
+  readonly what: string;
+  readonly command: readonly string[];
+  /** Time between SIGTERM and SIGKILL once it is lost. */
+  readonly killAfterMs: number;
+  /** What goes wrong is told as JSON. */
+  readonly isJson: boolean;
+  acquire(signal: AbortSignal): Promise<H>;
+  giveUp(held: H): Promise<void>;
+}
+
+/**
+ * Waits until something is held, runs a command meanwhile, and gives it up. The exit code of the command; that of the signal that ended the wait.
+ * Throws what `acquire` throws, and `sessionExpired` if it was lost before the command had ended.
+ */
+export async function runWhileHeld<H extends Held>(run: HeldRun<H>, io: CliIo): Promise<number> {
+  const waiting = new AbortController();
+  let received: StopSignal | null = null;
+  let child: ChildCommand | null = null;
+  const endSignals = onStopSignals((signal) => {
+    received ??= signal;
+    if (child === null) waiting.abort();
+    else child.pass(signal);
+  });
+  const stoppedBy = (): StopSignal | null => received;
+  try {
+    const held = await acquired(run, waiting.signal);
+    const signal = stoppedBy();
+    if (held === null || signal !== null) {
+      if (held !== null) await givenUp(run, held, io);
+      return exitCodeOfSignal(signal ?? 'SIGTERM');
+    }
+    checkHeld(run, held, held.isHeld);
+    let wasHeld = true;
+    const options = {
+      command: run.command,
+      environment: { QUORATE_TOKEN: tokenText(held.token), QUORATE_FENCE: JSON.stringify(held.fence) },
+      isOnTerminal: (io.stdin as { readonly isTTY?: boolean }).isTTY === true,
+    };
+    child = new ChildCommand(
+      options,
+      () => {
+        wasHeld = held.isHeld;
+      },
+      (error) => cannotRun(run, error, io),
+    );
+    const code = await endedOrLost(child, held, run.killAfterMs);
+    checkHeld(run, held, wasHeld);
+    await givenUp(run, held, io);
+    return code;
+  } finally {
+    endSignals();
+  }
+}
+
+/** Null: a signal ended the wait. */
+async function acquired<H extends Held>(run: HeldRun<H>, signal: AbortSignal): Promise<H | null> {
+  try {
+    return await run.acquire(signal);
+  } catch (thrown) {
+    if (signal.aborted) return null;
+    throw thrown;
+  }
+}
+
+/** Waits for the end of the command, and puts one to it when what is held is lost. */
+async function endedOrLost(child: ChildCommand, held: Held, killAfterMs: number): Promise<number> {
+  let ending: Promise<void> | null = null;
+  const lost = (): void => {
+    ending ??= child.end(killAfterMs);
+  };
+  held.lost.addEventListener('abort', lost);
+  if (held.lost.aborted) lost();
+  const code = await child.ended;
+  held.lost.removeEventListener('abort', lost);
+  await (ending as Promise<void> | null);
+  return code;
+}
+
+function checkHeld<H extends Held>({ what }: HeldRun<H>, held: H, wasHeld: boolean): void {
+  if (wasHeld) return;
+  const cause = held.lost.aborted ? asQuorateError(held.lost.reason) : null;
+  const why = cause === null ? '' : `: ${cause.message}`;
+  throw new QuorateError('sessionExpired', `${what} was lost before the command had ended${why}`, {}, { cause });
+}
+
+/** The command has ended under it, so its outcome stands whatever comes of this. */
+async function givenUp<H extends Held>(run: HeldRun<H>, held: H, io: CliIo): Promise<void> {
+  try {
+    await run.giveUp(held);
+  } catch (thrown) {
+    const { code, message } = asQuorateError(thrown);
+    const warning = `${run.what} could not be given up and goes with its session: ${code}: ${message}`;
+    io.stderr.write(run.isJson ? `${JSON.stringify({ warning })}\n` : `warning: ${warning}\n`);
+  }
+}
+
+function cannotRun<H extends Held>(run: HeldRun<H>, cause: NodeJS.ErrnoException, io: CliIo): void {
+  const command = run.command[0] ?? '';
+  const why = cause.code === 'ENOENT' ? 'there is no such command' : cause.message;
+  reportError(new QuorateError('invalidArgument', `cannot run ${JSON.stringify(command)}: ${why}`, { command }, { cause }), io, run.isJson);
+}
