@@ -147,6 +147,15 @@ test('T57: session of the holder lost → lost aborts with the error, isHeld is 
   assert.ok(!held.isHeld, 'a new session does not hold what the old one held');
 });
 
+test('T57: a process that was stopped → isHeld is false by the clock, before anybody was told', async () => {
+  const { time, a, lockA } = setUp();
+  const held = await time.until(lockA.acquire());
+  a.commands.stateByClock = 'suspended';
+  assert.ok(held.isHeld);
+  a.commands.stateByClock = 'expired';
+  assert.ok(!held.isHeld && !held.lost.aborted);
+});
+
 test('lock: session lost while waiting → the wait ends with sessionExpired, and a new one goes on', async () => {
   const { time, b, lockA, lockB } = setUp();
   const held = await time.until(lockA.acquire());
