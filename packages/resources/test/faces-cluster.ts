@@ -146,8 +146,14 @@ export class FakeCommands implements Commands {
     this.#cluster = cluster;
   }
 
+  /** What the clock says of the session before anybody is told; null: nothing. */
+  stateByClock: SessionState | null = null;
+
   get state(): SessionState {
-    return this.#state;
+    return this.stateByClock ?? this.#state;
+  }
+  get openCalls(): number {
+    return this.#session?.open.size ?? 0;
   }
   get session(): SessionId {
     return this.#session?.id ?? 0;

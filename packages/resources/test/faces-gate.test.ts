@@ -198,3 +198,27 @@ test('handle: a callback that throws → is logged, the others are told', async 
   assert.equal(cluster.thrown.length, 1);
   assert.match(cluster.thrown[0] ?? '', /callbackThrew.*mine/);
 });
+
+test('rule 25: fields of an event are only lent → what a listener keeps stays as it was', async () => {
+  const { time, client } = setUp();
+  const map = client.handle(MAP, 'map');
+  const kept: Uint8Array[] = [];
+  map.listen({ events: { changed: ({ key, value }) => void kept.push(key, value as Uint8Array) } });
+  map.command('watch', { key: new Uint8Array(0), isPrefix: true, afterVersion: null }, {}, () => {});
+  map.command('set', { key: Uint8Array.of(1, 2), value: Uint8Array.of(3), ttlMs: null, fence: null }, {}, () => {});
+  await time.runFor(20);
+  assert.deepEqual(
+    kept.map((bytes) => [...bytes]),
+    [[1, 2], [3]],
+  );
+});
+
+test('handle: nobody waits for a resource any more → its opening is given up', async () => {
+  const { time, commands, client } = setUp();
+  commands.cut(true);
+  const log: string[] = [];
+  client.handle(COUNTER, 'a').query('get', {}, { deadlineMs: Number.POSITIVE_INFINITY }, settled(log, 'get')).cancel();
+  await time.runFor(10);
+  assert.deepEqual(log, ['get aborted']);
+  assert.equal(commands.openCalls, 0);
+});

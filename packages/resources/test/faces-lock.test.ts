@@ -108,6 +108,25 @@ test('lock: the cluster does not answer in time → unavailable (safe), the late
   assert.equal(await time.until(lockB.holder()), null);
 });
 
+test('lock: sent only after its deadline, as another resource was being opened, and not answered → still ends with unavailable', async () => {
+  const { time, a, lockA } = setUp();
+  await time.until(lockA.holder());
+  a.commands.cut(true);
+  const counted = a.resources.counter('new').add(1, { deadlineMs: 1000 });
+  const claim = codeOf(lockA.acquire({ deadlineMs: 300 }));
+  const startMs = time.nowMs();
+  await time.runFor(350);
+  a.commands.cut(false);
+  await time.runFor(1);
+  a.commands.cut(true);
+  assert.equal(await time.until(claim), 'unavailable');
+  assert.equal(time.nowMs() - startMs, 400);
+  a.commands.cut(false);
+  assert.equal(await time.until(counted), 1);
+  await time.runFor(20);
+  assert.equal(await time.until(lockA.holder()), null);
+});
+
 test('T57: session of the holder lost → lost aborts with the error, isHeld is false, the next holds with a greater token, a late release is notHeld', async () => {
   const { time, a, lockA, lockB } = setUp();
   const held = await time.until(lockA.acquire());
@@ -126,6 +145,15 @@ test('T57: session of the holder lost → lost aborts with the error, isHeld is 
   await time.until(held[Symbol.asyncDispose]());
   await time.until(lockA.holder());
   assert.ok(!held.isHeld, 'a new session does not hold what the old one held');
+});
+
+test('T57: a process that was stopped → isHeld is false by the clock, before anybody was told', async () => {
+  const { time, a, lockA } = setUp();
+  const held = await time.until(lockA.acquire());
+  a.commands.stateByClock = 'suspended';
+  assert.ok(held.isHeld);
+  a.commands.stateByClock = 'expired';
+  assert.ok(!held.isHeld && !held.lost.aborted);
 });
 
 test('lock: session lost while waiting → the wait ends with sessionExpired, and a new one goes on', async () => {

@@ -246,7 +246,7 @@ test('T57, T66, rule 21: random use of locks, elections and watches with lost se
       grants += terms.length;
       assert.deepEqual(run.cluster.thrown, []);
     }),
-    { numRuns: Number(process.env['RUNS'] ?? 60) },
+    { numRuns: Number(process.env['RUNS'] ?? 40) },
   );
   // So that the test cannot pass by doing nothing.
   assert.ok(grants > 20 && changes > 50, `${grants} grants, ${changes} changes`);

@@ -37,18 +37,20 @@ export function lastingCommand<D extends ResourceDeclaration, K extends CommandN
   const isWrong = typeof waitMs !== 'number' || !(waitMs > 0);
   const options = isWrong ? { deadlineMs: waitMs } : { deadlineMs: Number.POSITIVE_INFINITY, openMs: waitMs };
   const sent = handle.command(operation, args, options, settle);
-  const giveUp = (error: QuorateError): void => {
+  const expire = (): void => {
     if (isSettled) return;
-    if (sent.isSent) settle(error, null);
-    // What was not sent yet is told by the gate, which then forgets it.
-    else if (error.code === 'aborted') sent.cancel();
+    if (sent.isSent) {
+      const what = `${operation} was not answered within ${waitMs} ms; if it happens, it is taken back`;
+      settle(new QuorateError('unavailable', what, { waitMs }), null);
+    } else {
+      // The gate ends what was not sent, and knows more; unless it opens just now.
+      timer = timers.set(CLIENT_LIMITS.gateSlackMs, expire);
+    }
   };
-  if (!isWrong && waitMs <= CLIENT_LIMITS.timerMsMax) {
-    timer = timers.set(waitMs, () => {
-      giveUp(
-        new QuorateError('unavailable', `${operation} was not answered within ${waitMs} ms; if it happens, it is taken back`, { waitMs }),
-      );
-    });
-  }
-  return { cancel: () => giveUp(new QuorateError('aborted', `${operation} was aborted; if it happens, it is taken back`)) };
+  if (!isWrong && waitMs <= CLIENT_LIMITS.timerMsMax) timer = timers.set(waitMs, expire);
+  const cancel = (): void => {
+    if (!sent.isSent) sent.cancel();
+    else if (!isSettled) settle(new QuorateError('aborted', `${operation} was aborted; if it happens, it is taken back`), null);
+  };
+  return { cancel };
 }
