@@ -24,7 +24,7 @@ export async function prove({ seed, seconds = 60 }) {
     const workload = new Workload({ addresses: cluster.addresses, ledger });
     await workload.start();
     const startMs = performance.now();
-    const kills = await killAround({ cluster, choices, wanted, seconds, ledger, startMs });
+    const kills = await killAround({ cluster, choices, wanted, seconds, startMs, acknowledged: () => ledger.counts().done });
     const appendedSeconds = (performance.now() - startMs) / 1000;
     say('all three die at once');
     await delay(choices.between(0, 500));
@@ -67,15 +67,19 @@ export async function prove({ seed, seconds = 60 }) {
   });
 }
 
-async function killAround({ cluster, choices, wanted, seconds, ledger, startMs }) {
+/**
+ * Kills and starts nodes until `seconds` have passed and all that is wanted has happened; half of the time a leader of one of `groups`.
+ * `wanted`: kills, kills of a leader, acknowledged calls (`acknowledged` counts them).
+ */
+export async function killAround({ cluster, choices, wanted, seconds, startMs, acknowledged, groups = [0, 16, 17, 18, 19] }) {
   const kills = { total: 0, leaders: 0 };
   const isEnough = () =>
     performance.now() - startMs >= seconds * 1000 &&
     kills.total >= wanted.kills &&
     kills.leaders >= wanted.leaderKills &&
-    ledger.counts().done >= wanted.acked;
+    acknowledged() >= wanted.acked;
   while (!isEnough() && performance.now() - startMs < seconds * 5000) {
-    const leader = await cluster.leaderOf(choices.of([0, 16, 17, 18, 19]));
+    const leader = await cluster.leaderOf(choices.of(groups));
     const isAimed = kills.total % 2 === 0 && leader !== undefined;
     const victim = isAimed ? cluster.node(leader) : cluster.node(choices.between(1, 3));
     const isLeader = await leadsSomething(victim);
@@ -86,7 +90,7 @@ async function killAround({ cluster, choices, wanted, seconds, ledger, startMs }
     await victim.process.ended;
     kills.total++;
     if (isLeader) kills.leaders++;
-    say(`kill ${kills.total}: node ${victim.id}${isLeader ? ', a leader' : ''}; ${ledger.counts().done} acknowledged`);
+    say(`kill ${kills.total}: node ${victim.id}${isLeader ? ', a leader' : ''}; ${acknowledged()} acknowledged`);
     await delay(choices.between(50, 800));
     victim.start();
     // Every fifth time the next one dies while this one still recovers.
@@ -107,7 +111,8 @@ async function leadsSomething(node) {
   }
 }
 
-async function killAll(cluster) {
+/** SIGKILL for all nodes at once. */
+export async function killAll(cluster) {
   for (const node of cluster.nodes) node.process.signal('SIGKILL');
   await Promise.all(cluster.nodes.map((node) => node.process.ended));
   if (cluster.nodes.some((node) => node.process.exit.signal !== 'SIGKILL')) throw new Error('not all three were killed');

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { SILENT_LOGGER, parseAddress } from '@quorate/base';
 import { startHost } from '@quorate/host';
 import { NodeDisk, NodeNetwork, nodeChecksum, nodeClock, nodeRandom, nodeTimers } from '@quorate/platform-node';
+import { BUILTIN_TYPES } from '@quorate/resources';
 import { RecordingDisk, SimCluster } from '@quorate/testkit';
 import { Quorate } from 'quorate';
 import { freePorts } from './free-ports.mjs';
@@ -58,7 +59,7 @@ export async function prove({ seed, images = 1000 }) {
 }
 
 /** Says after each operation that it happened. */
-class MarkingDisk extends RecordingDisk {
+export class MarkingDisk extends RecordingDisk {
   #happened;
 
   constructor(inner, happened) {
@@ -88,7 +89,7 @@ async function record(choices) {
   const hosts = [];
   try {
     for (const index of [0, 1, 2]) new NodeDisk(root).makeDirectory(`node-${index + 1}`);
-    for (const index of [0, 1, 2]) hosts[index] = await open(index, addresses, disks[index]);
+    for (const index of [0, 1, 2]) hosts[index] = await openHost(index, addresses, disks[index]);
     await until('a leader', () => hosts.every((host) => host.status().groups[0]?.leader > 0));
     let restarts = 0;
     const quorate = await Quorate.connect(addresses);
@@ -107,7 +108,7 @@ async function record(choices) {
     for (const index of [0, 1, 2]) {
       await until('the next part of the run', () => acked.length >= (RECORDS * (index + 1)) / 4);
       await new Promise((resolve, reject) => hosts[index].stop((error) => (error === null ? resolve() : reject(error))));
-      hosts[index] = await open(index, addresses, disks[index]);
+      hosts[index] = await openHost(index, addresses, disks[index]);
       restarts++;
     }
     await Promise.all(lanes);
@@ -119,13 +120,15 @@ async function record(choices) {
   }
 }
 
-function open(index, addresses, disk) {
+/** A host in this process on such a disk; each has a way of its own to sync. */
+export function openHost(index, addresses, disk, settings = SETTINGS) {
   const address = parseAddress(addresses[index]);
   const options = {
     nodeId: index + 1,
     listen: address,
     advertise: address,
     members: addresses.map((text, at) => ({ nodeId: at + 1, address: text })),
+    resources: BUILTIN_TYPES,
     disk,
     network: new NodeNetwork(),
     clock: nodeClock,
@@ -135,7 +138,7 @@ function open(index, addresses, disk) {
     logger: SILENT_LOGGER,
     version: 'prove',
     pid: process.pid,
-    settings: { ...SETTINGS, syncMode: SYNC_MODES[index], drainMs: 500 },
+    settings: { ...settings, syncMode: SYNC_MODES[index], drainMs: 500 },
   };
   return new Promise((resolve, reject) => {
     startHost(options, (error, host) => (error === null ? resolve(host) : reject(error)), {
@@ -173,7 +176,7 @@ function recoverImages({ disks, acked, moments }, count, choices) {
 }
 
 /** For each number of operations whether something written was not synced after them. */
-function unsyncedAfter(disk) {
+export function unsyncedAfter(disk) {
   const open = new Set();
   const after = [false];
   for (const operation of disk.operations) {

@@ -1,0 +1,114 @@
+// Maps, counters, locks and watches beside stream appends: nodes die by SIGKILL, and the power is cut at random moments of a real run.
+import { Cluster } from './cluster.mjs';
+import { killAll, killAround } from './kill.mjs';
+import { Ledger } from './ledger.mjs';
+import { delay } from './processes.mjs';
+import { Choices } from './random.mjs';
+import { report, say } from './report.mjs';
+import { SessionLoad } from './session-load.mjs';
+import { proveImages } from './session-images.mjs';
+import { compareStates } from './state-hashes.mjs';
+import { Workload, checkLedger } from './workload.mjs';
+
+const KILLS_LEAST = 25;
+const LEADER_KILLS_LEAST = 8;
+const ACKED_LEAST = 5000;
+/** Small, so that snapshots are taken, and those who were away too long get them. */
+const SETTINGS = { journalFileBytes: 4_194_304, snapshotLogBytes: 65_536 };
+
+export async function prove({ seed, seconds = 60, images = 300 }) {
+  const choices = new Choices(seed);
+  const killed = await killRun(choices, seconds);
+  const cut = images === 0 ? null : await proveImages(choices, images);
+  return report(
+    'sessions',
+    { seed, ...killed.measured, ...cut?.measured },
+    [...killed.demands, ...(cut?.demands ?? [])],
+    [...killed.problems, ...(cut?.problems ?? [])],
+  );
+}
+
+async function killRun(choices, seconds) {
+  const scale = Math.min(1, seconds / 60);
+  const wanted = {
+    kills: Math.ceil(KILLS_LEAST * scale),
+    leaderKills: Math.ceil(LEADER_KILLS_LEAST * scale),
+    acked: Math.ceil(ACKED_LEAST * scale),
+  };
+  return await Cluster.run({ settings: SETTINGS }, async (cluster) => {
+    say('three nodes are up');
+    const ledger = new Ledger();
+    const appends = new Workload({ addresses: cluster.addresses, ledger, clients: 2, streams: 2, paceMs: 20 });
+    const load = new SessionLoad({ connect: SessionLoad.connector(cluster.addresses) });
+    await appends.start();
+    await load.start();
+    const startMs = performance.now();
+    // Group 1 holds all resources: its leader dies most often.
+    const kills = await killAround({
+      cluster,
+      choices,
+      wanted,
+      seconds,
+      startMs,
+      acknowledged: () => load.acknowledgedCount,
+      groups: [0, 1, 1, 1, 16, 17],
+    });
+    const workedSeconds = (performance.now() - startMs) / 1000;
+    say('all three die at once');
+    await delay(choices.between(0, 500));
+    await killAll(cluster);
+    await cluster.startAll();
+    await delay(500);
+    await Promise.all([load.stop(), appends.close()]);
+    say('every call has ended; all three die once more before the check');
+    await killAll(cluster);
+    await cluster.startAll();
+    const streams = await checkLedger(ledger, cluster.addresses, appends.streams);
+    say('streams compared');
+    const { problems, eventsTold, watches } = await load.check(cluster.addresses);
+    say('maps, counters, locks and watches compared');
+    await load.close();
+    say('clients closed');
+    const states = await compareStates(cluster);
+    const statuses = await Promise.all(cluster.nodes.map((node) => node.status()));
+    const metric = (name) => statuses.reduce((sum, { metrics }) => sum + metrics[name], 0);
+    const sets = load.sets.counts();
+    const grants = load.acquired.size;
+    return {
+      measured: {
+        seconds: Number(workedSeconds.toFixed(1)),
+        kills: kills.total,
+        leaderKills: kills.leaders,
+        killedAllAtOnce: 2,
+        setsAcknowledged: sets.done,
+        setsUnknown: sets.unknown,
+        setsNever: sets.never,
+        incrementsAcknowledged: load.total.count('done') + load.own.reduce((sum, own) => sum + own.count('done'), 0),
+        incrementsUnknown: load.total.count('unknown') + load.own.reduce((sum, own) => sum + own.count('unknown'), 0),
+        lockGrants: grants,
+        sections: load.sections,
+        watches,
+        eventsTold,
+        sessionsLost: load.sessionsLost,
+        errors: Object.fromEntries(load.errors),
+        streamRecords: streams.records,
+        streamErrors: Object.fromEntries(appends.errors),
+        groupsCompared: states.groups,
+        snapshotsTakenSinceRestart: metric('snapshotsTaken'),
+        snapshotIndexLeast: Math.min(...statuses.map(({ groups }) => groups.find(({ group }) => group === 1).firstIndex - 1)),
+        problems: problems.count + streams.problemCount + states.problems.length,
+      },
+      demands: [
+        [`at least ${seconds} s of work`, workedSeconds >= seconds],
+        [`at least ${wanted.kills} kills`, kills.total >= wanted.kills],
+        [`at least ${wanted.leaderKills} kills of a leader`, kills.leaders >= wanted.leaderKills],
+        [`at least ${wanted.acked} acknowledged`, load.acknowledgedCount >= wanted.acked],
+        ['locks went from hand to hand', grants >= wanted.acked / 100],
+        ['watches told of changes', eventsTold > load.sets.counts().done],
+        ['every set, counter, section, event and record as it must be', problems.count + streams.problemCount === 0],
+        ['the same state on all replicas', states.problems.length === 0],
+      ],
+      problems: [...problems.shown, ...streams.problems, ...states.problems],
+    };
+  });
+}
