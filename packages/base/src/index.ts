@@ -6,6 +6,7 @@ export * from './errors.js';
 export * from './ids.js';
 export * from './limits.js';
 export * from './log.js';
+export * from './name.js';
 export * from './network.js';
 export * from './random.js';
 export * from './time.js';

@@ -8,7 +8,6 @@ export * from './machine.js';
 export * from './payload-codec.js';
 export * from './resource-definition.js';
 export * from './resource-machine.js';
-export * from './resource-name.js';
 export * from './schema/byte-fields.js';
 export { type RecordOf, list, optional, record } from './schema/compound-fields.js';
 export * from './schema/encode-fields.js';

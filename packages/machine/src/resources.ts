@@ -1,9 +1,8 @@
-import { ByteReader, ByteWriter, LIMITS, QuorateError, fromUtf8, readU64, utf8, writeU64 } from '@quorate/base';
+import { ByteReader, ByteWriter, LIMITS, QuorateError, checkName, fromUtf8, readU64, utf8, writeU64 } from '@quorate/base';
 import { type CompiledType, type CompiledTypes, resourceUnsupported } from './compiled-type.js';
 import { isTypeName } from './declare-resource.js';
 import type { ResourceInfo } from './machine-types.js';
 import type { ResourceId } from './resource-machine.js';
-import { checkResourceName } from './resource-name.js';
 import { TABLE, keyOf, readU64Be, writeU64Be } from './table-keys.js';
 import type { Table, Tables } from './tables/types.js';
 
@@ -47,7 +46,7 @@ export class Resources {
 
   /** What may be refused of opening: `nameInvalid`, `kindMismatch`, `overloaded`. The resource if it exists already. */
   checkOpen(type: string, version: number, name: string): ResourceInfo | undefined {
-    checkResourceName(name);
+    checkName('resource', name);
     if (!isTypeName(type) || version < 1) {
       throw new QuorateError('nameInvalid', 'a type of resources is lower-case letters, digits and hyphens, with a version from 1', {
         version,

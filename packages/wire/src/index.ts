@@ -13,5 +13,4 @@ export * from './preface.js';
 export * from './records.js';
 export { SESSION_KEY_BYTES, decodePush, encodePush, isPush } from './session-codec.js';
 export * from './session-messages.js';
-export * from './stream-name.js';
 export * from './wire-limits.js';

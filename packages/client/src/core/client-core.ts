@@ -8,6 +8,7 @@ import {
   asQuorateError,
   groupId,
   nodeId,
+  checkName,
 } from '@quorate/base';
 import {
   type ClientRequestBody,
@@ -16,7 +17,6 @@ import {
   type StreamEntry,
   type StreamInfo,
   WIRE_LIMITS,
-  checkStreamName,
   splitRecords,
 } from '@quorate/wire';
 import { AppendCall, type AppendResult } from './append-call.js';
@@ -100,7 +100,7 @@ export class ClientCore {
   /** Creates a stream, or finds the one of that name. `nameInvalid`; `overloaded` if the catalogue is full. */
   createStream(name: string, options: CallTime, done: Done<{ readonly stream: StreamEntry; readonly wasCreated: boolean }>): PendingCall {
     return this.#guarded(done, () => {
-      checkStreamName(name);
+      checkName('stream', name);
       return this.#call(options, { body: { type: 'createStream', name }, group: SYSTEM_GROUP, isRead: false }, done, (response) => {
         if (response.type !== 'streamCreated') throw wrongType(response);
         if (response.stream.name !== name) throw new QuorateError('malformedFrame', 'another stream than the one asked for');
@@ -130,7 +130,7 @@ export class ClientCore {
   /** The stream of that name. `streamNotFound`. Linearizable. */
   findStream(name: string, options: CallTime, done: Done<StreamEntry>): PendingCall {
     return this.#guarded(done, () => {
-      checkStreamName(name);
+      checkName('stream', name);
       return this.#call(options, { body: { type: 'findStream', name }, group: SYSTEM_GROUP, isRead: true }, done, (response) =>
         this.#found(name, response),
       );
@@ -160,7 +160,7 @@ export class ClientCore {
    */
   append(name: string, records: readonly Uint8Array[], options: CallTime, done: Done<AppendResult>): PendingCall {
     return this.#guarded(done, () => {
-      checkStreamName(name);
+      checkName('stream', name);
       const deadlineMs = this.#deadlineOf(options);
       const producer = this.#producer(name);
       const call = new AppendCall({ name, records, deadlineMs, owner: producer, done });
@@ -312,7 +312,7 @@ export class ClientCore {
     start: (entry: StreamEntry, deadlineMs: number, settle: Done<T>) => PendingCall,
   ): PendingCall {
     return this.#guarded(done, () => {
-      checkStreamName(name);
+      checkName('stream', name);
       const deadlineMs = this.#deadlineOf(time);
       const settle: Done<T> = (error, result) => {
         // The name may have been given to another stream, or be gone.

@@ -1,6 +1,6 @@
-import { LIMITS, type NodeId, QuorateError, SYSTEM_GROUP, asQuorateError } from '@quorate/base';
+import { LIMITS, type NodeId, QuorateError, SYSTEM_GROUP, asQuorateError, checkName } from '@quorate/base';
 import { checkAppendPayload, readRecords } from '@quorate/streams';
-import { type ClientRequest, type ClientRequestBody, type ClientResponseBody, type NodeStatus, checkStreamName } from '@quorate/wire';
+import type { ClientRequest, ClientRequestBody, ClientResponseBody, NodeStatus } from '@quorate/wire';
 import { encodeCommand } from '../catalogue/commands.js';
 import type { Proposer } from '../groups/pending-proposals.js';
 import type { Replica } from '../groups/replica.js';
@@ -141,7 +141,7 @@ export class RequestHandler implements Proposer {
   }
 
   #createStream(id: number, { name }: RequestOf<'createStream'>): void {
-    checkStreamName(name);
+    checkName('stream', name);
     this.#checkSpace();
     const { replica } = this.#system();
     const payload = encodeCommand({ type: 'createStream', name });
