@@ -259,6 +259,7 @@ export class Node implements ReplicaNode, ClientTableNode {
   #peerDisconnected(peer: NodeId): void {
     this.options.logger.log('info', 'peer disconnected', { peer });
     for (const replica of this.#replicas.all()) replica.peerDisconnected(peer);
+    this.machines.peerDisconnected(peer);
   }
 
   addressOf(node: NodeId): string | undefined {

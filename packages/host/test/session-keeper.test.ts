@@ -56,7 +56,7 @@ test('DueHeap: entries set, moved and removed at random → the first is always 
 class KeeperModel {
   readonly sessions = new Map<
     SessionId,
-    { ttl: number; grace: number; contact: number; carrier: { heardAtMs: number } | null; end: number }
+    { ttl: number; grace: number; contact: number; touched: number; carrier: { heardAtMs: number } | null; end: number }
   >();
 
   over(nowMs: number): SessionId[] {
@@ -67,36 +67,44 @@ class KeeperModel {
   }
 }
 
-test('rule 13, T58: sessions opened, carried, heard of, lost and closed at random → over exactly when ttl or grace is', () => {
+test('rule 13, T58: sessions opened, carried, heard of, lost and closed, leaders gone, at random → over exactly when ttl or grace is', () => {
   const step = fc.record({
-    what: fc.constantFrom('open', 'carry', 'hear', 'lose', 'end', 'wait', 'lead', 'fail'),
+    what: fc.constantFrom('open', 'carry', 'hear', 'lose', 'end', 'wait', 'lead', 'gone', 'fail'),
     session: fc.integer({ min: 1, max: 6 }),
-    ms: fc.nat(60),
-    ttl: fc.integer({ min: 1, max: 100 }),
-    grace: fc.nat(60),
+    ms: fc.nat(200),
+    ttl: fc.oneof(fc.integer({ min: 1, max: 100 }), fc.integer({ min: 1, max: 1000 })),
+    grace: fc.oneof(fc.nat(60), fc.nat(800)),
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
       const keeper = new SessionKeeper();
       const model = new KeeperModel();
       let nowMs = 0;
+      let startedMs = 0;
+      let goneMs = Number.POSITIVE_INFINITY;
       for (const { what, session, ms, ttl, grace } of steps) {
         const known = model.sessions.get(session);
         if (what === 'wait') nowMs += ms;
         if (what === 'hear' && known?.carrier) known.carrier.heardAtMs = nowMs;
         if (what === 'open' && known === undefined) {
           keeper.opened(info(session, ttl, grace), nowMs);
-          model.sessions.set(session, { ttl, grace, contact: nowMs, carrier: null, end: Number.POSITIVE_INFINITY });
+          model.sessions.set(session, { ttl, grace, contact: nowMs, touched: nowMs, carrier: null, end: Number.POSITIVE_INFINITY });
         }
         if (what === 'carry' && known !== undefined) {
           const carrier = { heardAtMs: nowMs };
           keeper.carried(session, carrier, nowMs);
-          Object.assign(known, { carrier, contact: nowMs, end: Number.POSITIVE_INFINITY });
+          Object.assign(known, { carrier, contact: nowMs, touched: nowMs, end: Number.POSITIVE_INFINITY });
         }
         if (what === 'lose' && known?.carrier) {
           keeper.lost(session, { heardAtMs: nowMs + 1000 }, nowMs);
           keeper.lost(session, known.carrier, nowMs);
-          Object.assign(known, { contact: Math.max(known.contact, known.carrier.heardAtMs), carrier: null, end: nowMs + known.grace });
+          const contact = Math.max(known.contact, known.carrier.heardAtMs);
+          Object.assign(known, {
+            contact,
+            touched: Math.max(known.touched, known.carrier.heardAtMs),
+            carrier: null,
+            end: nowMs + known.grace,
+          });
         }
         if (what === 'end') {
           keeper.ended(session);
@@ -104,7 +112,18 @@ test('rule 13, T58: sessions opened, carried, heard of, lost and closed at rando
         }
         if (what === 'lead') {
           keeper.start(nowMs);
+          startedMs = nowMs;
+          goneMs = Number.POSITIVE_INFINITY;
           for (const each of model.sessions.values()) Object.assign(each, { contact: nowMs, end: Number.POSITIVE_INFINITY });
+        }
+        if (what === 'gone') {
+          keeper.leaderGone(nowMs);
+          // Only the first time in a leadership counts, and for those that had no contact with this leader.
+          goneMs = Math.min(goneMs, nowMs);
+          for (const each of model.sessions.values()) {
+            if (each.carrier === null && each.touched < startedMs && each.end === Number.POSITIVE_INFINITY)
+              each.end = goneMs + Math.max(each.grace, 400);
+          }
         }
         const expected = model.over(nowMs);
         if (expected.length > 0) assert.ok(keeper.nextDueMs <= nowMs);

@@ -1,4 +1,4 @@
-import { type GroupId, LIMITS, type LogIndex, QuorateError } from '@quorate/base';
+import { type GroupId, LIMITS, type LogIndex, type NodeId, QuorateError } from '@quorate/base';
 import { type EventBatch, type Machine, type SessionId, type SessionInfo, encodeExpireSessions, encodeTick } from '@quorate/machine';
 import type { MachineListener, MachineView } from '../groups/machine-view.js';
 import type { Proposer } from '../groups/pending-proposals.js';
@@ -38,6 +38,9 @@ export class MachineGroup implements MachineListener, BindingOwner {
   /** Sessions that ended in this turn and were carried here: told after the answers to their last commands. */
   #ended: { readonly binding: SessionBinding; readonly isExpired: boolean }[] = [];
   #leadingTerm = 0;
+  /** Another node that led last, as far as is known here; and whether its connection closed since. */
+  #otherLeader: NodeId | 0 = 0;
+  #isOtherLeaderGone = false;
   #lostMs = Number.NEGATIVE_INFINITY;
   #isExpiring = false;
   /** No proposal of its own before this. */
@@ -197,11 +200,25 @@ export class MachineGroup implements MachineListener, BindingOwner {
   leadershipChanged(): void {
     const { replica } = this;
     if (!replica.isLeader) {
+      const { leader } = replica.raft;
+      if (leader !== 0) {
+        this.#otherLeader = leader;
+        this.#isOtherLeaderGone = false;
+      }
       this.#stopLeading(replica.stopError ?? replica.notLeader());
     } else if (this.#leadingTerm !== replica.raft.term) {
       this.#leadingTerm = replica.raft.term;
-      this.#keeper.start(this.#node.awake.nowMs());
+      const nowMs = this.#node.awake.nowMs();
+      this.#keeper.start(nowMs);
+      if (this.#isOtherLeaderGone) this.#keeper.leaderGone(nowMs);
     }
+  }
+
+  /** A peer's connection closed. If that was the leader, the connections that carried sessions there are closed too. */
+  peerDisconnected(peer: NodeId): void {
+    if (peer !== this.#otherLeader) return;
+    this.#isOtherLeaderGone = true;
+    if (this.#leadingTerm !== 0) this.#keeper.leaderGone(this.#node.awake.nowMs());
   }
 
   #stopLeading(error: QuorateError): void {

@@ -1,4 +1,4 @@
-import type { GroupId } from '@quorate/base';
+import type { GroupId, NodeId } from '@quorate/base';
 import type { MachineGroup } from './machine-group.js';
 
 /** The groups of a node that have sessions. */
@@ -24,6 +24,10 @@ export class MachineGroups {
 
   tick(nowMs: number): void {
     for (const group of this.#groups.values()) group.tick(nowMs);
+  }
+
+  peerDisconnected(peer: NodeId): void {
+    for (const group of this.#groups.values()) group.peerDisconnected(peer);
   }
 
   /** Figures for `status`, summed over the groups. */

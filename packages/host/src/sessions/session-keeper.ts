@@ -9,6 +9,8 @@ export interface SessionContact {
 
 /** Sessions looked at in one call: there may be very many that are due, or seem so after a change of leader. */
 const LOOKS_MAX = 4096;
+/** Time in which a client finds a new leader when the old one is gone, in ms: it rests for 200 at most between two looks. */
+const REBIND_MS = 400;
 
 interface KeptSession extends Due {
   readonly session: SessionId;
@@ -29,7 +31,8 @@ interface KeptSession extends Due {
  * that expires it (rule 13). All times in ms of the node's awake clock.
  *
  * A session lives for its ttl after the last frame of the connection that carries it. If that connection closes, what remains shrinks to the
- * grace; a new carrier restores the ttl. A new leader gives every session its full ttl (T58), so what the one before knew need not be told.
+ * grace; a new carrier restores the ttl. A new leader gives every session its full ttl (T58), so what the one before knew need not be told. But
+ * if the leader before it is gone, so are the connections that carried the sessions there: what no connection carries here has its grace then.
  *
  * Every replica knows the sessions, so that beginning to lead costs the same for any number of them: due times in the heap are only lower
  * bounds, put right as they come up.
@@ -37,9 +40,13 @@ interface KeptSession extends Due {
 export class SessionKeeper {
   readonly #kept = new Map<SessionId, KeptSession>();
   readonly #heap = new DueHeap<KeptSession>();
+  /** Those whose grace is less than their ttl. */
+  readonly #impatient = new Set<KeptSession>();
   /** Leaderships of this node so far, and when the last one began. */
   #leadership = 0;
   #startedMs = 0;
+  /** When, in this leadership, the leader before it was known to be gone. */
+  #leaderGoneMs = Number.POSITIVE_INFINITY;
 
   get size(): number {
     return this.#kept.size;
@@ -54,6 +61,13 @@ export class SessionKeeper {
   start(nowMs: number): void {
     this.#leadership++;
     this.#startedMs = nowMs;
+    this.#leaderGoneMs = Number.POSITIVE_INFINITY;
+  }
+
+  /** The leader before this one is gone, with all its connections. Only while this node leads. */
+  leaderGone(nowMs: number): void {
+    this.#leaderGoneMs = Math.min(this.#leaderGoneMs, nowMs);
+    for (const kept of this.#impatient) this.#moveAhead(kept);
   }
 
   opened({ session, ttlMs, graceMs }: Pick<SessionInfo, 'session' | 'ttlMs' | 'graceMs'>, nowMs: number): void {
@@ -70,6 +84,7 @@ export class SessionKeeper {
       heapAt: -1,
     };
     this.#kept.set(session, kept);
+    if (graceMs < ttlMs) this.#impatient.add(kept);
     this.#heap.set(kept, this.#dueOf(kept));
   }
 
@@ -77,6 +92,7 @@ export class SessionKeeper {
     const kept = this.#kept.get(session);
     if (kept === undefined) return;
     this.#kept.delete(session);
+    this.#impatient.delete(kept);
     this.#heap.remove(kept);
   }
 
@@ -143,6 +159,8 @@ export class SessionKeeper {
     if (isCondemned) return Number.NEGATIVE_INFINITY;
     const heardMs = carrier === null ? contactMs : Math.max(contactMs, carrier.heardAtMs);
     const dueMs = Math.max(heardMs, this.#startedMs) + ttlMs;
-    return lostIn === this.#leadership ? Math.min(dueMs, lostMs + graceMs) : dueMs;
+    if (lostIn === this.#leadership) return Math.min(dueMs, lostMs + graceMs);
+    const isElsewhere = carrier === null && contactMs < this.#startedMs;
+    return isElsewhere ? Math.min(dueMs, this.#leaderGoneMs + Math.max(graceMs, REBIND_MS)) : dueMs;
   }
 }
