@@ -1,4 +1,4 @@
-import { type AddressInfo, type Server, type Socket, connect, createServer } from 'node:net';
+import { type AddressInfo, type LookupFunction, type Server, type Socket, connect, createServer } from 'node:net';
 import {
   type Address,
   type Connection,
@@ -22,6 +22,17 @@ export interface NodeNetworkOptions {
   /** Told of connections that could not be accepted (`acceptFailed`), as when the process has no file descriptors left. */
   readonly logger?: Logger;
 }
+
+/** What `localhost` means everywhere, in the order of trying; whatever the system makes of the name. A listener takes the first. */
+const LOOPBACKS = [
+  { address: '127.0.0.1', family: 4 },
+  { address: '::1', family: 6 },
+] as const;
+const lookupLocalhost: LookupFunction = (_, options, done) => {
+  if (options.all === true) done(null, [...LOOPBACKS]);
+  else done(null, LOOPBACKS[0].address, LOOPBACKS[0].family);
+};
+const isLocalhost = (host: string): boolean => host.toLowerCase() === 'localhost';
 
 /** TCP. An open listener or connection keeps the process alive. */
 export class NodeNetwork implements Network {
@@ -50,7 +61,8 @@ export class NodeNetwork implements Network {
       done(null, new NodeListener(server, address));
     };
     try {
-      server.listen({ host: address.host, port: address.port, exclusive: true }, listening);
+      const host = isLocalhost(address.host) ? LOOPBACKS[0].address : address.host;
+      server.listen({ host, port: address.port, exclusive: true }, listening);
     } catch (cause) {
       server.removeListener('error', failed);
       setImmediate(failed, cause as Error);
@@ -80,6 +92,7 @@ export class NodeNetwork implements Network {
     const socket: Socket = connect({
       host: address.host,
       port: address.port,
+      ...(isLocalhost(address.host) ? { lookup: lookupLocalhost, autoSelectFamily: true } : {}),
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: KEEP_ALIVE_MS,

@@ -235,6 +235,47 @@ test('network: address of another machine, unknown host, port out of range → a
   );
 });
 
+test('network: localhost, whatever the system makes of that name → listens on 127.0.0.1, is reached there and on ::1', async (t) => {
+  const network = new NodeNetwork();
+  const accepted = new Recorder();
+  const listener = await listen(network, { host: 'localhost', port: 0 }, (connection) => {
+    accepted.opened(connection);
+    return accepted;
+  });
+  const { port } = listener.address;
+  assert.deepEqual(listener.address, { host: 'localhost', port });
+  const refused = new Recorder();
+  await assert.rejects(
+    listen(network, { host: '127.0.0.1', port }, () => new Recorder()),
+    hasCode('addressInUse', /127\.0\.0\.1/),
+  );
+  for (const host of ['localhost', 'LocalHost', '127.0.0.1']) {
+    const dialed = new Recorder();
+    network.connect({ host, port }, dialed);
+    await dialed.event('opened');
+    dialed.call((connection) => connection.write(utf8('x')));
+    dialed.call((connection) => connection.end());
+    await dialed.event('closed');
+  }
+  await accepted.until(() => accepted.text === 'xxx');
+  listener.close();
+  await turns(5);
+  network.connect({ host: 'localhost', port }, refused);
+  await refused.event('closed');
+  assert.match(refused.log[0] ?? '', /^closed: connection refused$/);
+
+  const six = await listen(network, { host: '::1', port: 0 }, (connection) => {
+    connection.write(utf8('six'));
+    return new Recorder();
+  }).catch((error: QuorateError) => t.diagnostic(`no IPv6 here: ${error.message}`));
+  if (six === undefined) return;
+  const dialed = new Recorder();
+  network.connect({ host: 'localhost', port: six.address.port }, dialed);
+  await dialed.until(() => dialed.text === 'six');
+  dialed.call((connection) => connection.destroy());
+  six.close();
+});
+
 test('network: a listener that is closed → takes no more connections, keeps the open ones, frees the port', async () => {
   const { dialed, accepted, stop } = await pair();
   dialed.call((connection) => connection.write(utf8('still here')));
