@@ -103,7 +103,9 @@ async function elected(members, before, said = [0, 0, 0]) {
       everyMs: 2,
     });
   } catch (error) {
-    throw new Error(`${error.message}\n${members.map((member) => `process ${member.index + 1}: ${member.words()}`).join('\n')}`);
+    throw new Error(`${error.message}\n${members.map((member) => `process ${member.index + 1}: ${member.words()}`).join('\n')}`, {
+      cause: error,
+    });
   }
 }
 

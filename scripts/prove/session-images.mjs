@@ -19,7 +19,7 @@ const SETTINGS = { journalFileBytes: 262_144, snapshotLogBytes: 65_536 };
 const LOCKS = ['lock-a', 'lock-b'];
 
 export async function proveImages(choices, images) {
-  const run = await record(choices);
+  const run = await record();
   say(
     `recorded ${run.acked.length} acknowledged calls; operations on the disks: ${run.disks.map((disk) => disk.operations.length).join(', ')}`,
   );
@@ -48,7 +48,7 @@ export async function proveImages(choices, images) {
   };
 }
 
-async function record(choices) {
+async function record() {
   const root = mkdtempSync(join(tmpdir(), 'quorate-images-'));
   const addresses = (await freePorts(3)).map((port) => `127.0.0.1:${port}`);
   const acked = [];
