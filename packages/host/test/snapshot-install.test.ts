@@ -39,7 +39,11 @@ test('T38: cut off leader with entries nobody else has, fewer or more than the s
         if (i % 4 === 0) cluster.runFor(1);
       }
       const before = cluster.groupOn(cutOff, DEFAULT_GROUP)?.lastIndex ?? 0;
-      cluster.runUntil(() => others(cluster, cutOff).some((node) => cluster.groupOn(node, DEFAULT_GROUP)?.role === 'leader'), 5000, 'another leader');
+      cluster.runUntil(
+        () => others(cluster, cutOff).some((node) => cluster.groupOn(node, DEFAULT_GROUP)?.role === 'leader'),
+        5000,
+        'another leader',
+      );
       fill(user, rounds, 30_000, 2);
       cluster.healAll();
       awaitMetric(cluster, cutOff, 'snapshotsInstalled', 1);
