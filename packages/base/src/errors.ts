@@ -34,6 +34,7 @@ export const ERROR_CODES = {
   outOfOrder: 'safe',
   groupStopped: 'safe',
   slowConsumer: 'safe',
+  lockTimeout: 'safe',
   // It may have happened.
   connectionLost: 'unknown',
   leadershipLost: 'unknown',

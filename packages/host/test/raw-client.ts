@@ -20,6 +20,8 @@ export class RawClient {
   /** All answers in order, also several to one request. */
   readonly log: ClientResponse[] = [];
   readonly pushes: ServerPush[] = [];
+  /** Types of all that came, in order. */
+  readonly order: string[] = [];
   readonly frames: FrameConnection;
   readonly #waiting: { id: number; body: ClientRequestBody }[] = [];
   #isOpen = false;
@@ -39,11 +41,14 @@ export class RawClient {
         },
         frame: (type, body) => {
           if (isPush(type)) {
-            this.pushes.push(decodePush(type, body.slice()));
+            const push = decodePush(type, body.slice());
+            this.pushes.push(push);
+            this.order.push(push.type);
             return;
           }
           const response = decodeResponse(type, body.slice());
           this.log.push(response);
+          this.order.push(response.type);
           this.answers.set(response.id, response);
         },
         drain: () => {},

@@ -142,10 +142,11 @@ test('T37: it dies right after it became a new incarnation, before its groups st
       [true, 0],
       [true, 0],
       [true, 0],
+      [true, 0],
     ],
   );
   cluster.healAll();
-  awaitWhole(cluster, victim, 3);
+  awaitWhole(cluster, victim, 4);
   cluster.check(['a', 'b']);
 });
 

@@ -103,8 +103,7 @@ test('rule 13, T58: sessions opened, carried, heard of, lost and closed at rando
           model.sessions.delete(session);
         }
         if (what === 'lead') {
-          const infos = [...model.sessions].map(([id, each]) => info(id, each.ttl, each.grace));
-          keeper.start(infos, (id) => model.sessions.get(id)?.carrier ?? null, nowMs);
+          keeper.start(nowMs);
           for (const each of model.sessions.values()) Object.assign(each, { contact: nowMs, end: Number.POSITIVE_INFINITY });
         }
         const expected = model.over(nowMs);
@@ -223,4 +222,22 @@ test('AcknowledgementGatherer: many sessions, some twice → one payload with th
   assert.equal(proposed.length, 2);
   proposed[1]?.proposer.failed(2, new QuorateError('leadershipLost', 'gone'));
   assert.equal(told.length, 1000);
+});
+
+test('T75: a hundred thousand sessions seem to be due when a node begins to lead → looked at a few at a time, none ends', () => {
+  const keeper = new SessionKeeper();
+  const count = 100_000;
+  for (let session = 1; session <= count; session++) keeper.opened(info(session, 10_000, 1000), 0);
+  const carrier = { heardAtMs: 0 };
+  keeper.carried(5, carrier, 1000);
+  keeper.lost(5, carrier, 2000);
+  keeper.start(1_000_000);
+  let looks = 0;
+  while (keeper.nextDueMs <= 1_000_100) {
+    assert.deepEqual(keeper.takeOver(1_000_100, 8192), []);
+    looks++;
+  }
+  assert.ok(looks >= 20 && looks < 100, `${looks}`);
+  assert.equal(keeper.nextDueMs, 1_010_000);
+  assert.equal(keeper.takeOver(1_010_000, 8192).length, 4096);
 });

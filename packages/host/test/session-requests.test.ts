@@ -260,6 +260,7 @@ test('a session that is closed → its last replies come first, then that it end
   assert.deepEqual(answer.type === 'replies' && answer.replies.map((reply) => reply.isOk), [true, true]);
   cluster.runUntil(() => raw.pushes.length === 1, 1000, 'the end');
   assert.deepEqual(raw.pushes, [{ type: 'sessionEnded', group: GROUP, session, isExpired: false }]);
+  assert.deepEqual(raw.order.slice(-2), ['replies', 'sessionEnded']);
   assert.equal(codeOf(ask(cluster, raw, commands(session, 4, [close]))), 'unavailable');
   const bind = { type: 'bindSession', group: GROUP, session, key: KEY, acknowledgedEvents: session } as const;
   assert.equal(codeOf(ask(cluster, raw, bind)), 'sessionExpired');
@@ -356,4 +357,40 @@ test('T32: no space on the disk → commands and sessions are refused, nothing e
   leader.disk.capacityBytes = Number.POSITIVE_INFINITY;
   cluster.runUntil(() => metric(leader, 'sessions') === 1, 5000, 'the silent session expires');
   assert.equal(codeOf(ask(cluster, raw, commands(session, next, [tally(resource, 'add', { amount: 1 })]))), 'replies');
+});
+
+test('T52, T55: a leader that is cut off → binds no session and answers no linearizable query any more; waiting ones are sent on', () => {
+  const { cluster, raw, session, resource, leader } = setup(43, 3);
+  const query = { type: 'query', group: GROUP, session, minIndex: 0, resource, operation: 9, args: new Uint8Array(0) } as const;
+  const waiting = raw.send({ ...query, afterNumber: 5, consistency: 'linearizable' });
+  cluster.runFor(50);
+  for (const node of others(cluster, leader)) cluster.network.cut(leader.name, node.name);
+  const late = [
+    raw.send({ type: 'bindSession', group: GROUP, session, key: KEY, acknowledgedEvents: session }),
+    raw.send({ ...query, afterNumber: 0, consistency: 'linearizable' }),
+    raw.send({ type: 'ping' }),
+  ];
+  cluster.runUntil(() => [waiting, ...late].every((id) => raw.answers.has(id)), 2000, 'all are answered');
+  for (const id of [waiting, ...late]) assert.ok(['notLeader', 'noLeader'].includes(codeOf(raw.answers.get(id) as ClientResponse)));
+  assert.equal(codeOf(ask(cluster, raw, { ...query, afterNumber: 0, consistency: 'sequential' })), 'queryResult');
+});
+
+test('rule 18: a command is applied in one turn with more events than the connection takes → its reply waits until they have left', () => {
+  const { cluster, raw, session, resource, leader } = setup(44);
+  ask(cluster, raw, commands(session, 2, [tally(resource, 'watch')]));
+  const writer = new RawClient(cluster, leader);
+  const writing = openSession(
+    cluster,
+    writer,
+    Uint8Array.from({ length: 16 }, () => 7),
+  ).session;
+  raw.frames.pause();
+  leader.disk.latency = { writeMs: [0, 0.1], syncMs: [100, 100] };
+  for (let i = 0; i < 30; i++) writer.send(commands(writing, 2 + i, [tally(resource, 'flood', { count: 3, size: 100_000 })]));
+  cluster.runFor(10);
+  const id = raw.send(commands(session, 3, [tally(resource, 'add', { amount: 1 })]));
+  cluster.runFor(1000);
+  raw.frames.resume();
+  cluster.runUntil(() => raw.answers.has(id), 5000, 'the reply');
+  assert.equal(raw.pushes.length, 31);
 });

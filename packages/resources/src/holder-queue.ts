@@ -1,4 +1,4 @@
-import { type LogIndex, QuorateError, invariant } from '@quorate/base';
+import { type LogIndex, QuorateError } from '@quorate/base';
 import {
   type ReadableSpace,
   type SessionId,
@@ -27,7 +27,10 @@ import { spaceKey } from './space-key.js';
  *   4                      the newest token that was given: so that one that comes is always greater
  *   5                      u64 number of waiters
  *
- * Invariants: who waits is live; nobody waits while nobody holds; tokens only grow.
+ * Invariants: who waits is live; nobody waits while nobody holds; each grant has a greater token than all before it.
+ *
+ * A claim that waits ends at one log index, in one of four ways (rule 21): granted, timed out, taken back, or its session ended. A time that is up
+ * counts before whatever comes at that time or later, as timers do (rule 15).
  */
 const HOLDER = spaceKey(1);
 const LAST_TOKEN = spaceKey(4);
@@ -71,7 +74,9 @@ export interface QueueCall {
 /** The present holder, if there is one. */
 export function holderIn(space: ReadableSpace): Holder | null {
   const stored = space.get(HOLDER);
-  return stored === undefined ? null : { ...decodeFields(HOLDER_FIELDS, stored), about: decodeFields(HOLDER_FIELDS, stored).about.slice() };
+  if (stored === undefined) return null;
+  const { session, ticket, token: held, about } = decodeFields(HOLDER_FIELDS, stored);
+  return { session, ticket, token: held, about: about.slice() };
 }
 
 /** Number of those who wait. */
@@ -80,7 +85,7 @@ export function waiterCount(space: ReadableSpace): number {
   return stored === undefined ? 0 : decodeValue(COUNT, stored);
 }
 
-/** The queue of one resource while something is applied. `granted` and `timedOut` tell what came of claims. */
+/** The queue of one resource while something is applied; `granted` is told of each claim that waited and holds now. */
 export class HolderQueue {
   readonly #call: QueueCall;
   readonly #granted: (holder: Holder) => void;
@@ -117,13 +122,11 @@ export class HolderQueue {
     return null;
   }
 
-  /** Gives it up; false: this token does not hold it. The next one gets it. */
-  release(held: Token): boolean {
+  /** Gives it up; false: the session does not hold it by this token. The next one gets it. */
+  release(session: SessionId, held: Token): boolean {
     const { holder } = this;
-    if (holder === null || compareTokens(holder.token, held) !== 0) return false;
-    this.#call.space.delete(HOLDER);
-    this.disownIfDone(holder.session);
-    this.#grantNext();
+    if (holder === null || holder.session !== session || compareTokens(holder.token, held) !== 0) return false;
+    this.#free(session);
     return true;
   }
 
@@ -131,7 +134,7 @@ export class HolderQueue {
   cancel(session: SessionId, ticket: LogIndex): 'none' | 'waited' | 'held' {
     const { holder } = this;
     if (holder !== null && holder.ticket === ticket && holder.session === session) {
-      this.release(holder.token);
+      this.#free(session);
       return 'held';
     }
     const waiter = this.#waiter(ticket);
@@ -162,6 +165,12 @@ export class HolderQueue {
     this.#grantNext();
   }
 
+  #free(session: SessionId): void {
+    this.#call.space.delete(HOLDER);
+    this.disownIfDone(session);
+    this.#grantNext();
+  }
+
   #grantNext(): void {
     let next: Waiter | null = null;
     this.#call.space.scan({ from: spaceKey(2), to: spaceKey(3) }, (key, value) => {
@@ -171,23 +180,29 @@ export class HolderQueue {
     const waiter = next as Waiter | null;
     if (waiter === null) return;
     this.#drop(waiter);
-    this.#hold(waiter);
-    const { holder } = this;
-    invariant(holder !== null, 'who was given it holds it');
-    this.#granted(holder);
+    this.#granted({ session: waiter.session, ticket: waiter.ticket, token: this.#hold(waiter), about: waiter.about });
   }
 
   #hold(claim: { readonly session: SessionId; readonly ticket: LogIndex; readonly about: Uint8Array }): Token {
-    const { space, token: given } = this.#call;
-    const last = space.get(LAST_TOKEN);
-    invariant(last === undefined || compareTokens(given, decodeFields(TOKEN_FIELDS, last).token) > 0, 'tokens only grow', {
-      index: given.index,
-    });
+    const { space } = this.#call;
+    const given = this.#nextToken();
     space.set(LAST_TOKEN, encodeFields(TOKEN_FIELDS, { token: given }, 'last'));
     const { session, ticket, about } = claim;
     space.set(HOLDER, encodeFields(HOLDER_FIELDS, { session, ticket, token: given, about }, 'holder'));
     this.#call.own(session);
     return given;
+  }
+
+  /**
+   * That of this moment. A holder may end at the very index of its grant (the grant was one event too many for its session), so there can be several
+   * grants at one index: then the one after the newest.
+   */
+  #nextToken(): Token {
+    const { space, token: given } = this.#call;
+    const stored = space.get(LAST_TOKEN);
+    if (stored === undefined) return given;
+    const last = decodeFields(TOKEN_FIELDS, stored).token;
+    return compareTokens(given, last) > 0 ? given : { epoch: last.epoch, index: last.index + 1 };
   }
 
   #drop(waiter: Waiter): void {

@@ -8,3 +8,30 @@ export { lockType } from './lock/lock-machine.js';
 export { MAP, type MapDeclaration } from './map/map-declaration.js';
 export { mapType } from './map/map-machine.js';
 export { RESOURCE_LIMITS } from './resource-limits.js';
+export { type CodecOptions, Resources } from './resources.js';
+export { TypedResource } from './typed-resource.js';
+export { ResourceClient, type ResourceClientOptions } from './client/resource-client.js';
+export type { CommandTime, HandleListener, QueryTime, ResourceHandle } from './client/resource-handle.js';
+export { CLIENT_LIMITS } from './client/client-limits.js';
+export { type ValueCodec, bytes, text } from './codecs/value-codec.js';
+export { json } from './codecs/json-codec.js';
+export { type SchemaIssue, type SchemaResult, type StandardSchema, validated } from './codecs/standard-schema.js';
+export type { CallOptions, QueryOptions, WriteOptions } from './promises/call-options.js';
+export { Held } from './promises/held.js';
+export { promiseOf, throwIfAborted } from './promises/pending-promise.js';
+export { ReadTurns, TurnReader } from './promises/turn-reader.js';
+export { Counter } from './counter/counter.js';
+export { type AcquireOptions, HeldLock, Lock, type LockHolder } from './lock/lock.js';
+export { Election, type Leader, Leadership } from './election/election.js';
+export {
+  type KeyedMapEntry,
+  type MapEntry,
+  type MapEvent,
+  type MapRangeOptions,
+  type MapRemoveOptions,
+  type MapSetOptions,
+  type MapSetResult,
+  type MapWatchOptions,
+  ReplicatedMap,
+} from './map/replicated-map.js';
+export { describeResource } from './describe-resource.js';

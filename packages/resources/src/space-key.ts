@@ -1,9 +1,10 @@
+import { invariant } from '@quorate/base';
 import { writeU64Be } from '@quorate/machine';
 
 /** One part of a key: a whole number (8 bytes, big-endian, so that byte order is number order) or bytes as they are. */
 export type KeyPart = number | Uint8Array;
 
-/** A key in the space of a resource: the number of its section in one byte, then the parts. */
+/** A key in the space of a resource: the number of its section in one byte (1 to 254), then the parts. */
 export function spaceKey(section: number, ...parts: readonly KeyPart[]): Uint8Array {
   let length = 1;
   for (const part of parts) length += typeof part === 'number' ? 8 : part.length;
@@ -22,11 +23,11 @@ export function spaceKey(section: number, ...parts: readonly KeyPart[]): Uint8Ar
   return key;
 }
 
-/** The first key that does not start with `prefix`; undefined: there is none, as all its bytes are 255. */
-export function keyAfterPrefix(prefix: Uint8Array): Uint8Array | undefined {
+/** The first key that does not start with `prefix`, itself a key or the beginning of one: there is one, as no section is 255. */
+export function keyAfterPrefix(prefix: Uint8Array): Uint8Array {
   let length = prefix.length;
   while (length > 0 && prefix[length - 1] === 0xff) length--;
-  if (length === 0) return undefined;
+  invariant(length > 0, 'the section of a key is below 255');
   const after = prefix.slice(0, length);
   after[length - 1] = (after[length - 1] as number) + 1;
   return after;

@@ -39,7 +39,6 @@ export class MachineGroup implements MachineListener, BindingOwner {
   #ended: { readonly binding: SessionBinding; readonly isExpired: boolean }[] = [];
   #leadingTerm = 0;
   #lostMs = Number.NEGATIVE_INFINITY;
-  #isTicking = false;
   #isExpiring = false;
   /** No proposal of its own before this. */
   #restUntilMs = Number.NEGATIVE_INFINITY;
@@ -110,7 +109,7 @@ export class MachineGroup implements MachineListener, BindingOwner {
   // ---- what the machine tells
 
   sessionOpened(session: SessionId): void {
-    if (this.#leadingTerm !== 0) this.#opened.push(session);
+    this.#opened.push(session);
   }
 
   sessionEnded(session: SessionId, isExpired: boolean): void {
@@ -201,15 +200,13 @@ export class MachineGroup implements MachineListener, BindingOwner {
       this.#stopLeading(replica.stopError ?? replica.notLeader());
     } else if (this.#leadingTerm !== replica.raft.term) {
       this.#leadingTerm = replica.raft.term;
-      const nowMs = this.#node.awake.nowMs();
-      this.#keeper.start(this.machine.sessions(), (session) => this.#bindings.get(session)?.carrier ?? null, nowMs);
+      this.#keeper.start(this.#node.awake.nowMs());
     }
   }
 
   #stopLeading(error: QuorateError): void {
     if (this.#leadingTerm !== 0) this.#lostMs = this.#node.awake.nowMs();
     this.#leadingTerm = 0;
-    this.#keeper.stop();
     this.acknowledgements.drop(error);
     this.waiters.leadershipLost(error);
   }
@@ -238,17 +235,14 @@ export class MachineGroup implements MachineListener, BindingOwner {
   /** When a timer of the machine is due that nothing else under way will fire. */
   #tickDueMs(nowMs: number): number {
     const { nextDeadlineMs } = this.machine;
-    // What is proposed and not applied has a logged time of its own: see then.
-    if (this.#isTicking || nextDeadlineMs === Number.POSITIVE_INFINITY || this.replica.hasProposals) return Number.POSITIVE_INFINITY;
+    // What is proposed and not applied, a tick among it, has a logged time of its own: see then.
+    if (nextDeadlineMs === Number.POSITIVE_INFINITY || this.replica.hasProposals) return Number.POSITIVE_INFINITY;
     return nowMs + Math.max(0, nextDeadlineMs - this.replica.raft.loggedTimeMs(nowMs));
   }
 
   #proposeTick(): void {
-    this.#isTicking = true;
-    const settled = (): void => {
-      this.#isTicking = false;
-    };
-    this.#propose(encodeTick(), 1, this.#settling(settled, settled), 0);
+    const nothing = (): void => {};
+    this.#propose(encodeTick(), 1, this.#settling(nothing, nothing), 0);
   }
 
   #proposeExpiry(sessions: readonly SessionId[]): void {

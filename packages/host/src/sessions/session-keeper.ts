@@ -7,6 +7,9 @@ export interface SessionContact {
   readonly heardAtMs: number;
 }
 
+/** Sessions looked at in one call: there may be very many that are due, or seem so after a change of leader. */
+const LOOKS_MAX = 4096;
+
 interface KeptSession extends Due {
   readonly session: SessionId;
   readonly ttlMs: number;
@@ -14,8 +17,11 @@ interface KeptSession extends Due {
   /** Last contact that is known of, without that of the present carrier. */
   contactMs: number;
   carrier: SessionContact | null;
-  /** End of the grace after its carrier was lost; `Infinity`: it has one, or never had one here; `-Infinity`: it must end whatever comes. */
-  graceDueMs: number;
+  /** When its last carrier was lost, and in which leadership of this node: it has a grace only in that one. */
+  lostMs: number;
+  lostIn: number;
+  /** It must end whatever comes. */
+  isCondemned: boolean;
 }
 
 /**
@@ -24,10 +30,16 @@ interface KeptSession extends Due {
  *
  * A session lives for its ttl after the last frame of the connection that carries it. If that connection closes, what remains shrinks to the
  * grace; a new carrier restores the ttl. A new leader gives every session its full ttl (T58), so what the one before knew need not be told.
+ *
+ * Every replica knows the sessions, so that beginning to lead costs the same for any number of them: due times in the heap are only lower
+ * bounds, put right as they come up.
  */
 export class SessionKeeper {
   readonly #kept = new Map<SessionId, KeptSession>();
   readonly #heap = new DueHeap<KeptSession>();
+  /** Leaderships of this node so far, and when the last one began. */
+  #leadership = 0;
+  #startedMs = 0;
 
   get size(): number {
     return this.#kept.size;
@@ -39,19 +51,26 @@ export class SessionKeeper {
   }
 
   /** This node leads from now on: each session gets its full ttl. */
-  start(sessions: readonly SessionInfo[], carrierOf: (session: SessionId) => SessionContact | null, nowMs: number): void {
-    this.stop();
-    for (const info of sessions) this.#keep(info, carrierOf(info.session), nowMs);
+  start(nowMs: number): void {
+    this.#leadership++;
+    this.#startedMs = nowMs;
   }
 
-  /** This node no longer leads. */
-  stop(): void {
-    this.#kept.clear();
-    this.#heap.clear();
-  }
-
-  opened(info: SessionInfo, nowMs: number): void {
-    this.#keep(info, null, nowMs);
+  opened({ session, ttlMs, graceMs }: Pick<SessionInfo, 'session' | 'ttlMs' | 'graceMs'>, nowMs: number): void {
+    const kept: KeptSession = {
+      session,
+      ttlMs,
+      graceMs,
+      contactMs: nowMs,
+      carrier: null,
+      lostMs: 0,
+      lostIn: -1,
+      isCondemned: false,
+      dueMs: 0,
+      heapAt: -1,
+    };
+    this.#kept.set(session, kept);
+    this.#heap.set(kept, this.#dueOf(kept));
   }
 
   ended(session: SessionId): void {
@@ -67,9 +86,8 @@ export class SessionKeeper {
     if (kept === undefined) return;
     kept.contactMs = nowMs;
     kept.carrier = carrier;
-    kept.graceDueMs = Number.POSITIVE_INFINITY;
-    // Its due time is now later than the heap says, unless it was moved ahead for its grace or is being expired.
-    if (kept.heapAt >= 0) this.#heap.set(kept, dueOf(kept));
+    kept.lostIn = -1;
+    kept.isCondemned = false;
   }
 
   /** The connection that carried the session closed. */
@@ -78,23 +96,26 @@ export class SessionKeeper {
     if (kept?.carrier !== carrier) return;
     kept.contactMs = Math.max(kept.contactMs, carrier.heardAtMs);
     kept.carrier = null;
-    kept.graceDueMs = nowMs + kept.graceMs;
-    if (kept.heapAt >= 0) this.#heap.set(kept, dueOf(kept));
+    kept.lostMs = nowMs;
+    kept.lostIn = this.#leadership;
+    this.#moveAhead(kept);
   }
 
   /** The session must end, though its client is there. */
   condemn(session: SessionId): void {
     const kept = this.#kept.get(session);
     if (kept === undefined) return;
-    kept.graceDueMs = Number.NEGATIVE_INFINITY;
-    if (kept.heapAt >= 0) this.#heap.set(kept, dueOf(kept));
+    kept.isCondemned = true;
+    this.#moveAhead(kept);
   }
 
-  /** Takes out up to `max` sessions whose time is over; each must end, or be given back by `retry`. */
+  /** Takes out up to `max` sessions whose time is over; each must end, or be given back by `retry`. More may be over: see `nextDueMs`. */
   takeOver(nowMs: number, max: number): SessionId[] {
     const over: SessionId[] = [];
-    for (let first = this.#heap.first; first !== undefined && first.dueMs <= nowMs && over.length < max; first = this.#heap.first) {
-      const dueMs = dueOf(first);
+    for (let looks = 0; looks < LOOKS_MAX && over.length < max; looks++) {
+      const { first } = this.#heap;
+      if (first === undefined || first.dueMs > nowMs) break;
+      const dueMs = this.#dueOf(first);
       if (dueMs > nowMs) {
         this.#heap.set(first, dueMs);
       } else {
@@ -113,23 +134,15 @@ export class SessionKeeper {
     }
   }
 
-  #keep({ session, ttlMs, graceMs }: SessionInfo, carrier: SessionContact | null, nowMs: number): void {
-    const kept: KeptSession = {
-      session,
-      ttlMs,
-      graceMs,
-      contactMs: nowMs,
-      carrier,
-      graceDueMs: Number.POSITIVE_INFINITY,
-      dueMs: 0,
-      heapAt: -1,
-    };
-    this.#kept.set(session, kept);
-    this.#heap.set(kept, dueOf(kept));
+  /** Its due time may now come before that in the heap. One that is being expired is in none. */
+  #moveAhead(kept: KeptSession): void {
+    if (kept.heapAt >= 0) this.#heap.set(kept, this.#dueOf(kept));
   }
-}
 
-function dueOf({ contactMs, carrier, ttlMs, graceDueMs }: KeptSession): number {
-  const contact = carrier === null ? contactMs : Math.max(contactMs, carrier.heardAtMs);
-  return Math.min(contact + ttlMs, graceDueMs);
+  #dueOf({ contactMs, carrier, ttlMs, graceMs, lostMs, lostIn, isCondemned }: KeptSession): number {
+    if (isCondemned) return Number.NEGATIVE_INFINITY;
+    const heardMs = carrier === null ? contactMs : Math.max(contactMs, carrier.heardAtMs);
+    const dueMs = Math.max(heardMs, this.#startedMs) + ttlMs;
+    return lostIn === this.#leadership ? Math.min(dueMs, lostMs + graceMs) : dueMs;
+  }
 }

@@ -20,7 +20,7 @@ export const LOCK = declareResource({
     release: {
       kind: 'command',
       code: 2,
-      doc: 'Gives the lock up; the claim that waits longest gets it.',
+      doc: 'Gives the lock up, if this session holds it by this token; the claim that waits longest gets it.',
       args: { token: token() },
       result: nothing(),
       errors: ['notHeld'],

@@ -19,10 +19,9 @@ export const lockType = resourceType(LOCK, {
       return { status: waitMs === 0 ? ('busy' as const) : ('queued' as const), ticket, token: null };
     },
     release: (call, { token }) => {
-      const isReleased = queueOf(call).release(token);
-      if (!isReleased)
-        throw new QuorateError('notHeld', `token ${token.epoch}.${token.index} does not hold this lock`, { index: token.index });
-      return undefined;
+      if (queueOf(call).release(call.session, token)) return undefined;
+      const { epoch, index } = token;
+      throw new QuorateError('notHeld', `this session does not hold the lock by token ${epoch}:${index}`, { epoch, index });
     },
     cancel: (call, { ticket }) => queueOf(call).cancel(call.session, ticket),
   },

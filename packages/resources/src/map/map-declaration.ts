@@ -41,10 +41,10 @@ export const MAP = declareResource({
     set: {
       kind: 'command',
       code: 16,
-      doc: 'Sets a value; `ttlMs` limits its life from now on, none makes it last.',
+      doc: 'Sets a value; `ttlMs` limits its life from now on (logged time), none makes it last.',
       args: { key, value, ttlMs, fence: optional(fence()) },
       result: record({ version, previousVersion: optional(version) }),
-      errors: ['fenced'],
+      errors: ['fenced', 'overloaded'],
     },
     setIfAbsent: {
       kind: 'command',
@@ -52,7 +52,7 @@ export const MAP = declareResource({
       doc: 'Sets a value if the key has none; gives the version of the entry that is there then.',
       args: { key, value, ttlMs, fence: optional(fence()) },
       result: record({ isSet: flag(), version }),
-      errors: ['fenced'],
+      errors: ['fenced', 'overloaded'],
     },
     compareAndSet: {
       kind: 'command',
@@ -60,7 +60,7 @@ export const MAP = declareResource({
       doc: 'Sets a value if the entry still has the version expected (0: if there is none).',
       args: { key, version, value, ttlMs, fence: optional(fence()) },
       result: record({ version }),
-      errors: ['versionMismatch', 'fenced'],
+      errors: ['versionMismatch', 'fenced', 'overloaded'],
     },
     remove: {
       kind: 'command',
@@ -90,7 +90,7 @@ export const MAP = declareResource({
   events: {
     changed: {
       code: 1,
-      doc: 'A watched key changed.',
+      doc: 'A watched key changed; `value` is null unless it was set.',
       fields: { watch: u53(), version, change: choice(['set', 'removed', 'expired']), key, value: optional(value) },
     },
   },

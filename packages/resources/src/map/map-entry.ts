@@ -1,5 +1,6 @@
 import { readU64, writeU64 } from '@quorate/base';
 import type { ReadableSpace } from '@quorate/machine';
+import type { ScratchBytes } from '../scratch-bytes.js';
 import { spaceKey } from '../space-key.js';
 
 /*
@@ -18,11 +19,12 @@ export function entryKey(key: Uint8Array): Uint8Array {
   return spaceKey(2, key);
 }
 
-export function encodeEntry(entry: MapEntry): Uint8Array {
-  const bytes = new Uint8Array(HEAD_BYTES + entry.value.length);
-  writeU64(bytes, 0, entry.version);
-  writeU64(bytes, 8, entry.expiresMs);
-  bytes.set(entry.value, HEAD_BYTES);
+/** Valid as long as `scratch` is not used again. */
+export function encodeEntry(scratch: ScratchBytes, { version, expiresMs, value }: MapEntry): Uint8Array {
+  const bytes = scratch.take(HEAD_BYTES + value.length);
+  writeU64(bytes, 0, version);
+  writeU64(bytes, 8, expiresMs);
+  bytes.set(value, HEAD_BYTES);
   return bytes;
 }
 

@@ -1,90 +1,101 @@
 import { QuorateError } from '@quorate/base';
-import { resourceType } from '@quorate/machine';
+import { type ApplyCall, type ResourceMachine, resourceType } from '@quorate/machine';
+import { ScratchBytes } from '../scratch-bytes.js';
 import { changesAfter } from './map-changes.js';
-import { MAP } from './map-declaration.js';
+import { MAP, type MapDeclaration } from './map-declaration.js';
 import { entryIn } from './map-entry.js';
 import { headerIn, storeHeader } from './map-header.js';
 import { scanMap } from './map-scan.js';
 import { addWatch, isWatched, removeWatch, watchesOf } from './map-watches.js';
 import { MapWrites } from './map-writes.js';
 
+// Entries of common sizes; longer ones take long anyway.
+const SCRATCH_BYTES = 8192;
+
+function mapMachine(): ResourceMachine<MapDeclaration> {
+  const scratch = new ScratchBytes(SCRATCH_BYTES);
+  const writesOf = (call: ApplyCall<MapDeclaration>): MapWrites => new MapWrites(call, scratch);
+  return {
+    commands: {
+      set: (call, { key, value, ttlMs, fence }) => {
+        if (fence !== null) call.checkFence(fence);
+        const writes = writesOf(call);
+        const before = writes.set(key, value, ttlMs);
+        writes.finish();
+        return { version: writes.header.version, previousVersion: before === 0 ? null : before };
+      },
+      setIfAbsent: (call, { key, value, ttlMs, fence }) => {
+        if (fence !== null) call.checkFence(fence);
+        const writes = writesOf(call);
+        const found = writes.versionOf(key);
+        if (found !== 0) return { isSet: false, version: found };
+        writes.set(key, value, ttlMs);
+        writes.finish();
+        return { isSet: true, version: writes.header.version };
+      },
+      compareAndSet: (call, { key, version, value, ttlMs, fence }) => {
+        if (fence !== null) call.checkFence(fence);
+        const writes = writesOf(call);
+        writes.expect(key, version);
+        writes.set(key, value, ttlMs);
+        writes.finish();
+        return { version: writes.header.version };
+      },
+      remove: (call, { key, version, fence }) => {
+        if (fence !== null) call.checkFence(fence);
+        const writes = writesOf(call);
+        if (version !== null) writes.expect(key, version);
+        if (!writes.remove(key, 'removed')) return false;
+        writes.finish();
+        return true;
+      },
+      watch: (call, { key, isPrefix, afterVersion }) => {
+        if (!isPrefix && key.length === 0) {
+          throw new QuorateError('invalidArgument', 'watch.key has at least 1 byte unless it is a prefix', { path: 'watch.key', min: 1 });
+        }
+        const header = headerIn(call.space);
+        const watched = { key, isPrefix };
+        const watch = call.index;
+        const missed = afterVersion === null ? [] : changesAfter(call.space, header, afterVersion);
+        addWatch(call.space, header, { watch, session: call.session }, watched);
+        storeHeader(call.space, header);
+        call.own(call.session);
+        for (const change of missed) if (isWatched(watched, change.key)) call.publish(call.session, 'changed', { watch, ...change });
+        return { watch, version: header.version };
+      },
+      unwatch: (call, { watch }) => {
+        const header = headerIn(call.space);
+        if (!removeWatch(call.space, header, { watch, session: call.session })) {
+          throw new QuorateError('notHeld', `this session has no watch ${watch}`, { watch });
+        }
+        storeHeader(call.space, header);
+        if (watchesOf(call.space, call.session, 1).length === 0) call.disown(call.session);
+        return undefined;
+      },
+    },
+    queries: {
+      get: (call, { key }) => {
+        const entry = entryIn(call.space, key);
+        return entry === null ? null : { value: entry.value, version: entry.version };
+      },
+      size: (call) => {
+        const { size, version } = headerIn(call.space);
+        return { size, version };
+      },
+      scan: (call, args) => scanMap(call.space, args),
+    },
+    sessionEnded: (call, session) => {
+      const header = headerIn(call.space);
+      for (const watch of watchesOf(call.space, session)) removeWatch(call.space, header, { watch, session });
+      storeHeader(call.space, header);
+    },
+    timer: (call) => {
+      const writes = writesOf(call);
+      writes.expire();
+      writes.finish();
+    },
+  };
+}
+
 /** The kind of resource `map`, to be handed to a node. */
-export const mapType = resourceType(MAP, {
-  commands: {
-    set: (call, { key, value, ttlMs, fence }) => {
-      if (fence !== null) call.checkFence(fence);
-      const writes = new MapWrites(call);
-      const before = writes.set(key, value, ttlMs);
-      writes.finish();
-      return { version: writes.header.version, previousVersion: before === 0 ? null : before };
-    },
-    setIfAbsent: (call, { key, value, ttlMs, fence }) => {
-      if (fence !== null) call.checkFence(fence);
-      const writes = new MapWrites(call);
-      const found = writes.versionOf(key);
-      if (found !== 0) return { isSet: false, version: found };
-      writes.set(key, value, ttlMs);
-      writes.finish();
-      return { isSet: true, version: writes.header.version };
-    },
-    compareAndSet: (call, { key, version, value, ttlMs, fence }) => {
-      if (fence !== null) call.checkFence(fence);
-      const writes = new MapWrites(call);
-      writes.expect(key, version);
-      writes.set(key, value, ttlMs);
-      writes.finish();
-      return { version: writes.header.version };
-    },
-    remove: (call, { key, version, fence }) => {
-      if (fence !== null) call.checkFence(fence);
-      const writes = new MapWrites(call);
-      if (version !== null) writes.expect(key, version);
-      if (!writes.remove(key, 'removed')) return false;
-      writes.finish();
-      return true;
-    },
-    watch: (call, { key, isPrefix, afterVersion }) => {
-      if (!isPrefix && key.length === 0)
-        throw new QuorateError('invalidArgument', 'watch.key has at least 1 byte unless it is a prefix', {});
-      const header = headerIn(call.space);
-      const watched = { key: key.slice(), isPrefix };
-      const watch = call.index;
-      const missed = afterVersion === null ? [] : changesAfter(call.space, header, afterVersion);
-      addWatch(call.space, header, { watch, session: call.session }, watched);
-      storeHeader(call.space, header);
-      call.own(call.session);
-      for (const change of missed) if (isWatched(watched, change.key)) call.publish(call.session, 'changed', { watch, ...change });
-      return { watch, version: header.version };
-    },
-    unwatch: (call, { watch }) => {
-      const header = headerIn(call.space);
-      if (!removeWatch(call.space, header, { watch, session: call.session })) {
-        throw new QuorateError('notHeld', `this session has no watch ${watch}`, { watch });
-      }
-      storeHeader(call.space, header);
-      if (watchesOf(call.space, call.session, 1).length === 0) call.disown(call.session);
-      return undefined;
-    },
-  },
-  queries: {
-    get: (call, { key }) => {
-      const entry = entryIn(call.space, key);
-      return entry === null ? null : { value: entry.value.slice(), version: entry.version };
-    },
-    size: (call) => {
-      const { size, version } = headerIn(call.space);
-      return { size, version };
-    },
-    scan: (call, args) => scanMap(call.space, args),
-  },
-  sessionEnded: (call, session) => {
-    const header = headerIn(call.space);
-    for (const watch of watchesOf(call.space, session)) removeWatch(call.space, header, { watch, session });
-    storeHeader(call.space, header);
-  },
-  timer: (call) => {
-    const writes = new MapWrites(call);
-    writes.expire();
-    writes.finish();
-  },
-});
+export const mapType = resourceType(MAP, mapMachine());

@@ -9,15 +9,17 @@ type Entry = OperationResult<MapDeclaration, 'scan'>['entries'][number];
 
 const NO_VALUE = new Uint8Array(0);
 const KEY_AT = 1;
+// Two lengths and the version.
+const ENTRY_OVERHEAD_BYTES = 16;
 
-/** Entries in a range, at most the limits; the first is given however long it is. */
+/** Entries in a range, at most the limits; the first is given however long it is. `hasMore`: there is at least one more. */
 export function scanMap(space: ReadableSpace, args: OperationArguments<MapDeclaration, 'scan'>): OperationResult<MapDeclaration, 'scan'> {
   const entries: Entry[] = [];
   let bytes = 0;
   let hasMore = false;
   space.scan({ ...bordersOf(args), isReverse: args.isReverse }, (at, stored) => {
     const { version, value } = decodeEntry(stored);
-    const taken = at.length + (args.isKeysOnly ? 0 : value.length);
+    const taken = ENTRY_OVERHEAD_BYTES + at.length - KEY_AT + (args.isKeysOnly ? 0 : value.length);
     hasMore = entries.length >= args.limit || (entries.length > 0 && bytes + taken > RESOURCE_LIMITS.scanBytesMax);
     if (hasMore) return false;
     bytes += taken;
@@ -33,7 +35,7 @@ function bordersOf({ from, to, prefix }: Range): { readonly from: Uint8Array; re
   let end = to === null ? spaceKey(3) : spaceKey(2, to);
   if (prefix !== null) {
     const start = spaceKey(2, prefix);
-    const after = keyAfterPrefix(start) ?? spaceKey(3);
+    const after = keyAfterPrefix(start);
     if (compare(start, first) > 0) first = start;
     if (compare(after, end) < 0) end = after;
   }

@@ -1,5 +1,5 @@
-import { QuorateError } from '@quorate/base';
-import { type ReadableSpace, type SessionId, type Space, bytes, decodeFields, encodeFields, flag, readU64Be, u53 } from '@quorate/machine';
+import { QuorateError, readU64, writeU64 } from '@quorate/base';
+import { type ReadableSpace, type SessionId, type Space, readU64Be } from '@quorate/machine';
 import { RESOURCE_LIMITS } from '../resource-limits.js';
 import { spaceKey } from '../space-key.js';
 import type { MapHeader } from './map-header.js';
@@ -7,13 +7,15 @@ import type { MapHeader } from './map-header.js';
 /*
  * A watch is numbered by the log index of the command that made it. Sections of the space:
  *
- *   5  u64 key length, key, u64 watch   u64 session: watches of one key
- *   6  u64 watch                        session and prefix: watches of all keys that start so
- *   7  u64 session, u64 watch           what it watches: the watches of a session
+ *   5  u64 length, key, u64 watch      -> u64 session: watches of one key
+ *   6  u64 length, prefix, u64 watch   -> u64 session: watches of all keys that start so
+ *   7  u64 session, u64 watch          -> u8 1 if of a prefix, else 0; key or prefix: the watches of a session
+ *   8  u64 length                      -> u64 number of watches of prefixes of that length
+ *
+ * So a change costs one search for its key and one for each length in section 8 that it is long enough for, however many watches there are.
  */
-const PREFIX_FIELDS = { session: u53(), prefix: bytes({ max: RESOURCE_LIMITS.keyBytesMax }) };
-const WATCH_FIELDS = { isPrefix: flag(), key: bytes({ max: RESOURCE_LIMITS.keyBytesMax }) };
-const SESSION_FIELDS = { session: u53() };
+const EXACT = 5;
+const PREFIX = 6;
 
 /** What is watched. */
 export interface WatchedKeys {
@@ -27,33 +29,31 @@ export interface MatchingWatch {
   readonly session: SessionId;
 }
 
-const exactKey = (key: Uint8Array, watch: number): Uint8Array => spaceKey(5, key.length, key, watch);
+const placeOf = ({ key, isPrefix }: WatchedKeys, watch: number): Uint8Array => spaceKey(isPrefix ? PREFIX : EXACT, key.length, key, watch);
 
 /** Adds a watch. Throws `overloaded`. */
-export function addWatch(space: Space, header: MapHeader, watch: MatchingWatch, watched: WatchedKeys): void {
-  const { watchesMax, prefixWatchesMax } = RESOURCE_LIMITS;
+export function addWatch(space: Space, header: MapHeader, { watch, session }: MatchingWatch, watched: WatchedKeys): void {
+  const { watchesMax } = RESOURCE_LIMITS;
   if (header.watches >= watchesMax) throw new QuorateError('overloaded', `${watchesMax} watches of this map`, { max: watchesMax });
-  if (watched.isPrefix && header.prefixWatches >= prefixWatchesMax) {
-    throw new QuorateError('overloaded', `${prefixWatchesMax} watches of prefixes of this map`, { max: prefixWatchesMax });
-  }
-  const { session } = watch;
-  if (watched.isPrefix) space.set(spaceKey(6, watch.watch), encodeFields(PREFIX_FIELDS, { session, prefix: watched.key }, 'watch'));
-  else space.set(exactKey(watched.key, watch.watch), encodeFields(SESSION_FIELDS, { session }, 'watch'));
-  space.set(spaceKey(7, session, watch.watch), encodeFields(WATCH_FIELDS, watched, 'watch'));
+  if (watched.isPrefix) countPrefix(space, header, watched.key.length, 1);
+  space.set(placeOf(watched, watch), encodeNumber(session));
+  const bytes = new Uint8Array(1 + watched.key.length);
+  bytes[0] = watched.isPrefix ? 1 : 0;
+  bytes.set(watched.key, 1);
+  space.set(spaceKey(7, session, watch), bytes);
   header.watches++;
-  if (watched.isPrefix) header.prefixWatches++;
 }
 
 /** Removes a watch of a session; false: it has none of this number. */
 export function removeWatch(space: Space, header: MapHeader, { session, watch }: MatchingWatch): boolean {
-  const stored = space.get(spaceKey(7, session, watch));
+  const ofSession = spaceKey(7, session, watch);
+  const stored = space.get(ofSession);
   if (stored === undefined) return false;
-  const { isPrefix, key } = decodeFields(WATCH_FIELDS, stored);
-  const place = isPrefix ? spaceKey(6, watch) : exactKey(key, watch);
-  space.delete(place);
-  space.delete(spaceKey(7, session, watch));
+  const watched = { isPrefix: stored[0] === 1, key: stored.slice(1) };
+  space.delete(ofSession);
+  space.delete(placeOf(watched, watch));
+  if (watched.isPrefix) countPrefix(space, header, watched.key.length, -1);
   header.watches--;
-  if (isPrefix) header.prefixWatches--;
   return true;
 }
 
@@ -70,30 +70,55 @@ export function watchesOf(space: ReadableSpace, session: SessionId, max: number 
 /** All watches that a change of this key concerns, in order of their numbers. */
 export function watchesFor(space: ReadableSpace, header: MapHeader, key: Uint8Array): MatchingWatch[] {
   const matching: MatchingWatch[] = [];
-  if (header.watches > header.prefixWatches) {
-    const from = spaceKey(5, key.length, key);
-    space.scan({ from, to: spaceKey(5, key.length, key, Number.MAX_SAFE_INTEGER) }, (at, value) => {
-      matching.push({ watch: readU64Be(at, from.length), session: decodeFields(SESSION_FIELDS, value).session });
-      return true;
-    });
-  }
-  if (header.prefixWatches > 0) {
-    space.scan({ from: spaceKey(6), to: spaceKey(7) }, (at, value) => {
-      const { session, prefix } = decodeFields(PREFIX_FIELDS, value);
-      if (startsWith(key, prefix)) matching.push({ watch: readU64Be(at, 1), session });
-      return true;
-    });
-  }
+  if (header.watches === 0) return matching;
+  collect(space, EXACT, key, matching);
+  for (const length of watchedLengths(space, header, key.length)) collect(space, PREFIX, key.subarray(0, length), matching);
   return matching.sort((a, b) => a.watch - b.watch);
 }
 
 /** True if a change of this key concerns the watch. */
 export function isWatched(watched: WatchedKeys, key: Uint8Array): boolean {
-  return watched.isPrefix ? startsWith(key, watched.key) : key.length === watched.key.length && startsWith(key, watched.key);
+  if (watched.isPrefix ? watched.key.length > key.length : watched.key.length !== key.length) return false;
+  for (let i = 0; i < watched.key.length; i++) if (key[i] !== watched.key[i]) return false;
+  return true;
 }
 
-function startsWith(key: Uint8Array, prefix: Uint8Array): boolean {
-  if (prefix.length > key.length) return false;
-  for (let i = 0; i < prefix.length; i++) if (key[i] !== prefix[i]) return false;
-  return true;
+function collect(space: ReadableSpace, section: typeof EXACT | typeof PREFIX, key: Uint8Array, into: MatchingWatch[]): void {
+  const from = spaceKey(section, key.length, key);
+  space.scan({ from, to: spaceKey(section, key.length, key, Number.MAX_SAFE_INTEGER) }, (at, value) => {
+    into.push({ watch: readU64Be(at, from.length), session: readU64(value, 0) });
+    return true;
+  });
+}
+
+/** Lengths of watched prefixes that a key of `length` bytes may start with. */
+function watchedLengths(space: ReadableSpace, header: MapHeader, length: number): number[] {
+  const lengths: number[] = [];
+  if (header.watchedLengths > 0) {
+    space.scan({ from: spaceKey(8), to: spaceKey(8, length + 1) }, (at) => lengths.push(readU64Be(at, 1)) > 0);
+  }
+  return lengths;
+}
+
+function countPrefix(space: Space, header: MapHeader, length: number, change: 1 | -1): void {
+  const at = spaceKey(8, length);
+  const stored = space.get(at);
+  const count = (stored === undefined ? 0 : readU64(stored, 0)) + change;
+  if (count === 0) {
+    space.delete(at);
+    header.watchedLengths--;
+    return;
+  }
+  if (stored === undefined) {
+    const { watchedLengthsMax: max } = RESOURCE_LIMITS;
+    if (header.watchedLengths >= max) throw new QuorateError('overloaded', `prefixes of ${max} lengths are watched in this map`, { max });
+    header.watchedLengths++;
+  }
+  space.set(at, encodeNumber(count));
+}
+
+function encodeNumber(value: number): Uint8Array {
+  const bytes = new Uint8Array(8);
+  writeU64(bytes, 0, value);
+  return bytes;
 }

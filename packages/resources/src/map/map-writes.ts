@@ -1,5 +1,7 @@
 import { QuorateError } from '@quorate/base';
 import { type ApplyCall, readU64Be } from '@quorate/machine';
+import { RESOURCE_LIMITS } from '../resource-limits.js';
+import type { ScratchBytes } from '../scratch-bytes.js';
 import { spaceKey } from '../space-key.js';
 import { type MapChange, rememberChange } from './map-changes.js';
 import type { MapDeclaration } from './map-declaration.js';
@@ -7,20 +9,32 @@ import { encodeEntry, entryIn, entryKey } from './map-entry.js';
 import { type MapHeader, headerIn, storeHeader } from './map-header.js';
 import { watchesFor } from './map-watches.js';
 
-/** The one timer of a map: for the entry that expires first. */
+/*
+ * Time to live. An entry that is set at logged time t with `ttlMs` expires at t + ttlMs: section 4 has u64 that time, key -> nothing, and one timer
+ * of the map is set for the first of them. Timers run before whatever comes at their time or later (rule 15), so
+ *
+ *   every entry that a handler or a query sees has expiresMs = 0 or expiresMs > timeMs,
+ *
+ * and nothing has to be hidden. Setting a value anew without `ttlMs` makes it last.
+ */
 const EXPIRY_TIMER = new Uint8Array([1]);
 const NOTHING = new Uint8Array(0);
-// Section 4: u64 ms at which it expires, key -> nothing.
+// Entries that expire at the same time are looked up so many at a time.
+const EXPIRED_AT_ONCE = 1024;
+// What an event has beside key and value, and what it takes to keep it.
+const EVENT_OVERHEAD_BYTES = 64;
 const expiryKey = (expiresMs: number, key: Uint8Array): Uint8Array => spaceKey(4, expiresMs, key);
 
-/** The changes that one command, timer or end of a session makes to a map. */
+/** The changes that one command or timer makes to a map. */
 export class MapWrites {
   readonly #call: ApplyCall<MapDeclaration>;
+  readonly #scratch: ScratchBytes;
   readonly header: MapHeader;
-  #isExpiryChanged = false;
+  #isFirstExpiryChanged = false;
 
-  constructor(call: ApplyCall<MapDeclaration>) {
+  constructor(call: ApplyCall<MapDeclaration>, scratch: ScratchBytes) {
     this.#call = call;
+    this.#scratch = scratch;
     this.header = headerIn(call.space);
   }
 
@@ -40,65 +54,82 @@ export class MapWrites {
   /** Sets an entry; gives the version of the one before, 0 if there was none. */
   set(key: Uint8Array, value: Uint8Array, ttlMs: number | null): number {
     const { space, timeMs } = this.#call;
-    const before = this.#drop(key);
-    const expiresMs = ttlMs === null ? 0 : timeMs + ttlMs;
+    const before = entryIn(space, key);
+    const versionBefore = before?.version ?? 0;
+    if (before === null) this.header.size++;
+    else this.#dropExpiry(key, before.expiresMs);
     const version = ++this.header.version;
-    space.set(entryKey(key), encodeEntry({ version, expiresMs, value }));
-    this.header.size++;
+    const expiresMs = ttlMs === null ? 0 : timeMs + ttlMs;
+    space.set(entryKey(key), encodeEntry(this.#scratch, { version, expiresMs, value }));
     if (expiresMs !== 0) {
       space.set(expiryKey(expiresMs, key), NOTHING);
-      this.#isExpiryChanged = true;
+      if (this.header.timerMs === 0 || expiresMs < this.header.timerMs) this.#isFirstExpiryChanged = true;
     }
     this.#tell({ version, change: 'set', key, value });
-    return before;
+    return versionBefore;
   }
 
   /** Removes an entry; false: there is none. */
   remove(key: Uint8Array, change: 'removed' | 'expired'): boolean {
-    if (this.#drop(key) === 0) return false;
+    const before = entryIn(this.#call.space, key);
+    if (before === null) return false;
+    this.#dropExpiry(key, before.expiresMs);
+    this.#call.space.delete(entryKey(key));
+    this.header.size--;
     this.#tell({ version: ++this.header.version, change, key, value: null });
     return true;
   }
 
-  /** Removes what has expired by now. */
+  /** The timer rang: removes what has expired by now, in order of (time, key). */
   expire(): void {
-    const expired: Uint8Array[] = [];
-    this.#call.space.scan({ from: spaceKey(4), to: spaceKey(4, this.#call.timeMs + 1) }, (at) => expired.push(at.slice(9)) > 0);
-    for (const key of expired) this.remove(key, 'expired');
-    this.#isExpiryChanged = true;
+    this.header.timerMs = 0;
+    this.#isFirstExpiryChanged = true;
+    for (let keys = this.#expired(); keys.length > 0; keys = this.#expired()) for (const key of keys) this.remove(key, 'expired');
   }
 
-  /** Stores what the map knows of itself; nothing is written after it. */
+  /** Stores what the map knows of itself, and sets its timer; to be called once, at the end. */
   finish(): void {
+    if (this.#isFirstExpiryChanged) this.#setTimer();
     storeHeader(this.#call.space, this.header);
-    if (!this.#isExpiryChanged) return;
+  }
+
+  #expired(): Uint8Array[] {
+    const keys: Uint8Array[] = [];
+    this.#call.space.scan({ from: spaceKey(4), to: spaceKey(4, this.#call.timeMs + 1) }, (at) => {
+      keys.push(at.slice(9));
+      return keys.length < EXPIRED_AT_ONCE;
+    });
+    return keys;
+  }
+
+  #setTimer(): void {
     let firstMs = 0;
     this.#call.space.scan({ from: spaceKey(4), to: spaceKey(5) }, (at) => {
       firstMs = readU64Be(at, 1);
       return false;
     });
+    if (firstMs === this.header.timerMs) return;
     if (firstMs === 0) this.#call.clearTimer(EXPIRY_TIMER);
     else this.#call.setTimer(EXPIRY_TIMER, firstMs);
+    this.header.timerMs = firstMs;
   }
 
-  #drop(key: Uint8Array): number {
-    const { space } = this.#call;
-    const entry = entryIn(space, key);
-    if (entry === null) return 0;
-    const { version, expiresMs } = entry;
-    if (expiresMs !== 0) {
-      space.delete(expiryKey(expiresMs, key));
-      this.#isExpiryChanged = true;
-    }
-    space.delete(entryKey(key));
-    this.header.size--;
-    return version;
+  #dropExpiry(key: Uint8Array, expiresMs: number): void {
+    if (expiresMs === 0) return;
+    this.#call.space.delete(expiryKey(expiresMs, key));
+    if (expiresMs === this.header.timerMs) this.#isFirstExpiryChanged = true;
   }
 
   #tell(change: MapChange): void {
-    rememberChange(this.#call.space, this.header, change);
-    for (const { watch, session } of watchesFor(this.#call.space, this.header, change.key)) {
-      this.#call.publish(session, 'changed', { watch, ...change });
+    rememberChange(this.#call.space, this.header, this.#scratch, change);
+    if (this.header.watches === 0) return;
+    const matching = watchesFor(this.#call.space, this.header, change.key);
+    const { changeEventBytesMax: max } = RESOURCE_LIMITS;
+    const bytes = matching.length * (EVENT_OVERHEAD_BYTES + change.key.length + (change.value?.length ?? 0));
+    // Only a value can make it too much for a command; what expires has none.
+    if (bytes > max && change.value !== null) {
+      throw new QuorateError('overloaded', `${matching.length} watches would get ${bytes} bytes of events of this change`, { bytes, max });
     }
+    for (const { watch, session } of matching) this.#call.publish(session, 'changed', { watch, ...change });
   }
 }

@@ -1,0 +1,54 @@
+import { QuorateError, type TimerHandle } from '@quorate/base';
+import type { CallTime, CommandNames, Done, OperationArguments, OperationResult, PendingCall, ResourceDeclaration } from '@quorate/machine';
+import { CLIENT_LIMITS } from './client-limits.js';
+import type { ResourceHandle } from './resource-handle.js';
+
+/** Who hears of a lasting command. */
+export interface LastingDone<T> {
+  done: Done<T>;
+  /** It was answered after `done` was told of an error: what it did can be undone now. */
+  late?(result: T): void;
+}
+
+/**
+ * A command whose effect must not go unnoticed: a claim, a watch. Its caller waits for at most `deadlineMs` or until it cancels, but the command
+ * itself goes on until it is answered or the session is over, so that what it did can be taken back. Its caller is told `unavailable` (safe) at
+ * the deadline, because of that.
+ */
+export function lastingCommand<D extends ResourceDeclaration, K extends CommandNames<D>>(
+  handle: ResourceHandle<D>,
+  call: { readonly operation: K; readonly args: OperationArguments<D, K>; readonly time: CallTime },
+  { done, late }: LastingDone<OperationResult<D, K>>,
+): PendingCall {
+  const { timers, deadlineMs: defaultMs } = handle.context;
+  const { operation, args, time } = call;
+  let isSettled = false;
+  let timer: TimerHandle | null = null;
+  const settle: Done<OperationResult<D, K>> = (error, result) => {
+    if (isSettled) {
+      if (error === null) late?.(result as OperationResult<D, K>);
+      return;
+    }
+    isSettled = true;
+    if (timer !== null) timers.clear(timer);
+    done(error, result);
+  };
+  const waitMs = time.deadlineMs ?? defaultMs;
+  const isWrong = typeof waitMs !== 'number' || !(waitMs > 0);
+  const options = isWrong ? { deadlineMs: waitMs } : { deadlineMs: Number.POSITIVE_INFINITY, openMs: waitMs };
+  const sent = handle.command(operation, args, options, settle);
+  const giveUp = (error: QuorateError): void => {
+    if (isSettled) return;
+    if (sent.isSent) settle(error, null);
+    // What was not sent yet is told by the gate, which then forgets it.
+    else if (error.code === 'aborted') sent.cancel();
+  };
+  if (!isWrong && waitMs <= CLIENT_LIMITS.timerMsMax) {
+    timer = timers.set(waitMs, () => {
+      giveUp(
+        new QuorateError('unavailable', `${operation} was not answered within ${waitMs} ms; if it happens, it is taken back`, { waitMs }),
+      );
+    });
+  }
+  return { cancel: () => giveUp(new QuorateError('aborted', `${operation} was aborted; if it happens, it is taken back`)) };
+}

@@ -1,0 +1,81 @@
+import { type Clock, type GroupId, type Logger, QuorateError, SILENT_LOGGER, type Timers } from '@quorate/base';
+import type { Commands, ResourceDeclaration, SessionState } from '@quorate/machine';
+import { CLIENT_LIMITS } from './client-limits.js';
+import { CommandGate } from './command-gate.js';
+import { ResourceHandle } from './resource-handle.js';
+
+/** What a client of resources needs of its surroundings. */
+export interface ResourceClientOptions {
+  /** The group that the resources live in; it stands in fences. */
+  readonly group: GroupId;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly logger?: Logger;
+  /** Time that calls have by default, in ms: that of `Commands`. Default 5000. */
+  readonly deadlineMs?: number;
+}
+
+/** What handles and faces share. */
+export interface ClientContext {
+  readonly commands: Commands;
+  readonly gate: CommandGate;
+  readonly group: GroupId;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly logger: Logger;
+  readonly deadlineMs: number;
+  /** Runs a callback of a user: what it throws is logged. */
+  guarded(what: string, callback: () => void): void;
+}
+
+/** The resources of one session after another: one for each `Commands`. Callbacks, no promises; `Resources` is the face with promises. */
+export class ResourceClient {
+  readonly context: ClientContext;
+  readonly #handles = new Map<string, ResourceHandle<ResourceDeclaration>>();
+
+  /** `Commands` must be used through this client only, so that the order of calls holds across resources. */
+  constructor(commands: Commands, options: ResourceClientOptions) {
+    const { group, clock, timers, logger = SILENT_LOGGER, deadlineMs = 5000 } = options;
+    const gate = new CommandGate(commands, { clock, timers });
+    const guarded = (what: string, callback: () => void): void => {
+      try {
+        callback();
+      } catch (thrown) {
+        logger.log('error', 'callbackThrew', { what, error: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown) });
+      }
+    };
+    this.context = { commands, gate, group, clock, timers, logger, deadlineMs, guarded };
+  }
+
+  /** State of the session. */
+  get state(): SessionState {
+    return this.context.commands.state;
+  }
+
+  /**
+   * The resource of that name: the same object each time. Asks nothing yet. Throws `kindMismatch` if this client uses the name for another
+   * type or version, `invalidArgument` if the name is no text, `overloaded` beyond a million names.
+   */
+  handle<D extends ResourceDeclaration>(declaration: D, name: string): ResourceHandle<D> {
+    if (typeof name !== 'string') throw new QuorateError('invalidArgument', `a name must be a text, not ${typeof name}`, { path: 'name' });
+    const known = this.#handles.get(name);
+    if (known !== undefined) {
+      const { type, version } = known.declaration;
+      if (type !== declaration.type || version !== declaration.version) {
+        throw new QuorateError('kindMismatch', `"${name}" is a ${type} of version ${version}, not a ${declaration.type}`, {
+          name,
+          type,
+          version,
+          expected: declaration.type,
+        });
+      }
+      return known as unknown as ResourceHandle<D>;
+    }
+    if (this.#handles.size >= CLIENT_LIMITS.handlesMax) {
+      throw new QuorateError('overloaded', `${CLIENT_LIMITS.handlesMax} names are in use`, { max: CLIENT_LIMITS.handlesMax });
+    }
+    const handle = new ResourceHandle(this.context, declaration, name);
+    this.#handles.set(name, handle as unknown as ResourceHandle<ResourceDeclaration>);
+    return handle;
+  }
+}
