@@ -96,7 +96,7 @@ test('T32: no space while a snapshot is received → the leader sends it again o
   const user = new TallyUser(cluster, 'a').open();
   const [away] = others(cluster, leaderOf(cluster)) as [SimNode, SimNode];
   away.kill();
-  fillQuickly(user);
+  fill(user, 8, 30_000, 8);
   const rule = away.disk.inject({
     operations: ['write'],
     path: /snapshots/,

@@ -5,7 +5,7 @@ import type { SimNode } from '@quorate/testkit';
 import { RawClient } from './raw-client.js';
 import { isWhole } from './harness.js';
 import { type Ended, TallyUser, leaderOf, metric, others, sessionCluster } from './session-rig.js';
-import { awaitLevel, awaitMetric, checkSum, fill, fillQuickly, firstIndexOn, snapshotSettings } from './snapshot-rig.js';
+import { awaitLevel, awaitMetric, checkSum, fill, fillQuickly, firstIndexOn, snapshotFiles, snapshotSettings } from './snapshot-rig.js';
 
 test('T34: wiped node, logs compacted → it gets the snapshot, is let in again and then counts', () => {
   const cluster = sessionCluster(401, { settings: snapshotSettings() });
@@ -130,6 +130,55 @@ test('snapshots: deposed leaders and followers install one → clients get each 
     Array.from({ length: 20 }, (_, i) => i + 1),
   );
   checkSum(cluster, user, 20);
+  cluster.runFor(1000);
+  for (const node of cluster.nodes) assert.equal(snapshotFiles(node).length, 1, `${node.name}: ${snapshotFiles(node).join(', ')}`);
+});
+
+test('T42: session that ended while its carrier was cut off, which then installs a snapshot → it carries it no more', () => {
+  const cluster = sessionCluster(465, { settings: snapshotSettings() });
+  const [stays, ends] = ['stays', 'ends'].map((name) => new TallyUser(cluster, name, { sessionTtlMs: 60_000 }).open()) as [
+    TallyUser,
+    TallyUser,
+  ];
+  const carrier = leaderOf(cluster);
+  assert.equal(metric(carrier, 'sessionsCarried'), 2);
+  for (const node of others(cluster, carrier)) cluster.network.cut(carrier.name, node.name, 'reset');
+  let isClosed = false;
+  ends.sessions.close(() => (isClosed = true));
+  cluster.runUntil(() => isClosed, 20_000, 'it is closed');
+  fillQuickly(stays, 8);
+  const carried = metric(carrier, 'sessionsCarried');
+  cluster.network.healAll();
+  awaitMetric(cluster, carrier, 'snapshotsInstalled', 1);
+  assert.ok(carried === 2, 'its connections stayed');
+  assert.equal(metric(carrier, 'sessionsCarried'), 1);
+  awaitLevel(cluster);
+});
+
+test('T41: follower gets the entries from a new leader while it stores the snapshot of the old one → the snapshot is dropped', () => {
+  const cluster = sessionCluster(466, { settings: snapshotSettings() });
+  const user = new TallyUser(cluster, 'a').open();
+  const leader = leaderOf(cluster);
+  const [away, whole] = others(cluster, leader) as [SimNode, SimNode];
+  whole.kill();
+  whole.start({ snapshotLogBytes: 16_777_216 });
+  user.run('add', { amount: 1 });
+  away.kill();
+  fill(user, 6, 30_000, 6);
+  away.disk.inject({ operations: ['sync'], path: /snapshots/, effect: { type: 'slow', ms: 3000 } });
+  away.start();
+  cluster.runUntil(() => (away.status()?.metrics['snapshotsReceiving'] ?? 0) === 1, 20_000, 'a transfer');
+  cluster.runFor(100);
+  leader.kill();
+  awaitLevel(cluster, [away, whole]);
+  user.run('add', { amount: 1 });
+  cluster.runFor(4000);
+  assert.equal(metric(away, 'snapshotsInstalled'), 0);
+  assert.equal(metric(away, 'snapshotsReceiving'), 0);
+  cluster.healAll();
+  checkSum(cluster, user, 2);
+  cluster.runFor(1000);
+  assert.ok(snapshotFiles(away).length <= 1, snapshotFiles(away).join(', '));
 });
 
 test('T43, T73: large snapshot over a link of 10 MB/s under load → the follower converges, and no leader changes', () => {

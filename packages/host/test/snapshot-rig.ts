@@ -32,6 +32,11 @@ export function awaitLevel(cluster: SimCluster, nodes: readonly SimNode[] = clus
   if (hashes.size !== 1) throw cluster.fault(`states differ: ${[...hashes].join(', ')}`);
 }
 
+/** Snapshots on the disk of a node, complete or not. */
+export function snapshotFiles(node: SimNode): string[] {
+  return node.disk.paths().filter((path) => path.startsWith('snapshots/'));
+}
+
 /** Waits until a figure of a node is at least so much. */
 export function awaitMetric(cluster: SimCluster, node: SimNode, name: string, least: number, withinMs = 30_000): void {
   cluster.runUntil(() => (node.status()?.metrics[name] ?? 0) >= least, withinMs, `${name} of ${node.name} reaches ${least}`);
