@@ -31,3 +31,25 @@ export function awaitLevel(cluster: SimCluster, nodes: readonly SimNode[] = clus
   const hashes = new Set(nodes.map((node) => node.appliedState(DEFAULT_GROUP)?.hash));
   if (hashes.size !== 1) throw cluster.fault(`states differ: ${[...hashes].join(', ')}`);
 }
+
+/** Snapshots on the disk of a node, complete or not. */
+export function snapshotFiles(node: SimNode): string[] {
+  return node.disk.paths().filter((path) => path.startsWith('snapshots/'));
+}
+
+/** Waits until a figure of a node is at least so much. */
+export function awaitMetric(cluster: SimCluster, node: SimNode, name: string, least: number, withinMs = 30_000): void {
+  cluster.runUntil(() => (node.status()?.metrics[name] ?? 0) >= least, withinMs, `${name} of ${node.name} reaches ${least}`);
+}
+
+/** Makes snapshots due with a few large commands. */
+export function fillQuickly(user: TallyUser, times = 3): void {
+  fill(user, times, 30_000, 2);
+}
+
+/** The state is level, and the number is what was acknowledged. */
+export function checkSum(cluster: SimCluster, user: TallyUser, sum: number): void {
+  const { error, value } = user.ask('get');
+  if (error !== null || value !== sum) throw cluster.fault(`the number is ${String(value)}, not ${sum}`);
+  awaitLevel(cluster);
+}

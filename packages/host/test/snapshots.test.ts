@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { DEFAULT_GROUP } from '@quorate/base';
 import { TallyUser, leaderOf, metric, others, sessionCluster } from './session-rig.js';
-import { SNAPSHOT_BYTES, awaitLevel, fill, firstIndexOn, snapshotSettings } from './snapshot-rig.js';
+import { SNAPSHOT_BYTES, awaitLevel, fill, firstIndexOn, snapshotFiles, snapshotSettings } from './snapshot-rig.js';
 
 test('snapshots: many batches → each node snapshots its machine, logs stay short, directories bounded', () => {
   const cluster = sessionCluster(301, { settings: snapshotSettings() });
@@ -15,6 +15,7 @@ test('snapshots: many batches → each node snapshots its machine, logs stay sho
     assert.ok(firstIndexOn(cluster, node) > 1);
     assert.ok((status?.lastIndex ?? 0) - (status?.firstIndex ?? 0) < (2 * SNAPSHOT_BYTES) / 1000, `log of ${node.name} is long`);
     assert.equal(metric(node, 'snapshotsFailed'), 0);
+    assert.equal(snapshotFiles(node).length, 1);
   }
 });
 

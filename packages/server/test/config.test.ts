@@ -58,8 +58,11 @@ describe('configuration', () => {
   });
 
   test('configuration: settings in the file → taken over', () => {
-    const config = load({ file: JSON.stringify({ settings: { journalFileBytes: 4_194_304, syncMode: 'async' } }) });
-    assert.deepEqual(config.settings, { journalFileBytes: 4_194_304, syncMode: 'async' });
+    const config = load({
+      file: JSON.stringify({ settings: { journalFileBytes: 4_194_304, snapshotLogBytes: 65_536, syncMode: 'async' } }),
+    });
+    assert.deepEqual(config.settings, { journalFileBytes: 4_194_304, snapshotLogBytes: 65_536, syncMode: 'async' });
+    assert.throws(() => load({ file: JSON.stringify({ settings: { snapshotLogBytes: 65_535 } }) }), { code: 'invalidArgument' });
   });
 
   test('configuration: variables that others set → left alone', () => {

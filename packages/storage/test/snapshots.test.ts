@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { GroupId, NodeId } from '@quorate/base';
+import type { SnapshotFile } from '@quorate/storage';
 import { G1, G2, Rig, appendMany, batch, contentOf, logOf } from './rig.js';
 import { content, facts, readAll, snapshotPaths, take, write } from './snapshot-rig.js';
 
@@ -109,6 +110,31 @@ test('T25: snapshot: its sync fails, or a write for another reason than space �
     );
     assert.equal(storage.snapshot(G1), null);
   }
+});
+
+test('snapshot: given up at any moment, also when it is in force and nobody was told yet → there whole or not at all, and never lost again', () => {
+  let inForce = 0;
+  for (let steps = 0; ; steps++) {
+    const rig = new Rig();
+    const storage = rig.start();
+    appendMany(storage.createGroup(G1, false), 5);
+    rig.settle();
+    const writer = storage.createSnapshot(facts(5));
+    const outcome = write(writer, content(1000, 5));
+    for (let i = 0; i < steps && !outcome.isDone; i++) rig.scheduler.step();
+    if (outcome.isDone) break;
+    const isInForce = storage.snapshot(G1) !== null;
+    if (isInForce) inForce++;
+    writer.abort();
+    rig.settle(100);
+    assert.equal(storage.snapshot(G1) !== null, isInForce, `after ${steps} steps`);
+    assert.equal(snapshotPaths(rig).length, isInForce ? 1 : 0);
+    rig.close();
+    const reopened = rig.open();
+    assert.deepEqual(reopened.damage, []);
+    if (isInForce) assert.deepEqual(readAll(reopened.snapshot(G1) as SnapshotFile), content(1000, 5));
+  }
+  assert.ok(inForce > 0, 'it was given up between coming in force and telling so');
 });
 
 test('snapshot: given up midway, or the group is reset, or the storage is closed → the steps end, no file is left in the way', () => {

@@ -22,9 +22,10 @@ import type { ReplicaSnapshots } from './replica-snapshots.js';
 import { type StateNote, StateNotes, isNoted } from './state-notes.js';
 import type { View } from './view.js';
 
-/** Bytes applied in one turn before other groups and sockets get theirs. */
+/** Most that is applied in one turn before other groups and sockets get theirs, by bytes and by time; what was read is finished. */
 const APPLY_BYTES_PER_TURN = 4 * 1024 * 1024;
-const APPLY_READ_BYTES = 1024 * 1024;
+const APPLY_MS_PER_TURN = 4;
+const APPLY_READ_BYTES = 128 * 1024;
 
 /** What a replica asks of its node. */
 export interface ReplicaNode {
@@ -113,20 +114,15 @@ export class Replica {
   }
 
   /** Runs `step` on the core; a throw stops this group and no other. */
-  #guard(step: () => void): void {
+  step(step: (raft: Raft, nowMs: number) => void): void {
     if (this.#stopError !== null) return;
     try {
-      step();
+      step(this.raft, this.#node.clock.nowMs());
     } catch (thrown) {
       this.stop(asQuorateError(thrown));
       return;
     }
     this.#node.markDirty(this);
-  }
-
-  /** Runs a step on the core, as it is told of anything else. */
-  step(step: (raft: Raft, nowMs: number) => void): void {
-    this.#guard(() => step(this.raft, this.#node.clock.nowMs()));
   }
 
   /** The view is now that of a snapshot at `index`; the core says `restart` next. */
@@ -138,7 +134,7 @@ export class Replica {
 
   receive(from: NodeId, message: RaftMessage): void {
     if (this.#stopError !== null) return;
-    // As in `#guard`, without a closure per message.
+    // As in `step`, without a closure per message.
     try {
       this.raft.step(from, message, this.#node.clock.nowMs());
     } catch (thrown) {
@@ -149,37 +145,36 @@ export class Replica {
   }
 
   tick(): void {
-    this.#guard(() => {
-      const nowMs = this.#node.clock.nowMs();
+    this.step((raft, nowMs) => {
       if (nowMs >= this.#barriers.dueMs) this.#barriers.proposeAll(nowMs);
-      this.raft.tick(nowMs);
+      raft.tick(nowMs);
     });
   }
 
   durable(state: GroupDurable): void {
-    this.#guard(() => this.raft.onDurable(state.hardStateVersion, state.durableIndex, this.#node.clock.nowMs()));
+    this.step((raft, nowMs) => raft.onDurable(state.hardStateVersion, state.durableIndex, nowMs));
   }
 
   peerConnected(peer: NodeId): void {
-    this.#guard(() => this.raft.connectionOpened(peer, this.#node.clock.nowMs()));
+    this.step((raft, nowMs) => raft.connectionOpened(peer, nowMs));
   }
 
   peerDisconnected(peer: NodeId): void {
-    this.#guard(() => this.raft.connectionLost(peer, this.#node.clock.nowMs()));
+    this.step((raft, nowMs) => raft.connectionLost(peer, nowMs));
   }
 
   peerReplaced(peer: NodeId): void {
-    this.#guard(() => this.raft.peerReplaced(peer));
+    this.step((raft) => raft.peerReplaced(peer));
   }
 
   campaign(): void {
-    this.#guard(() => this.raft.campaign(this.#node.clock.nowMs()));
+    this.step((raft, nowMs) => raft.campaign(nowMs));
   }
 
   transferLeader(to: NodeId | 0): boolean {
     let isStarted = false;
-    this.#guard(() => {
-      isStarted = this.raft.transferLeader(to, this.#node.clock.nowMs());
+    this.step((raft, nowMs) => {
+      isStarted = raft.transferLeader(to, nowMs);
     });
     return isStarted;
   }
@@ -213,8 +208,8 @@ export class Replica {
   /** An entry of no meaning; its base index, or null if it cannot be proposed now. */
   proposeNoop(): LogIndex | null {
     let index: LogIndex | null = null;
-    this.#guard(() => {
-      const at = this.raft.proposeNoop(this.#node.clock.nowMs());
+    this.step((raft, nowMs) => {
+      const at = raft.proposeNoop(nowMs);
       if (at !== 'notLeader') index = at.index;
     });
     return index;
@@ -232,7 +227,7 @@ export class Replica {
       return;
     }
     const id = this.#reads.add(read);
-    this.#guard(() => this.raft.readIndex(id, this.#node.clock.nowMs()));
+    this.step((raft, nowMs) => raft.readIndex(id, nowMs));
   }
 
   #refusal(): QuorateError | null {
@@ -306,8 +301,9 @@ export class Replica {
   #apply(): void {
     const commitIndex = this.raft.commitIndex;
     let budget = APPLY_BYTES_PER_TURN;
+    const untilMs = this.#node.clock.nowMs() + APPLY_MS_PER_TURN;
     const before = this.#appliedIndex;
-    while (this.#appliedIndex < commitIndex && budget > 0) {
+    while (this.#appliedIndex < commitIndex && budget > 0 && this.#node.clock.nowMs() < untilMs) {
       const batches = this.log.read(this.#appliedIndex + 1, Math.min(budget, APPLY_READ_BYTES));
       if (batches.length === 0) {
         this.#node.unreadable(this, this.#appliedIndex + 1);

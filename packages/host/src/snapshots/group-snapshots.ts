@@ -142,11 +142,11 @@ export class GroupSnapshots implements ReplicaSnapshots, SnapshotTaker {
     try {
       const voters = votersAt(replica.log, before, initialVoters, index);
       const facts = { group: replica.group, index, term: last.term, voters, loggedTimeMs: last.loggedTimeMs };
-      const state = view.machine.snapshot(options.checksum);
-      invariant(state.index === index, 'a snapshot is of what was applied last', { group: replica.group, index });
+      invariant(view.machine.appliedIndex === index, 'a snapshot is of what was applied last', { group: replica.group, index });
+      const writer = storage.createSnapshot(facts);
       const bytes = this.#bytes;
       const sinceMs = options.clock.nowMs();
-      return new SnapshotTaking(state, storage.createSnapshot(facts), (error, file) => {
+      return new SnapshotTaking(view.machine.snapshot(options.checksum), writer, (error, file) => {
         if (file !== null) this.#count(file, bytes, options.clock.nowMs() - sinceMs);
         done(error, file);
       });
@@ -160,8 +160,7 @@ export class GroupSnapshots implements ReplicaSnapshots, SnapshotTaker {
     const { metrics } = this.#init.queue;
     this.#bytes = Math.max(0, this.#bytes - bytes);
     metrics.taken++;
-    metrics.lastIndex = file.index;
-    metrics.lastBytes = file.length;
+    metrics.inForce(file);
     metrics.lastMs = ms;
   }
 
@@ -191,6 +190,7 @@ export class GroupSnapshots implements ReplicaSnapshots, SnapshotTaker {
   #installed(file: SnapshotFile): void {
     const { options, replica, queue } = this.#init;
     queue.metrics.installed++;
+    queue.metrics.inForce(file);
     options.logger.log('info', 'snapshot installed', { group: replica.group, index: file.index, bytes: file.length });
     // Of an older state than that which is here now.
     this.#taking?.abort();

@@ -32,6 +32,7 @@ export class NodeSnapshots {
       const file = files.shift();
       if (file === undefined) return done();
       loadMachine(ports, file, (error, loader) => {
+        this.queue.metrics.inForce(file);
         this.#loaded.set(file.group, { facts: file, loader, error });
         next();
       });

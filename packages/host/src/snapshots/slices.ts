@@ -17,21 +17,23 @@ export interface SlicePorts {
  */
 export function inSlices({ clock, timers }: SlicePorts, step: () => boolean, done: (error: QuorateError | null) => void): () => void {
   let isOver = false;
+  let isCancelled = false;
   const slice = (): void => {
-    if (isOver) return;
+    if (isCancelled) return;
     const untilMs = clock.nowMs() + SLICE_MS;
     let error: QuorateError | null = null;
     try {
-      for (let steps = 0; !isOver && steps < SLICE_STEPS_MAX && clock.nowMs() < untilMs; steps++) isOver = step();
+      for (let steps = 0; !isOver && !isCancelled && steps < SLICE_STEPS_MAX && clock.nowMs() < untilMs; steps++) isOver = step();
     } catch (thrown) {
       isOver = true;
       error = asQuorateError(thrown);
     }
+    if (isCancelled) return;
     if (isOver) done(error);
     else timers.defer(slice);
   };
   timers.defer(slice);
   return () => {
-    isOver = true;
+    isCancelled = true;
   };
 }

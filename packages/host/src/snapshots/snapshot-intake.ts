@@ -1,4 +1,4 @@
-import { type Checksum, type LogIndex, type Logger, QuorateError, asQuorateError } from '@quorate/base';
+import { type Checksum, type LogIndex, type Logger, type QuorateError, asQuorateError } from '@quorate/base';
 import type { MachineLoader } from '@quorate/machine';
 import type { Ready, SnapshotPiece } from '@quorate/raft';
 import type { SnapshotFile, SnapshotWriter, Storage } from '@quorate/storage';

@@ -1,3 +1,5 @@
+import type { SnapshotFile } from '@quorate/storage';
+
 /** Whoever wants to write a snapshot. */
 export interface SnapshotTaker {
   /** Writes it, or finds that there is nothing to write; `done` once, now or later, however it ends. */
@@ -12,12 +14,18 @@ export class SnapshotMetrics {
   failed = 0;
   /** Received from leaders and in force. */
   installed = 0;
-  /** Of the newest one taken. */
+  /** Of the one that came in force last: taken, received, or found at the start. */
   lastIndex = 0;
   lastBytes = 0;
+  /** What taking the last one took. */
   lastMs = 0;
   /** 1 while one is being written. */
   taking = 0;
+
+  inForce({ index, length }: Pick<SnapshotFile, 'index' | 'length'>): void {
+    this.lastIndex = index;
+    this.lastBytes = length;
+  }
 }
 
 /** Groups that want to write a snapshot: one at a time on a node, in the order in which they asked. */

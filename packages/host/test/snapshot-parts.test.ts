@@ -1,0 +1,203 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { type QuorateError as Fault, QuorateError, groupId } from '@quorate/base';
+import { LogKeeping, SnapshotQueue, SnapshotTaking, inSlices } from '@quorate/host';
+import type { MachineSnapshot } from '@quorate/machine';
+import type { SnapshotFile, SnapshotWriter } from '@quorate/storage';
+import fc from 'fast-check';
+
+/** A clock that moves only when told, and a queue of what was deferred. */
+class Loop {
+  nowMs = 0;
+  readonly deferred: (() => void)[] = [];
+  readonly clock = { nowMs: (): number => this.nowMs, wallMs: (): number => 0 };
+  readonly timers = {
+    set: (): object => ({}),
+    clear: (): void => {},
+    defer: (callback: () => void): void => {
+      this.deferred.push(callback);
+    },
+  };
+
+  turn(): boolean {
+    const next = this.deferred.shift();
+    next?.();
+    return next !== undefined;
+  }
+}
+
+test('snapshots: work of many steps → no slice is longer than its time and one step, other work comes in between', () => {
+  const loop = new Loop();
+  let steps = 0;
+  let isDone = false;
+  inSlices(
+    loop,
+    () => {
+      loop.nowMs += 1.2;
+      return ++steps === 100;
+    },
+    (error) => {
+      assert.equal(error, null);
+      isDone = true;
+    },
+  );
+  assert.equal(steps, 0, 'never within the call');
+  while (!isDone) {
+    const before = loop.nowMs;
+    assert.ok(loop.turn());
+    assert.ok(loop.nowMs - before <= 3 + 1.2);
+  }
+  assert.equal(steps, 100);
+  assert.equal(loop.turn(), false);
+});
+
+test('snapshots: work that throws, or is cancelled, also by its own step → told once, or never', () => {
+  const loop = new Loop();
+  const told: (Fault | null)[] = [];
+  const done = (error: Fault | null): void => {
+    told.push(error);
+  };
+  inSlices(
+    loop,
+    () => {
+      throw new QuorateError('dataDamaged', 'x');
+    },
+    done,
+  );
+  while (loop.turn());
+  assert.deepEqual(
+    told.map((error) => error?.code),
+    ['dataDamaged'],
+  );
+  const cancel = inSlices(loop, () => false, done);
+  loop.turn();
+  cancel();
+  let steps = 0;
+  const cancelWithin = inSlices(
+    loop,
+    () => {
+      steps++;
+      cancelWithin();
+      return steps === 2;
+    },
+    done,
+  );
+  while (loop.turn());
+  assert.equal(told.length, 1);
+  assert.equal(steps, 1);
+});
+
+test('snapshots: the bytes of a log by index → as a plain list of batches says, to within the distance of two marks', () => {
+  const action = fc.oneof(
+    { weight: 20, arbitrary: fc.record({ bytes: fc.integer({ min: 50, max: 20_000 }) }) },
+    { weight: 1, arbitrary: fc.record({ drop: fc.double({ min: 0, max: 1, noNaN: true }) }) },
+  );
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 1000 }), fc.array(action, { maxLength: 600 }), (start, actions) => {
+      const keeping = new LogKeeping(start);
+      let batches: { index: number; bytes: number }[] = [];
+      let index = start;
+      let total = 0;
+      for (const each of actions) {
+        if ('bytes' in each) {
+          keeping.applied(++index, each.bytes);
+          batches.push({ index, bytes: each.bytes });
+          total += each.bytes;
+        } else {
+          const at = Math.floor(start + (index - start) * each.drop);
+          keeping.dropped(at);
+          batches = batches.filter((batch) => batch.index > at);
+        }
+      }
+      const after = (from: number): number => batches.reduce((sum, batch) => sum + (batch.index > from ? batch.bytes : 0), 0);
+      const slack = 2 * 20_000 + total / 64;
+      for (const part of [0, 0.3, 0.7, 1]) {
+        const bytes = after(0) * part;
+        const found = keeping.indexBefore(bytes);
+        if (found !== null && bytes > 0)
+          assert.ok(after(found) >= bytes || found < (batches[0]?.index ?? 0) - 1, 'never less than asked for');
+        if (found !== null && bytes > 0) assert.ok(after(found) <= bytes + slack, 'not much more');
+        const from = batches[0] === undefined ? index : batches[0].index - 1;
+        const at = Math.floor(from + (index - from) * part);
+        assert.ok(keeping.bytesAfter(at) >= after(at), 'never too few');
+        assert.ok(keeping.bytesAfter(at) <= after(at) + slack, 'not many too many');
+      }
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test('T41: several groups want to write → one at a time, in order; one that no longer wants to is left out; done twice counts once', () => {
+  const queue = new SnapshotQueue();
+  const begun: string[] = [];
+  const ends: (() => void)[] = [];
+  const taker = (name: string): { take: (done: () => void) => void } => ({
+    take: (done) => {
+      begun.push(name);
+      ends.push(done);
+    },
+  });
+  const [a, b, c] = [taker('a'), taker('b'), taker('c')] as const;
+  for (const each of [a, b, c]) queue.add(each);
+  assert.deepEqual(begun, ['a']);
+  assert.equal(queue.metrics.taking, 1);
+  queue.remove(b);
+  ends[0]?.();
+  assert.deepEqual(begun, ['a', 'c']);
+  ends[0]?.();
+  queue.add(b);
+  assert.deepEqual(begun, ['a', 'c'], 'c is still being written');
+  ends[1]?.();
+  ends[2]?.();
+  assert.deepEqual(begun, ['a', 'c', 'b']);
+  assert.equal(queue.metrics.taking, 0);
+});
+
+test('snapshots: a snapshot is written, fails at any step, or is given up → the view of the state is released, told once', () => {
+  const pieces = [1, 2, 3].map((byte) => Uint8Array.of(byte));
+  for (const failAt of [-1, 0, 1, 2, 3]) {
+    for (const how of ['told', 'aborted', 'thrown'] as const) {
+      const loop = new Loop();
+      let left = pieces.length;
+      let isReleased = false;
+      let aborted = 0;
+      let steps = 0;
+      const state = {
+        next: () => {
+          if (how === 'thrown' && pieces.length - left === failAt) throw new QuorateError('invariantBroken', 'x');
+          return left === 0 ? null : (pieces[pieces.length - left--] ?? null);
+        },
+        release: () => {
+          isReleased = true;
+        },
+      } as unknown as MachineSnapshot;
+      const error = new QuorateError('diskFull', 'x');
+      let abortError: Fault | null = null;
+      const step = (done: (error: Fault | null) => void): void => {
+        const fault = how === 'told' && steps++ === failAt ? error : null;
+        loop.timers.defer(() => done(abortError ?? fault));
+      };
+      const file = { group: groupId(1), index: 9 } as unknown as SnapshotFile;
+      const writer = {
+        write: (_: Uint8Array, done: (fault: Fault | null) => void) => step(done),
+        finish: (done: (fault: Fault | null, file: SnapshotFile | null) => void) =>
+          step((fault) => done(fault, fault === null ? file : null)),
+        abort: () => {
+          aborted++;
+          abortError = new QuorateError('aborted', 'x');
+        },
+      } as unknown as SnapshotWriter;
+      const told: unknown[] = [];
+      const taking = new SnapshotTaking(state, writer, (fault, result) => told.push(fault?.code ?? result?.index));
+      taking.start();
+      for (let turn = 0; ; turn++) {
+        if (how === 'aborted' && turn === failAt) taking.abort();
+        if (!loop.turn()) break;
+      }
+      const expected = { told: 'diskFull', aborted: 'aborted', thrown: 'invariantBroken' }[how];
+      assert.deepEqual(told, [failAt < 0 ? 9 : expected], `${how} at ${failAt}`);
+      assert.ok(isReleased);
+      assert.equal(aborted > 0, failAt >= 0 && how !== 'told');
+    }
+  }
+});
