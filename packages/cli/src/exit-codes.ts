@@ -21,6 +21,7 @@ export type ExitName = keyof typeof EXIT_CODES;
 const BY_ERROR: Partial<Record<ErrorCode, ExitName>> = {
   invalidArgument: 'usage',
   addressInvalid: 'usage',
+  valueInvalid: 'usage',
   addressInUse: 'unavailable',
   clusterMismatch: 'unavailable',
   protocolMismatch: 'unavailable',

@@ -5,15 +5,9 @@ import { after, before, test } from 'node:test';
 import { LineProcess, endAllProcesses, isAlive, untilGone } from '../../server/dist-test/harness/line-process.js';
 import { ENTRY, quorate, quorateOk } from './harness/cli-run.js';
 import { DevCluster } from './harness/dev-cluster.js';
+import { jsonLines } from './harness/json-lines.js';
 
 after(endAllProcesses);
-
-function jsonLines(text: string): readonly Record<string, unknown>[] {
-  return text
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line) as Record<string, unknown>);
-}
 
 function roleOf(node: Record<string, unknown>): string | undefined {
   return ((node['groups'] ?? []) as { group: number; role: string }[]).find(({ group }) => group === 0)?.role;

@@ -56,7 +56,7 @@ async function printLeader(election: Election<StoredValue>, { json }: ConnectFla
     await output.text(`session ${session}, token ${token}${about === undefined ? '' : `, ${valueLine(about)}`}`);
     await output.json({
       name: election.name,
-      leader: { session, token, fence, ...(about === undefined ? {} : { about: valueJson(about)['value'] ?? valueJson(about) }) },
+      leader: { session, token, fence, ...(about === undefined ? {} : { about: about.type === 'json' ? about.value : valueJson(about) }) },
     });
   }
   return EXIT_CODES.ok.code;

@@ -25,27 +25,44 @@ const POLL_MS = 20;
  * one it leads a process group, and signals reach whatever it has started too: a script that is told to stop must not leave its last step running.
  */
 export class ChildCommand {
-  readonly #process: ChildProcess;
+  readonly #process: ChildProcess | null;
   readonly #isGroup: boolean;
   readonly #isOnTerminal: boolean;
-  /** Resolves with its exit code as a shell tells it; its last moment is the caller's, not a turn later. */
+  /** Resolves with its exit code, as a shell tells it. */
   readonly ended: Promise<number>;
 
-  constructor(options: ChildCommandOptions, onEnd: () => void, onError: (error: NodeJS.ErrnoException) => void) {
+  /** Starts it. `onEnd` is called at its end, before anything else happens; `onError` if it cannot be run. */
+  constructor(options: ChildCommandOptions, { onEnd, onError }: { onEnd(): void; onError(error: NodeJS.ErrnoException): void }) {
     const [program = '', ...args] = options.command;
     this.#isOnTerminal = options.isOnTerminal;
     this.#isGroup = !options.isOnTerminal && process.platform !== 'win32';
     const env = { ...process.env, ...options.environment };
-    this.#process = spawn(program, args, { stdio: 'inherit', detached: this.#isGroup, env });
+    const cannotRun = (error: NodeJS.ErrnoException): number => {
+      onEnd();
+      onError(error);
+      return error.code === 'ENOENT' ? NOT_FOUND : NOT_EXECUTABLE;
+    };
+    try {
+      this.#process = spawn(program, args, { stdio: 'inherit', detached: this.#isGroup, env });
+    } catch (thrown) {
+      // Some reasons come as an event, others at once.
+      this.#process = null;
+      this.ended = Promise.resolve(cannotRun(thrown as NodeJS.ErrnoException));
+      return;
+    }
+    const child = this.#process;
+    // A fault of this process must not leave it running without anybody who holds.
+    const kill = (): void => void this.#kill('SIGTERM');
+    process.once('exit', kill);
     this.ended = new Promise((resolve) => {
-      this.#process.once('error', (error: NodeJS.ErrnoException) => {
-        if (this.#process.pid !== undefined) return;
-        onEnd();
-        onError(error);
-        resolve(error.code === 'ENOENT' ? NOT_FOUND : NOT_EXECUTABLE);
+      child.on('error', (error) => {
+        if (child.pid !== undefined) return;
+        process.off('exit', kill);
+        resolve(cannotRun(error));
       });
-      this.#process.once('exit', (code, signal) => {
+      child.once('exit', (code, signal) => {
         onEnd();
+        process.off('exit', kill);
         resolve(signal === null ? (code ?? 0) : 128 + (constants.signals[signal] ?? 0));
       });
     });
@@ -79,11 +96,11 @@ export class ChildCommand {
 
   /** False: nobody is there any more. */
   #kill(signal: NodeJS.Signals | 0): boolean {
-    const { pid } = this.#process;
-    if (pid === undefined) return false;
-    if (!this.#isGroup) return this.#process.exitCode === null && this.#process.signalCode === null && this.#process.kill(signal);
+    const child = this.#process;
+    if (child?.pid === undefined) return false;
+    if (!this.#isGroup) return child.exitCode === null && child.signalCode === null && child.kill(signal);
     try {
-      return process.kill(-pid, signal);
+      return process.kill(-child.pid, signal);
     } catch {
       return false;
     }

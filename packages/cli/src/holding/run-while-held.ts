@@ -49,13 +49,12 @@ export async function runWhileHeld<H extends Held>(run: HeldRun<H>, io: CliIo): 
       environment: { QUORATE_TOKEN: tokenText(held.token), QUORATE_FENCE: JSON.stringify(held.fence) },
       isOnTerminal: (io.stdin as { readonly isTTY?: boolean }).isTTY === true,
     };
-    child = new ChildCommand(
-      options,
-      () => {
+    child = new ChildCommand(options, {
+      onEnd: () => {
         wasHeld = held.isHeld;
       },
-      (error) => cannotRun(run, error, io),
-    );
+      onError: (error) => cannotRun(run, error, io),
+    });
     const code = await endedOrLost(child, held, run.killAfterMs);
     checkHeld(run, held, wasHeld);
     await givenUp(run, held, io);
