@@ -25,8 +25,8 @@ class ServerNode {
     return this.process?.isRunning === true;
   }
 
-  /** Starts the process; does not wait for it. */
-  start(wrap = (command, args) => [command, args]) {
+  /** Starts the process; does not wait for it. `wrap` changes the command and its arguments. */
+  start(wrap = this.cluster.wrapperOf(this.id)) {
     if (this.isRunning) throw new Error(`node ${this.id} runs already`);
     const flags = [
       '--node',
@@ -76,12 +76,14 @@ class ServerNode {
 }
 
 export class Cluster {
-  constructor({ nodes = 3, settings = {}, logLevel = 'info', directory } = {}) {
+  /** `wrapperOf`: of a node's id, what changes the command and the arguments that start it. */
+  constructor({ nodes = 3, settings = {}, logLevel = 'info', directory, wrapperOf = () => (command, args) => [command, args] } = {}) {
     this.directory = directory ?? mkdtempSync(join(tmpdir(), 'quorate-prove-'));
     this.configFile = join(this.directory, 'settings.json');
     this.settings = settings;
     this.logLevel = logLevel;
     this.count = nodes;
+    this.wrapperOf = wrapperOf;
     this.nodes = [];
   }
 

@@ -57,6 +57,7 @@ export async function prove({ seed, rounds = 10 }) {
       },
       [
         [`${rounds} kills of the leader`, kills === rounds],
+        ['fewer than two arguments: usage, exit code 2', usage.code === 2],
         [`the median is under ${MEDIAN_MS_MOST} ms`, median < MEDIAN_MS_MOST],
       ],
     );
