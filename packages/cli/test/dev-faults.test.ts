@@ -59,7 +59,8 @@ describe('quorate dev when something fails', { timeout: 120_000, concurrency: 2 
       /^error: directoryForeign: node 1: .*cluster of nodes 1, not 1, 2; the data is in .*: --nodes must be as it was/m,
     );
     const pids = two.lines.flatMap((line) => /starting .*pid=(\d+)/.exec(line)?.[1] ?? []).map(Number);
-    assert.equal(pids.length, 2);
+    // The other node may have been stopped before it could say anything.
+    assert.ok(pids.length >= 1);
     assert.deepEqual(pids.filter(isAlive), []);
   });
 
