@@ -1,0 +1,42 @@
+import { after, before, describe, test } from 'node:test';
+import type { Home } from '../harness/homes.js';
+import { badInputTests } from './bad-input.js';
+import { counterTests } from './counter.js';
+import { electionTests } from './election.js';
+import { lockTests } from './lock.js';
+import { mapTests } from './map.js';
+import { sessionTests } from './session.js';
+import { streamTests } from './stream.js';
+import { watchTests } from './watch.js';
+
+/** What a test is given: two clients with sessions of their own, and a name that no other test uses. */
+export interface Face extends Omit<Home, 'close' | 'name'> {
+  readonly name: string;
+}
+
+/** Tests by title, which are the same for every home of a client. */
+export type FaceTests = Readonly<Record<string, (face: Face) => Promise<void>>>;
+
+/** What the object must do that `Quorate.start` and `Quorate.connect` both give. */
+const ALL: readonly FaceTests[] = [mapTests, watchTests, counterTests, lockTests, electionTests, badInputTests, streamTests, sessionTests];
+
+/** Declares all tests for one home. An unhandled rejection fails the test that runs. */
+export function testFaces(open: () => Promise<Home>): void {
+  describe('faces', () => {
+    let home: Home;
+    before(async () => {
+      home = await open();
+    });
+    after(async () => {
+      await home?.close();
+    });
+    let count = 0;
+    for (const [title, run] of ALL.flatMap((tests) => Object.entries(tests))) {
+      const name = `n${++count}`;
+      test(title, async () => {
+        const { a, b, addresses } = home;
+        await run({ a, b, addresses, name });
+      });
+    }
+  });
+}

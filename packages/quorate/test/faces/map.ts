@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { bytes, json, text, validated } from 'quorate';
+import { coded } from '../harness/coded.js';
+import { collect, until } from '../harness/waiting.js';
+import type { FaceTests } from './face-test.js';
+
+export const mapTests: FaceTests = {
+  'map: set, get, has, size, remove → versions of the map, seen by both clients': async ({ a, b, name }) => {
+    const mine = a.map<{ n: number }>(name);
+    const theirs = b.map<{ n: number }>(name);
+    assert.equal(await mine.get('k'), undefined);
+    assert.deepEqual(await mine.set('k', { n: 1 }), { version: 1 });
+    assert.deepEqual(await theirs.get('k'), { value: { n: 1 }, version: 1 });
+    assert.deepEqual(await theirs.set('k', { n: 2 }), { version: 2, previousVersion: 1 });
+    assert.deepEqual([await mine.has('k'), await mine.has('other'), await mine.size(), await mine.version()], [true, false, 1, 2]);
+    assert.deepEqual(await mine.get('k', { consistency: 'sequential' }), { value: { n: 2 }, version: 2 });
+    assert.deepEqual([await mine.remove('k'), await mine.remove('k'), await theirs.has('k')], [true, false, false]);
+    assert.equal(await theirs.version(), 3);
+  },
+
+  'map: setIfAbsent, compareAndSet and remove by version → only on the version expected, else versionMismatch with what was found': async ({
+    a,
+    b,
+    name,
+  }) => {
+    const map = a.map<string>(name);
+    assert.deepEqual(await map.setIfAbsent('k', 'x'), { isSet: true, version: 1 });
+    assert.deepEqual(await b.map<string>(name).setIfAbsent('k', 'y'), { isSet: false, version: 1 });
+    assert.deepEqual(await map.compareAndSet('k', 1, 'z'), { version: 2 });
+    await assert.rejects(map.compareAndSet('k', 1, 'old'), detailed('versionMismatch', { found: 2 }));
+    await assert.rejects(map.compareAndSet('none', 1, 'old'), detailed('versionMismatch', { found: 0 }));
+    assert.deepEqual(await map.compareAndSet('new', 0, 'n'), { version: 3 });
+    await assert.rejects(map.remove('k', { version: 1 }), coded('versionMismatch', 'never'));
+    assert.equal(await map.remove('k', { version: 2 }), true);
+    assert.deepEqual(await collect(map.keys()), ['new']);
+  },
+
+  'map: a time to live → gone after it, as expired; a later write without one lasts': async ({ a, name }) => {
+    const map = a.map<number>(name);
+    await map.set('short', 1, { ttlMs: 200 });
+    await map.set('kept', 1, { ttlMs: 200 });
+    await map.set('kept', 2);
+    await until(async () => !(await map.has('short')));
+    assert.deepEqual(await map.get('kept'), { value: 2, version: 3 });
+  },
+
+  'map: entries by range, prefix, limit and direction, in many pages → in the order of the bytes of their keys': async ({ a, b, name }) => {
+    const map = a.map<number>(name);
+    const keys = ['', '!', 'é', '~', '😀'].flatMap((end) => ['p', 'q'].map((start) => `${start}${end}`));
+    await Promise.all(keys.map((key, at) => map.set(key, at)));
+    const sorted = keys.toSorted((x, y) => Buffer.compare(Buffer.from(x), Buffer.from(y)));
+    assert.deepEqual(await collect(b.map(name).keys()), sorted);
+    assert.deepEqual(await collect(map.keys({ reverse: true })), sorted.toReversed());
+    assert.deepEqual(await collect(map.keys({ prefix: 'q', limit: 2 })), sorted.filter((key) => key.startsWith('q')).slice(0, 2));
+    assert.deepEqual(
+      await collect(map.keys({ from: 'p!', to: 'q' })),
+      sorted.filter((key) => key.startsWith('p') && key !== 'p'),
+    );
+    const many = a.map<number>(`${name}-many`);
+    await Promise.all(Array.from({ length: 2500 }, (_, at) => many.set(String(at).padStart(5, '0'), at)));
+    const values = (await collect(many.entries())).map(({ value }) => value);
+    assert.deepEqual(
+      values,
+      Array.from({ length: 2500 }, (_, at) => at),
+    );
+  },
+
+  'map: codecs: bytes, text, one with a validator → values as they were; what the validator refuses is valueInvalid': async ({
+    a,
+    b,
+    name,
+  }) => {
+    const raw = a.map(`${name}-bytes`, { codec: bytes() });
+    const all = Uint8Array.from({ length: 256 }, (_, at) => at);
+    await raw.set('k', all);
+    await raw.set('empty', new Uint8Array(0));
+    assert.deepEqual((await b.map(`${name}-bytes`, { codec: bytes() }).get('k'))?.value, all);
+    assert.deepEqual((await raw.get('empty'))?.value, new Uint8Array(0));
+    const plain = a.map(`${name}-text`, { codec: text() });
+    await plain.set('k', 'é😀');
+    assert.equal((await plain.get('k'))?.value, 'é😀');
+    const positive = validated<number>(json(), {
+      '~standard': {
+        version: 1,
+        vendor: 'test',
+        validate: (value) => (typeof value === 'number' && value > 0 ? { value } : { issues: [{ message: 'not positive' }] }),
+      },
+    });
+    const checked = a.map(`${name}-checked`, { codec: positive });
+    await checked.set('k', 1);
+    await assert.rejects(checked.set('k', -1), coded('valueInvalid', 'never', /not positive/));
+    assert.equal((await checked.get('k'))?.value, 1);
+  },
+
+  'map: a thousand writes of one turn by two clients → each applied once, in the order of its client': async ({ a, b, name }) => {
+    const results = await Promise.all(
+      [a, b].flatMap((client, who) => Array.from({ length: 500 }, (_, at) => client.map<number>(name).set(`${who}`, at))),
+    );
+    const versions = results.map(({ version }) => version);
+    assert.deepEqual(
+      versions.slice(0, 500),
+      versions.slice(0, 500).toSorted((x, y) => x - y),
+    );
+    assert.equal(new Set(versions).size, 1000);
+    assert.equal(await a.map(name).version(), 1000);
+    assert.equal((await a.map<number>(name).get('1'))?.value, 499);
+  },
+};
+
+function detailed(code: 'versionMismatch', details: object): (thrown: unknown) => boolean {
+  return (thrown) => {
+    coded(code, 'never')(thrown);
+    assert.deepEqual({ ...(thrown as { details: object }).details, ...details }, (thrown as { details: object }).details);
+    return true;
+  };
+}
