@@ -1,4 +1,4 @@
-import { LIMITS, type GroupId, type LogIndex, QuorateError, asQuorateError } from '@quorate/base';
+import { LIMITS, type GroupId, type LogIndex, QuorateError, asQuorateError, checkName } from '@quorate/base';
 import {
   COMMANDS_HEADER_BYTES,
   COMMAND_HEADER_BYTES,
@@ -89,7 +89,7 @@ export class SessionClient implements Commands, SessionOwner, QueryOwner {
   openResource(type: string, version: number, name: string, options: CallTime, done: Done<ResourceId>): PendingCall {
     return this.#guarded(done, () => {
       checkNameBytes('type', type);
-      checkNameBytes('name', name);
+      checkName('resource', name);
       checkWhole('version', version, 0, 0xffff);
       const args = encodeOpenResource(type, version, name);
       return this.#command(0, MACHINE_OPERATION.openResource, args, options, (error, result) => {
