@@ -6,18 +6,25 @@ import { DevCluster } from './harness/dev-cluster.js';
 
 let cluster: DevCluster;
 let connect: readonly string[];
+const candidates: LineProcess[] = [];
 
 before(async () => {
   cluster = await DevCluster.start({ nodes: 1 });
   connect = ['--connect', cluster.connect, '--timeout', '30'];
 });
-after(endAllProcesses);
+after(async () => {
+  // A command whose `quorate elect` was killed ends with its standard input; until then it would keep its output open.
+  for (const { child } of candidates) child.stdin?.destroy();
+  await endAllProcesses();
+});
 
 const ok = (...args: readonly string[]): Promise<string> => quorateOk([...args, ...connect]);
 
 /** `quorate elect` in a process of its own. */
 function elect(name: string, ...args: readonly string[]): LineProcess {
-  return new LineProcess(ENTRY, ['elect', name, ...connect, ...args], { stdin: 'pipe' });
+  const run = new LineProcess(ENTRY, ['elect', name, ...connect, ...args], { stdin: 'pipe' });
+  candidates.push(run);
+  return run;
 }
 
 interface Leader {
