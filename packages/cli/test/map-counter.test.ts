@@ -117,6 +117,14 @@ test('map set: conditions → set once, refused with versionMismatch, exit code 
   assert.equal(await ok('map', 'set', 'if', 'k', 'again', '--if-version', '0'), '4\n');
 });
 
+test('map set: the longest time to live → taken; a day more → exit code 2', async () => {
+  assert.equal(RESOURCE_LIMITS.durationMsMax, 36_525 * 86_400_000);
+  await ok('map', 'set', 'lasting', 'k', 'v', '--ttl', '36525d');
+  assert.equal(await ok('map', 'get', 'lasting', 'k'), 'v\n');
+  const { code, stderr } = await quorate(['map', 'set', 'lasting', 'k', 'v', '--ttl', '36526d']);
+  assert.deepEqual([code, /--ttl.*at most 3155760000000ms/.test(stderr)], [2, true]);
+});
+
 test('map keys and entries: prefix, limit, control characters → in order, one line each', async () => {
   for (const key of ['b/2', 'a/1', 'b/1', 'c\t\n\u001b[0m']) await client.map('list').set(key, `of ${key}\n`);
   assert.equal(await ok('map', 'keys', 'list'), 'a/1\nb/1\nb/2\nc\\x09\\x0a\\x1b[0m\n');
