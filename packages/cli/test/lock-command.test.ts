@@ -126,6 +126,15 @@ describe('quorate lock', { timeout: 60_000, concurrency: 3 }, () => {
     assert.deepEqual(await holder.end('SIGTERM'), { code: 143, signal: null });
   });
 
+  test('lock: no cluster there → unavailable, exit code 69, the command never ran', async () => {
+    const run = new LineProcess(ENTRY, ['lock', 'l', '--connect', '127.0.0.1:1', '--timeout', '0.5', '--', 'echo', 'ran']);
+    assert.deepEqual(await run.ended, { code: 69, signal: null });
+    assert.deepEqual(run.lines, []);
+    assert.match(run.errorLines[0] ?? '', /^error: unavailable: /);
+  });
+});
+
+describe('quorate lock and signals', { timeout: 60_000, concurrency: 3 }, () => {
   test('lock: SIGINT, SIGTERM, SIGHUP → passed on to the command, whose exit code counts', async () => {
     for (const [signal, code] of [
       ['SIGINT', 11],
@@ -149,7 +158,9 @@ describe('quorate lock', { timeout: 60_000, concurrency: 3 }, () => {
     await untilGone([pid]);
     assert.equal(script.lines.at(-1), `sleeps ${pid}`);
   });
+});
 
+describe('quorate lock that is lost', { timeout: 60_000, concurrency: 3 }, () => {
   test('lock: its process is killed → after the time to live of its session the next one gets it, with a greater token', async () => {
     const killed = lock('killed', HOLDS, '--session-ttl', '3s');
     const { token } = await holding(killed);
@@ -213,12 +224,5 @@ describe('quorate lock', { timeout: 60_000, concurrency: 3 }, () => {
     stopped.child.kill('SIGCONT');
     assert.deepEqual(await stopped.ended, { code: 75, signal: null });
     assert.match(stopped.errorLines.join('\n'), /^error: sessionExpired: the lock "meanwhile" was lost before the command had ended/);
-  });
-
-  test('lock: no cluster there → unavailable, exit code 69, the command never ran', async () => {
-    const run = new LineProcess(ENTRY, ['lock', 'l', '--connect', '127.0.0.1:1', '--timeout', '0.5', '--', 'echo', 'ran']);
-    assert.deepEqual(await run.ended, { code: 69, signal: null });
-    assert.deepEqual(run.lines, []);
-    assert.match(run.errorLines[0] ?? '', /^error: unavailable: /);
   });
 });
