@@ -25,18 +25,19 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string' },
     images: { type: 'string' },
     keys: { type: 'string' },
+    rate: { type: 'string' },
     help: { type: 'boolean' },
   },
 });
 const name = positionals[0];
 if (values.help || positionals.length !== 1 || !Object.hasOwn(PROOFS, name)) {
-  console.log('npm run prove -- NAME [--seed N] [--seconds N] [--rounds N] [--images N] [--keys N]\n');
+  console.log('npm run prove -- NAME [--seed N] [--seconds N] [--rounds N] [--images N] [--keys N] [--rate N]\n');
   for (const [proof, what] of Object.entries(PROOFS)) console.log(`  ${proof.padEnd(14)} ${what}`);
   process.exit(values.help ? 0 : 2);
 }
 
 const options = { seed: whole('seed') ?? Date.now() % 1_000_000 };
-for (const key of ['seconds', 'rounds', 'images', 'keys']) {
+for (const key of ['seconds', 'rounds', 'images', 'keys', 'rate']) {
   const value = whole(key);
   if (value !== undefined) options[key] = value;
 }
