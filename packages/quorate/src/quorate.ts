@@ -89,10 +89,16 @@ export const Quorate = {
     const { signal, clusterId: cluster, ...node } = options;
     throwIfAborted(signal);
     const embedded = await startEmbeddedNode({ ...node, ...(cluster === undefined ? {} : { clusterId: clusterId(cluster) }) });
-    const client = open(embedded.addresses, options, embedded.network, {
-      readFrom: parseAddress(options.address),
-      afterClose: () => embedded.stop(),
-    });
+    let client: QuorateClient;
+    try {
+      client = open(embedded.addresses, options, embedded.network, {
+        readFrom: parseAddress(options.address),
+        afterClose: () => embedded.stop(),
+      });
+    } catch (thrown) {
+      await embedded.stop();
+      throw thrown;
+    }
     try {
       await ready(client, options.address, signal);
       return client;
@@ -123,7 +129,7 @@ function open(
 ): QuorateClient {
   const { clusterId: cluster, deadlineMs, stallMs, sessionTtlMs, disconnectGraceMs, callsMax, appendBytesMax, logger } = options;
   const given = { deadlineMs, stallMs, sessionTtlMs, disconnectGraceMs, callsMax, appendBytesMax, logger };
-  return connect(addresses, {
+  const client = connect(addresses, {
     network,
     clock: nodeClock,
     timers: new HoldingTimers(),
@@ -133,6 +139,9 @@ function open(
     ...extra,
     ...(cluster === undefined ? {} : { clusterId: clusterId(cluster) }),
   });
+  // Checks the options of sessions too; nothing is open yet.
+  void client.resources;
+  return client;
 }
 
 /** The same without what is not given: an option that is `undefined` means its default. */
