@@ -32,7 +32,10 @@ export class ChildCommand {
   readonly ended: Promise<number>;
 
   /** Starts it. `onEnd` is called at its end, before anything else happens; `onError` if it cannot be run. */
-  constructor(options: ChildCommandOptions, { onEnd, onError }: { onEnd(): void; onError(error: NodeJS.ErrnoException): void }) {
+  constructor(
+    options: ChildCommandOptions,
+    { onEnd, onError }: { readonly onEnd: () => void; readonly onError: (error: NodeJS.ErrnoException) => void },
+  ) {
     const [program = '', ...args] = options.command;
     this.#isOnTerminal = options.isOnTerminal;
     this.#isGroup = !options.isOnTerminal && process.platform !== 'win32';
