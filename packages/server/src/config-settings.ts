@@ -17,9 +17,12 @@ const SYNC_MODES = ['adaptive', 'sync', 'async'] as const;
 
 /** The `settings` object of a configuration file. Unknown keys, wrong types and values out of bounds are `invalidArgument`. */
 export function hostSettings(file: Readonly<Record<string, unknown>>, fileName: string): Partial<HostSettings> {
-  const given = file['settings'];
+  return checkedSettings(file['settings'], `${fileName}: settings`);
+}
+
+/** Settings from outside; `source` names them in errors. Unknown keys, wrong types and values out of bounds are `invalidArgument`. */
+export function checkedSettings(given: unknown, source: string): Partial<HostSettings> {
   if (given === undefined) return {};
-  const source = `${fileName}: settings`;
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
     throw new QuorateError('invalidArgument', `${source}: must be an object`, { source });
   }

@@ -3,6 +3,7 @@ import { type ClusterId, type Logger, type Network, QuorateError, SILENT_LOGGER,
 import { type ConfiguredMember, type Host, type HostSettings, LocalNetwork, startHost } from '@quorate/host';
 import type { AnyResourceType } from '@quorate/machine';
 import { BUILTIN_TYPES } from '@quorate/resources';
+import { checkedSettings } from './config-settings.js';
 import { makeDataDirectory } from './data-directory.js';
 import { nodePorts } from './ports.js';
 import { VERSION } from './version.js';
@@ -55,6 +56,10 @@ export async function startEmbeddedNode(options: EmbeddedNodeOptions): Promise<E
   const self = members.find((member) => member.address === own);
   if (self === undefined)
     throw new QuorateError('invalidArgument', `members: does not list ${own}, the address of this node`, { address: own });
+  const settings = checkedSettings(options.settings, 'settings');
+  if (typeof options.data !== 'string' || options.data === '') {
+    throw new QuorateError('invalidArgument', 'data must name a directory', { path: 'data' });
+  }
   const directory = resolve(options.data);
   makeDataDirectory(directory);
   const ports = nodePorts(directory);
@@ -70,7 +75,7 @@ export async function startEmbeddedNode(options: EmbeddedNodeOptions): Promise<E
         version: VERSION,
         pid: process.pid,
         ...(options.clusterId === undefined ? {} : { clusterId: options.clusterId }),
-        ...(options.settings === undefined ? {} : { settings: options.settings }),
+        settings,
         resources: options.resources ?? BUILTIN_TYPES,
         ...ports,
         network,

@@ -16,7 +16,7 @@ export const sessionTests: FaceTests = {
     await client.close();
     for (const outcome of await outcomes) {
       assert.equal(outcome.status, 'rejected');
-      assert.match((outcome as PromiseRejectedResult).reason.code, /^(closed|aborted|sessionExpired)$/);
+      assert.match(outcome.reason.code, /^(closed|aborted|sessionExpired)$/);
     }
     assert.ok(!held.isHeld);
     assert.equal(client.sessionState, 'closed');
