@@ -1,5 +1,6 @@
 // The same tests of resources on members embedded in this process, on clients of servers, and in the simulator.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { QuorateClient } from '@quorate/client';
@@ -7,7 +8,7 @@ import { SimCluster } from '@quorate/testkit';
 import { Quorate } from 'quorate';
 import { Cluster } from './cluster.mjs';
 import { freePorts } from './free-ports.mjs';
-import { delay } from './processes.mjs';
+import { Process, REPOSITORY, delay } from './processes.mjs';
 import { report, say } from './report.mjs';
 import { RESOURCE_CASES } from './resource-cases.mjs';
 
@@ -21,17 +22,48 @@ export async function prove({ seed }) {
     say(`${face}: ${results[face].passed} passed, ${results[face].failed.length} failed`);
   }
   const count = Object.keys(RESOURCE_CASES).length;
+  const suites = await packageSuites();
   const failed = Object.entries(results).flatMap(([face, { failed: of }]) => of.map((text) => `${face}: ${text}`));
+  const counts = Object.entries(results).map(([face, { passed, failed: of }]) => [face, { passed, failed: of.length }]);
   return report(
     'faces',
     {
       seed,
       cases: count,
-      ...Object.fromEntries(Object.entries(results).map(([face, { passed, failed: of }]) => [face, { passed, failed: of.length }])),
+      ...Object.fromEntries(counts),
+      testFiles: Object.fromEntries(suites.map(({ file, passed, failures }) => [file, { passed, failed: failures }])),
     },
-    Object.entries(results).map(([face, { passed }]) => [`all ${count} cases pass: ${face}`, passed === count]),
-    failed,
+    [
+      ...Object.entries(results).map(([face, { passed }]) => [`all ${count} cases pass: ${face}`, passed === count]),
+      [
+        'the package has test files that are the same for several homes',
+        suites.length >= 3 && new Set(suites.map(({ passed, failures }) => passed + failures)).size === 1,
+      ],
+      ...suites.map(({ file, passed, failures }) => [`${file} passes`, passed > 0 && failures === 0]),
+    ],
+    [...failed, ...suites.flatMap(({ file, titles }) => titles.map((title) => `${file}: ${title}`))],
   );
+}
+
+/** The tests of the package `quorate` that are run in each home, a file per home. */
+async function packageSuites() {
+  execFileSync('npx', ['tsc', '-b', 'packages/quorate/test'], { cwd: REPOSITORY, stdio: 'pipe' });
+  const folder = join(REPOSITORY, 'packages', 'quorate', 'dist-test');
+  const suites = [];
+  for (const file of readdirSync(folder).filter((name) => /^faces-.*\.test\.js$/.test(name))) {
+    const run = new Process(process.execPath, ['--test', '--test-reporter=tap', join(folder, file)]);
+    await run.ended;
+    const counted = (what) => Number(run.lines.findLast((line) => line.startsWith(`# ${what} `))?.split(' ')[2] ?? 0);
+    const titles = run.lines.filter((line) => /^ +not ok /.test(line)).map((line) => line.trim());
+    suites.push({
+      file,
+      passed: counted('pass'),
+      failures: counted('fail') + counted('cancelled') + (run.exit.code === 0 ? 0 : 1),
+      titles,
+    });
+    say(`${file}: ${suites.at(-1).passed} passed, ${suites.at(-1).failures} failed`);
+  }
+  return suites;
 }
 
 /** Runs all cases, one after the other; `drive` waits for a promise in the time of the face. */
