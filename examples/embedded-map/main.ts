@@ -27,9 +27,10 @@ const { signal } = stopped;
 try {
   await using quorate = await Quorate.start({ data, address: self, members: [self, ...others], signal });
   const settings = quorate.map<string>('settings');
+  const version = await settings.version({ signal });
   console.log(`ready; the map has ${await settings.size({ signal })} keys`);
-  // Both run until the signal fires; what one of them fails with ends the other too.
-  await Promise.all([printChanges(settings), obeyLines(settings)]);
+  // Both run until the signal fires; what one of them fails with ends the program.
+  await Promise.all([printChanges(settings, version), obeyLines(settings)]);
 } catch (thrown) {
   if (!signal.aborted) {
     console.error(thrown instanceof QuorateError ? `error: ${thrown.message} (${thrown.code})` : thrown);
@@ -37,9 +38,9 @@ try {
   }
 }
 
-/** Every change, whoever made it. After a lost session it goes on where it was. */
-async function printChanges(settings: ReplicatedMap<string>): Promise<void> {
-  for await (const change of settings.watch({ signal })) {
+/** Every change after a version, whoever made it. After a lost session it goes on where it was. */
+async function printChanges(settings: ReplicatedMap<string>, afterVersion: number): Promise<void> {
+  for await (const change of settings.watch({ afterVersion, signal })) {
     console.log(change.type === 'set' ? `${change.key}=${change.value}` : `${change.key} ${change.type}`, `(version ${change.version})`);
   }
 }
