@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { after, describe, test } from 'node:test';
+import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Quorate, type QuorateClient, QuorateError } from 'quorate';
 import { freePortRange } from '../../server/dist-test/harness/free-ports.js';
@@ -28,164 +28,194 @@ function isFree(address: string): Promise<boolean> {
   });
 }
 
-describe('Quorate.start', { timeout: 120_000 }, () => {
-  after(endAllProcesses);
+after(endAllProcesses);
 
-  test('started, closed, started again → it has everything; close frees the port and the directory', async () => {
-    const options = await place();
-    {
-      await using node = await Quorate.start(options);
-      await node.map<string>('m').set('k', 'kept');
-      await node.counter('c').add(7);
-      await (await node.createStream('s')).append(['a', 'b']);
-      assert.ok(!(await isFree(options.address)));
-    }
-    assert.ok(await isFree(options.address));
+test('start: started, closed, started again → it has everything; close frees the port and the directory', async () => {
+  const options = await place();
+  {
     await using node = await Quorate.start(options);
-    assert.equal((await node.map<string>('m').get('k'))?.value, 'kept');
-    assert.equal(await node.counter('c').add(), 8);
-    assert.equal((await collect(node.stream('s').read())).length, 2);
-    assert.equal((await node.stream('s').append('c')).offset, 2);
-  });
+    await node.map<string>('m').set('k', 'kept');
+    await node.counter('c').add(7);
+    await (await node.createStream('s')).append(['a', 'b']);
+    assert.ok(!(await isFree(options.address)));
+  }
+  assert.ok(await isFree(options.address));
+  await using node = await Quorate.start(options);
+  assert.equal((await node.map<string>('m').get('k'))?.value, 'kept');
+  assert.equal(await node.counter('c').add(), 8);
+  assert.equal((await collect(node.stream('s').read())).length, 2);
+  assert.equal((await node.stream('s').append('c')).offset, 2);
+});
 
-  test('a second start on the same directory in this process → directoryInUse, and the first goes on', async () => {
-    const options = await place();
-    await using node = await Quorate.start(options);
-    const other = { ...options, address: (await place()).address };
-    await assert.rejects(Quorate.start(other), coded('directoryInUse', 'never', /data/));
-    assert.ok(await isFree(other.address));
-    assert.equal(await node.counter('c').add(), 1);
-  });
+test('start: a second start on the same directory in this process → directoryInUse, and the first goes on', async () => {
+  const options = await place();
+  await using node = await Quorate.start(options);
+  const other = { ...options, address: (await place()).address };
+  await assert.rejects(Quorate.start(other), coded('directoryInUse', 'never', /data/));
+  assert.ok(await isFree(other.address));
+  assert.equal(await node.counter('c').add(), 1);
+});
 
-  test('a port that is taken → addressInUse; the directory is free again', async () => {
-    const options = await place();
-    const [host, port] = options.address.split(':') as [string, string];
-    const taken = createServer();
-    await new Promise<void>((listening) => taken.listen({ host, port: Number(port) }, listening));
-    await assert.rejects(Quorate.start(options), coded('addressInUse', 'never', new RegExp(options.address)));
-    await new Promise((closed) => taken.close(closed));
-    await using node = await Quorate.start(options);
-    assert.equal(await node.counter('c').add(), 1);
-  });
+test('start: a port that is taken → addressInUse; the directory is free again', async () => {
+  const options = await place();
+  const [host, port] = options.address.split(':') as [string, string];
+  const taken = createServer();
+  await new Promise<void>((listening) => taken.listen({ host, port: Number(port) }, listening));
+  await assert.rejects(Quorate.start(options), coded('addressInUse', 'never', new RegExp(options.address)));
+  await new Promise((closed) => taken.close(closed));
+  await using node = await Quorate.start(options);
+  assert.equal(await node.counter('c').add(), 1);
+});
 
-  test('bad options → a code that names them, nothing is left open', async () => {
-    const options = await place();
-    const wrong: readonly [object, Parameters<typeof coded>[0], RegExp][] = [
-      [{ address: 'nowhere' }, 'addressInvalid', /nowhere/],
-      [{ listen: 'x:0' }, 'addressInvalid', /x:0/],
-      [{ members: ['bad'] }, 'addressInvalid', /bad/],
-      [{ members: { 1: '127.0.0.1:1' } }, 'invalidArgument', /members/],
-      [{ members: { x: options.address } }, 'invalidArgument', /./],
-      [{ clusterId: 'mine' }, 'invalidArgument', /mine/],
-      [{ deadlineMs: -1 }, 'invalidArgument', /deadlineMs/],
-      [{ sessionTtlMs: 0 }, 'invalidArgument', /sessionTtlMs/],
-      [{ sessionTtlMs: 500, disconnectGraceMs: 501 }, 'invalidArgument', /disconnectGraceMs/],
-      [{ settings: { heartbeatMs: -5 } }, 'invalidArgument', /settings\.heartbeatMs/],
-      [{ settings: { unheardOf: 1 } }, 'invalidArgument', /unheardOf/],
-      [{ data: '' }, 'invalidArgument', /data/],
-      [{ data: 7 }, 'invalidArgument', /data/],
-    ];
-    for (const [option, code, pattern] of wrong) {
-      await assert.rejects(
-        async () => {
-          const started = await Quorate.start({ ...options, ...option });
-          await started.close();
-        },
-        coded(code, 'never', pattern),
-        JSON.stringify(option),
-      );
-      assert.ok(await isFree(options.address), JSON.stringify(option));
-    }
-    await using node = await Quorate.start(options);
-    assert.equal(await node.counter('c').add(), 1);
-  });
-
-  test('a member alone of three: aborted while it waits for the cluster → aborted with the reason; port and directory are free', async () => {
-    const first = await freePortRange(3);
-    const members = [0, 1, 2].map((at) => `127.0.0.1:${first + at}`);
-    const options = { ...(await place()), address: members[0] as string, members };
-    const abort = new AbortController();
-    const starting = assert.rejects(
-      Quorate.start({ ...options, signal: abort.signal }),
-      (thrown) => coded('aborted', 'unknown')(thrown) && ((thrown as Error).cause as Error).message === 'enough',
+test('start: bad options → a code that names them, nothing is left open', async () => {
+  const options = await place();
+  const wrong: readonly [object, Parameters<typeof coded>[0], RegExp][] = [
+    [{ address: 'nowhere' }, 'addressInvalid', /nowhere/],
+    [{ listen: 'x:0' }, 'addressInvalid', /x:0/],
+    [{ members: ['bad'] }, 'addressInvalid', /bad/],
+    [{ members: { 1: '127.0.0.1:1' } }, 'invalidArgument', /members/],
+    [{ members: { x: options.address } }, 'invalidArgument', /./],
+    [{ clusterId: 'mine' }, 'invalidArgument', /mine/],
+    [{ deadlineMs: -1 }, 'invalidArgument', /deadlineMs/],
+    [{ sessionTtlMs: 0 }, 'invalidArgument', /sessionTtlMs/],
+    [{ sessionTtlMs: 500, disconnectGraceMs: 501 }, 'invalidArgument', /disconnectGraceMs/],
+    [{ settings: { heartbeatMs: -5 } }, 'invalidArgument', /settings\.heartbeatMs/],
+    [{ settings: { unheardOf: 1 } }, 'invalidArgument', /unheardOf/],
+    [{ data: '' }, 'invalidArgument', /data/],
+    [{ data: 7 }, 'invalidArgument', /data/],
+  ];
+  for (const [option, code, pattern] of wrong) {
+    await assert.rejects(
+      async () => {
+        const started = await Quorate.start({ ...options, ...option });
+        await started.close();
+      },
+      coded(code, 'never', pattern),
+      JSON.stringify(option),
     );
-    await until(async () => !(await isFree(options.address)));
-    abort.abort(new Error('enough'));
-    await starting;
-    assert.ok(await isFree(options.address));
-    await assert.rejects(Quorate.start({ ...options, signal: abort.signal }), coded('aborted', 'unknown'));
-    // The directory is not in use: this one waits for the cluster too.
-    const again = new AbortController();
-    const waiting = assert.rejects(Quorate.start({ ...options, signal: again.signal }), coded('aborted', 'unknown'));
-    await until(async () => !(await isFree(options.address)));
-    again.abort();
-    await waiting;
-  });
+    assert.ok(await isFree(options.address), JSON.stringify(option));
+  }
+  await using node = await Quorate.start(options);
+  assert.equal(await node.counter('c').add(), 1);
+});
 
-  test('closed while calls wait → they end, the locks of its session are free for the other members', async () => {
-    const { nodes } = await startMembers(3);
-    const [a, b, c] = nodes as [QuorateClient, QuorateClient, QuorateClient];
-    const held = await a.lock('l').acquire();
-    const next = b.lock('l').acquire();
-    await until(async () => (await c.lock('l').holder())?.waiters === 1);
-    const waiting = Promise.allSettled([a.lock('l').acquire(), collect(a.map('m').watch()), collect(a.election('e').observe())]);
-    await a.close();
-    for (const outcome of await waiting) assert.equal(outcome.status, 'rejected');
-    assert.ok(!held.isHeld);
-    assert.ok((await next).isHeld);
-    assert.equal(await c.counter('n').add(), 1);
-    await Promise.all([b.close(), c.close()]);
-  });
+test('start: a member alone of three: aborted while it waits for the cluster → aborted with the reason; port and directory are free', async () => {
+  const first = await freePortRange(3);
+  const members = [0, 1, 2].map((at) => `127.0.0.1:${first + at}`);
+  const options = { ...(await place()), address: members[0] as string, members };
+  const abort = new AbortController();
+  const starting = assert.rejects(
+    Quorate.start({ ...options, signal: abort.signal }),
+    (thrown) => coded('aborted', 'unknown')(thrown) && ((thrown as Error).cause as Error).message === 'enough',
+  );
+  await until(async () => !(await isFree(options.address)));
+  abort.abort(new Error('enough'));
+  await starting;
+  assert.ok(await isFree(options.address));
+  await assert.rejects(Quorate.start({ ...options, signal: abort.signal }), coded('aborted', 'unknown'));
+  // The directory is not in use: this one waits for the cluster too.
+  const again = new AbortController();
+  const waiting = assert.rejects(Quorate.start({ ...options, signal: again.signal }), coded('aborted', 'unknown'));
+  await until(async () => !(await isFree(options.address)));
+  again.abort();
+  await waiting;
+});
 
-  test('the others are gone → calls end at their deadline, a lock is lost within the ttl', async () => {
-    const { nodes } = await startMembers(3, { sessionTtlMs: 1500 });
-    const [a, b, c] = nodes as [QuorateClient, QuorateClient, QuorateClient];
-    const held = await a.lock('l').acquire();
-    await a.map('m').set('k', 1);
-    await Promise.all([b.close(), c.close()]);
-    await assert.rejects(a.counter('n').add(1, { deadlineMs: 300 }), QuorateError);
-    assert.equal((await a.map('m').get('k', { consistency: 'sequential' }))?.value, 1);
-    assert.equal(((await fired(held.lost)) as QuorateError).code, 'sessionExpired');
-    assert.ok(!held.isHeld);
-    await a.close();
-  });
+test('start: closed while calls wait → they end, the locks of its session are free for the other members', async () => {
+  const { nodes } = await startMembers(3);
+  const [a, b, c] = nodes as [QuorateClient, QuorateClient, QuorateClient];
+  const held = await a.lock('l').acquire();
+  const next = b.lock('l').acquire();
+  await until(async () => (await c.lock('l').holder())?.waiters === 1);
+  const waiting = Promise.allSettled([a.lock('l').acquire(), collect(a.map('m').watch()), collect(a.election('e').observe())]);
+  await a.close();
+  for (const outcome of await waiting) assert.equal(outcome.status, 'rejected');
+  assert.ok(!held.isHeld);
+  assert.ok((await next).isHeld);
+  assert.equal(await c.counter('n').add(), 1);
+  await Promise.all([b.close(), c.close()]);
+});
 
-  test('its disk fails → onFatal once; calls that wait and later ones are rejected; the process goes on, close is good', async () => {
-    const options = await place();
-    const fatal: QuorateError[] = [];
-    const node = await Quorate.start({ ...options, settings: SMALL_FILES, onFatal: (error) => fatal.push(error) });
-    const map = node.map<string>('m');
-    await map.set('k', 'x');
-    const watching = collect(map.watch());
-    const ended = Promise.allSettled([watching]);
-    rmSync(options.data, { recursive: true, force: true });
-    const value = 'x'.repeat(100_000);
-    let refused: unknown = null;
-    for (let at = 0; at < 1000 && refused === null; at++) {
-      await map.set(`${at}`, value, { deadlineMs: 2000 }).catch((error: unknown) => {
-        refused = error;
-      });
-    }
-    assert.ok(refused instanceof QuorateError, 'the disk went on without its directory');
-    assert.equal(fatal.length, 1);
-    assert.equal(fatal[0]?.code, 'diskFailed');
-    await assert.rejects(map.set('k', 'y', { deadlineMs: 1000 }), QuorateError);
-    await assert.rejects(node.counter('c').add(1, { deadlineMs: 1000 }), QuorateError);
-    await node.close().catch((error: unknown) => assert.ok(error instanceof QuorateError));
-    await ended;
-    assert.equal(fatal.length, 1);
-    assert.ok(await isFree(options.address));
-    assert.ok(!existsSync(options.data));
-  });
+test('start: the others are gone → calls end at their deadline, a lock is lost within the ttl', async () => {
+  const { nodes } = await startMembers(3, { sessionTtlMs: 1500 });
+  const [a, b, c] = nodes as [QuorateClient, QuorateClient, QuorateClient];
+  const held = await a.lock('l').acquire();
+  await a.map('m').set('k', 1);
+  await Promise.all([b.close(), c.close()]);
+  await assert.rejects(a.counter('n').add(1, { deadlineMs: 300 }), QuorateError);
+  assert.equal((await a.map('m').get('k', { consistency: 'sequential' }))?.value, 1);
+  assert.equal(((await fired(held.lost)) as QuorateError).code, 'sessionExpired');
+  assert.ok(!held.isHeld);
+  await a.close();
+});
 
-  test('a process that starts, works and closes → ends by itself with code 0; a handler of nothing else is needed', async () => {
-    const { data, address } = await place();
-    const run = new LineProcess(EMBEDDED_MAIN, [data, address]);
-    await run.line(/^closed$/);
-    const since = performance.now();
-    assert.deepEqual(await run.ended, { code: 0, signal: null }, run.said);
-    assert.ok(performance.now() - since < 5000, 'it hung after close');
-    assert.deepEqual(run.errorLines, []);
-    assert.deepEqual(run.lines, ['counter 1', 'closed']);
-  });
+test('start: its disk fails → onFatal once; calls that wait and later ones are rejected; the process goes on, close is good', async () => {
+  const options = await place();
+  const fatal: QuorateError[] = [];
+  const node = await Quorate.start({ ...options, settings: SMALL_FILES, onFatal: (error) => fatal.push(error) });
+  const map = node.map<string>('m');
+  await map.set('k', 'x');
+  const watching = collect(map.watch());
+  const ended = Promise.allSettled([watching]);
+  rmSync(options.data, { recursive: true, force: true });
+  const value = 'x'.repeat(100_000);
+  let refused: unknown = null;
+  for (let at = 0; at < 1000 && refused === null; at++) {
+    await map.set(`${at}`, value, { deadlineMs: 2000 }).catch((error: unknown) => {
+      refused = error;
+    });
+  }
+  assert.ok(refused instanceof QuorateError, 'the disk went on without its directory');
+  assert.equal(fatal.length, 1);
+  assert.equal(fatal[0]?.code, 'diskFailed');
+  await assert.rejects(map.set('k', 'y', { deadlineMs: 1000 }), QuorateError);
+  await assert.rejects(node.counter('c').add(1, { deadlineMs: 1000 }), QuorateError);
+  await node.close().catch((error: unknown) => assert.ok(error instanceof QuorateError));
+  await ended;
+  assert.equal(fatal.length, 1);
+  assert.ok(await isFree(options.address));
+  assert.ok(!existsSync(options.data));
+});
+
+test('start: its disk fails in a cluster of three → onFatal once; its client goes on through the other members, and so does its session', async () => {
+  const first = await freePortRange(3);
+  const addresses = [0, 1, 2].map((at) => `127.0.0.1:${first + at}`);
+  const data = temporaryDirectory();
+  const fatal: string[] = [];
+  const nodes = await Promise.all(
+    addresses.map((address, at) =>
+      Quorate.start({
+        data: join(data, `${at}`),
+        address,
+        members: addresses,
+        settings: SMALL_FILES,
+        deadlineMs: CALL_MS,
+        onFatal: ({ code }) => fatal.push(`${at} ${code}`),
+      }),
+    ),
+  );
+  const [a, b] = nodes as [QuorateClient, QuorateClient];
+  const held = await a.lock('l').acquire();
+  rmSync(join(data, '0'), { recursive: true, force: true });
+  const map = b.map<string>('m');
+  const value = 'x'.repeat(200_000);
+  for (let at = 0; at < 1000 && fatal.length === 0; at++) await map.set(`${at % 10}`, value);
+  assert.deepEqual(fatal, ['0 diskFailed']);
+  await a.map('m').set('k', 'after', { fence: held.fence });
+  assert.equal((await a.map('m').get('k'))?.value, 'after');
+  assert.ok(held.isHeld);
+  await held.release();
+  await Promise.allSettled(nodes.map((node) => node.close()));
+  for (const address of addresses) assert.ok(await isFree(address), address);
+});
+
+test('start: a process that starts, works and closes → ends by itself with code 0; a handler of nothing else is needed', async () => {
+  const { data, address } = await place();
+  const run = new LineProcess(EMBEDDED_MAIN, [data, address]);
+  await run.line(/^closed$/);
+  const since = performance.now();
+  assert.deepEqual(await run.ended, { code: 0, signal: null }, run.said);
+  assert.ok(performance.now() - since < 5000, 'it hung after close');
+  assert.deepEqual(run.errorLines, []);
+  assert.deepEqual(run.lines, ['counter 1', 'closed']);
 });
