@@ -9,10 +9,13 @@
  *
  * One prints "Elected leader!". End that process, even with `kill -9`, and within a second another one prints it.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { Quorate, QuorateError, type QuorateClient } from 'quorate';
 
 /** Another may lead this time after a process died. Shorter is faster, but a connection that only stutters then costs the leadership sooner. */
 const DISCONNECT_GRACE_MS = 300;
+/** Pause before it stands again after it could not. */
+const REST_MS = 50;
 
 const [data, self, ...others] = process.argv.slice(2);
 if (data === undefined || self === undefined) {
@@ -59,6 +62,7 @@ async function leadAgainAndAgain(quorate: QuorateClient, name: string): Promise<
     } catch (thrown) {
       // The session ended while it waited, or too few members were there: it stands again. Anything else ends the program.
       if (!(thrown instanceof QuorateError) || (thrown.code !== 'sessionExpired' && thrown.retry !== 'safe')) throw thrown;
+      await delay(REST_MS, undefined, { signal });
     }
     signal.throwIfAborted();
   }
