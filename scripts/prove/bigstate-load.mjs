@@ -40,7 +40,7 @@ let filled = 0;
 let dueMs = performance.now();
 setInterval(() => {
   if (phase === 'fill') {
-    while (filled < keys && open < OPEN_MAX) set(filled++);
+    while (filled < keys && open < OPEN_MAX) void set(filled++);
     if (filled === keys && open === 0) {
       phase = 'steady';
       dueMs = performance.now();
@@ -52,7 +52,7 @@ setInterval(() => {
   const nowMs = performance.now();
   let count = Math.min(rate / 10, ((nowMs - dueMs) * rate) / 1000);
   dueMs = nowMs;
-  for (; count >= 1 && open < OPEN_MAX; count--) set(Math.floor(Math.random() * keys));
+  for (; count >= 1 && open < OPEN_MAX; count--) void set(Math.floor(Math.random() * keys));
   dueMs -= (Math.min(1, count) * 1000) / rate;
 }, TURN_MS);
 setInterval(() => {
