@@ -11,7 +11,9 @@ export {
   type StreamRecord,
   type NodeStatus,
 } from './quorate.js';
-export type { Fence, SessionState, Token } from '@quorate/machine';
+export * as fields from './fields.js';
+export type { ApplyCall, Fence, QueryCall, ResourceDeclaration, ResourceMachine, SessionState, Token } from '@quorate/machine';
+export { declareResource, resourceType } from '@quorate/machine';
 export {
   type AcquireOptions,
   BUILTIN_TYPES,

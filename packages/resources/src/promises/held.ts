@@ -29,7 +29,10 @@ export class Held {
   get fence(): Fence {
     return this.#holding.fence;
   }
-  /** Aborted when it is lost with its session, with the error as reason: no later than the cluster may give it to another. Not on giving it up. */
+  /**
+   * Aborted when it is lost with its session, with the error as reason: by this process' clock no later than the cluster may give it to another
+   * for want of contact. A `disconnectGraceMs` below the ttl gives it away sooner when the connection is cut: then this comes later. Not on giving it up.
+   */
   get lost(): AbortSignal {
     return this.#controller.signal;
   }
