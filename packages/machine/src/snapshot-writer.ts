@@ -1,8 +1,11 @@
 import { ByteWriter, type Checksum, type GroupId, type LogIndex, type Term } from '@quorate/base';
 import type { MachineSnapshot } from './machine-types.js';
 import type { MachinePosition } from './machine-state.js';
-import { ENTRY_HEAD_BYTES, FRAME, PIECE_BYTES_MAX, encodeFrame, encodeHeader, encodeTrailer } from './snapshot-codec.js';
+import { FRAME, PIECE_BYTES_MAX, encodeFrame, encodeHeader, encodeTrailer } from './snapshot-codec.js';
 import type { TablesView, ViewCursor } from './tables/types.js';
+
+/** A piece ends with the entry that goes beyond it: room for most entries, so that the buffer of nearly every piece need not grow to twice its size. */
+const LAST_ENTRY_BYTES = 4096;
 
 /** Writes the view that was made when the snapshot was taken, while the machine goes on. */
 export class SnapshotWriter implements MachineSnapshot {
@@ -51,7 +54,7 @@ export class SnapshotWriter implements MachineSnapshot {
   }
 
   #nextEntries(maxBytes: number): Uint8Array {
-    const body = new ByteWriter(maxBytes + ENTRY_HEAD_BYTES);
+    const body = new ByteWriter(maxBytes + LAST_ENTRY_BYTES);
     this.#cursor = this.view.resume(this.#cursor, (table, key, value) => {
       body.u16(table).u16(key.length).u32(value.length).raw(key).raw(value);
       this.#entries++;
