@@ -23,7 +23,17 @@ export async function prove({ seed, rounds = 40 }) {
     await until('enough records for several journal files', () => ledger.counts().done > 2500, { withinMs: 120_000 });
     await workload.stop();
     const victim = cluster.node(choices.between(1, 3));
-    const seen = { flips: 0, filesFlipped: new Set(), named: 0, inspected: 0, refused: 0, harmless: 0, repaired: 0, unexplained: [] };
+    const seen = {
+      flips: 0,
+      filesFlipped: new Set(),
+      named: 0,
+      inspected: 0,
+      refused: 0,
+      harmless: 0,
+      repaired: 0,
+      unexplained: [],
+      told: new Set(),
+    };
     for (let round = 0; round < rounds; round++) {
       await flipOnce({ cluster, victim, choices, ledger, streams: workload.streams, seen, round });
       // Some writes between the rounds, so that the flipped node takes part.
@@ -92,7 +102,10 @@ async function flipOnce({ cluster, victim, choices, ledger, streams, seen, round
   );
   const warnings = victim.process.lines.filter((line) => /"level":"(warn|error)"/.test(line) && /damage/i.test(line));
   const isNamed = warnings.some((line) => line.includes(`"file":"${name}"`) && (/"offset":\d/.test(line) || /offset \d/.test(line)));
-  const effect = outcome === 'refused' ? 'refused to start' : isNamed ? 'named' : warnings.length > 0 ? 'MISNAMED' : 'no effect';
+  // A file keeps its damage while it holds anything that lives: each start tells of it again.
+  const fresh = warnings.filter((line) => !seen.told.has(placeIn(line)));
+  for (const line of warnings) seen.told.add(placeIn(line));
+  const effect = outcome === 'refused' ? 'refused to start' : isNamed ? 'named' : fresh.length > 0 ? 'MISNAMED' : 'no effect';
   say(
     `flip ${round + 1}: ${name} at ${flipped.offset} (${flipped.before} to ${flipped.after}): ${effect}${isInspected ? ', inspect names it' : ''}`,
   );
@@ -102,7 +115,7 @@ async function flipOnce({ cluster, victim, choices, ledger, streams, seen, round
   const where = `round ${round + 1}: ${name} at ${flipped.offset}`;
   if (effect !== 'no effect' && !isNamed)
     seen.unexplained.push(
-      `${where}: damage was met, and this file or a place in it not named: ${(warnings[0] ?? victim.process.lines.at(-1))?.slice(0, 250)}`,
+      `${where}: damage was met, and this file or a place in it not named: ${(fresh[0] ?? victim.process.lines.at(-1))?.slice(0, 250)}`,
     );
   if (effect === 'no effect' && isInspected) seen.unexplained.push(`${where}: inspect sees damage, the node did not name it`);
   if (outcome === 'refused') {
@@ -123,6 +136,12 @@ async function holdsEverything(node, ledger, streams, what) {
   const groupOf = (stream) => status.groups.find((group) => group.name === stream).group;
   const check = await ledger.check(Object.fromEntries(streams.map((stream) => [stream, recordsAt(node.address, groupOf(stream))])));
   if (check.problemCount > 0) throw new Error(`after ${what} node ${node.id} holds something else: ${check.problems[0]}`);
+}
+
+/** File and offset that a line of the log tells of. */
+function placeIn(line) {
+  const { file, offset, msg } = JSON.parse(line);
+  return `${msg} ${file} ${offset}`;
 }
 
 function filesOf(directory) {
