@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { QuorateError, type Random, SeededRandom, concatBytes, randomBetween, randomChance, writeU16, writeU32 } from '@quorate/base';
+import { QuorateError, type Random, randomBetween, randomChance } from '@quorate/base';
 import {
   type CommandRequest,
   MACHINE_OPERATION,
@@ -15,6 +15,7 @@ import {
   encodeTick,
   sampleFields,
 } from '@quorate/machine';
+import { drawBytes, drawOne, mutateBytes, runFuzz } from '@quorate/testkit';
 import { CELL } from './cell.js';
 import { Driver, snapshotOf } from './driver.js';
 
@@ -29,14 +30,6 @@ const REFUSALS = ['sessionExpired', 'outOfOrder', 'overloaded', 'malformedFrame'
 const STOPS = ['formatUnsupported', 'resourceUnsupported'];
 /** Those of `fail` that stop the machine on purpose are drawn elsewhere. */
 const OPERATIONS = Object.entries(CELL.operations).filter(([name, { kind }]) => kind === 'command' && name !== 'fail' && name !== 'emit');
-
-function pick<T>(random: Random, from: readonly T[]): T {
-  return from[randomBetween(random, 0, from.length - 1)] as T;
-}
-
-function someBytes(random: Random, max: number): Uint8Array {
-  return Uint8Array.from({ length: randomBetween(random, 0, max) }, () => random.nextUint32());
-}
 
 /** A machine with two sessions (1, 2) and a cell (3). */
 function someDriver(): Driver {
@@ -53,15 +46,15 @@ function someCommand(random: Random): CommandRequest {
     return {
       resource: 0,
       operation: MACHINE_OPERATION.openResource,
-      args: encodeOpenResource('cell', 1, pick(random, ['a', 'b', '', ' '])),
+      args: encodeOpenResource('cell', 1, drawOne(random, ['a', 'b', '', ' '])),
     };
-  if (draw === 1) return { resource: 0, operation: pick(random, [2, 3, 3, 3]), args: someBytes(random, 2) };
-  const [name, operation] = pick(random, OPERATIONS);
+  if (draw === 1) return { resource: 0, operation: drawOne(random, [2, 3, 3, 3]), args: drawBytes(random, 2) };
+  const [name, operation] = drawOne(random, OPERATIONS);
   const args = encodeFields(operation.args as never, sampleFields(operation.args, random) as never, name);
   return {
-    resource: pick(random, [3, 3, 3, 3, 4, 7]),
+    resource: drawOne(random, [3, 3, 3, 3, 4, 7]),
     operation: operation.code,
-    args: randomChance(random, 0.1) ? mutate(random, args) : args,
+    args: randomChance(random, 0.1) ? mutateBytes(random, args, BORDERS) : args,
   };
 }
 
@@ -71,7 +64,7 @@ function somePayload(random: Random, driver: Driver): { payload: Uint8Array; cou
     case 0:
       return { payload: encodeOpenSession({ key: new Uint8Array(16).fill(random.nextUint32()), ttlMs: 1, graceMs: 0 }), count: 1 };
     case 1:
-      return { payload: encodeExpireSessions([pick(random, [session, 99])]), count: 1 };
+      return { payload: encodeExpireSessions([drawOne(random, [session, 99])]), count: 1 };
     case 2:
       return { payload: encodeTick(), count: 1 };
     case 3: {
@@ -81,7 +74,7 @@ function somePayload(random: Random, driver: Driver): { payload: Uint8Array; cou
     default: {
       const commands = Array.from({ length: randomBetween(random, 1, 6) }, () => someCommand(random));
       const next = driver.machine.session(session)?.nextNumber ?? 1;
-      const firstNumber = Math.max(1, next + pick(random, [0, 0, 0, -1, -3, 1]));
+      const firstNumber = Math.max(1, next + drawOne(random, [0, 0, 0, -1, -3, 1]));
       const acknowledged = randomBetween(random, 0, 30);
       const payload = encodeCommands({
         session,
@@ -95,35 +88,8 @@ function somePayload(random: Random, driver: Driver): { payload: Uint8Array; cou
   }
 }
 
-const EVIL_LENGTHS = [0, 1, 2, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff, 8192, 8193, 65_535];
-
-/** Changes a few bytes, cuts, doubles or overwrites with a number that lies. */
-function mutate(random: Random, original: Uint8Array): Uint8Array {
-  let bytes = original.slice();
-  for (let i = randomBetween(random, 1, 3); i > 0 && bytes.length > 0; i--) {
-    const at = randomBetween(random, 0, bytes.length - 1);
-    switch (randomBetween(random, 0, 5)) {
-      case 0:
-        bytes[at] = random.nextUint32();
-        break;
-      case 1:
-        bytes[at] = (bytes[at] as number) ^ (1 << randomBetween(random, 0, 7));
-        break;
-      case 2:
-        bytes = bytes.slice(0, at);
-        break;
-      case 3:
-        bytes = concatBytes([bytes.subarray(0, at), someBytes(random, 20), bytes.subarray(at)]).slice();
-        break;
-      case 4:
-        if (at + 4 <= bytes.length) writeU32(bytes, at, pick(random, EVIL_LENGTHS));
-        break;
-      default:
-        if (at + 2 <= bytes.length) writeU16(bytes, at, pick(random, EVIL_LENGTHS));
-    }
-  }
-  return bytes;
-}
+/** Numbers at the borders of the format. */
+const BORDERS = [8192, 8193, 65_535];
 
 /** Applies what may be anything; false once the machine has stopped for a reason that it may have. */
 function apply(driver: Driver, payload: Uint8Array, count: number): boolean {
@@ -150,7 +116,7 @@ function mutatedPayloads(random: Random): void {
   for (let i = 0; i < 12; i++) {
     const { payload, count } = somePayload(random, driver);
     const isMutated = randomChance(random, 0.5);
-    const sent = isMutated ? mutate(random, payload) : payload;
+    const sent = isMutated ? mutateBytes(random, payload, BORDERS) : payload;
     const claimed = isMutated && randomChance(random, 0.2) ? randomBetween(random, 1, 9) : count;
     if (!apply(driver, sent, claimed)) break;
   }
@@ -168,7 +134,7 @@ function mutatedPayloads(random: Random): void {
 
 function randomPayload(random: Random): void {
   const driver = someDriver();
-  const noise = someBytes(random, 120);
+  const noise = drawBytes(random, 120);
   if (noise.length > 0 && randomChance(random, 0.9)) noise[0] = randomBetween(random, 1, 5);
   if (noise.length > 1 && randomChance(random, 0.9)) noise[1] = 0;
   apply(driver, noise, randomBetween(random, 1, 3));
@@ -180,7 +146,7 @@ function checkAgrees(random: Random): void {
   const commands = Array.from({ length: randomBetween(random, 1, 6) }, () => someCommand(random));
   const payload = encodeCommands({ session: 1, firstNumber: 2, acknowledgedReplies: 0, acknowledgedEvents: 0, commands });
   assert.deepEqual(checkCommandsPayload(payload), { session: 1, firstNumber: 2, count: commands.length });
-  const changed = mutate(random, payload);
+  const changed = mutateBytes(random, payload, BORDERS);
   let count = 0;
   try {
     ({ count } = checkCommandsPayload(changed));
@@ -204,7 +170,7 @@ const SNAPSHOT = (() => {
 })();
 
 function mutatedSnapshot(random: Random): void {
-  const changed = mutate(random, SNAPSHOT);
+  const changed = mutateBytes(random, SNAPSHOT, BORDERS);
   const loader = new MachineLoader();
   try {
     for (let at = 0; at < changed.length; ) {
@@ -227,15 +193,5 @@ const KINDS = [mutatedPayloads, mutatedPayloads, randomPayload, randomPayload, c
  * another error than a `QuorateError` that may be, a machine that stops for what was not refused before, replicas that differ.
  */
 export function fuzzMachine(seed: number, cases: number): { cases: number } {
-  for (let i = 0; i < cases; i++) {
-    const random = new SeededRandom(Math.imul(seed, 0x9e37_79b1) + i);
-    const kind = pick(random, KINDS);
-    try {
-      kind(random);
-    } catch (cause) {
-      const text = cause instanceof Error ? cause.message : String(cause);
-      throw new Error(`fuzzMachine: seed ${seed}, case ${i} (${kind.name}): ${text}`, { cause });
-    }
-  }
-  return { cases };
+  return runFuzz('fuzzMachine', KINDS, seed, cases);
 }

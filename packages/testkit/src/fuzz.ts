@@ -1,4 +1,4 @@
-import { type Random, SeededRandom, concatBytes, randomBetween, writeU32 } from '@quorate/base';
+import { type Random, SeededRandom, concatBytes, randomBetween, writeU16, writeU32 } from '@quorate/base';
 
 /** One kind of fuzz case: draws its input from the random source and throws if something is wrong with what came of it. */
 export type FuzzKind = (random: Random) => void;
@@ -34,13 +34,17 @@ export function drawBytes(random: Random, max: number): Uint8Array {
 /** Values that break a decoder which trusts a length or a count. */
 const EVIL_NUMBERS = [0, 1, 2, 0xff, 0xffff, 0x1_0000, 0x7fff_ffff, 0x8000_0000, 0xffff_fffe, 0xffff_ffff];
 
-/** A copy with one to three changes: a byte, a bit, a run of equal bytes, a number that lies, something cut, doubled or put in between. */
-export function mutateBytes(random: Random, original: Uint8Array): Uint8Array {
+/**
+ * A copy with one to three changes: a byte, a bit, a run of equal bytes, a number of 16 or 32 bits that lies, something cut, doubled or put in
+ * between. `limits`: numbers at the borders of the format, told as lies too.
+ */
+export function mutateBytes(random: Random, original: Uint8Array, limits: readonly number[] = []): Uint8Array {
+  const lies = [...EVIL_NUMBERS, ...limits];
   let bytes = original.slice();
   for (let left = randomBetween(random, 1, 3); left > 0 && bytes.length > 0; left--) {
     const at = randomBetween(random, 0, bytes.length - 1);
     const end = Math.min(bytes.length, at + randomBetween(random, 1, 40));
-    switch (randomBetween(random, 0, 6)) {
+    switch (randomBetween(random, 0, 7)) {
       case 0:
         bytes[at] = random.nextUint32();
         break;
@@ -54,7 +58,10 @@ export function mutateBytes(random: Random, original: Uint8Array): Uint8Array {
         bytes = concatBytes([bytes.subarray(0, at), drawBytes(random, 20), bytes.subarray(at)]).slice();
         break;
       case 4:
-        if (at + 4 <= bytes.length) writeU32(bytes, at, drawOne(random, EVIL_NUMBERS));
+        if (at + 4 <= bytes.length) writeU32(bytes, at, drawOne(random, lies));
+        break;
+      case 6:
+        if (at + 2 <= bytes.length) writeU16(bytes, at, drawOne(random, lies));
         break;
       case 5:
         bytes = concatBytes([bytes.subarray(0, end), bytes.subarray(at)]).slice();

@@ -25,6 +25,7 @@ import {
   splitRecords,
 } from '@quorate/wire';
 import { somePush, someSessionRequest, someSessionResponse } from './session-samples.js';
+import { mutateBytes } from '@quorate/testkit';
 import { pick, someBytes, someError, someHello, someHelloReply, somePeerFrame, someRequest, someResponse } from './samples.js';
 
 /** Decodes any frame by its type, into something that can be compared; and encodes it back. */
@@ -174,34 +175,7 @@ const EVIL_LENGTHS = [
   0x5054_5448,
 ];
 
-/** Changes a few bytes, cuts, doubles or overwrites with a length that lies. */
-function mutate(random: Random, original: Uint8Array): Uint8Array {
-  let bytes = original.slice();
-  const count = randomBetween(random, 1, 3);
-  for (let i = 0; i < count && bytes.length > 0; i++) {
-    const at = randomBetween(random, 0, bytes.length - 1);
-    switch (randomBetween(random, 0, 5)) {
-      case 0:
-        bytes[at] = random.nextUint32();
-        break;
-      case 1:
-        bytes[at] = (bytes[at] as number) ^ (1 << randomBetween(random, 0, 7));
-        break;
-      case 2:
-        bytes = bytes.slice(0, at);
-        break;
-      case 3:
-        bytes = concatBytes([bytes.subarray(0, at), someBytes(random, 20), bytes.subarray(at)]).slice();
-        break;
-      case 4:
-        if (at + 4 <= bytes.length) writeU32(bytes, at, pick(random, EVIL_LENGTHS));
-        break;
-      default:
-        if (at + 2 <= bytes.length) bytes.fill(pick(random, [0, 0xff, 0x80]), at, at + 2);
-    }
-  }
-  return bytes;
-}
+const mutate = (random: Random, original: Uint8Array): Uint8Array => mutateBytes(random, original, EVIL_LENGTHS);
 
 function mutatedBody(random: Random): void {
   const { frame } = someFrame(random);
