@@ -1,4 +1,4 @@
-import { type Address, QuorateError, formatAddress, parseAddress } from '@quorate/base';
+import { QuorateError, formatAddress, parseAddress } from '@quorate/base';
 import type { Fence } from '@quorate/machine';
 import { InvalidArgumentError } from 'commander';
 
@@ -70,11 +70,6 @@ export function fence(text: string): Fence {
 /** `HOST:PORT[,HOST:PORT…]`, for commander. */
 export function addressList(text: string): readonly string[] {
   return text.split(',').map((part) => formatAddress(asArgument(() => parseAddress(part.trim()))));
-}
-
-/** `HOST:PORT`, for commander. */
-export function oneAddress(text: string): Address {
-  return asArgument(() => parseAddress(text));
 }
 
 /** Runs a parser of `base` so that its refusal becomes commander's, which names the flag. */

@@ -7,7 +7,6 @@ import { TABLE, keyOf, readU64Be, writeU16Be } from './table-keys.js';
 import type { Table, Tables } from './tables/types.js';
 
 const HEAD_BYTES = 18;
-// Places of a batch are written in 16 bits.
 
 interface PendingEvent extends SessionEvent {
   readonly session: SessionId;

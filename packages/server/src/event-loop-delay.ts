@@ -4,25 +4,26 @@ import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 const RESOLUTION_MS = 10;
 const NANOSECONDS_PER_MS = 1_000_000;
 
-let histogram: IntervalHistogram | null = null;
-
 /**
- * How long the event loop of this process was held up since this was asked last: `eventLoopDelayP999Ms` and `eventLoopDelayMaxMs`, and the number
- * of looks behind them, `eventLoopDelaySamples`. Begins to look at the first call, and anew at each: a delay that begins before the first look after
- * it is not seen. One for the process: all its nodes share the figures.
+ * Makes a meter of how long the event loop of this process was held up since it was asked last: `eventLoopDelayP999Ms` and `eventLoopDelayMaxMs`,
+ * and the number of looks behind them, `eventLoopDelaySamples`. It begins to look at the first call, and anew at each: a delay that begins before
+ * the first look after it is not seen.
  */
-export function eventLoopDelay(): Readonly<Record<string, number>> {
-  if (histogram === null) {
-    histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-    histogram.enable();
-  }
-  const { count, max } = histogram;
-  const p999 = count === 0 ? 0 : histogram.percentile(99.9);
-  histogram.reset();
-  return {
-    eventLoopDelayP999Ms: beyondResolution(p999),
-    eventLoopDelayMaxMs: count === 0 ? 0 : beyondResolution(max),
-    eventLoopDelaySamples: count,
+export function eventLoopDelayMeter(): () => Readonly<Record<string, number>> {
+  let histogram: IntervalHistogram | null = null;
+  return () => {
+    if (histogram === null) {
+      histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+      histogram.enable();
+    }
+    const { count, max } = histogram;
+    const p999 = count === 0 ? 0 : histogram.percentile(99.9);
+    histogram.reset();
+    return {
+      eventLoopDelayP999Ms: beyondResolution(p999),
+      eventLoopDelayMaxMs: count === 0 ? 0 : beyondResolution(max),
+      eventLoopDelaySamples: count,
+    };
   };
 }
 

@@ -6,4 +6,4 @@ export { type ProcessLogger, processLogger } from './logger.js';
 export { type ServerOutcome, runServer } from './run-server.js';
 export { type StopSignal, StopSignals } from './stop-signals.js';
 export { VERSION } from './version.js';
-export { eventLoopDelay } from './event-loop-delay.js';
+export { eventLoopDelayMeter } from './event-loop-delay.js';

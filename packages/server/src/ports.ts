@@ -1,5 +1,5 @@
 import type { HostOptions } from '@quorate/host';
-import { eventLoopDelay } from './event-loop-delay.js';
+import { eventLoopDelayMeter } from './event-loop-delay.js';
 import { NodeDisk, NodeNetwork, nodeChecksum, nodeClock, nodeRandom, nodeTimers } from '@quorate/platform-node';
 
 /** The ports of the operating system, with a disk on `directory`. */
@@ -13,6 +13,6 @@ export function nodePorts(
     timers: nodeTimers,
     random: nodeRandom,
     checksum: nodeChecksum,
-    processMetrics: eventLoopDelay,
+    processMetrics: eventLoopDelayMeter(),
   };
 }

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { eventLoopDelay } from '@quorate/server';
+import { eventLoopDelayMeter } from '@quorate/server';
+
+const eventLoopDelay = eventLoopDelayMeter();
 
 /** Looks need turns of the loop to be counted. */
 async function looked(): Promise<Readonly<Record<string, number>>> {

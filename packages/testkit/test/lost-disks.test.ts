@@ -3,6 +3,19 @@ import { test } from 'node:test';
 import type { SimNode } from '@quorate/testkit';
 import { STREAM, append, isLearner, isWhole, others, ready } from './ready-cluster.js';
 
+/** A record that all have, then one that only the leader and the victim have: the second node is cut off from both. */
+function cutOneOff(setup: ReturnType<typeof ready>): { leader: SimNode; victim: SimNode; second: SimNode } {
+  const { cluster, group } = setup;
+  append(setup);
+  cluster.runFor(200);
+  const leader = cluster.leaderOf(group) as SimNode;
+  const [victim, second] = others(cluster, leader) as [SimNode, SimNode];
+  cluster.network.cut(leader.name, second.name);
+  cluster.network.cut(victim.name, second.name);
+  append(setup);
+  return { leader, victim, second };
+}
+
 test('T34: a node is wiped while it is down → it neither votes nor acknowledges until it is let in again', () => {
   for (let seed = 1; seed <= 4; seed++) {
     const setup = ready(seed);
@@ -66,14 +79,8 @@ test('T37: an old image of a disk is put back → the node is found out and coun
 test('T37: the image is older by a few records only, and all others restart too → found out from what they stored', () => {
   for (let seed = 1; seed <= 4; seed++) {
     const setup = ready(seed);
-    const { cluster, client, group } = setup;
-    append(setup);
-    cluster.runFor(200);
-    const leader = cluster.leaderOf(group) as SimNode;
-    const [victim, second] = others(cluster, leader) as [SimNode, SimNode];
-    cluster.network.cut(leader.name, second.name);
-    cluster.network.cut(victim.name, second.name);
-    append(setup);
+    const { cluster, client } = setup;
+    const { leader, victim, second } = cutOneOff(setup);
     cluster.runFor(100);
     const image = victim.disk.image();
     // How far a peer has come is told with heartbeats and stored with the next frame.
@@ -100,14 +107,8 @@ test('T37: the image is older by a few records only, and all others restart too 
 test('T37: the cluster rests after its last record, then all restart, one with an image from before that record → found out', () => {
   for (let seed = 1; seed <= 4; seed++) {
     const setup = ready(seed);
-    const { cluster, client, group } = setup;
-    append(setup);
-    cluster.runFor(200);
-    const leader = cluster.leaderOf(group) as SimNode;
-    const [victim, second] = others(cluster, leader) as [SimNode, SimNode];
-    cluster.network.cut(leader.name, second.name);
-    cluster.network.cut(victim.name, second.name);
-    append(setup);
+    const { cluster, client } = setup;
+    const { leader, victim, second } = cutOneOff(setup);
     cluster.runFor(300);
     const image = victim.disk.image();
     append(setup);
