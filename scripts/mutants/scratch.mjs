@@ -1,0 +1,105 @@
+// A scratch copy of the repository in which a mutant lives: sources and compiled files copied, installed packages linked. The repository
+// itself is never touched, and what is compiled in the copy is only what a mutant changes.
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative } from 'node:path';
+import { ROOT } from '../workspace.mjs';
+import { runChild } from './child.mjs';
+
+/** What the tests and the simulator read. */
+const COPIED = ['packages', 'scripts', 'examples', 'docs'];
+const COPIED_FILES = /^(package(-lock)?|layers|tsconfig.*)\.json$|\.md$/;
+
+/** Seconds that a compiler may take before it counts as hanging. */
+const COMPILE_SECONDS_MAX = 180;
+
+export class Scratch {
+  /** Folder of the copy. */
+  path;
+  #pristine;
+
+  /** `from`: what is copied; also where compiled files come from when a mutant is taken out again. */
+  constructor(from = ROOT) {
+    this.#pristine = from;
+    this.path = mkdtempSync(join(tmpdir(), 'quorate-mutants-'));
+    // Times are kept: the compiler goes by them.
+    const options = { recursive: true, preserveTimestamps: true, filter: (source) => !source.endsWith('node_modules') };
+    for (const name of COPIED) cpSync(join(from, name), join(this.path, name), options);
+    for (const name of readdirSync(from)) if (COPIED_FILES.test(name)) cpSync(join(from, name), join(this.path, name), options);
+    linkInstalled(this.path);
+  }
+
+  /** Puts a mutant in and compiles what it changes; why that cannot be done, or null. */
+  async apply({ file, old, new: changed }) {
+    const path = join(this.path, file);
+    const reason = reasonNotApplicable({ file, old, new: changed }, this.#pristine);
+    if (reason !== null) return reason;
+    writeFileSync(
+      path,
+      readFileSync(path, 'utf8').replace(old, () => changed),
+    );
+    const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+    const { code, output } = await runChild([compiler, '-b', packageFolder(file)], { cwd: this.path, secondsMax: COMPILE_SECONDS_MAX });
+    return code === 0 ? null : `does not compile: ${output.trim().split('\n').slice(0, 3).join(' | ')}`;
+  }
+
+  /** Takes a mutant out again. */
+  restore({ file }) {
+    const compiled = join(packageFolder(file), 'dist');
+    rmSync(join(this.path, compiled), { recursive: true, force: true });
+    for (const name of [compiled, file]) {
+      cpSync(join(this.#pristine, name), join(this.path, name), { recursive: true, preserveTimestamps: true, force: true });
+    }
+  }
+
+  remove() {
+    rmSync(this.path, { recursive: true, force: true });
+  }
+}
+
+/** Why the edit of a mutant cannot be made in the tree `root`; null if it can. */
+export function reasonNotApplicable({ file, old, new: changed }, root = ROOT) {
+  const path = join(root, file);
+  if (!existsSync(path)) return `${file} is gone`;
+  const parts = readFileSync(path, 'utf8').split(old).length - 1;
+  if (parts === 0) return `the old text is gone from ${file}`;
+  if (parts > 1) return `the old text stands ${parts} times in ${file}`;
+  return old === changed ? 'it changes nothing' : null;
+}
+
+/** `packages/NAME` of a source file. */
+export function packageFolder(file) {
+  return file.split('/').slice(0, 2).join('/');
+}
+
+/** Links what is installed, but the packages of the repository, which must be those of the copy. */
+function linkInstalled(path) {
+  const installed = join(ROOT, 'node_modules');
+  const visit = (folder) => {
+    mkdirSync(join(path, 'node_modules', folder), { recursive: true });
+    for (const entry of readdirSync(join(installed, folder), { withFileTypes: true })) {
+      const name = join(folder, entry.name);
+      const source = join(installed, name);
+      const target = join(path, 'node_modules', name);
+      if (entry.isSymbolicLink() && leadsToPackages(source)) symlinkSync(readlinkSync(source), target);
+      else if (entry.isDirectory() && entry.name.startsWith('@')) visit(name);
+      else symlinkSync(source, target);
+    }
+  };
+  visit('');
+}
+
+function leadsToPackages(link) {
+  return relative(ROOT, join(dirname(link), readlinkSync(link))).startsWith('packages');
+}
