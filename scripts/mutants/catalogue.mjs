@@ -17,12 +17,13 @@ import { RAFT } from './list/raft.mjs';
 import { RESOURCES } from './list/resources.mjs';
 import { STORAGE } from './list/storage.mjs';
 import { STREAMS } from './list/streams.mjs';
+import { TESTKIT } from './list/testkit.mjs';
 import { WIRE } from './list/wire.mjs';
 
 /** Runs in every `npm test`, so that it is known that mutants are caught at all: quick, and its test is small. */
 export const CANARY = 'vote-twice-in-a-term';
 
-export const MUTANTS = [RAFT, STORAGE, STREAMS, WIRE, MACHINE, RESOURCES, CLIENT, HOST].flat().map((mutant) => ({
+export const MUTANTS = [RAFT, STORAGE, STREAMS, WIRE, MACHINE, RESOURCES, CLIENT, HOST, TESTKIT].flat().map((mutant) => ({
   ...mutant,
   tests: mutant.tests.map(parseTest),
 }));

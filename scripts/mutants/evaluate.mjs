@@ -1,8 +1,10 @@
 // What becomes of one mutant: whether its named tests pass without it and fail with it, and for the right reason.
 import { runNamedTests } from './named-tests.mjs';
 
-/** Seconds for the named tests of one file. */
+/** Seconds for the named tests of one file without a mutant; with one they may take this many times as long as without, and a while more. */
 const TEST_SECONDS_MAX = 180;
+const TIMES_LONGER_MAX = 5;
+const SECONDS_MORE = 15;
 
 /** Files of tests that a mutant names: `tests` is a list of `PACKAGE/FILE: start of the title`. */
 export function testFilesOf(mutant) {
@@ -20,19 +22,25 @@ export function testFilesOf(mutant) {
 export class Baseline {
   #runs = new Map();
 
-  /** Null if the tests pass, else what is wrong with them. */
+  /** What is wrong with the tests (null: they pass), and how many seconds they took. */
   check(root, tests) {
     const key = JSON.stringify(tests);
     const known = this.#runs.get(key);
     if (known !== undefined) return known;
-    const run = runNamedTests(root, tests, TEST_SECONDS_MAX).then((result) => {
-      if (result.isLate) return 'does not end';
-      if (result.failures.length > 0) return `fails: ${result.failures[0].failure.message}`;
-      return result.ran < tests.titles.length ? `only ${result.ran} of ${tests.titles.length} ran\n${result.output}` : null;
-    });
+    const started = performance.now();
+    const run = runNamedTests(root, tests, TEST_SECONDS_MAX).then((result) => ({
+      wrong: wrongWithout(tests, result),
+      seconds: (performance.now() - started) / 1000,
+    }));
     this.#runs.set(key, run);
     return run;
   }
+}
+
+function wrongWithout(tests, { isLate, ran, failures, output }) {
+  if (isLate) return 'does not end';
+  if (failures.length > 0) return `fails: ${failures[0].failure.message}`;
+  return ran < tests.titles.length ? `runs only ${ran} of ${tests.titles.length} tests\n${output}` : null;
 }
 
 /**
@@ -43,16 +51,18 @@ export async function evaluate(mutant, scratch, baseline) {
   const started = performance.now();
   const ended = (outcome, detail) => ({ id: mutant.id, outcome, detail, seconds: (performance.now() - started) / 1000 });
   const files = testFilesOf(mutant);
+  const secondsMax = new Map();
   for (const tests of files) {
-    const wrong = await baseline.check(scratch.path, tests);
+    const { wrong, seconds } = await baseline.check(scratch.path, tests);
     if (wrong !== null) return ended('error', `without the mutant ${tests.package}/${tests.file} ${wrong}`);
+    secondsMax.set(tests, SECONDS_MORE + TIMES_LONGER_MAX * seconds);
   }
   try {
     const reason = await scratch.apply(mutant);
     if (reason !== null) return ended('error', reason);
     const messages = [];
     for (const tests of files) {
-      const { outcome, detail } = verdictOf(tests, await runNamedTests(scratch.path, tests, TEST_SECONDS_MAX));
+      const { outcome, detail } = verdictOf(tests, await runNamedTests(scratch.path, tests, secondsMax.get(tests)));
       if (outcome !== 'caught') return ended(outcome, detail);
       messages.push(detail);
     }

@@ -39,10 +39,10 @@ export const RAFT = [
   {
     id: 'no-check-quorum',
     shows: ['T04', 'T07'],
-    bug: 'A leader that has committed once stays in office although it has heard no majority for an election timeout.',
+    bug: 'A leader that has committed once takes itself for connected, although it hears no majority.',
     file: 'packages/raft/src/roles/leader.ts',
-    old: 'if (core.nowMs - quorumContactMs(core, leader) >= core.options.electionTimeoutMaxMs) {',
-    new: 'if (!leader.isEstablished && core.nowMs - quorumContactMs(core, leader) >= core.options.electionTimeoutMaxMs) {',
+    old: '  return quorumValue(votersOf(core, leader, Number.POSITIVE_INFINITY, contactMs, Number.NEGATIVE_INFINITY));',
+    new: '  const heardMs = quorumValue(votersOf(core, leader, Number.POSITIVE_INFINITY, contactMs, Number.NEGATIVE_INFINITY));\n  return leader.isEstablished ? core.nowMs : heardMs;',
     tests: [
       'raft/partial-connectivity.test.ts: T07:',
       'raft/partial-connectivity.test.ts: T04: only links to one follower are left, and nobody is told',
