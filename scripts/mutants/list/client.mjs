@@ -16,16 +16,7 @@ export const CLIENT = [
     file: 'packages/client/src/core/append-window.ts',
     old: 'const isCertain = head?.unknownCopies === 0;',
     new: 'const isCertain = head !== undefined;',
-    tests: ['client/append-outcome.test.ts: client: T63: its producer was forgotten'],
-  },
-  {
-    id: 'window-larger-than-memory',
-    shows: ['T62'],
-    bug: 'More payloads may be on their way than the stream remembers answers of.',
-    file: 'packages/client/src/core/append-window.ts',
-    old: 'return this.#sentCount < LIMITS.appendsPerProducer && this.#sentBytes',
-    new: 'return this.#sentBytes',
-    tests: ['client/append-order.test.ts: client: many turns before the first answer'],
+    tests: ['client/exactly-once.test.ts: appends: T62, T63:'],
   },
   {
     id: 'stopped-process-trusts-its-session',
@@ -43,7 +34,7 @@ export const CLIENT = [
     file: 'packages/client/src/sessions/session-life.ts',
     old: '    if (sentMs > this.#contactMs) this.#contactMs = sentMs;\n',
     new: '    if (sentMs > this.#contactMs) this.#contactMs = this.#context.settings.clock.nowMs();\n',
-    tests: ['client/session-life.test.ts: sessions: T57: no contact for the ttl'],
+    tests: ['client/session-contact.test.ts: sessions: T57:'],
   },
   {
     id: 'new-session-at-reconnect',
@@ -70,7 +61,7 @@ export const CLIENT = [
     file: 'packages/client/src/sessions/event-chain.ts',
     old: "if (push.index <= this.#received) return 'old';",
     new: "if (push.index < this.#delivered) return 'old';",
-    tests: ['client/session-events.test.ts: sessions: T66: the connection is lost while events happen'],
+    tests: ['client/session-chaos.test.ts: sessions: rules 9 to 12'],
   },
   {
     id: 'event-before-its-reply',
@@ -97,7 +88,7 @@ export const CLIENT = [
     file: 'packages/client/src/sessions/session.ts',
     old: 'if (live !== undefined && live.number <= afterNumber) return false;',
     new: 'if (live !== undefined && live.number < afterNumber - 1000) return false;',
-    tests: ['client/session-queries.test.ts: sessions: rule 9:'],
+    tests: ['client/session-contact.test.ts: sessions: rule 9:'],
   },
   {
     id: 'commands-not-sent-again',
@@ -133,7 +124,7 @@ export const CLIENT = [
     file: 'packages/client/src/sessions/query-call.ts',
     old: '    this.#minIndex = this.#owner.seenIndex;\n',
     new: '    this.#minIndex = Math.min(this.#owner.seenIndex, 1);\n',
-    tests: ['client/session-queries.test.ts: sessions: T56:'],
+    tests: ['host/seen-reads.test.ts: T56, rule 9:'],
   },
   {
     id: 'never-waits-longer',
@@ -151,6 +142,6 @@ export const CLIENT = [
     file: 'packages/client/src/sessions/command-call.ts',
     old: '    const done = this.#done;\n    this.#done = null;\n    return done;',
     new: '    const done = this.#done;\n    if (this.reply !== null) this.#done = null;\n    return done;',
-    tests: ['client/session-life.test.ts: sessions: T77: closed without contact'],
+    tests: ['client/session-chaos.test.ts: sessions: T63, T66, T77:'],
   },
 ];

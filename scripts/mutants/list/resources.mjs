@@ -46,12 +46,12 @@ export const RESOURCES = [
     tests: ['resources/lock.test.ts: T57: a session expires while it waits'],
   },
   {
-    id: 'removed-key-expires-later',
+    id: 'removed-key-leaves-a-value',
     shows: ['rule 20'],
-    bug: 'A removed key leaves its time to live behind, which ends what is set there next.',
+    bug: 'A removed key stays as an empty value.',
     file: 'packages/resources/src/map/map-writes.ts',
-    old: '    this.#dropExpiry(key, before.expiresMs);\n    this.#call.space.delete(entryKey(key));',
-    new: '    this.#call.space.delete(entryKey(key));',
+    old: '    this.#call.space.delete(entryKey(key));\n    this.header.size--;',
+    new: '    this.#call.space.set(entryKey(key), encodeEntry(this.#scratch, { version: before.version, expiresMs: 0, value: NOTHING }));\n    this.header.size--;',
     tests: ['resources/map.test.ts: rule 20:'],
   },
   {

@@ -10,6 +10,15 @@ export const STREAMS = [
     tests: ['streams/stream-machine.test.ts: T62: a producer evicted'],
   },
   {
+    id: 'stream-remembers-too-few-appends',
+    shows: ['T62'],
+    bug: 'A stream remembers fewer appends of a producer than a client may have on their way.',
+    file: 'packages/streams/src/producer-table.ts',
+    old: 'if (this.#length === this.#numbers.length && this.#length < LIMITS.appendsPerProducer) this.#grow();',
+    new: 'if (this.#length === this.#numbers.length && this.#length < LIMITS.appendsPerProducer / 2) this.#grow();',
+    tests: ['streams/stream-machine.test.ts: T62: a resend of each remembered append'],
+  },
+  {
     id: 'resend-with-other-borders',
     shows: ['T62'],
     bug: 'A resend is recognised by its first number alone.',

@@ -16,7 +16,7 @@ export const WIRE = [
     file: 'packages/wire/src/frame-decoder.ts',
     old: 'const whole = LENGTH_BYTES + this.#checkLength(readU32(this.#partial, 0));',
     new: 'const whole = LENGTH_BYTES + readU32(this.#partial, 0);',
-    tests: ['wire/frame-decoder.test.ts: T16: a frame at, below and above the limit'],
+    tests: ['wire/frame-pieces.test.ts: T80:'],
   },
   {
     id: 'frame-one-byte-too-long',
