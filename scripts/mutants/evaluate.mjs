@@ -68,7 +68,7 @@ export async function evaluate(mutant, scratch, baseline) {
     }
     return ended('caught', messages[0]);
   } finally {
-    scratch.restore(mutant);
+    scratch.restore();
   }
 }
 

@@ -10,12 +10,10 @@ import { simulate } from './simulate.mjs';
 export async function runMutants(mutants, { jobs, simSeeds = 0, ended = () => {} }) {
   const results = new Array(mutants.length);
   const baseline = new Baseline();
-  // What is compiled may change in the repository while this runs: all copies are made of one.
-  const pristine = new Scratch();
   let next = 0;
   let done = 0;
   const work = async () => {
-    const scratch = new Scratch(pristine.path);
+    const scratch = new Scratch();
     try {
       while (next < mutants.length) {
         const at = next++;
@@ -29,10 +27,6 @@ export async function runMutants(mutants, { jobs, simSeeds = 0, ended = () => {}
       scratch.remove();
     }
   };
-  try {
-    await Promise.all(Array.from({ length: Math.max(1, Math.min(jobs, mutants.length)) }, work));
-  } finally {
-    pristine.remove();
-  }
+  await Promise.all(Array.from({ length: Math.max(1, Math.min(jobs, mutants.length)) }, work));
   return results;
 }

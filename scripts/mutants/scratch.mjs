@@ -8,8 +8,11 @@ import {
   readFileSync,
   readdirSync,
   readlinkSync,
+  renameSync,
   rmSync,
+  statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -27,40 +30,46 @@ const COMPILE_SECONDS_MAX = 180;
 export class Scratch {
   /** Folder of the copy. */
   path;
-  #pristine;
+  /** What is to be put back: the source file, and where what was compiled of its package is kept; null: nothing is changed. */
+  #undo = null;
 
-  /** `from`: what is copied; also where compiled files come from when a mutant is taken out again. */
-  constructor(from = ROOT) {
-    this.#pristine = from;
+  constructor() {
     this.path = mkdtempSync(join(tmpdir(), 'quorate-mutants-'));
     // Times are kept: the compiler goes by them.
     const options = { recursive: true, preserveTimestamps: true, filter: (source) => !source.endsWith('node_modules') };
-    for (const name of COPIED) cpSync(join(from, name), join(this.path, name), options);
-    for (const name of readdirSync(from)) if (COPIED_FILES.test(name)) cpSync(join(from, name), join(this.path, name), options);
+    for (const name of COPIED) cpSync(join(ROOT, name), join(this.path, name), options);
+    for (const name of readdirSync(ROOT)) if (COPIED_FILES.test(name)) cpSync(join(ROOT, name), join(this.path, name), options);
     linkInstalled(this.path);
   }
 
-  /** Puts a mutant in and compiles what it changes; why that cannot be done, or null. */
-  async apply({ file, old, new: changed }) {
-    const path = join(this.path, file);
-    const reason = reasonNotApplicable({ file, old, new: changed }, this.#pristine);
+  /** Puts a mutant in and compiles what it changes; why that cannot be done, or null. `restore` must follow. */
+  async apply(mutant) {
+    const { file, old, new: changed } = mutant;
+    const reason = reasonNotApplicable(mutant, this.path);
     if (reason !== null) return reason;
+    const path = join(this.path, file);
+    const compiled = join(this.path, packageFolder(file), 'dist');
+    const undo = { path, compiled, kept: join(this.path, 'kept'), text: readFileSync(path, 'utf8'), times: statSync(path) };
+    cpSync(compiled, undo.kept, { recursive: true, preserveTimestamps: true });
+    this.#undo = undo;
     writeFileSync(
       path,
-      readFileSync(path, 'utf8').replace(old, () => changed),
+      undo.text.replace(old, () => changed),
     );
     const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
     const { code, output } = await runChild([compiler, '-b', packageFolder(file)], { cwd: this.path, secondsMax: COMPILE_SECONDS_MAX });
     return code === 0 ? null : `does not compile: ${output.trim().split('\n').slice(0, 3).join(' | ')}`;
   }
 
-  /** Takes a mutant out again. */
-  restore({ file }) {
-    const compiled = join(packageFolder(file), 'dist');
-    rmSync(join(this.path, compiled), { recursive: true, force: true });
-    for (const name of [compiled, file]) {
-      cpSync(join(this.#pristine, name), join(this.path, name), { recursive: true, preserveTimestamps: true, force: true });
-    }
+  /** Takes the mutant out again. */
+  restore() {
+    const undo = this.#undo;
+    if (undo === null) return;
+    this.#undo = null;
+    writeFileSync(undo.path, undo.text);
+    utimesSync(undo.path, undo.times.atime, undo.times.mtime);
+    rmSync(undo.compiled, { recursive: true, force: true });
+    renameSync(undo.kept, undo.compiled);
   }
 
   remove() {

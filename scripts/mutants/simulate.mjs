@@ -18,7 +18,7 @@ export async function simulate(mutant, scratch, seeds) {
     const median = sorted[sorted.length >> 1];
     return { found, median: Number.isFinite(median) ? median : null };
   } finally {
-    scratch.restore(mutant);
+    scratch.restore();
   }
 }
 
