@@ -76,9 +76,9 @@ test('fence: of another group → the highest token seen counts, by epoch and th
   assert.deepEqual(run(of(2, 19), { ...of(2, 1), resource: 6 }, { ...of(1, 1), group: groupId(8) }), ['fenced', 6, 7]);
 });
 
-test('T71: fences of more locks than can be remembered → overloaded; those known still work', () => {
+test('T71: fences of more locks than can be remembered → tooManyFences; those known still work', () => {
   const { driver, writer, data } = prepared({ seenTokensMax: 2 });
   const of = (resource: number): Fence => ({ group: OTHER, resource, token: { epoch: 1, index: 1 } });
   const replies = driver.run(writer, ...[1, 2, 3, 1].map((resource) => fenced(data, of(resource))));
-  assert.deepEqual(resultsOf(replies, 'add'), [1, 2, 'overloaded', 3]);
+  assert.deepEqual(resultsOf(replies, 'add'), [1, 2, 'tooManyFences', 3]);
 });
