@@ -99,6 +99,6 @@ export class LockWriter {
       }
     });
     this.appends.push({ ...write, record });
-    this.#later(20, fence);
+    this.#later(40, fence);
   }
 }
