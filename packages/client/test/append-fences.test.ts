@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LIMITS, groupId } from '@quorate/base';
+import { LIMITS, QuorateError, groupId } from '@quorate/base';
 import type { Fence } from '@quorate/machine';
 import { type AppendHeader, checkAppendPayload } from '@quorate/streams';
 import { append, setUp, wait } from './client-calls.js';
@@ -118,6 +118,21 @@ test('client: a list too long for one payload under an old fence → fenced, non
   cluster.scheduler.runFor(1000);
   assert.deepEqual(cluster.values('s'), ['newer', 'next']);
   assert.deepEqual([client.openCalls, client.appendBytes], [0, 0]);
+});
+
+test('client: one of two calls in a fenced payload ends at its deadline before it was taken → the other is stored, still under its fence', () => {
+  const { cluster, client } = setUp(8);
+  let isFull = true;
+  cluster.node(1).script = (request) =>
+    request.type === 'append' && isFull ? { do: 'refuse', error: new QuorateError('diskFull', 'no space') } : SERVE;
+  const outcomes = [append(cluster, client, 'short', 500, token(10)), append(cluster, client, 'long', 9000, token(10))];
+  wait(cluster, outcomes.slice(0, 1));
+  isFull = false;
+  wait(cluster, outcomes);
+  assert.deepEqual(codes(outcomes), ['diskFull', 0]);
+  assert.deepEqual(cluster.values('s'), ['long']);
+  const { fence, count } = copies(cluster).at(-1) as AppendHeader;
+  assert.deepEqual([fence, count], [token(10), 1]);
 });
 
 test('client: the fence changed by its caller after the call → the one of the call counts; no fence at all → invalidArgument, nothing is sent', () => {
