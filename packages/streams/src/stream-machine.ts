@@ -52,6 +52,9 @@ const NONE: AppendOutcome = { status: 'none' };
  * that appends were fenced with, and where offsets lie in the log.
  * Deterministic: the same batches in the same order give the same outcomes and the same `hash` on every replica.
  *
+ * All of it is a function of the log from its beginning. Whoever cuts that log must keep the producers and the tokens: without them a late copy is
+ * stored twice, and a late holder writes again.
+ *
  * Invariants: offsets are given out in log order, without gaps; an append (producer, epoch, number) gets offsets at most once, and what became of
  * it never changes; the tokens of the stored appends of one lock never fall, in log order.
  *
