@@ -122,5 +122,5 @@ test(`appends: T62, T63: ${SEEDS} seeds of the same on streams that forget produ
 });
 
 test(`appends: rule 21, T62: ${SEEDS} seeds of the same by holders that follow one another, late ones too → the same; tokens never fall in a stream`, () => {
-  for (let seed = 1; seed <= SEEDS; seed++) run(seed, { hasFences: true });
+  for (let seed = 1; seed <= SEEDS; seed++) run(seed, { hasFences: true, ...(seed % 3 === 0 ? { producersMax: 2 } : {}) });
 });
