@@ -5,9 +5,11 @@ import { spawn } from 'node:child_process';
 const OUTPUT_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Runs a program of Node; gives its exit code (null: it was ended after `secondsMax`, or by a signal) and what it wrote. */
-export function runChild(args, { cwd, secondsMax, env = {} }) {
+export function runChild(args, { cwd, secondsMax }) {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    // A child of a test would else report to the runner of that test.
+    const { NODE_TEST_CONTEXT: _, ...inherited } = process.env;
+    const child = spawn(process.execPath, args, { cwd, env: inherited, stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
     let isLate = false;
     const take = (chunk) => {

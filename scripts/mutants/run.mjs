@@ -13,7 +13,7 @@ export async function runMutants(mutants, { jobs, simSeeds = 0, ended = () => {}
   let next = 0;
   let done = 0;
   const work = async () => {
-    const scratch = new Scratch();
+    const scratch = new Scratch(mutants.flatMap(({ tests }) => tests.map((test) => test.package)));
     try {
       while (next < mutants.length) {
         const at = next++;

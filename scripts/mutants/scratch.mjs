@@ -16,13 +16,13 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join, relative, sep } from 'node:path';
 import { ROOT } from '../workspace.mjs';
 import { runChild } from './child.mjs';
 
 /** What the tests and the simulator read. */
-const COPIED = ['packages', 'scripts', 'examples', 'docs'];
-const COPIED_FILES = /^(package(-lock)?|layers|tsconfig.*)\.json$|\.md$/;
+const COPIED = ['packages', 'scripts'];
+const COPIED_FILES = /^(package(-lock)?|layers|tsconfig.*)\.json$/;
 
 /** Seconds that a compiler may take before it counts as hanging. */
 const COMPILE_SECONDS_MAX = 180;
@@ -33,12 +33,19 @@ export class Scratch {
   /** What is to be put back: the source file, and where what was compiled of its package is kept; null: nothing is changed. */
   #undo = null;
 
-  constructor() {
+  /** `testPackages`: whose compiled tests are to run in it. */
+  constructor(testPackages) {
     this.path = mkdtempSync(join(tmpdir(), 'quorate-mutants-'));
+    const tested = new Set(testPackages);
+    const isWanted = (source) => {
+      const [name, folder] = relative(join(ROOT, 'packages'), source).split(sep);
+      if (source.endsWith('.map') || folder === 'node_modules') return false;
+      return (folder !== 'test' && folder !== 'dist-test') || tested.has(name);
+    };
     // Times are kept: the compiler goes by them.
-    const options = { recursive: true, preserveTimestamps: true, filter: (source) => !source.endsWith('node_modules') };
-    for (const name of COPIED) cpSync(join(ROOT, name), join(this.path, name), options);
-    for (const name of readdirSync(ROOT)) if (COPIED_FILES.test(name)) cpSync(join(ROOT, name), join(this.path, name), options);
+    for (const name of COPIED)
+      cpSync(join(ROOT, name), join(this.path, name), { recursive: true, preserveTimestamps: true, filter: isWanted });
+    for (const name of readdirSync(ROOT)) if (COPIED_FILES.test(name)) cpSync(join(ROOT, name), join(this.path, name));
     linkInstalled(this.path);
   }
 

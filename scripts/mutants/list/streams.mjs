@@ -23,8 +23,8 @@ export const STREAMS = [
     shows: ['T62'],
     bug: 'A resend is recognised by its first number alone.',
     file: 'packages/streams/src/producer-table.ts',
-    old: 'return this.#counts[at] === count ? this.#offsets[at] : undefined;',
-    new: 'return count > 0 ? this.#offsets[at] : undefined;',
+    old: 'return this.#counts[at] === count ? this.#verdicts[at] : undefined;',
+    new: 'return count > 0 ? this.#verdicts[at] : undefined;',
     tests: ['streams/stream-machine.test.ts: T62: a resend with other borders'],
   },
   {
