@@ -26,6 +26,18 @@ function list(isJson) {
   }
 }
 
+/** Installs and builds what is missing; with `isJson` only the result goes to the standard output. */
+async function prepare(isJson) {
+  const { write } = process.stdout;
+  if (isJson) process.stdout.write = process.stderr.write.bind(process.stderr);
+  try {
+    await ensureInstalled();
+    await build();
+  } finally {
+    process.stdout.write = write;
+  }
+}
+
 await main(async () => {
   const options = readOptions(process.argv.slice(2));
   const mutants = mutantsOf(options.only);
@@ -35,17 +47,14 @@ await main(async () => {
   }
   const problems = problemsOf(mutants);
   if (problems.length > 0) throw new Error(`the list of mutants is wrong:\n${problems.join('\n')}`);
-  if (!options.isJson) {
-    await ensureInstalled();
-    await build();
-    say(`mutants: ${mutants.length}, ${options.jobs ?? availableParallelism()} at a time`);
-  }
+  const tell = options.isJson ? (text) => process.stderr.write(`[quorate] ${text}\n`) : say;
+  await prepare(options.isJson);
+  const jobs = options.jobs ?? availableParallelism();
+  tell(`mutants: ${mutants.length}, ${jobs} at a time`);
   const results = await runMutants(mutants, {
-    jobs: options.jobs ?? availableParallelism(),
+    jobs,
     simSeeds: options.simSeeds,
-    ended: (result, done) => {
-      if (!options.isJson) say(`mutants: ${done} of ${mutants.length}: ${rowOf(result)}`);
-    },
+    ended: (result, done) => tell(`mutants: ${done} of ${mutants.length}: ${rowOf(result)}`),
   });
   if (options.isJson) process.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
   else printReport(results);

@@ -59,6 +59,6 @@ test('mutants: the canary, one that changes nothing, does not compile, has lost 
 test('mutants: bad command line → exit code 2, and what is wrong', () => {
   for (const args of [['--only', 'no-such-mutant'], ['--only'], ['--jobs', '0'], ['--sim', 'many'], ['--list=yes'], ['canary']]) {
     const { status, stderr } = spawnSync(process.execPath, [join(ROOT, 'scripts', 'mutants.mjs'), ...args], { encoding: 'utf8' });
-    assert.deepEqual([status, /^error: /u.test(stderr)], [2, true], args.join(' '));
+    assert.deepEqual([status, stderr.startsWith('error: ')], [2, true], args.join(' '));
   }
 });
