@@ -93,6 +93,29 @@ test('T06: the disk of the leader hangs for ten election timeouts, its heartbeat
   cluster.checkConverged();
 });
 
+test('T06: the disk of the leader hangs while much is written → it hands over before it holds much in memory, and commits go on', () => {
+  const cluster = new Cluster({ nodes: 3 });
+  const first = electLeader(cluster);
+  cluster.run(300);
+  cluster.member(first).isDiskHeld = true;
+  let bytes = 0;
+  let acked = 0;
+  for (let i = 0; i < 600; i++) {
+    const { leader } = cluster;
+    const proposal = leader === 0 ? null : cluster.propose(leader, `${i} ${'x'.repeat(8000)}`);
+    if (leader === first && proposal !== null) bytes += 8000;
+    cluster.run(5);
+    if (proposal?.isAcked === true) acked++;
+  }
+  // Four windows of the harness, and what one more takes.
+  assert.ok(bytes <= 4 * 65_536 + 16_000, `${bytes} bytes proposed to a leader that cannot store them`);
+  assert.notEqual(cluster.leader, first);
+  cluster.member(first).isDiskHeld = false;
+  cluster.run(2000);
+  cluster.checkConverged();
+  assert.ok(acked > 300, `${acked} acknowledged`);
+});
+
 test('T07: the leader can send and cannot receive → it steps down within two election timeouts, another leads', () => {
   for (let seed = 1; seed <= 20; seed++) {
     const cluster = new Cluster({ nodes: 3, seed, tellsConnections: false });

@@ -79,6 +79,15 @@ export const RAFT = [
     tests: ['raft/partial-connectivity.test.ts: T06:'],
   },
   {
+    id: 'hanging-disk-fills-memory',
+    shows: ['T06', 'T71'],
+    bug: 'A leader whose disk hangs goes on taking what its followers commit, and keeps all of it in memory.',
+    file: 'packages/raft/src/raft.ts',
+    old: 'if (!this.#takesProposals || (this.#isLeftBehind && this.transferLeader(0, nowMs))) return',
+    new: 'if (!this.#takesProposals || (this.#isLeftBehind && this.lastIndex === 0)) return',
+    tests: ['raft/partial-connectivity.test.ts: T06: the disk of the leader hangs while much is written'],
+  },
+  {
     id: 'fixed-election-timeout',
     shows: ['T08'],
     bug: 'All replicas wait equally long before they stand for election.',
