@@ -38,6 +38,11 @@ async function prepare(isJson) {
   }
 }
 
+// A list that is piped into `head` ends there.
+process.stdout.on('error', (error) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+// By way of `exit`, so that the scratch copies go.
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130));
+
 await main(async () => {
   const options = readOptions(process.argv.slice(2));
   const mutants = mutantsOf(options.only);

@@ -32,6 +32,7 @@ export class Scratch {
   path;
   /** What is to be put back: the source file, and where what was compiled of its package is kept; null: nothing is changed. */
   #undo = null;
+  #removeAtExit = () => rmSync(this.path, { recursive: true, force: true });
 
   /** `testPackages`: whose compiled tests are to run in it. */
   constructor(testPackages) {
@@ -47,6 +48,7 @@ export class Scratch {
       cpSync(join(ROOT, name), join(this.path, name), { recursive: true, preserveTimestamps: true, filter: isWanted });
     for (const name of readdirSync(ROOT)) if (COPIED_FILES.test(name)) cpSync(join(ROOT, name), join(this.path, name));
     linkInstalled(this.path);
+    process.once('exit', this.#removeAtExit);
   }
 
   /** Puts a mutant in and compiles what it changes; why that cannot be done, or null. `restore` must follow. */
@@ -80,7 +82,8 @@ export class Scratch {
   }
 
   remove() {
-    rmSync(this.path, { recursive: true, force: true });
+    process.off('exit', this.#removeAtExit);
+    this.#removeAtExit();
   }
 }
 
