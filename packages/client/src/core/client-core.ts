@@ -20,7 +20,7 @@ import {
   splitRecords,
 } from '@quorate/wire';
 import { AppendCall, type AppendResult } from './append-call.js';
-import { Call, type CallOptions } from './call.js';
+import { Call, type CallOptions, wrongType } from './call.js';
 import { ConnectionPool } from './connection-pool.js';
 import { DeadlineHeap } from './deadline-heap.js';
 import { checkAddress, checkDuration, checkNameBytes, checkWhole } from './argument-checks.js';
@@ -55,7 +55,8 @@ export class ClientCore {
   readonly #sessions = new Map<GroupId, SessionClient>();
   #appendCalls = 0;
   #appendBytes = 0;
-  #isClosed = false;
+  /** Why it is over; null: it is not. */
+  #endError: QuorateError | null = null;
 
   /** `invalidArgument` if an option is wrong. Opens no connection yet. */
   constructor(options: ClientOptions) {
@@ -90,7 +91,7 @@ export class ClientCore {
     return this.#appendBytes;
   }
   get isClosed(): boolean {
-    return this.#isClosed;
+    return this.#endError !== null;
   }
   /** Time that a call may take by default, in ms. */
   get deadlineMs(): number {
@@ -215,7 +216,7 @@ export class ClientCore {
   sessions(group: GroupId, options: SessionOptions = {}): SessionClient {
     const known = this.#sessions.get(group);
     if (known !== undefined) return known;
-    if (this.#isClosed) throw closedError();
+    if (this.#endError !== null) throw this.#endError;
     const sessions = new SessionClient(this.#context, group, options);
     this.#sessions.set(group, sessions);
     return sessions;
@@ -247,12 +248,12 @@ export class ClientCore {
    * then `done`. May be called again. Sessions that are in contact are closed at the cluster too, which takes up to a second.
    */
   close(done: () => void): void {
-    if (this.#isClosed) {
+    if (this.#endError !== null) {
       this.#settings.timers.defer(done);
       return;
     }
-    this.#isClosed = true;
-    const error = closedError();
+    const error = new QuorateError('closed', 'this client is closed');
+    this.#endError = error;
     let open = this.#sessions.size;
     const ended = (): void => {
       if (open-- > 0) return;
@@ -262,16 +263,35 @@ export class ClientCore {
     };
     for (const sessions of this.#sessions.values()) sessions.close(ended);
     this.#settings.timers.defer(() => {
-      for (const producer of this.#producers.values()) producer.close(error);
-      for (const call of [...this.#calls]) call.close(error);
+      this.#endCalls(error);
       ended();
     });
+  }
+
+  /**
+   * Ends the client at once because its calls can never be answered again: they end with `error`, of the class `never`, or with an error of the
+   * class `unknown` that it is the cause of if they are writes that may have happened. Later calls end with `error`.
+   */
+  fail(error: QuorateError): void {
+    if (this.#endError !== null) return;
+    this.#endError = error;
+    this.#settings.timers.defer(() => {
+      for (const sessions of this.#sessions.values()) sessions.fail(error);
+      this.#endCalls(error);
+      this.#deadlines.close();
+      this.#pool.close(error);
+    });
+  }
+
+  #endCalls(error: QuorateError): void {
+    for (const producer of this.#producers.values()) producer.close(error);
+    for (const call of [...this.#calls]) call.close(error);
   }
 
   /** Runs an operation; what it throws at once is told by `done`, later. */
   #guarded<T>(done: Done<T>, start: () => PendingCall): PendingCall {
     try {
-      if (this.isClosed) throw closedError();
+      if (this.#endError !== null) throw this.#endError;
       return start();
     } catch (thrown) {
       this.#settings.timers.defer(() => done(asQuorateError(thrown), null));
@@ -376,12 +396,4 @@ export class ClientCore {
   #deadlineOf(time: CallTime): number {
     return time.deadlineMs === undefined ? this.#settings.deadlineMs : checkDuration('deadlineMs', time.deadlineMs);
   }
-}
-
-function closedError(): QuorateError {
-  return new QuorateError('closed', 'this client is closed');
-}
-
-function wrongType(response: ClientResponse): QuorateError {
-  return new QuorateError('malformedFrame', `unexpected answer of type ${response.type}`);
 }
