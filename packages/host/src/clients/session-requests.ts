@@ -227,15 +227,16 @@ export class SessionRequests {
     });
   }
 
-  /** Events of their indexes and before leave first. */
+  /** Events of their indexes and before leave first, if they go out on this connection: another may carry the session by now. */
   #replies(id: number, group: GroupId, outcome: RepliesOutcome): void {
-    const binding = this.#node.machines.get(group)?.binding(outcome.session);
+    const carried = this.#node.machines.get(group)?.binding(outcome.session);
+    const binding = carried?.carrier === this.#to ? carried : null;
     if (this.#to.hasRoom && binding?.catchUp() !== false) {
       this.#sendReplies(id, outcome);
       return;
     }
     const step = (): void => {
-      if (binding === undefined || binding.catchUp()) this.#sendReplies(id, outcome);
+      if (binding === null || binding.catchUp()) this.#sendReplies(id, outcome);
       else this.#to.whenRoom(step);
     };
     this.#to.whenRoom(step);
