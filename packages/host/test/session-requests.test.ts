@@ -234,6 +234,27 @@ test('T71, T74: a query for what will never be applied → unavailable after fiv
   assert.equal(raw.log.filter((each) => codeOf(each) === 'overloaded').length, 5);
 });
 
+test('T71: queries with large arguments wait for what will never be applied → overloaded beyond their bytes, room comes back', () => {
+  const { cluster, raw, session, resource } = setup(46);
+  const query = { type: 'query', group: GROUP, session, afterNumber: 50, minIndex: 0, resource, operation: 9 } as const;
+  const args = new Uint8Array(1_048_576);
+  const fit = LIMITS.groupQueryBytesMax / args.length;
+  const waiting = (consistency: 'linearizable' | 'sequential'): number[] =>
+    Array.from({ length: fit + 3 }, () => {
+      cluster.runFor(50);
+      return raw.send({ ...query, args, consistency });
+    });
+  const answered = (ids: readonly number[]): string[] =>
+    ids.flatMap((id) => (raw.answers.has(id) ? [codeOf(raw.answers.get(id) as ClientResponse)] : []));
+  const sequential = waiting('sequential');
+  cluster.runUntil(() => answered(sequential).length > 2, 4000, 'some are too many');
+  assert.deepEqual(answered(sequential), ['overloaded', 'overloaded', 'overloaded']);
+  cluster.runFor(5000);
+  assert.equal(answered(sequential).filter((code) => code === 'unavailable').length, fit);
+  const rest = waiting('linearizable');
+  cluster.runUntil(() => answered(rest).length > 2, 4000, 'again only those are too many');
+});
+
 test('rule 18: a burst of commands of which each makes an event → every event leaves before the reply to its command', () => {
   const { cluster, raw, session, resource } = setup(40);
   ask(cluster, raw, commands(session, 2, [tally(resource, 'watch')]));

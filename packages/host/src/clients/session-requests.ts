@@ -182,6 +182,7 @@ export class SessionRequests {
     const { session, afterNumber, minIndex, resource, operation } = request;
     const isLinearizable = request.consistency === 'linearizable';
     const args = request.args.slice();
+    const bytes = args.length;
     const fail = (error: QuorateError): void => this.#proposer.failed(id, error);
     const answer = (): ClientResponseBody => {
       // Of now: while the query waited, a snapshot may have put another one in its place.
@@ -196,9 +197,10 @@ export class SessionRequests {
       if (this.#to.isClosed) return;
       if (replica.stopError !== null) fail(replica.stopError);
       else if (isLinearizable && !replica.isLeader) fail(replica.notLeader());
-      else group.waiters.add({ session, afterNumber, minIndex, deadlineMs, isLinearizable, run: () => this.#answer(id, answer), fail });
+      else
+        group.waiters.add({ session, afterNumber, minIndex, bytes, deadlineMs, isLinearizable, run: () => this.#answer(id, answer), fail });
     };
-    if (isLinearizable) replica.readLinearizable({ run: wait, fail });
+    if (isLinearizable) replica.readLinearizable({ bytes, run: wait, fail });
     else wait();
   }
 
