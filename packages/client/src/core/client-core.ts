@@ -29,12 +29,10 @@ import { LeaderCache } from './leader-cache.js';
 import type { CallTime, Done, PendingCall, ReadBatch, ReadOptions, StreamList } from './operation.js';
 import { StreamNames } from './stream-names.js';
 import { type ClientOptions, type Settings, settingsOf } from './options.js';
-import { type ProducerContext, StreamProducer } from './producer.js';
+import type { ProducerContext } from './producer.js';
+import { StreamProducers } from './stream-producers.js';
 import { SessionClient } from '../sessions/session-client.js';
 import type { SessionOptions } from '../sessions/session-options.js';
-
-/** Streams that are appended to at a time. */
-const PRODUCERS_MAX = 10_000;
 
 /**
  * A client without promises: every operation calls back once (T77). It keeps one connection per node it needs, finds leaders, tries again
@@ -51,7 +49,7 @@ export class ClientCore {
   readonly #deadlines: DeadlineHeap;
   readonly #context: ProducerContext;
   readonly #calls = new Set<Call>();
-  readonly #producers = new Map<string, StreamProducer>();
+  readonly #producers: StreamProducers;
   readonly #names = new StreamNames();
   readonly #sessions = new Map<GroupId, SessionClient>();
   #appendCalls = 0;
@@ -77,6 +75,7 @@ export class ClientCore {
         this.#appendCalls -= 1;
       },
     };
+    this.#producers = new StreamProducers(this.#context);
   }
 
   /** Addresses known by now, the given ones first. */
@@ -170,7 +169,7 @@ export class ClientCore {
     return this.#guarded(done, () => {
       checkName('stream', name);
       const deadlineMs = this.#deadlineOf(options);
-      const producer = this.#producer(name);
+      const producer = this.#producers.of(name);
       const call = new AppendCall({ name, records, fence: options.fence ?? null, deadlineMs, owner: producer, done });
       let bytes = 0;
       for (const part of call.parts) bytes += part.range.payloadBytes;
@@ -291,7 +290,7 @@ export class ClientCore {
   }
 
   #endCalls(error: QuorateError): void {
-    for (const producer of this.#producers.values()) producer.close(error);
+    this.#producers.close(error);
     for (const call of [...this.#calls]) call.close(error);
   }
 
@@ -373,18 +372,6 @@ export class ClientCore {
     if (response.stream.name !== name) throw new QuorateError('malformedFrame', 'another stream than the one asked for');
     this.#names.remember(response.stream);
     return response.stream;
-  }
-
-  #producer(name: string): StreamProducer {
-    const known = this.#producers.get(name);
-    if (known !== undefined) return known;
-    if (this.#producers.size >= PRODUCERS_MAX) {
-      for (const [other, producer] of this.#producers) if (producer.isIdle) this.#producers.delete(other);
-      if (this.#producers.size >= PRODUCERS_MAX) throw new QuorateError('overloaded', `appends to ${PRODUCERS_MAX} streams wait already`);
-    }
-    const producer = new StreamProducer(name, this.#context);
-    this.#producers.set(name, producer);
-    return producer;
   }
 
   #checkRoom(bytes: number): void {
