@@ -222,7 +222,7 @@ export class Replica {
       read.fail(refusal);
       return;
     }
-    if (this.#reads.size >= LIMITS.connectionRequestsMax) {
+    if (this.#reads.size >= LIMITS.connectionRequestsMax || this.#reads.bytes + (read.bytes ?? 0) > LIMITS.groupQueryBytesMax) {
       read.fail(new QuorateError('overloaded', `group ${this.group} has ${this.#reads.size} reads waiting`));
       return;
     }
