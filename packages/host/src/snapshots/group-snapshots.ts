@@ -143,6 +143,7 @@ export class GroupSnapshots implements ReplicaSnapshots, SnapshotTaker {
       const voters = votersAt(replica.log, before, initialVoters, index);
       const facts = { group: replica.group, index, term: last.term, voters, loggedTimeMs: last.loggedTimeMs };
       invariant(view.machine.appliedIndex === index, 'a snapshot is of what was applied last', { group: replica.group, index });
+      options.logger.log('info', 'snapshot begun', { group: replica.group, index });
       const writer = storage.createSnapshot(facts);
       const bytes = this.#bytes;
       const sinceMs = options.clock.nowMs();
