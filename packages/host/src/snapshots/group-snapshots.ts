@@ -147,9 +147,15 @@ export class GroupSnapshots implements ReplicaSnapshots, SnapshotTaker {
       const writer = storage.createSnapshot(facts);
       const bytes = this.#bytes;
       const sinceMs = options.clock.nowMs();
-      return new SnapshotTaking(view.machine.snapshot(options.checksum), writer, (error, file) => {
-        if (file !== null) this.#count(file, bytes, options.clock.nowMs() - sinceMs);
-        done(error, file);
+      return new SnapshotTaking({
+        state: view.machine.snapshot(options.checksum),
+        writer,
+        ports: options,
+        appliedBytes: () => this.#bytes - bytes,
+        done: (error, file) => {
+          if (file !== null) this.#count(file, bytes, options.clock.nowMs() - sinceMs);
+          done(error, file);
+        },
       });
     } catch (thrown) {
       this.#failed(asQuorateError(thrown));
