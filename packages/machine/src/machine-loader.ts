@@ -180,10 +180,7 @@ export class MachineLoader {
 
   #set(table: number, key: Uint8Array, value: Uint8Array): void {
     if (!TABLE_NUMBERS.has(table)) throw new QuorateError('formatUnsupported', `table ${table}: written by a newer version`, { table });
-    if (
-      table < this.#lastTable ||
-      (table === this.#lastTable && compareBytes(this.#lastKey.subarray(0, this.#lastKeyBytes), key) >= 0)
-    ) {
+    if (table < this.#lastTable || (table === this.#lastTable && compareBytes(this.#lastKey.subarray(0, this.#lastKeyBytes), key) >= 0)) {
       throw this.#damaged(`entries of table ${table} are not in order`);
     }
     this.#lastTable = table;

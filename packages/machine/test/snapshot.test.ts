@@ -63,6 +63,19 @@ test('snapshot: pieces of one length → all but the last are exactly as long, f
   }
 });
 
+test('loader: fed at once, worked off entry by entry → no call takes in more than it may, and the machine is the same', () => {
+  const driver = prepared();
+  const whole = snapshotOf(driver.machine);
+  const loader = new MachineLoader();
+  loader.feed(whole.subarray(0, 700));
+  loader.feed(whole.subarray(700));
+  let calls = 0;
+  for (let before = 0; loader.work(3); before = loader.entries, calls++) assert.ok(loader.entries - before <= 3);
+  assert.ok(calls >= loader.entries / 3 && loader.entries > 20, `${calls} calls for ${loader.entries} entries`);
+  assert.equal(loader.work(3), false);
+  assert.equal(loader.finish(driver.options()).hash, driver.machine.hash);
+});
+
 test('T41: two snapshots at once, one given up → each shows its own moment', () => {
   const driver = prepared();
   const first = driver.machine.snapshot();
