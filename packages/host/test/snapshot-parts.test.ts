@@ -12,7 +12,7 @@ class Loop {
   readonly deferred: (() => void)[] = [];
   readonly clock = { nowMs: (): number => this.nowMs, wallMs: (): number => 0 };
   readonly timers: Timers = {
-    set: (): TimerHandle => ({}) as TimerHandle,
+    set: (): TimerHandle => ({}),
     clear: (): void => {},
     defer: (callback: () => void): void => {
       this.deferred.push(callback);
@@ -212,7 +212,7 @@ class TimedLoop extends Loop {
     set: (delayMs: number, callback: () => void): TimerHandle => {
       this.rests.push(delayMs);
       this.#timer = { atMs: this.nowMs + delayMs + this.lateMs, callback };
-      return {} as TimerHandle;
+      return {};
     },
     clear: (): void => {
       this.#timer = null;
