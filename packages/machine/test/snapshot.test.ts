@@ -58,6 +58,8 @@ test('snapshot: pieces of one length → all but the last are exactly as long, f
     );
     assert.ok(pieces.length > 5);
     assert.ok(buffers.size <= 8, `${buffers.size} buffers for ${pieces.length} pieces`);
+    const largest = Math.max(...[...buffers].map((buffer) => buffer.byteLength));
+    assert.ok(largest <= 20_000, `a buffer of ${largest} bytes for pieces of ${pieceBytes} and entries of 7000`);
     assert.deepEqual(Uint8Array.from(Buffer.concat(pieces)), whole);
     assert.equal(load(whole, driver.options()).hash, driver.machine.hash);
   }
