@@ -15,7 +15,7 @@ function prepared(): { driver: Driver; session: number; cells: number[] } {
 function written(driver: Driver): Buffer {
   const snapshot = driver.machine.snapshot();
   const pieces: Uint8Array[] = [];
-  for (let piece = snapshot.next(1_000_000); piece !== null; piece = snapshot.next(1_000_000)) pieces.push(piece);
+  for (let piece = snapshot.next(1_000_000); piece !== null; piece = snapshot.next(1_000_000)) pieces.push(piece.slice());
   snapshot.release();
   return Buffer.concat(pieces);
 }
@@ -32,9 +32,9 @@ test('T40: snapshots one after the other of a machine that goes on, of what was 
     const other = prepared().driver;
     for (let round = 0; round < rounds; round++) change(other, round);
     const snapshot = driver.machine.snapshot();
-    const pieces: Uint8Array[] = [snapshot.next(500) as Uint8Array];
+    const pieces: Uint8Array[] = [(snapshot.next(500) as Uint8Array).slice()];
     change(driver, rounds);
-    for (let piece = snapshot.next(500); piece !== null; piece = snapshot.next(500)) pieces.push(piece);
+    for (let piece = snapshot.next(500); piece !== null; piece = snapshot.next(500)) pieces.push(piece.slice());
     snapshot.release();
     assert.equal(snapshot.hash, other.machine.hash, `after ${rounds} changes`);
     const whole = written(other);

@@ -204,8 +204,8 @@ export const MACHINE = [
     shows: ['T60', 'T42'],
     bug: 'A session without commands so far is not in the snapshot, and gone with the log before it.',
     file: 'packages/machine/src/snapshot-writer.ts',
-    old: '      body.u16(table).u16(key.length)',
-    new: '      if (table === 1 && value[8] === 1 && value[9] === 0) return true;\n      body.u16(table).u16(key.length)',
+    old: '      const at = this.#reserve(ENTRY_HEAD_BYTES + key.length + value.length);',
+    new: '      if (table === 1 && value[8] === 1 && value[9] === 0) return true;\n      const at = this.#reserve(ENTRY_HEAD_BYTES + key.length + value.length);',
     tests: ['machine/machine-model.test.ts: T40, T42, T60, rule 19:'],
   },
 ];
