@@ -1,4 +1,4 @@
-import { QuorateError } from '@quorate/base';
+import { QuorateError, bytesEqual } from '@quorate/base';
 import { type ApplyCall, type ResourceMachine, resourceType } from '@quorate/machine';
 import { ScratchBytes } from '../scratch-bytes.js';
 import { changesAfter } from './map-changes.js';
@@ -6,8 +6,8 @@ import { MAP, type MapDeclaration } from './map-declaration.js';
 import { entryIn } from './map-entry.js';
 import { headerIn, storeHeader } from './map-header.js';
 import { scanMap } from './map-scan.js';
-import { addWatch, isWatched, removeWatch, watchesOf } from './map-watches.js';
-import { MapWrites } from './map-writes.js';
+import { addWatch, isWatched, removeWatch, removeWatchesOf, sessionOfTimer, watchesOf } from './map-watches.js';
+import { EXPIRY_TIMER, MapWrites } from './map-writes.js';
 
 // Entries of common sizes; longer ones take long anyway.
 const SCRATCH_BYTES = 8192;
@@ -86,10 +86,16 @@ function mapMachine(): ResourceMachine<MapDeclaration> {
     },
     sessionEnded: (call, session) => {
       const header = headerIn(call.space);
-      for (const watch of watchesOf(call.space, session)) removeWatch(call.space, header, { watch, session });
+      removeWatchesOf(call, header, session);
       storeHeader(call.space, header);
     },
-    timer: (call) => {
+    timer: (call, id) => {
+      if (!bytesEqual(id, EXPIRY_TIMER)) {
+        const header = headerIn(call.space);
+        removeWatchesOf(call, header, sessionOfTimer(id));
+        storeHeader(call.space, header);
+        return;
+      }
       const writes = writesOf(call);
       writes.expire();
       writes.finish();
