@@ -60,12 +60,12 @@ export class SessionEvents {
   }
 
   /**
-   * For a session that is open. False if too much is pending for all sessions: then this one must end, unless what its publisher did `isUndone`,
+   * For a session that is open and not over its limit. False if too much is pending for all sessions: then this one must end, unless what its publisher did `isUndone`,
    * as a command's that is refused.
    */
   publish(session: SessionId, { resource, code, fields }: SessionEvent, isUndone: boolean): boolean {
     const total = this.#totalOf(session);
-    if (total === undefined || total.overAt !== null) return true;
+    if (total === undefined) return true;
     const { pendingEventsMax, pendingEventBytesMax } = this.#limits;
     const at = this.#pending.length;
     const bytes = HEAD_BYTES + fields.length;

@@ -11,7 +11,7 @@ import {
   Machine,
   type MachineOutcome,
   type PendingCall,
-  type ReadConsistency,
+  type QueryOptions,
   type ResourceId,
   type ResourceListener,
   type SessionId,
@@ -158,6 +158,15 @@ export class FakeCommands implements Commands {
   get session(): SessionId {
     return this.#session?.id ?? 0;
   }
+  get isCertain(): boolean {
+    return !this.isDoubted && (this.state === 'open' || this.state === 'suspended');
+  }
+  /** The cluster may have ended the session, for all that this client knows. */
+  isDoubted = false;
+  doubt(isDoubted: boolean): void {
+    this.isDoubted = isDoubted;
+    if (isDoubted) this.#tell((listener) => listener.sessionDoubted?.(new QuorateError('sessionExpired', 'no contact for the grace')));
+  }
   get listenerCount(): number {
     return [...this.#listeners.values()].reduce((sum, { size }) => sum + size, 0);
   }
@@ -178,7 +187,7 @@ export class FakeCommands implements Commands {
     resource: ResourceId,
     operation: number,
     args: Uint8Array,
-    options: CallTime & { readonly consistency?: ReadConsistency },
+    options: QueryOptions,
     done: Done<Uint8Array>,
   ): PendingCall {
     this.submitted.push(`?${resource}.${operation}`);

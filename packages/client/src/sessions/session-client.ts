@@ -8,7 +8,7 @@ import {
   type Done,
   MACHINE_OPERATION,
   type PendingCall,
-  type ReadConsistency,
+  type QueryOptions,
   type ResourceId,
   type ResourceListener,
   type SessionId,
@@ -74,6 +74,9 @@ export class SessionClient implements Commands, SessionOwner, QueryOwner {
   get session(): SessionId {
     return this.#session?.id ?? 0;
   }
+  get isCertain(): boolean {
+    return this.#session?.isCertain ?? false;
+  }
   /** Calls that are not settled, and commands that were given up and may yet be applied. */
   get openCalls(): number {
     return this.#queries.size + (this.#session?.commandCount ?? 0);
@@ -113,7 +116,7 @@ export class SessionClient implements Commands, SessionOwner, QueryOwner {
     resource: ResourceId,
     operation: number,
     args: Uint8Array,
-    options: CallTime & { readonly consistency?: ReadConsistency },
+    options: QueryOptions,
     done: Done<Uint8Array>,
   ): PendingCall {
     return this.#guarded(done, () => {
@@ -125,6 +128,7 @@ export class SessionClient implements Commands, SessionOwner, QueryOwner {
         operation,
         args,
         consistency: options.consistency ?? 'linearizable',
+        isAfterEvents: options.isAfterEvents ?? false,
         deadlineMs: this.#deadlineOf(options),
       };
       const call = new QueryCall(this, query, this.#session, done);
@@ -164,6 +168,10 @@ export class SessionClient implements Commands, SessionOwner, QueryOwner {
 
   stateChanged(session: Session): void {
     if (session === this.#session) this.#listeners.stateChanged(session.state);
+  }
+
+  doubted(session: Session, error: QuorateError): void {
+    if (session === this.#session) this.#listeners.sessionDoubted(error);
   }
 
   /** Queries that wait may go on. */
