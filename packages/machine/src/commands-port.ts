@@ -73,13 +73,7 @@ export interface Commands {
   /** Finds the resource of that name or creates it. `nameInvalid`, `kindMismatch` (another kind has the name), `resourceUnsupported`. */
   openResource(type: string, version: number, name: string, options: CallTime, done: Done<ResourceId>): PendingCall;
   submit(resource: ResourceId, operation: number, args: Uint8Array, options: CallTime, done: Done<CommandResult>): PendingCall;
-  query(
-    resource: ResourceId,
-    operation: number,
-    args: Uint8Array,
-    options: QueryOptions,
-    done: Done<Uint8Array>,
-  ): PendingCall;
+  query(resource: ResourceId, operation: number, args: Uint8Array, options: QueryOptions, done: Done<Uint8Array>): PendingCall;
   /** From now on `listener` gets the events of this resource. Returns how to end that. */
   listen(resource: ResourceId, listener: ResourceListener): () => void;
 }

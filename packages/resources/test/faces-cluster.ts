@@ -183,13 +183,7 @@ export class FakeCommands implements Commands {
     return this.#command(resource, operation, args, options, done);
   }
 
-  query(
-    resource: ResourceId,
-    operation: number,
-    args: Uint8Array,
-    options: QueryOptions,
-    done: Done<Uint8Array>,
-  ): PendingCall {
+  query(resource: ResourceId, operation: number, args: Uint8Array, options: QueryOptions, done: Done<Uint8Array>): PendingCall {
     this.submitted.push(`?${resource}.${operation}`);
     const session = this.#begin();
     const open = this.#call(session, options, (error, result) => done(error, result?.result ?? null));

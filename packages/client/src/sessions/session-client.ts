@@ -112,13 +112,7 @@ export class SessionClient implements Commands, SessionOwner, QueryOwner {
   }
 
   /** A read. Sees every command submitted before it. `linearizable` by default. `args` must not change before it is settled. */
-  query(
-    resource: ResourceId,
-    operation: number,
-    args: Uint8Array,
-    options: QueryOptions,
-    done: Done<Uint8Array>,
-  ): PendingCall {
+  query(resource: ResourceId, operation: number, args: Uint8Array, options: QueryOptions, done: Done<Uint8Array>): PendingCall {
     return this.#guarded(done, () => {
       checkWhole('resource', resource, 0, Number.MAX_SAFE_INTEGER);
       checkWhole('operation', operation, 0, 0xffff);

@@ -10,6 +10,7 @@ import { CommandWindow } from './command-window.js';
 import { EventChain, type EventsAt } from './event-chain.js';
 import { MissingEvents, type MissingEventsOwner } from './missing-events.js';
 import { type CarrierOwner, SessionCarrier } from './session-carrier.js';
+import { endError, wrongType } from './session-errors.js';
 import { SessionLife } from './session-life.js';
 import type { SessionSettings } from './session-options.js';
 
@@ -393,16 +394,4 @@ export class Session implements CarrierOwner, SenderOwner, MissingEventsOwner {
 
 function newKey(context: CallContext): Uint8Array {
   return Uint8Array.from({ length: SESSION_KEY_BYTES }, () => context.settings.random.nextUint32() & 0xff);
-}
-
-function wrongType(response: ClientResponse): QuorateError {
-  return new QuorateError('malformedFrame', `unexpected answer of type ${response.type}`);
-}
-
-/** The error of a command that was not answered when its session ended. */
-function endError(state: 'expired' | 'closed', error: QuorateError, wasSent: boolean): QuorateError {
-  if (!wasSent) return error;
-  if (state === 'closed') return new QuorateError('aborted', `${error.message}; the command may have happened`, {}, { cause: error });
-  if (error.code === 'sessionExpired') return error;
-  return new QuorateError('sessionExpired', `${error.message}; the command may have happened`, {}, { cause: error });
 }

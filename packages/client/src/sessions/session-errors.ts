@@ -1,0 +1,15 @@
+import { QuorateError } from '@quorate/base';
+import type { ClientResponse } from '@quorate/wire';
+
+/** An answer that no request has. */
+export function wrongType(response: ClientResponse): QuorateError {
+  return new QuorateError('malformedFrame', `unexpected answer of type ${response.type}`);
+}
+
+/** The error of a command that was not answered when its session ended. */
+export function endError(state: 'expired' | 'closed', error: QuorateError, wasSent: boolean): QuorateError {
+  if (!wasSent) return error;
+  if (state === 'closed') return new QuorateError('aborted', `${error.message}; the command may have happened`, {}, { cause: error });
+  if (error.code === 'sessionExpired') return error;
+  return new QuorateError('sessionExpired', `${error.message}; the command may have happened`, {}, { cause: error });
+}
