@@ -152,6 +152,9 @@ test('T57: a process that was stopped → isHeld is false by the clock, before a
   const held = await time.until(lockA.acquire());
   a.commands.stateByClock = 'suspended';
   assert.ok(held.isHeld);
+  a.commands.isDoubted = true;
+  assert.ok(!held.isHeld && !held.lost.aborted, 'for longer than the disconnect grace');
+  a.commands.isDoubted = false;
   a.commands.stateByClock = 'expired';
   assert.ok(!held.isHeld && !held.lost.aborted);
 });

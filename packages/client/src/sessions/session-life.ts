@@ -79,7 +79,7 @@ export class SessionLife {
   /** A node answered what was sent at this moment. */
   contact(sentMs: number): void {
     if (sentMs > this.#contactMs) this.#contactMs = sentMs;
-    if (this.#told === 'suspended' || this.#isDoubted) this.#watch();
+    if (this.#told === 'suspended') this.#watch();
   }
 
   bound(): void {
