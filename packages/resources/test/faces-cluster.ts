@@ -161,6 +161,10 @@ export class FakeCommands implements Commands {
   get isCertain(): boolean {
     return !this.isDoubted && (this.state === 'open' || this.state === 'suspended');
   }
+  /** Answers to queries come so much later than they were made, whatever comes meanwhile. */
+  answersLateMs = 0;
+  /** They come before events on their way, unless they must not. */
+  isOvertaking = false;
   /** The cluster may have ended the session, for all that this client knows. */
   isDoubted = false;
   doubt(isDoubted: boolean): void {
@@ -196,7 +200,9 @@ export class FakeCommands implements Commands {
       } catch (thrown) {
         answer = () => this.#settle(session, open, copyOf(thrown as QuorateError), null);
       }
-      this.#toClient(session, answer);
+      if (this.answersLateMs > 0) this.#cluster.time.set(this.answersLateMs, answer);
+      else if (options.isAfterEvents !== true && this.isOvertaking) this.#cluster.time.set(1, answer);
+      else this.#toClient(session, answer);
     });
     return { cancel: () => this.#settle(session, open, new QuorateError('aborted', 'aborted'), null) };
   }

@@ -259,6 +259,35 @@ test('T66: a watch of quiet keys in a busy map, session lost after many changes 
   assert.equal(queriesOf(), left);
 });
 
+test('T66: the map tells how far it is while events are on their way, or before a watch began that has begun since → those come all the same', async () => {
+  const { time, b, cluster, mapA, mapB } = setUp();
+  const first = mapB.watch({ prefix: 'a' });
+  await time.until(mapB.size());
+  for (let i = 1; i <= 10; i++) await time.until(mapA.set(`k${i}`, i));
+  const asked = (): number => b.commands.submitted.filter((each) => each.startsWith('?')).length;
+  const before = asked();
+  b.commands.answersLateMs = 300;
+  while (asked() === before) await time.runFor(10);
+  const delays = [1, 1, 1000];
+  cluster.delayMs = () => delays.shift() ?? 1;
+  const late = mapB.watch({ prefix: 'k', afterVersion: 0 });
+  assert.deepEqual(
+    (await given(time, late, 10)).map(({ version }) => version),
+    Array.from({ length: 10 }, (_, i) => i + 1),
+  );
+  b.commands.answersLateMs = 0;
+  b.commands.isOvertaking = true;
+  cluster.delayMs = () => 2000;
+  for (let round = 0; round < 10; round++) {
+    void mapA.set('a', round);
+    await time.runFor(1000);
+  }
+  assert.deepEqual(
+    (await given(time, first, 10)).map(({ version }) => version),
+    Array.from({ length: 10 }, (_, i) => 11 + i),
+  );
+});
+
 test('T66: watches that begin while the map is asked, of sessions lost meanwhile, with changes at any time → nothing is skipped or repeated', async () => {
   const { time, b, cluster, mapA, mapB } = setUp();
   let delay = 0;

@@ -56,7 +56,7 @@ export class WatchProgress {
       this.#isAsking = false;
       // In another session the events that came before the answer were others.
       if (error !== null || result === null || this.#handle.session !== session) return;
-      for (const watch of begun) if (watch.session === session) watch.toldUpTo(result.version);
+      for (const watch of begun) watch.toldUpTo(result.version);
     });
   }
 }
