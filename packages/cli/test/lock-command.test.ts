@@ -160,20 +160,7 @@ describe('quorate lock and signals', { timeout: 60_000, concurrency: 3 }, () => 
   });
 });
 
-describe('quorate lock that is lost', { timeout: 60_000, concurrency: 3 }, () => {
-  test('lock: its process is killed → after the time to live of its session the next one gets it, with a greater token', async () => {
-    const killed = lock('killed', HOLDS, '--session-ttl', '3s');
-    const { token } = await holding(killed);
-    const next = lock('killed', HOLDS);
-    await untilWaiting('killed', 1);
-    await killed.end('SIGKILL');
-    assert.equal((await holderOf('killed'))?.token, token);
-    const got = await holding(next);
-    assert.ok(index(got.token) > index(token));
-    next.child.stdin?.write('\n');
-    assert.deepEqual(await next.ended, { code: 5, signal: null });
-  });
-
+describe('quorate lock whose session is lost while it waits', { timeout: 60_000, concurrency: 2 }, () => {
   test('lock: the session is lost while it waits → it waits again in a new one, and runs its command when its turn comes', async () => {
     const holder = lock('again', HOLDS);
     await holding(holder);
@@ -205,6 +192,21 @@ describe('quorate lock that is lost', { timeout: 60_000, concurrency: 3 }, () =>
     assert.deepEqual(waits.lines, []);
     holder.child.stdin?.write('\n');
     await holder.ended;
+  });
+});
+
+describe('quorate lock that is lost', { timeout: 60_000, concurrency: 3 }, () => {
+  test('lock: its process is killed → after the time to live of its session the next one gets it, with a greater token', async () => {
+    const killed = lock('killed', HOLDS, '--session-ttl', '3s');
+    const { token } = await holding(killed);
+    const next = lock('killed', HOLDS);
+    await untilWaiting('killed', 1);
+    await killed.end('SIGKILL');
+    assert.equal((await holderOf('killed'))?.token, token);
+    const got = await holding(next);
+    assert.ok(index(got.token) > index(token));
+    next.child.stdin?.write('\n');
+    assert.deepEqual(await next.ended, { code: 5, signal: null });
   });
 
   test('lock: lost while the command runs → the command gets SIGTERM, exit code 75, and its fenced writes are refused', async () => {

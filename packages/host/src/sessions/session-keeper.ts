@@ -16,7 +16,7 @@ const REBIND_MS = 400;
 export interface OverLimits {
   readonly max: number;
   readonly heldMax: number;
-  heldBy(session: SessionId): number;
+  readonly heldBy: (session: SessionId) => number;
 }
 
 interface KeptSession extends Due {

@@ -54,8 +54,8 @@ export class WatchProgress {
     this.#isAsking = true;
     this.#handle.query('size', {}, { isAfterEvents: true, deadlineMs: CLIENT_LIMITS.progressMs }, (error, result) => {
       this.#isAsking = false;
-      // In another session the events that came before the answer were others.
-      if (error !== null || result === null || this.#handle.session !== session) return;
+      // If the session has ended meanwhile it is refused.
+      if (error !== null || result === null) return;
       for (const watch of begun) watch.toldUpTo(result.version);
     });
   }
