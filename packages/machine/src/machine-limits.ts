@@ -31,7 +31,7 @@ export interface MachineLimits {
    */
   readonly workPerBatch: number;
   readonly workPerCommand: number;
-  /** Locks of other groups whose highest token is remembered; a fence on one more is refused with `overloaded`. */
+  /** Locks of other groups whose highest token is remembered; a fence on one more is refused with `tooManyFences`. */
   readonly seenTokensMax: number;
 }
 
