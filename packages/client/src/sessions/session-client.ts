@@ -8,7 +8,7 @@ import {
   type Done,
   MACHINE_OPERATION,
   type PendingCall,
-  type ReadConsistency,
+  type QueryOptions,
   type ResourceId,
   type ResourceListener,
   type SessionId,
@@ -76,6 +76,9 @@ export class SessionClient implements Commands, SessionOwner, QueryOwner {
   get session(): SessionId {
     return this.#session?.id ?? 0;
   }
+  get isCertain(): boolean {
+    return this.#session?.isCertain ?? false;
+  }
   /** Calls that are not settled, and commands that were given up and may yet be applied. */
   get openCalls(): number {
     return this.#queries.size + (this.#session?.commandCount ?? 0);
@@ -111,13 +114,7 @@ export class SessionClient implements Commands, SessionOwner, QueryOwner {
   }
 
   /** A read. Sees every command submitted before it. `linearizable` by default. `args` must not change before it is settled. */
-  query(
-    resource: ResourceId,
-    operation: number,
-    args: Uint8Array,
-    options: CallTime & { readonly consistency?: ReadConsistency },
-    done: Done<Uint8Array>,
-  ): PendingCall {
+  query(resource: ResourceId, operation: number, args: Uint8Array, options: QueryOptions, done: Done<Uint8Array>): PendingCall {
     return this.#guarded(done, () => {
       checkWhole('resource', resource, 0, Number.MAX_SAFE_INTEGER);
       checkWhole('operation', operation, 0, 0xffff);
@@ -127,6 +124,7 @@ export class SessionClient implements Commands, SessionOwner, QueryOwner {
         operation,
         args,
         consistency: options.consistency ?? 'linearizable',
+        isAfterEvents: options.isAfterEvents ?? false,
         deadlineMs: this.#deadlineOf(options),
       };
       const call = new QueryCall(this, query, this.#session, done);
@@ -174,6 +172,10 @@ export class SessionClient implements Commands, SessionOwner, QueryOwner {
 
   stateChanged(session: Session): void {
     if (session === this.#session) this.#listeners.stateChanged(session.state);
+  }
+
+  doubted(session: Session, error: QuorateError): void {
+    if (session === this.#session) this.#listeners.sessionDoubted(error);
   }
 
   /** Queries that wait may go on. */
