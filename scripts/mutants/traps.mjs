@@ -109,7 +109,7 @@ export const TRAPS = [
   trap('rule 19', 'a snapshot has the events, replies and sessions that the log no longer has'),
   trap('rule 20', 'deleted keys stay deleted'),
   trap('rule 21', 'locks: rising tokens, release only by the holder, one end for each claim'),
-  trap('rule 22', 'group membership', 'there is no group membership resource yet'),
+  trap('rule 22', 'who leaves is followed by the next who lives, in order (of groups: there are none yet)'),
   trap('rule 23', 'order across resources is that of the session'),
   trap('rule 24', 'a name with another configuration is reported'),
   trap('rule 25', 'the test network copies, drops, delays and doubles'),

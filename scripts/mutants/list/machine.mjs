@@ -34,7 +34,7 @@ export const MACHINE = [
     id: 'expired-session-keeps-what-it-owns',
     shows: ['rule 13', 'T57'],
     bug: 'Only a session that its client closes frees what it owns.',
-    file: 'packages/machine/src/batch-applier.ts',
+    file: 'packages/machine/src/session-endings.ts',
     old: 'const resources = owners.take(session);',
     new: 'const resources = isExpired ? [] : owners.take(session);',
     tests: [
@@ -47,11 +47,11 @@ export const MACHINE = [
     shows: ['rule 15'],
     bug: 'A batch is applied before the timers that were due by its time.',
     file: 'packages/machine/src/batch-applier.ts',
-    old: `    this.#passTime(header.loggedTimeMs);
+    old: `    this.#passTime(header);
     const outcome = header.kind === 'commands' ? this.#applyPayload(header, payload) : NONE;
 `,
     new: `    const outcome = header.kind === 'commands' ? this.#applyPayload(header, payload) : NONE;
-    this.#passTime(header.loggedTimeMs);
+    this.#passTime(header);
 `,
     tests: ['machine/time.test.ts: rule 15: timers due before and at'],
   },
@@ -60,7 +60,7 @@ export const MACHINE = [
     shows: ['rule 15'],
     bug: 'Timers see the time before the batch, not the time at which they were due.',
     file: 'packages/machine/src/batch-applier.ts',
-    old: '      state.timeMs = dueMs;\n',
+    old: '    state.timeMs = dueMs;\n',
     new: '',
     tests: ['machine/time.test.ts: rule 15: timers due before and at'],
   },
@@ -69,8 +69,8 @@ export const MACHINE = [
     shows: ['rule 16'],
     bug: 'A command that has something to tell to a session that has ended is refused.',
     file: 'packages/machine/src/handler-call.ts',
-    old: '    if (!state.sessions.isLive(session)) return;\n    const writer',
-    new: "    if (!state.sessions.isLive(session)) throw new QuorateError('sessionExpired', `session ${session} has ended`, { session });\n    const writer",
+    old: '    if (!state.sessions.isLive(session) || state.events.isOver(session)) return;\n    state.workLeft--;',
+    new: "    if (!state.sessions.isLive(session)) throw new QuorateError('sessionExpired', `session ${session} has ended`, { session });\n    state.workLeft--;",
     tests: ['machine/events.test.ts: rule 16: events for a session that has ended'],
   },
   {

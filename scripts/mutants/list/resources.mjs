@@ -38,12 +38,12 @@ export const RESOURCES = [
   },
   {
     id: 'ended-session-granted',
-    shows: ['T57'],
+    shows: ['T57', 'rule 22'],
     bug: 'A session that ended while it waited gets the lock all the same.',
     file: 'packages/resources/src/holder-queue.ts',
-    old: '      if (waiter !== null) this.#drop(waiter);\n',
-    new: '      if (waiter !== null && waiter.session !== session) this.#drop(waiter);\n',
-    tests: ['resources/lock.test.ts: T57: a session expires while it waits'],
+    old: 'const isOver = waiter.session === lastOver || !this.#call.isLive(waiter.session);',
+    new: 'const isOver = waiter.session === lastOver && !this.#call.isLive(waiter.session);',
+    tests: ['resources/portions.test.ts: rule 22: a holder releases while claims'],
   },
   {
     id: 'removed-key-leaves-a-value',
