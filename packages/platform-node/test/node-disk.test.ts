@@ -40,7 +40,7 @@ test('node disk: paths that lead elsewhere → refused by every call, nothing to
   for (const path of ['../outside', 'a/../../outside', '/etc/passwd', './x', 'a//b', 'a/', '..', 'x\0y', 'a\\b']) {
     for (const act of [
       () => disk.open(path, 'open'),
-      () => disk.remove(path),
+      () => disk.removeNow(path),
       () => disk.rename(path, 'x'),
       () => disk.rename('x', path),
       () => disk.list(path),

@@ -1,5 +1,6 @@
 import { type Disk, DiskFault, LIMITS, QuorateError } from '@quorate/base';
 import { CHECKPOINT_FILES } from './checkpoint.js';
+import { DiskPace } from './disk-pace.js';
 import { FrameCodec, SECTOR_BYTES } from './frame.js';
 import { IDENTITY_FILE, loadIdentity } from './identity.js';
 import { FILE_BYTES_MIN, FIRST_FRAME_OFFSET, JOURNAL_FOLDER, journalNumbers, journalPath } from './journal-scan.js';
@@ -62,9 +63,11 @@ function openLocked(options: StorageOptions, release: () => void): Storage {
   options.checkIdentity?.(stored.identity);
   // The files tell a storage that is made only once they are read; until then nothing happens in the background.
   const events: { to: FileEvents | null } = { to: null };
+  const pace = new DiskPace(disk, options.clock ?? null);
   const files = new JournalFiles({
     disk,
     timers,
+    pace,
     checksum,
     journalId: stored.journalId,
     fileBytes: options.journalFileBytes ?? LIMITS.journalFileBytes,
@@ -98,11 +101,12 @@ function openLocked(options: StorageOptions, release: () => void): Storage {
   try {
     const start = resumeJournal(disk, files, new FrameCodec(stored.journalId, checksum), checksum, recovered);
     // T29: as long as damage is open nothing is thrown away that may have been of use.
-    for (const path of [...unfinishedSnapshots(disk), ...(damage.length === 0 ? snapshots.unreferenced : [])]) disk.remove(path);
+    for (const path of [...unfinishedSnapshots(disk), ...(damage.length === 0 ? snapshots.unreferenced : [])]) disk.removeNow(path);
     const checkpointNumber = provenCheckpoint(recovered);
     const recoveredSequence = recovered.scan.nextSequence - 1;
     storage = new NodeStorage(options, release, stored, {
       files,
+      pace,
       start,
       checkpointNumber,
       groups,

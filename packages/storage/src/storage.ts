@@ -12,6 +12,7 @@ import {
 import { captureCheckpoint } from './checkpoint-capture.js';
 import { CheckpointWriter } from './checkpoint-writer.js';
 import { DamageReports } from './damage-reports.js';
+import { DiskPace } from './disk-pace.js';
 import { FrameCodec, SECTOR_BYTES } from './frame.js';
 import { type StoredIdentity, storeIdentity } from './identity.js';
 import { Journal } from './journal.js';
@@ -45,6 +46,7 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
   readonly #options: StorageOptions;
   readonly #release: () => void;
   readonly #fileBytes: number;
+  readonly #pace: DiskPace;
   #stored: StoredIdentity | null;
   #files: JournalFiles | null = null;
   #journal: Journal | null = null;
@@ -74,9 +76,11 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
     this.damage = opened?.damage ?? [];
     this.recoveredSequence = opened?.recoveredSequence ?? 0;
     this.#damageReports = new DamageReports(options.logger, (damage) => this.#tell(() => options.events.damaged(damage)));
+    this.#pace = opened?.pace ?? new DiskPace(options.disk, options.clock ?? null);
     this.#snapshots = new Snapshots({
       disk: options.disk,
       timers: options.timers,
+      pace: this.#pace,
       checksum: options.checksum,
       refusal: () => this.#refusal(),
       failed: (fault) => this.failed(fault),
@@ -286,6 +290,7 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
     return new JournalFiles({
       disk: this.#options.disk,
       timers: this.#options.timers,
+      pace: this.#pace,
       checksum: this.checksum,
       journalId,
       fileBytes: this.#fileBytes,
@@ -314,6 +319,7 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
     this.#snapshots.journalId = journalId;
     this.#checkpoints = new CheckpointWriter({
       disk,
+      pace: this.#pace,
       checksum: this.checksum,
       journalId,
       number: checkpointNumber,
@@ -326,7 +332,7 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
     });
     this.#journal = new Journal({
       timers,
-      clock: this.#options.clock ?? null,
+      pace: this.#pace,
       syncMode: this.#options.syncMode ?? 'adaptive',
       codec: new FrameCodec(journalId, this.checksum),
       files,
