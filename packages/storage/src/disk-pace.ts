@@ -7,18 +7,20 @@ const FADING = 7 / 8;
 
 /**
  * How quick the disk of a storage is at present: whether a thread that has others to serve may wait for a sync. It may not while a snapshot,
- * a file of zeros, a checkpoint or a removal keeps the disk busy, nor soon after any sync that was slow, of whichever file.
+ * a file of zeros, a checkpoint or a removal keeps the disk busy, nor soon after any sync that was slow, of whichever file, nor before the
+ * disk has shown that it is quick.
  */
 export class DiskPace {
   readonly #disk: Disk;
   readonly #clock: Clock | null;
-  #slowestMs = 0;
+  #slowestMs: number;
   #works = 0;
 
   /** Without a clock only the work under way counts. */
   constructor(disk: Disk, clock: Clock | null) {
     this.#disk = disk;
     this.#clock = clock;
+    this.#slowestMs = clock === null ? 0 : 2 * QUICK_SYNC_MS;
   }
 
   get isQuick(): boolean {

@@ -1,4 +1,4 @@
-import { type Disk, DiskFault, type TimerHandle, type Timers } from '@quorate/base';
+import type { Disk, DiskFault, TimerHandle, Timers } from '@quorate/base';
 import type { DiskPace } from './disk-pace.js';
 
 /** Some file systems need space even to remove something. */

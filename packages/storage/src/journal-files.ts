@@ -183,10 +183,8 @@ export class JournalFiles implements FileUses {
             if (syncFault !== null) return ended(syncFault, file);
             // T26: neither the name nor the content is used before both are durable.
             disk.putInPlace(NEXT_PATH, journalPath(this.#highest + 1), (fault) => {
-              if (fault !== null) return ended(fault, file);
-              this.#prepared.push(++this.#highest);
-              this.#handles.set(this.#highest, file);
-              ended(null, null);
+              if (fault === null) this.#prepared.push(++this.#highest);
+              ended(fault, file);
             });
           });
         });
@@ -257,37 +255,29 @@ export class JournalFiles implements FileUses {
 
   /** A file under a name without a number, and how much of it is there: a dead one if there is one, else a new one. */
   #begin(done: (fault: DiskFault | null, file: DiskFile | null, from: number) => void): void {
-    const { disk, fileBytes } = this.#options;
-    for (let spare = this.#spares.pop(); spare !== undefined; spare = this.#spares.pop()) {
-      const number = spare;
-      const file = this.#spareFile(number);
-      if (file === null) {
-        this.#remove(number);
-        continue;
-      }
-      disk.putInPlace(journalPath(number), NEXT_PATH, (fault) => {
-        if (fault === null) return done(null, file, fileBytes);
+    const { disk } = this.#options;
+    const create = (): void => disk.create(NEXT_PATH, (fault, file) => done(fault, file, 0));
+    const spare = this.#spares.pop();
+    if (spare === undefined) return create();
+    this.#letGo(spare);
+    disk.putInPlace(journalPath(spare), NEXT_PATH, (fault) => {
+      if (fault !== null) {
         // Without space it kept its number.
-        if (fault.kind === 'full') this.#spares.push(number);
+        if (fault.kind === 'full') this.#spares.push(spare);
+        return done(fault, null, 0);
+      }
+      try {
+        const file = disk.open(NEXT_PATH, 'open');
+        const length = file.size();
+        if (length === this.#options.fileBytes) return done(null, file, length);
         file.close();
-        done(fault, null, 0);
-      });
-      return;
-    }
-    disk.create(NEXT_PATH, (fault, file) => done(fault, file, 0));
-  }
-
-  /** The handle of a dead file, no longer among those of numbered ones; null: its length is not that of new files, or it cannot be opened. */
-  #spareFile(number: number): DiskFile | null {
-    try {
-      const file = this.handle(number);
-      if (file.size() !== this.#options.fileBytes) return null;
-      this.#handles.delete(number);
-      return file;
-    } catch (thrown) {
-      if (!(thrown instanceof DiskFault)) throw thrown;
-      return null;
-    }
+      } catch (thrown) {
+        if (!(thrown instanceof DiskFault)) throw thrown;
+        return done(thrown, null, 0);
+      }
+      // Of another length than new files have: emptied and made like one.
+      create();
+    });
   }
 
   #head(): Uint8Array {

@@ -1,5 +1,6 @@
 import { type Disk, DiskFault, LIMITS, QuorateError } from '@quorate/base';
 import { CHECKPOINT_FILES } from './checkpoint.js';
+import { diskFailure } from './disk-failure.js';
 import { DiskPace } from './disk-pace.js';
 import { FrameCodec, SECTOR_BYTES } from './frame.js';
 import { IDENTITY_FILE, loadIdentity } from './identity.js';
@@ -11,7 +12,7 @@ import { recoverSnapshots } from './snapshot-recovery.js';
 import { SNAPSHOT_FOLDER, parseSnapshotName } from './snapshot-format.js';
 import { unfinishedSnapshots } from './snapshots.js';
 import type { FileEvents } from './opened-journal.js';
-import { NodeStorage, failure } from './storage.js';
+import { NodeStorage } from './storage.js';
 import type { Storage, StorageOptions } from './types.js';
 
 /**
@@ -50,7 +51,7 @@ function openError(thrown: DiskFault | QuorateError): QuorateError {
   if (thrown instanceof QuorateError) return thrown;
   if (thrown.kind === 'full')
     return new QuorateError('diskFull', `no space to open the data directory: ${thrown.message}`, { file: thrown.path }, { cause: thrown });
-  return failure(thrown);
+  return diskFailure(thrown);
 }
 
 function openLocked(options: StorageOptions, release: () => void): Storage {

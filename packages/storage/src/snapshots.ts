@@ -1,7 +1,7 @@
 import {
   type Checksum,
   type Disk,
-  DiskFault,
+  type DiskFault,
   type GroupId,
   type LogIndex,
   QuorateError,
@@ -9,6 +9,7 @@ import {
   type Timers,
   invariant,
 } from '@quorate/base';
+import { diskFailure } from './disk-failure.js';
 import type { DiskPace } from './disk-pace.js';
 import { FileRemover } from './file-remover.js';
 import { SNAPSHOT_FOLDER, SNAPSHOT_VOTERS_MAX, type SnapshotShape, parseSnapshotName, snapshotPath } from './snapshot-format.js';
@@ -180,12 +181,7 @@ export class Snapshots implements SnapshotWriterHost, SnapshotFileHost {
       return new QuorateError('diskFull', 'no space for a snapshot', { file: fault.path }, { cause: fault });
     }
     this.#options.failed(fault);
-    return new QuorateError(
-      'diskFailed',
-      `the disk failed: ${fault.message}`,
-      { file: fault.path, operation: fault.operation },
-      { cause: fault },
-    );
+    return diskFailure(fault);
   }
 
   ended(writer: StoredSnapshotWriter): void {

@@ -12,6 +12,7 @@ import {
 import { captureCheckpoint } from './checkpoint-capture.js';
 import { CheckpointWriter } from './checkpoint-writer.js';
 import { DamageReports } from './damage-reports.js';
+import { diskFailure } from './disk-failure.js';
 import { DiskPace } from './disk-pace.js';
 import { FrameCodec, SECTOR_BYTES } from './frame.js';
 import { type StoredIdentity, storeIdentity } from './identity.js';
@@ -131,7 +132,7 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
       if (thrown.kind === 'full')
         throw new QuorateError('diskFull', 'no space for the identity and the journal', { path: thrown.path }, { cause: thrown });
       this.failed(thrown);
-      throw failure(thrown);
+      throw diskFailure(thrown);
     }
     this.#stored = stored;
   }
@@ -279,7 +280,7 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
   failed(fault: DiskFault): void {
     if (this.#isFailed) return;
     this.#isFailed = true;
-    const error = failure(fault);
+    const error = diskFailure(fault);
     this.#options.logger.log('error', 'diskFailed', { operation: fault.operation, path: fault.path, what: fault.message });
     this.#toTell.clear();
     this.#tell(() => this.#options.events.failed(error));
@@ -389,14 +390,4 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
   #tell(event: () => void): void {
     this.#options.timers.defer(event);
   }
-}
-
-/** The error that the rest of the node sees. */
-export function failure(fault: DiskFault): QuorateError {
-  return new QuorateError(
-    'diskFailed',
-    `the disk failed: ${fault.message}`,
-    { file: fault.path, operation: fault.operation },
-    { cause: fault },
-  );
 }
