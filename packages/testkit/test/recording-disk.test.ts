@@ -172,3 +172,41 @@ test('images: captured from a disk and written to another → the same files', (
   assert.deepEqual([...copy.files.keys()].sort(), ['d/e/f', 'empty']);
   assert.ok(bytesEqual(copy.files.get('d/e/f')?.read(0, 300_000) as Uint8Array, file.read(0, 300_000)));
 });
+
+test('recording: names put in place, created and removed by callback → images hold either name before the mark, the new one after it', () => {
+  const seen = new Set<string>();
+  for (let seed = 1; seed <= 60; seed++) {
+    const { scheduler, sim, disk } = recorder(seed);
+    const old = disk.open('state', 'create');
+    old.writeNow(0, [filled(10, 1)]);
+    old.syncNow();
+    disk.syncDirectory('');
+    disk.mark('old');
+    disk.create('state.new', (_createFault, file) => {
+      assert.ok(file);
+      file.write(0, [filled(20, 2)], () =>
+        file.sync(() => {
+          file.close();
+          disk.putInPlace('state.new', 'state', () => {
+            disk.mark('new');
+            // The same name again, and what it replaces is emptied.
+            disk.create('state.new', (_fault, again) => {
+              again?.close();
+              disk.remove('state.new', () => disk.mark('removed'));
+            });
+          });
+        }),
+      );
+    });
+    scheduler.runFor(50);
+    assert.deepEqual([disk.marks.map(({ label }) => label), sim.paths()], [['old', 'new', 'removed'], ['state']]);
+    for (const { image, marks } of disk.crashImages({ random: new SeededRandom(seed), count: 30, tornChance: 0 })) {
+      const state = image.files.get('state');
+      if (marks === 0) continue;
+      const value = state?.read(0, 1)[0];
+      assert.ok(value === 2 || (value === 1 && marks === 1), `${marks} marks, ${value}`);
+      seen.add(`${marks} ${value}`);
+    }
+  }
+  assert.deepEqual([...seen].sort(), ['1 1', '1 2', '2 2', '3 2']);
+});
