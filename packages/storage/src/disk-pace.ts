@@ -1,9 +1,9 @@
 import type { Clock, Disk, DiskDone, DiskFile } from '@quorate/base';
 
 /** A disk on which a sync takes this long is no place to wait in. */
-const QUICK_SYNC_MS = 2;
-/** What is left of an old measurement with each new one: a sync of 70 ms is forgotten after some thirty quick ones. */
-const FADING = 7 / 8;
+const QUICK_SYNC_MS = 1;
+/** What is left of an old measurement with each new one: a sync of 70 ms is forgotten after some seventy quick ones, one of 2 ms after eleven. */
+const FADING = 15 / 16;
 
 /**
  * How quick the disk of a storage is at present: whether a thread that has others to serve may wait for a sync. It may not while a snapshot,

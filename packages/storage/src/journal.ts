@@ -10,8 +10,8 @@ import { APPEND_OVERHEAD, appendedLastIndex, recordBytes, writeRecord } from './
 import type { QueueEntry, StoredLog } from './stored-log.js';
 import type { StorageMetrics } from './types.js';
 
-/** Up to this many bytes, on a quick disk, a frame is written and synced synchronously. */
-const SHALLOW_BYTES = 65_536;
+/** Up to this many bytes, on a quick disk, a frame is written and synced synchronously: where more comes in, there is more to do than wait. */
+const SHALLOW_BYTES = 16_384;
 /** After this long without a frame the journal is idle; checked at this interval, so it may take twice as long. */
 const IDLE_MS = 25;
 const RETRY_FIRST_MS = 50;
