@@ -1,6 +1,6 @@
 /**
  * The disk as Quorate sees it. What boot, recovery and formation need is synchronous and throws `DiskFault`; what a serving node needs
- * completes by callback, for names too can take a disk tenths of a second. Why: `docs/decisions/0002-synchronous-metadata.md`.
+ * completes by callback, for names too can take a disk tenths of a second. Why: `docs/decisions/0002-synchronous-boot.md`.
  *
  * Durability contract, the weakest that real file systems give:
  * - written bytes survive a power cut only after `sync` of the file succeeded; until then any subset of 512-byte sectors may be there;

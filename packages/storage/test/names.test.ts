@@ -39,6 +39,55 @@ test('space: closed while a removal is under way → closes after it, for the ne
   assert.deepEqual([isClosed, rig.disk.lockHolder, snapshotPaths(rig)], [true, null, ['snapshots/0000000001-0000000000000005.q']]);
 });
 
+test('space: more dead journal files than are kept, one slow to remove → closes after it, and the rest goes in the next life', () => {
+  const rig = new Rig();
+  const storage = rig.start();
+  const log = storage.createGroup(G1, false);
+  for (let round = 0; round < 20; round++) {
+    appendMany(log, 4, { bytes: 900 });
+    rig.settle(10);
+  }
+  const files = rig.disk.paths().filter((path) => path.endsWith('.q')).length;
+  const slow = rig.disk.inject({ effect: { type: 'slow', ms: 1000 }, operations: ['remove'], path: /journal/ });
+  log.truncatePrefix(log.durableIndex);
+  appendMany(log, 8, { bytes: 900 });
+  rig.settle(50);
+  assert.ok(files > 8 && slow.hits === 1, `${files} files, ${slow.hits}`);
+  let isClosed = false;
+  storage.close(() => {
+    isClosed = true;
+  });
+  rig.scheduler.runFor(500);
+  assert.equal(isClosed, false);
+  rig.scheduler.runFor(1000);
+  assert.equal(isClosed, true);
+  rig.kill();
+  const again = rig.open();
+  appendMany(logOf(again), 8, { bytes: 900 });
+  rig.settle(500);
+  const left = rig.disk.paths().filter((path) => path.startsWith('journal/'));
+  assert.ok(left.length <= 6, left.join());
+  assert.deepEqual([again.damage, logOf(again).durableIndex], [[], 96]);
+});
+
+test('T32: no space to rename a dead journal file that is used again → it keeps its number and is used the next time', () => {
+  const rig = new Rig();
+  const storage = rig.start();
+  const log = storage.createGroup(G1, false);
+  const rule = rig.disk.inject({ effect: { type: 'fail', kind: 'full' }, operations: ['rename'], path: /journal\/0/ });
+  const round = (): void => {
+    appendMany(log, 4, { bytes: 900 });
+    rig.settle(10);
+    log.truncatePrefix(log.durableIndex);
+  };
+  for (let left = 60; left > 0 && rule.hits === 0; left--) round();
+  assert.equal(rule.hits, 1);
+  const oldest = rig.disk.paths().find((path) => path.startsWith('journal/0'));
+  rig.scheduler.runFor(500);
+  for (let left = 20; left > 0; left--) round();
+  assert.deepEqual([rig.disk.paths().includes(oldest ?? ''), rig.life.failures, rig.life.fulls], [false, [], [true, false]]);
+});
+
 test('space: killed, or power lost, while a removal is under way → the next open removes it', () => {
   for (const end of ['kill', 'powerCut'] as const) {
     for (let seed = 1; seed <= 10; seed++) {
@@ -95,6 +144,30 @@ test('T39: a received snapshot is given up, its removal is slow, the same is rec
     rig.powerCut();
     assert.deepEqual([rig.open().damage, logOf(rig.life.storage as typeof storage).firstIndex], [[], 10]);
   }
+});
+
+test('T39: a received snapshot is given up, its removal waits for another one, the same is received again → the second stays', () => {
+  const rig = new Rig();
+  const storage = rig.start();
+  const log = storage.createGroup(G1, false);
+  appendMany(log, 5);
+  rig.settle();
+  take(rig, storage, 3);
+  const slow = rig.disk.inject({ effect: { type: 'slow', ms: 1000 }, operations: ['remove'], path: /0000000003\.q/ });
+  take(rig, storage, 5);
+  assert.equal(slow.hits, 1);
+  const writer = storage.receiveSnapshot(facts(9));
+  write(writer, content(2000, 1));
+  rig.scheduler.runFor(50);
+  writer.abort();
+  const again = write(storage.receiveSnapshot(facts(9)), content(3000, 2));
+  rig.scheduler.runFor(50);
+  assert.ok(again.file);
+  rig.scheduler.runFor(2000);
+  log.restartAt(9, 1);
+  rig.settle(100);
+  assert.deepEqual(readAll(storage.snapshot(G1) as NonNullable<typeof again.file>), content(3000, 2));
+  assert.deepEqual(snapshotPaths(rig), [PATH_9]);
 });
 
 test('T39: a received snapshot is given up while it gets its name, the same is received at once → the second is whole and stays', () => {
@@ -172,6 +245,30 @@ test('T44: a reset group receives a snapshot of the index that it had → the re
   rig.settle(50);
   assert.deepEqual(snapshotPaths(rig), [PATH_9]);
   assert.deepEqual(readAll(storage.snapshot(G1) as NonNullable<typeof received.file>), content(3000, 2));
+});
+
+test('T44: the reset becomes durable while the new snapshot of that index gets its name → it is not taken for the older file', () => {
+  for (const operation of ['rename', 'syncDirectory'] as const) {
+    for (const slowMs of [0, 0.05, 0.5, 50]) {
+      const rig = new Rig({ storage: { syncMode: 'async' } });
+      const storage = rig.start();
+      appendMany(storage.createGroup(G1, false), 9);
+      rig.settle();
+      take(rig, storage, 9, 2000);
+      const log = storage.resetGroup(G1);
+      const put = rig.disk.inject({ effect: { type: 'slow', ms: 100 }, operations: [operation], path: /snapshots/ });
+      rig.disk.inject({ effect: { type: 'slow', ms: slowMs }, operations: ['remove'] });
+      const received = write(storage.receiveSnapshot(facts(9)), content(3000, 2));
+      rig.scheduler.runUntil(() => put.hits === 1, { withinMs: 50, what: 'it gets its name' });
+      rig.settle(50);
+      assert.equal(received.isDone, false);
+      rig.scheduler.runFor(200);
+      log.restartAt(9, 1);
+      rig.settle(50);
+      assert.deepEqual(snapshotPaths(rig), [PATH_9]);
+      assert.deepEqual(readAll(storage.snapshot(G1) as NonNullable<typeof received.file>), content(3000, 2));
+    }
+  }
 });
 
 test('snapshot: the log is reset, or the storage closed, while a snapshot gets its name → not in force, and gone at the latest at the next open', () => {
