@@ -101,7 +101,8 @@ export class NodeDisk implements Disk {
     refusedLater(failed, () =>
       open(this.#path('create', path), CREATE_FLAGS | SAFE_FLAGS, 0o666, (cause, fd) => {
         if (cause !== null) return failed(cause);
-        return done(null, new NodeFile(fd, path));
+        if (fstatSync(fd).isFile()) return done(null, new NodeFile(fd, path));
+        return close(fd, () => failed(new Error('not a regular file')));
       }),
     );
   }

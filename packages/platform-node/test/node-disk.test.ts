@@ -137,7 +137,7 @@ test('node disk: a link, or a folder, in the place of a file to remove → the l
   assert.deepEqual(readdirSync(folder).sort(), ['folder', 'real']);
 });
 
-test('node disk: a symbolic link, a folder, a named pipe in place of a file → io fault, no hang', () => {
+test('node disk: a symbolic link, a folder, a named pipe in place of a file → io fault, no hang', async () => {
   const folder = freshFolder();
   const disk = new NodeDisk(folder);
   writeFileSync(join(folder, 'real'), 'x');
@@ -147,6 +147,13 @@ test('node disk: a symbolic link, a folder, a named pipe in place of a file → 
   assert.throws(() => disk.open('link', 'open'), isFault('io', /open link: io .*ELOOP/));
   assert.throws(() => disk.open('folder', 'read'), isFault('io', /not a regular file/));
   assert.throws(() => disk.open('pipe', 'read'), isFault('io', /not a regular file/));
+  for (const [path, why] of [
+    ['link', /ELOOP/],
+    ['folder', /EISDIR/],
+    ['pipe', /not a regular file/],
+  ] as const) {
+    assert.ok(isFault('io', why)(await new Promise((resolve) => disk.create(path, resolve))), path);
+  }
 });
 
 test('node disk: no space → fault of kind full, by both forms of write', { skip: process.platform !== 'linux' }, async () => {

@@ -40,7 +40,7 @@ export class FileRemover {
    * The name is about to be given to another file: a removal that was asked for earlier must not take that one. Calls back once none can,
    * within this call unless one is under way.
    */
-  spare(path: string, free: () => void): void {
+  freeName(path: string, free: () => void): void {
     this.#paths = this.#paths.filter((waiting) => waiting !== path);
     if (this.#current === path) this.#freed.push(free);
     else free();

@@ -230,6 +230,14 @@ export class Snapshots implements SnapshotWriterHost, SnapshotFileHost {
     return !isReceived && this.#received.get(shape.group)?.file.shape.path === path ? null : undefined;
   }
 
+  /** Why a file that has its name by now is not in force: the same, and what may have become of the log since it was looked at. */
+  #lateObjection(publication: Publication): QuorateError | null | undefined {
+    const { log, isReceived, shape } = publication;
+    const objection = this.#objection(publication);
+    if (objection !== undefined || isReceived || log.durableIndex >= shape.index) return objection;
+    return new QuorateError('aborted', `the log of group ${shape.group} was cut before index ${shape.index} meanwhile`);
+  }
+
   #advance(publication: Publication): void {
     const { log, isReceived, shape, path, done } = publication;
     const objection = this.#objection(publication);
@@ -249,13 +257,13 @@ export class Snapshots implements SnapshotWriterHost, SnapshotFileHost {
     const received = this.#received.get(shape.group);
     // Of the same index, it is replaced under its name.
     if (isReceived && received?.file.shape.path === path) this.#unreceive(received);
-    this.#remover.spare(path, () => this.disk.putInPlace(shape.path, path, (fault) => this.#placed(publication, fault)));
+    this.#remover.freeName(path, () => this.disk.putInPlace(shape.path, path, (fault) => this.#placed(publication, fault)));
   }
 
   #placed(publication: Publication, fault: DiskFault | null): void {
     const { log, isReceived, shape, path, writer, done } = publication;
     this.#placing.delete(path);
-    const objection = fault === null ? this.#objection(publication) : (this.refusal ?? this.faulted(fault, false));
+    const objection = fault === null ? this.#lateObjection(publication) : (this.refusal ?? this.faulted(fault, false));
     if (objection === undefined) {
       const file = new StoredSnapshot({ ...shape, path }, this);
       this.#named.set(path, file);
@@ -269,14 +277,15 @@ export class Snapshots implements SnapshotWriterHost, SnapshotFileHost {
         this.#options.flush();
       }
     } else {
-      this.#unplaced(path, fault === null);
+      this.#unplaced(publication, fault === null);
       done(objection, null);
     }
     this.#lookAgain((waiting) => waiting.path === path);
   }
 
   /** Nobody needs what bears the name now: what was just put there, or what was to be replaced. */
-  #unplaced(path: string, isReplaced: boolean): void {
+  #unplaced({ path, shape }: Publication, isReplaced: boolean): void {
+    invariant(this.#current.get(shape.group)?.shape.path !== path, 'what is in force is not removed', { path });
     const before = this.#named.get(path);
     if (isReplaced || before === undefined) {
       this.#named.delete(path);

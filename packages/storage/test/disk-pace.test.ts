@@ -122,6 +122,26 @@ for (const [name, { operation, path, begin }] of Object.entries(WORKS)) {
   });
 }
 
+test('adaptive sync: the disk still gives back the space of a removed file → the process does not wait meanwhile', () => {
+  const rig = new Rig({ storage: { journalFileBytes: 1_048_576 } });
+  const state = { isFreeing: false };
+  const attach = rig.disk.attach.bind(rig.disk);
+  rig.disk.attach = (user) => {
+    const disk = attach(user);
+    return Object.defineProperty(disk, 'isFreeing', { get: () => state.isFreeing });
+  };
+  const log = rig.start().createGroup(G1, false);
+  rig.settle(200);
+  frames(rig, log, 20);
+  const stalls = countStalls(rig);
+  state.isFreeing = true;
+  frames(rig, log, 20);
+  assert.equal(stalls.count, 0);
+  state.isFreeing = false;
+  frames(rig, log, 1);
+  assert.ok(stalls.count > 0);
+});
+
 /** The disk of each process; once `isServing` only calls that complete by callback, or that touch no name, may be made. */
 function guarded(rig: Rig): { isServing: boolean } {
   const guard = { isServing: false };

@@ -271,6 +271,23 @@ test('T44: the reset becomes durable while the new snapshot of that index gets i
   }
 });
 
+test('T40: the log is cut below the index of an own snapshot that is getting its name → not in force, and its file goes', () => {
+  const rig = new Rig();
+  const storage = rig.start();
+  const log = storage.createGroup(G1, false);
+  appendMany(log, 9);
+  rig.settle();
+  const slow = rig.disk.inject({ effect: { type: 'slow', ms: 100 }, operations: ['rename'], path: /snapshots/ });
+  const own = write(storage.createSnapshot(facts(9)), content(2000, 1));
+  rig.scheduler.runFor(50);
+  assert.equal(slow.hits, 1);
+  log.truncateSuffix(6);
+  rig.settle(200);
+  assert.deepEqual([own.error?.code, storage.snapshot(G1), snapshotPaths(rig)], ['aborted', null, []]);
+  rig.powerCut();
+  assert.deepEqual(rig.open().damage, []);
+});
+
 test('snapshot: the log is reset, or the storage closed, while a snapshot gets its name → not in force, and gone at the latest at the next open', () => {
   for (const what of ['reset', 'close'] as const) {
     const rig = new Rig();
