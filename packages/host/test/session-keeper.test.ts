@@ -161,6 +161,19 @@ test('SessionKeeper: more are over than are taken at a time → the rest comes n
   assert.deepEqual(keeper.takeOver(50, 4), [3]);
 });
 
+test('T42: SessionKeeper: the machine is another one → sessions that it alone has live for their ttl, those it has not are forgotten, others as before', () => {
+  const keeper = new SessionKeeper();
+  keeper.start(0);
+  for (const session of [1, 2]) keeper.opened(info(session, 100, 100), 0);
+  const carrier = { heardAtMs: 80 };
+  keeper.carried(2, carrier, 10);
+  keeper.replaced([info(2, 100, 100), info(3, 100, 100)], 50);
+  assert.equal(keeper.size, 2);
+  assert.deepEqual(keeper.takeOver(149, 9), []);
+  assert.deepEqual(keeper.takeOver(150, 9), [3]);
+  assert.deepEqual(keeper.takeOver(180, 9), [2]);
+});
+
 test('T75: AwakeClock: ticks at any distance → never goes back, never ahead of the clock, and a pause counts 60 ms at most', () => {
   fc.assert(
     fc.property(fc.array(fc.record({ ms: fc.nat(200), isTick: fc.boolean() }), { maxLength: 100 }), (steps) => {

@@ -86,6 +86,24 @@ test('map: bad keys and values → a code that says what, and nothing is sent', 
   assert.equal(await time.until(mapA.has('x'.repeat(4096))), true);
 });
 
+test('faces: what is no signal → invalidArgument, from calls and iterators, and nothing is sent', async () => {
+  const { cluster, time, a, mapA } = setUp();
+  const [lockA, electionA] = [a.resources.lock('lock'), a.resources.election('election')];
+  const signal = 7 as unknown as AbortSignal;
+  for (const call of [
+    () => mapA.get('k', { signal }),
+    () => mapA.set('k', 'v', { signal }),
+    () => mapA.watch({ signal }).next(),
+    () => mapA.keys({ signal }).next(),
+    () => lockA.acquire({ signal }),
+    () => electionA.campaign('me', { signal }),
+    () => electionA.observe({ signal }).next(),
+  ]) {
+    assert.equal(await time.until(codeOf(call())), 'invalidArgument', String(call));
+  }
+  assert.equal(cluster.machine.appliedIndex, 0);
+});
+
 test('map: time to live → the entry goes by itself and watchers are told; a later set replaces it', async () => {
   const { time, mapA, mapB } = setUp();
   const watch = mapB.watch();

@@ -1,7 +1,7 @@
 import { type GroupId, type LogIndex, QuorateError } from '@quorate/base';
 import type { Done, ReadConsistency, ResourceId } from '@quorate/machine';
 import type { ClientRequestBody, ClientResponse } from '@quorate/wire';
-import { Call, type CallContext } from '../core/call.js';
+import { Call, type CallContext, wrongType } from '../core/call.js';
 import { deadlineError } from '../core/retry.js';
 import { Alarm } from './alarm.js';
 import type { Session } from './session.js';
@@ -142,7 +142,7 @@ export class QueryCall {
   }
 
   #check(response: ClientResponse): void {
-    if (response.type !== 'queryResult') throw new QuorateError('malformedFrame', `unexpected answer of type ${response.type}`);
+    if (response.type !== 'queryResult') throw wrongType(response);
     const { index, eventIndex } = response;
     if (index < this.#minIndex) {
       throw new QuorateError('malformedFrame', `an answer as of index ${index} where ${this.#minIndex} was seen`, { index });

@@ -53,6 +53,8 @@ export class SessionClient implements Commands, SessionOwner, QueryOwner {
   #toldQueryIndex: LogIndex = 0;
   #isTelling = false;
   #closeCallbacks: (() => void)[] | null = null;
+  /** What calls end with that come too late. */
+  #endError = new QuorateError('closed', 'this client is closed');
 
   /** Opens nothing yet. `invalidArgument`, `addressInvalid`. */
   constructor(context: CallContext, group: GroupId, options: SessionOptions = {}) {
@@ -162,6 +164,14 @@ export class SessionClient implements Commands, SessionOwner, QueryOwner {
     });
   }
 
+  /** As `close`, but at once, without the cluster, and with `error` in place of `closed`. */
+  fail(error: QuorateError): void {
+    if (this.#state === 'closed') return;
+    this.#endError = error;
+    this.#closeCallbacks ??= [];
+    this.#finish();
+  }
+
   stateChanged(session: Session): void {
     if (session === this.#session) this.#listeners.stateChanged(session.state);
   }
@@ -260,7 +270,7 @@ export class SessionClient implements Commands, SessionOwner, QueryOwner {
   /** Runs an operation; what it throws at once is told by `done`, later. */
   #guarded<T>(done: Done<T>, start: () => PendingCall): PendingCall {
     try {
-      if (this.#closeCallbacks !== null) throw closedError();
+      if (this.#closeCallbacks !== null) throw this.#endError;
       return start();
     } catch (thrown) {
       this.context.settings.timers.defer(() => done(asQuorateError(thrown), null));
@@ -271,18 +281,14 @@ export class SessionClient implements Commands, SessionOwner, QueryOwner {
   #finish(): void {
     const callbacks = this.#closeCallbacks ?? [];
     this.#closeCallbacks = [];
-    this.#session?.end('closed', closedError());
+    this.#session?.end('closed', this.#endError);
     if (this.#state !== 'closed') {
       this.#state = 'closed';
       this.#listeners.stateChanged('closed');
     }
-    for (const query of [...this.#queries]) query.close(closedError());
+    for (const query of [...this.#queries]) query.close(this.#endError);
     for (const callback of callbacks) guarded(this.context.settings.logger, 'close', callback);
   }
-}
-
-function closedError(): QuorateError {
-  return new QuorateError('closed', 'this client is closed');
 }
 
 function told<T>(done: Done<T>, decode: () => T): void {

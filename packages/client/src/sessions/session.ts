@@ -1,7 +1,7 @@
 import { type LogIndex, QuorateError } from '@quorate/base';
 import type { CommandResult, Done, SessionId, SessionState } from '@quorate/machine';
 import { type ClientResponse, SESSION_KEY_BYTES, type ServerPush, type SessionRequestBody, fromWireError } from '@quorate/wire';
-import type { CallContext } from '../core/call.js';
+import { type CallContext, wrongType } from '../core/call.js';
 import { deadlineError, reactionTo } from '../core/retry.js';
 import { Acknowledgements } from './acknowledgements.js';
 import { type Command, CommandCall } from './command-call.js';
@@ -381,10 +381,6 @@ export class Session implements CarrierOwner, SenderOwner, MissingEventsOwner {
 
 function newKey(context: CallContext): Uint8Array {
   return Uint8Array.from({ length: SESSION_KEY_BYTES }, () => context.settings.random.nextUint32() & 0xff);
-}
-
-function wrongType(response: ClientResponse): QuorateError {
-  return new QuorateError('malformedFrame', `unexpected answer of type ${response.type}`);
 }
 
 /** The error of a command that was not answered when its session ended. */

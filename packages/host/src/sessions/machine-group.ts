@@ -52,6 +52,8 @@ export class MachineGroup implements MachineListener, BindingOwner {
     this.#node = init.node;
     this.waiters = new QueryWaiters(init.view);
     this.acknowledgements = new AcknowledgementGatherer((payload, proposer, id) => this.#propose(payload, 1, proposer, id));
+    // A machine that starts from a snapshot has told nobody of the sessions in it.
+    this.#keeper.replaced(this.machine.sessions(), init.node.awake.nowMs());
     init.view.listener = this;
     init.replica.onApplied = () => this.#turnApplied();
   }
@@ -153,12 +155,13 @@ export class MachineGroup implements MachineListener, BindingOwner {
   }
 
   /**
-   * A snapshot took the place of the machine. Sessions that it does not know have ended, of others the events that it keeps are pushed. No
-   * answer to a command is due here: this node does not lead.
+   * A snapshot took the place of the machine. Sessions that it does not know have ended, those that it alone knows of are kept from now on (this
+   * node may lead next), of others the events that it keeps are pushed. No answer to a command is due here: this node does not lead.
    */
   replaced(): void {
     this.#published = [];
     this.#opened = [];
+    this.#keeper.replaced(this.machine.sessions(), this.#node.awake.nowMs());
     for (const binding of [...this.#bindings.values()]) {
       if (this.machine.session(binding.session) === undefined) this.sessionEnded(binding.session, true);
       else if (this.#isHeeded(binding)) binding.start();

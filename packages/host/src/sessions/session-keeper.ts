@@ -96,6 +96,16 @@ export class SessionKeeper {
     this.#heap.remove(kept);
   }
 
+  /** The machine is another one: these are its open sessions, and no others. Those that were known go on as they are. */
+  replaced(open: readonly SessionInfo[], nowMs: number): void {
+    const all = new Set<SessionId>();
+    for (const info of open) {
+      all.add(info.session);
+      if (!this.#kept.has(info.session)) this.opened(info, nowMs);
+    }
+    for (const session of [...this.#kept.keys()]) if (!all.has(session)) this.ended(session);
+  }
+
   /** A connection carries the session from now on. */
   carried(session: SessionId, carrier: SessionContact, nowMs: number): void {
     const kept = this.#kept.get(session);
