@@ -26,6 +26,8 @@ export const lockModel: Model<HolderState> = {
   unknowns: 'before',
   partition: (call) => ((call.op === 'holder' || call.op === 'leader') && call.consistency !== 'linearizable' ? undefined : ''),
   isTelling: (call) => call.error === 'notHeld' && (call.op === 'release' || call.op === 'resign'),
+  isPure: ({ op, outcome, result }) =>
+    op === 'holder' || op === 'leader' || outcome === 'fail' || (op === 'tryAcquire' && outcome === 'ok' && result === null),
   order(call) {
     if (call.outcome !== 'ok' || !isClaim(call)) return Number.NaN;
     const token = tokenOf(call.result);
@@ -91,5 +93,8 @@ function stepRelease(state: HolderState, call: Call): HolderState | undefined {
   const token = call instanceof ImpliedCall ? grantOf(call.origin) : (call.args['token'] as HistoryToken);
   const isHolder = token !== null && state.holder !== null && tokenKey(state.holder) === tokenKey(token);
   if (call.outcome === 'fail') return isHolder ? undefined : state;
+  if (state.isOrphan && state.holder === null && token !== null && compareTokens(token, state.last) > 0) {
+    return { holder: null, isOrphan: false, last: token };
+  }
   return isHolder ? { holder: null, isOrphan: false, last: state.last } : undefined;
 }

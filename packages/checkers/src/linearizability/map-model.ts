@@ -25,6 +25,11 @@ export const mapModel: Model<EntryState> = {
     return call.op === 'watch' || typeof key !== 'string' ? undefined : key;
   },
   isTelling: (call) => call.error === 'versionMismatch',
+  isPure({ op, outcome, result }) {
+    if (op === 'get' || outcome === 'fail') return true;
+    if (outcome !== 'ok') return false;
+    return op === 'remove' ? result === false : op === 'setIfAbsent' && (result as HistoryFields)['isSet'] === false;
+  },
   order(call) {
     if (call.outcome !== 'ok' || call.op === 'get' || call.op === 'remove') return Number.NaN;
     const result = call.result as HistoryFields;
@@ -64,7 +69,6 @@ export const mapModel: Model<EntryState> = {
 };
 
 function helps(unknown: Call, call: Call): boolean | 'unnamed' {
-  if (unknown.op === 'get') return false;
   const isRemoval = unknown.op === 'remove' || unknown.op === EXPIRE;
   const { args, outcome } = call;
   if (call.op === EXPIRE) return unknown.args['value'] === args['value'];

@@ -21,6 +21,8 @@ export interface Model<S> {
   partition(call: Call): string | undefined;
   /** True if a failed call says something of the state (`versionMismatch`); other failed calls are as if they had never been made. */
   isTelling(call: Call): boolean;
+  /** True if the call, with the outcome that it had, never changes any state. */
+  isPure(call: Call): boolean;
   /**
    * The place of an answered call among those that have one, if its result says so: calls take effect in this order. NaN: it does not say.
    * The model refuses the wrong order; this only saves trying it.

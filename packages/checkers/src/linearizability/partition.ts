@@ -8,7 +8,7 @@
 // Results are known before they are needed: an answer is judged only when all calls that began before it have ended.
 //
 // Three more savings, each of which loses no past that matters:
-// - a call that can happen and changes nothing happens at once: everything that could follow still can;
+// - a call that can happen and never changes anything happens at once: everything that could follow still can;
 // - a call whose result gives its place waits for those with lower places;
 // - an unknown call (it may happen at any time, or never) happens only where another needs it, if the model allows (`Model.unknowns`), and
 //   of two pasts that differ only in unknown calls used, the one that used less is enough.
@@ -113,7 +113,7 @@ export class Partition<S> {
       this.#unresolved--;
       if (!isJudged) {
         this.#close(slot);
-        if (call.outcome === 'info') this.#unknown.add(call);
+        if (call.outcome === 'info') this.#addUnknown(call);
       }
     }
     if (isJudged) this.#queue.push({ call, isReturn: true });
@@ -140,7 +140,7 @@ export class Partition<S> {
   #begin(call: Call): void {
     if (this.#model.implied !== undefined) for (const each of this.#model.implied(call)) this.#unknown.add(each);
     if (call.outcome === 'info') {
-      this.#unknown.add(call);
+      this.#addUnknown(call);
       return;
     }
     if (call.outcome === 'fail' && !this.#model.isTelling(call)) return;
@@ -149,6 +149,10 @@ export class Partition<S> {
     if (free >= 0) this.#open[free] = call;
     else this.#open.push(call);
     this.#openCount++;
+  }
+
+  #addUnknown(call: Call): void {
+    if (!this.#model.isPure(call)) this.#unknown.add(call);
   }
 
   #close(slot: number): void {
@@ -295,8 +299,9 @@ export class Partition<S> {
     for (let slot = 0; slot < this.#open.length; slot++) {
       const call = this.#open[slot];
       const mark = 1n << BigInt(slot);
-      if (call === null || call === undefined || (happened & mark) !== 0n) continue;
+      if (call === null || call === undefined || (happened & mark) !== 0n || !this.#model.isPure(call)) continue;
       const state = this.#step(past.state, call);
+      // A read may make the model know more of its state (a version); then it has a moment of its own.
       if (state !== undefined && (state === past.state || this.#model.key(state) === this.#model.key(past.state))) happened |= mark;
     }
     return happened === past.happened ? past : { ...past, happened };

@@ -7,6 +7,7 @@ export const queueModel: Model<readonly string[]> = {
   unknowns: 'anywhere',
   partition: () => '',
   isTelling: () => false,
+  isPure: ({ op, outcome, result }) => op === 'dequeue' && outcome === 'ok' && result === null,
   order: () => Number.NaN,
   key: (state) => JSON.stringify(state),
   describe: (state) => (state.length === 0 ? 'empty' : `${state.length} waiting: ${JSON.stringify(state.slice(0, 8))}`),

@@ -9,6 +9,7 @@ export const registerModel: Model<HistoryValue> = {
   unknowns: 'before',
   partition: (call) => (call.op === 'read' && call.consistency !== 'linearizable' ? undefined : ''),
   isTelling: () => false,
+  isPure: ({ op, result, outcome }) => op === 'read' || (op === 'cas' && outcome === 'ok' && result === false),
   order: () => Number.NaN,
   key: (state) => `${typeof state} ${String(state)}`,
   describe: describeValue,
@@ -24,7 +25,6 @@ export const registerModel: Model<HistoryValue> = {
   },
   helps(unknown, call) {
     const made = unknown.args['value'];
-    if (unknown.op === 'read') return false;
     if (call.op === 'read') return made === call.result;
     // Before a swap that failed anything may have happened but what it expected.
     if (call.op === 'cas') return call.outcome === 'ok' && call.result === false ? made !== call.args['expected'] : made === call.args['expected'];
@@ -39,6 +39,7 @@ export const counterModel: Model<number> = {
   unknowns: 'before',
   partition: (call) => (call.op === 'get' && call.consistency !== 'linearizable' ? undefined : ''),
   isTelling: () => false,
+  isPure: ({ op, result, outcome }) => op === 'get' || (op === 'compareAndSet' && outcome === 'ok' && result === false),
   order: () => Number.NaN,
   key: (state) => state,
   describe: String,
@@ -62,5 +63,4 @@ export const counterModel: Model<number> = {
       }
     }
   },
-  helps: (unknown) => unknown.op !== 'get',
 };
