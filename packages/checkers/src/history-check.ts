@@ -1,6 +1,13 @@
 import { CallTracker, type HistoryListener } from './history/call-tracker.js';
 import type { HistoryEvent, HistoryHeader } from './history/event.js';
 import { LinearizabilityRule } from './linearizability/linearizability-rule.js';
+import type { SearchLimits } from './linearizability/partition.js';
+import { CounterRule } from './rules/counter-rule.js';
+import { FenceRule } from './rules/fence-rule.js';
+import { HolderRule } from './rules/holder-rule.js';
+import { MapRule } from './rules/map-rule.js';
+import { SessionRule } from './rules/session-rule.js';
+import { StreamRule } from './rules/stream-rule.js';
 import { Findings, type Verdict } from './verdict.js';
 
 /** Bounds of a check; the defaults suit histories of any length with up to some thousand calls open at once. */
@@ -21,10 +28,7 @@ export class HistoryCheck {
 
   constructor(header: HistoryHeader, options: CheckOptions = {}) {
     const limits = { pastsMax: options.pastsMax ?? 20_000, stepsMax: options.stepsMax ?? 2_000_000 };
-    const kinds = new Set(header.objects.map(({ kind }) => kind));
-    const rules: HistoryListener[] = [];
-    if ([...kinds].some((kind) => kind !== 'stream')) rules.push(new LinearizabilityRule(this.#findings, limits));
-    this.#tracker = new CallTracker(header, fanOut(rules));
+    this.#tracker = new CallTracker(header, fanOut(rulesFor(header, this.#findings, limits)));
   }
 
   take(event: HistoryEvent): void {
@@ -53,6 +57,20 @@ export function checkHistory(header: HistoryHeader, events: Iterable<HistoryEven
   const check = new HistoryCheck(header, options);
   for (const event of events) check.take(event);
   return check.finish();
+}
+
+/** The rules that have something to judge. */
+function rulesFor(header: HistoryHeader, findings: Findings, limits: SearchLimits): HistoryListener[] {
+  const kinds = new Set(header.objects.map(({ kind }) => kind));
+  const rules: HistoryListener[] = [new SessionRule(findings)];
+  if ([...kinds].some((kind) => kind !== 'stream')) rules.push(new LinearizabilityRule(findings, limits));
+  if (kinds.has('map')) rules.push(new MapRule(findings));
+  if (kinds.has('counter')) rules.push(new CounterRule(findings));
+  if (kinds.has('stream')) rules.push(new StreamRule(findings));
+  if (kinds.has('lock') || kinds.has('election')) {
+    rules.push(new HolderRule(findings), new FenceRule(findings, new Map(header.objects.map(({ name, group }) => [name, group]))));
+  }
+  return rules;
 }
 
 function fanOut(rules: readonly HistoryListener[]): HistoryListener {

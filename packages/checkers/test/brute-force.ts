@@ -28,7 +28,8 @@ function search(left: readonly Call[], object: RealObject): boolean {
         ? true
         : 'error' in got
           ? call.outcome === 'fail' && call.error === got.error
-          : call.outcome === 'ok' && (call.op === 'write' || call.op === 'enqueue' || call.op === 'release' || sameJson(got.result, call.result));
+          : call.outcome === 'ok' &&
+            (call.op === 'write' || call.op === 'enqueue' || call.op === 'release' || sameJson(got.result, call.result));
     return (
       fits &&
       search(

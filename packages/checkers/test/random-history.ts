@@ -63,7 +63,8 @@ export function randomHistory(options: RandomOptions): TestHistory {
     } else {
       busy.delete(process);
       if ('error' in pending.outcome) events.push({ type: 'fail', timeMs, process, error: pending.outcome.error });
-      else if (randomChance(random, (options.unknownShare ?? 0) / 2)) events.push({ type: 'info', timeMs, process, error: 'connectionLost' });
+      else if (randomChance(random, (options.unknownShare ?? 0) / 2))
+        events.push({ type: 'info', timeMs, process, error: 'connectionLost' });
       else events.push({ type: 'ok', timeMs, process, result: pending.outcome.result });
     }
   }

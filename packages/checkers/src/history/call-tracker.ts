@@ -88,7 +88,8 @@ export class CallTracker {
     if (busy !== undefined) {
       throw historyError(`process ${process} is busy: its ${busy.op} of line ${busy.invokedAt + 2} is open`, 'process');
     }
-    if (this.#open.size >= HISTORY_LIMITS.openCallsMax) throw historyError(`more than ${HISTORY_LIMITS.openCallsMax} calls are open`, 'process');
+    if (this.#open.size >= HISTORY_LIMITS.openCallsMax)
+      throw historyError(`more than ${HISTORY_LIMITS.openCallsMax} calls are open`, 'process');
     const object = this.#objectOf(event.object);
     checkArgs(object.kind, event.op, event.args);
     const call = new Call({

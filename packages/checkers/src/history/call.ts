@@ -70,3 +70,8 @@ export function describeValue(value: HistoryValue): string {
   const text = JSON.stringify(value, (_, each) => (typeof each === 'bigint' ? each.toString() : each)) ?? 'nothing';
   return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text;
 }
+
+/** One text for equal values. */
+export function valueKey(value: HistoryValue): string {
+  return JSON.stringify(value, (_, each) => (typeof each === 'bigint' ? `${each}n` : each)) ?? '';
+}

@@ -52,7 +52,8 @@ export function encodeEvent(event: HistoryEvent): string {
 /** Reads the first line. `invalidArgument` with `field` (and `column` where the JSON is broken). */
 export function decodeHeader(line: string): HistoryHeader {
   const json = parseLine(line);
-  if (json['format'] !== 'quorate-history') throw historyError('not a history: the first line must have "format":"quorate-history"', 'format');
+  if (json['format'] !== 'quorate-history')
+    throw historyError('not a history: the first line must have "format":"quorate-history"', 'format');
   if (json['version'] !== 1) throw historyError(`version ${String(json['version'])} of the format is not known, only 1`, 'version');
   if (typeof json['source'] !== 'string') throw historyError('source must be a text', 'source');
   const list = json['objects'];
@@ -72,7 +73,7 @@ export function decodeHeader(line: string): HistoryHeader {
 function decodeObject(value: unknown, field: string): HistoryObject {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw historyError(`${field} must be an object`, field);
   const json = value as Json;
-  const { name, kind, hasUniqueValues, isReadBack } = json;
+  const { name, kind, group, hasUniqueValues, isReadBack } = json;
   if (typeof name !== 'string' || name === '') throw historyError(`${field}.name must be a text`, `${field}.name`);
   if (typeof kind !== 'string' || !Object.hasOwn(VOCABULARY, kind)) {
     throw historyError(`${field}.kind must be one of: ${Object.keys(VOCABULARY).join(', ')}`, `${field}.kind`);
@@ -80,10 +81,14 @@ function decodeObject(value: unknown, field: string): HistoryObject {
   for (const [key, flag] of Object.entries({ hasUniqueValues, isReadBack })) {
     if (flag !== undefined && typeof flag !== 'boolean') throw historyError(`${field}.${key} must be true or false`, `${field}.${key}`);
   }
-  refuseOthers(json, ['name', 'kind', 'hasUniqueValues', 'isReadBack'], `${field}.`);
+  if (group !== undefined && !(Number.isSafeInteger(group) && (group as number) >= 0)) {
+    throw historyError(`${field}.group must be a whole number from 0`, `${field}.group`);
+  }
+  refuseOthers(json, ['name', 'kind', 'group', 'hasUniqueValues', 'isReadBack'], `${field}.`);
   return {
     name,
     kind: kind as ObjectKind,
+    ...(typeof group === 'number' ? { group } : {}),
     ...(typeof hasUniqueValues === 'boolean' ? { hasUniqueValues } : {}),
     ...(typeof isReadBack === 'boolean' ? { isReadBack } : {}),
   };
@@ -99,7 +104,8 @@ export function decodeEvent(line: string): HistoryEvent {
   if (typeof timeMs !== 'number' || !Number.isFinite(timeMs)) throw historyError('timeMs must be a number', 'timeMs');
   for (const name in fields) decodeField(json, name, fields[name] as FieldType);
   for (const name in json) {
-    if (name !== 'type' && name !== 'timeMs' && !Object.hasOwn(fields, name)) throw historyError(`${String(type)} has no field "${name}"`, name);
+    if (name !== 'type' && name !== 'timeMs' && !Object.hasOwn(fields, name))
+      throw historyError(`${String(type)} has no field "${name}"`, name);
   }
   return json as unknown as HistoryEvent;
 }
@@ -174,7 +180,8 @@ function decodeBase64(value: unknown, field: string): string {
 }
 
 function decodeInt(value: unknown, field: string): number | bigint {
-  if (typeof value !== 'string' || !/^-?(?:0|[1-9]\d{0,39})$/.test(value)) throw historyError(`${field}.int must be a whole number as text`, field);
+  if (typeof value !== 'string' || !/^-?(?:0|[1-9]\d{0,39})$/.test(value))
+    throw historyError(`${field}.int must be a whole number as text`, field);
   const number = Number(value);
   return Number.isSafeInteger(number) ? number : BigInt(value);
 }
@@ -199,5 +206,6 @@ function parseLine(line: string): Json {
 }
 
 function refuseOthers(json: Json, known: readonly string[], prefix = ''): void {
-  for (const name of Object.keys(json)) if (!known.includes(name)) throw historyError(`there is no field "${prefix}${name}"`, `${prefix}${name}`);
+  for (const name of Object.keys(json))
+    if (!known.includes(name)) throw historyError(`there is no field "${prefix}${name}"`, `${prefix}${name}`);
 }

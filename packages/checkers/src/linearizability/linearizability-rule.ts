@@ -94,10 +94,13 @@ export class LinearizabilityRule implements HistoryListener {
 /** The evidence: the call that nothing explains, the states it could have met, what else was open, what fitted before it. */
 function describeStuck(stuck: Stuck, where: string): string {
   const { call, explained, states, recent, open, unknown } = stuck;
-  const list = (title: string, lines: readonly string[]): string[] => (lines.length === 0 ? [] : [title, ...lines.map((line) => `    ${line}`)]);
+  const list = (title: string, lines: readonly string[]): string[] =>
+    lines.length === 0 ? [] : [title, ...lines.map((line) => `    ${line}`)];
   const of = where === '' ? '' : ` of ${where}`;
   return [
-    stuck.type === 'violation' ? `no order of the calls${of} explains this answer:` : `too many orders of the calls${of} to judge this answer:`,
+    stuck.type === 'violation'
+      ? `no order of the calls${of} explains this answer:`
+      : `too many orders of the calls${of} to judge this answer:`,
     `    ${describeCall(call)}`,
     ...list(`  before it (${explained} answers explained) the state could be:`, states),
     ...list('  calls that were open then:', open.map(describeCall)),

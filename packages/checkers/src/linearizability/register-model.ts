@@ -27,7 +27,8 @@ export const registerModel: Model<HistoryValue> = {
     const made = unknown.args['value'];
     if (call.op === 'read') return made === call.result;
     // Before a swap that failed anything may have happened but what it expected.
-    if (call.op === 'cas') return call.outcome === 'ok' && call.result === false ? made !== call.args['expected'] : made === call.args['expected'];
+    if (call.op === 'cas')
+      return call.outcome === 'ok' && call.result === false ? made !== call.args['expected'] : made === call.args['expected'];
     return false;
   },
 };

@@ -1,5 +1,4 @@
-import { type Call, describeCall } from '../history/call.js';
-import type { HistoryFields } from '../history/event.js';
+import { type Call, describeCall, valueKey } from '../history/call.js';
 
 /** How many calls of each class a possible past has used, as pairs of class and count in order of class. Most pasts have used none. */
 export type UsedCalls = readonly number[];
@@ -118,9 +117,5 @@ function without(used: UsedCalls, at: number, count: number): UsedCalls {
 }
 
 function keyOf(call: Call): string {
-  return `${call.op} ${argsKey(call.args)}`;
-}
-
-function argsKey(args: HistoryFields): string {
-  return JSON.stringify(args, (_, value) => (typeof value === 'bigint' ? `${value}n` : value));
+  return `${call.op} ${valueKey(call.args)}`;
 }
