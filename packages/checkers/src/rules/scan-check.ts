@@ -84,5 +84,5 @@ export function momentFault(call: Call, log: MapLog, floor: number): string | nu
     moment = to + 1;
     by = `${JSON.stringify(change.key)}, set at version ${change.version} (line ${change.line}), is missing${Number.isFinite(to) ? ` until version ${to}` : ''}`;
   }
-  return moment <= high ? null : `no moment fits: ${lowBy}${highBy === '' ? '' : `, ${highBy}`}, ${by}`;
+  return moment <= high && Number.isFinite(moment) ? null : `no moment fits: ${lowBy}${highBy === '' ? '' : `, ${highBy}`}, ${by}`;
 }

@@ -54,7 +54,7 @@ export class WatchBook {
     if (from < known.position) {
       tell('violation', `watch ${name} goes on after version ${from}, although it had told up to ${known.position}`);
     }
-    this.#passed(known, from, tell);
+    this.#passed(known, from + 1, tell);
     known.position = from;
     known.isOpen = true;
   }
