@@ -1,10 +1,11 @@
 import { QuorateError } from '@quorate/base';
 
 /**
- * Texts of a history stand for bytes. Bytes that are not UTF-8 are held as a text too, so that every checker compares plain strings: a lone
- * surrogate, which no UTF-8 text has, and then the bytes as Base64.
+ * Texts of a history stand for bytes. Bytes that are not UTF-8 are held as a text too, so that every checker compares plain strings: a low
+ * surrogate, with which no text begins, and then the bytes as Base64.
  */
-const BYTES_MARK = '\uD800';
+const BYTES_MARK = '\uDC00';
+const MARK_UNIT = 0xdc00;
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 const CODES: Int8Array = new Int8Array(128).fill(-1);
 for (let i = 0; i < ALPHABET.length; i++) CODES[ALPHABET.charCodeAt(i)] = i;
@@ -28,7 +29,7 @@ export function textBytes(text: string): Uint8Array {
 
 /** The Base64 of a text that wraps bytes; null if it is plain. */
 export function wrappedBase64(text: string): string | null {
-  return text.charCodeAt(0) === 0xd800 ? text.slice(1) : null;
+  return text.charCodeAt(0) === MARK_UNIT ? text.slice(1) : null;
 }
 
 /** Standard Base64 with padding. */
@@ -72,15 +73,16 @@ export function fromBase64(text: string): Uint8Array {
 /** Order of the bytes that two texts stand for. */
 export function compareTexts(a: string, b: string): number {
   if (a === b) return 0;
+  if (wrappedBase64(a) !== null || wrappedBase64(b) !== null) return compareBytes(textBytes(a), textBytes(b));
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) {
     const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)];
     if (x === y) continue;
-    // Surrogates, and bytes that are no text, are ordered by their bytes and not by their units.
+    // Units of pairs are in another order than the bytes.
     if (x >= 0xd800 || y >= 0xd800) return compareBytes(textBytes(a), textBytes(b));
     return x - y;
   }
-  return a.charCodeAt(0) === 0xd800 || b.charCodeAt(0) === 0xd800 ? compareBytes(textBytes(a), textBytes(b)) : a.length - b.length;
+  return a.length - b.length;
 }
 
 function compareBytes(a: Uint8Array, b: Uint8Array): number {
