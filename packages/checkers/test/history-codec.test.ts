@@ -82,6 +82,37 @@ test('format: bytes → the text they are if they are UTF-8, otherwise Base64; o
   assert.equal(Math.sign(compareTexts('\uE000', '\u{10000}')), -1);
 });
 
+test('format: JSON that is cut or spoilt anywhere → the column where it stops being JSON', () => {
+  const column = (line: string): number => {
+    try {
+      decodeEvent(line);
+    } catch (error) {
+      if (error instanceof QuorateError) return Number(error.details['column']);
+    }
+    return 0;
+  };
+  const found = ['hello', '{"a":1,}', '{"a" 1}', '{"a":[1,2}', '{"a":01}', '{"a":"\\x"}', '{"a":1}}', '{"a":tru', '[1 2]', '{a:1}'].map(
+    column,
+  );
+  assert.deepEqual(found, [1, 8, 6, 10, 7, 6, 8, 6, 4, 2]);
+  // As long as a line may be: neither the text nor the blanks nor the levels may be too many for it.
+  assert.equal(column(`{"a":"${'x'.repeat(8_000_000)}" "`), 8_000_009);
+  assert.equal(column(`${' '.repeat(8_000_000)}x`), 8_000_001);
+  assert.equal(column('['.repeat(1_000_000)), 1_000_001);
+  fc.assert(
+    fc.property(fc.json(), fc.nat(), (json, cut) => {
+      const part = json.slice(0, cut % json.length);
+      try {
+        JSON.parse(part);
+      } catch {
+        assert.ok(column(part) >= 1 && column(part) <= part.length + 1);
+        return;
+      }
+      assert.ok(!(column(part) > 0), `${part} is JSON`);
+    }),
+  );
+});
+
 test('format: a line that is wrong → refused with its field or column', () => {
   const event = (fields: object): string =>
     JSON.stringify({ type: 'invoke', timeMs: 0, process: 0, object: 'm', op: 'get', args: {}, ...fields });

@@ -138,7 +138,7 @@ const MUTATIONS: Readonly<Record<string, Mutation>> = {
   'a page that ends with the map lacks an entry that was never removed': (events, random) => {
     const removed = new Set(events.flatMap((event) => (event.type === 'invoke' && event.op === 'remove' ? [event.args['key']] : [])));
     const scans = answered(events, 'scan').filter(({ result }) =>
-      (result['entries'] as readonly HistoryFields[]).some(({ key }) => !removed.has(key as string)),
+      (result['entries'] as readonly HistoryFields[]).some(({ key }) => !removed.has(key)),
     );
     const scan = pick(scans, random);
     if (scan === undefined) return false;
@@ -193,7 +193,7 @@ const MUTATIONS: Readonly<Record<string, Mutation>> = {
   'losses of sessions are not told, and a lock changed hands by one': (events) => {
     const grants = answered(events, 'tryAcquire').filter(({ result }) => result !== null);
     const released = new Set(events.flatMap((event) => (event.type === 'invoke' && event.op === 'release' ? [event.args['token']] : [])));
-    const isLost = grants.slice(0, -1).some(({ result }) => !released.has(result['token'] as number));
+    const isLost = grants.slice(0, -1).some(({ result }) => !released.has(result['token']));
     if (!isLost) return false;
     for (let at = events.length - 1; at >= 0; at--) if (events[at]?.type === 'session') events.splice(at, 1);
     return true;

@@ -261,6 +261,6 @@ class World {
 
   #push(event: HistoryEvent extends infer E ? (E extends HistoryEvent ? Omit<E, 'timeMs'> : never) : never): void {
     this.#timeMs += randomBetween(this.#random, 0, 2);
-    this.#events.push({ timeMs: this.#timeMs, ...event } as HistoryEvent);
+    this.#events.push({ timeMs: this.#timeMs, ...event });
   }
 }

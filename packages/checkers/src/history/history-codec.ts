@@ -3,6 +3,7 @@ import { QuorateError } from '@quorate/base';
 import type { HistoryEvent, HistoryFields, HistoryHeader, HistoryObject, HistoryValue, ObjectKind } from './event.js';
 import { HISTORY_LIMITS } from './history-limits.js';
 import { bytesText, fromBase64, wrappedBase64 } from './history-text.js';
+import { jsonFaultColumn } from './json-fault.js';
 import { VOCABULARY, historyError } from './vocabulary.js';
 
 type Json = Record<string, unknown>;
@@ -197,8 +198,7 @@ function parseLine(line: string): Json {
   try {
     json = JSON.parse(line);
   } catch (cause) {
-    const position = /position (\d+)/.exec(cause instanceof Error ? cause.message : '')?.[1];
-    const column = position === undefined ? line.length + 1 : Number(position) + 1;
+    const column = jsonFaultColumn(line);
     throw new QuorateError('invalidArgument', `not a line of JSON (column ${column})`, { field: '', column }, { cause });
   }
   if (typeof json !== 'object' || json === null || Array.isArray(json)) throw historyError('a line must be a JSON object', '');

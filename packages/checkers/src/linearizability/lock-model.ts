@@ -1,5 +1,4 @@
 import type { Call } from '../history/call.js';
-import type { HistoryFields } from '../history/event.js';
 import { type HistoryToken, compareTokens, tokenKey, tokenOf } from '../history/token.js';
 import { ImpliedCall, type Model } from './model.js';
 
@@ -74,7 +73,7 @@ function grantOf(call: Call): HistoryToken | null {
 function stepClaim(state: HolderState, call: Call): HolderState | undefined {
   const isFree = state.holder === null || state.isOrphan;
   if (call.outcome === 'info') return state.holder === null && !state.isOrphan ? { ...state, isOrphan: true } : undefined;
-  const token = tokenOf(call.result as HistoryFields | null);
+  const token = tokenOf(call.result);
   if (token === null) return state.holder !== null || state.isOrphan ? state : undefined;
   if (!isFree || compareTokens(token, state.last) <= 0) return undefined;
   return { holder: token, isOrphan: false, last: token };

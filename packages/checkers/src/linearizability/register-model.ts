@@ -1,5 +1,5 @@
 import type { HistoryValue } from '../history/event.js';
-import { describeValue } from '../history/call.js';
+import { describeValue, valueKey } from '../history/call.js';
 import type { Model } from './model.js';
 
 /** A value that is written, read, and swapped if it is the one expected; null at first. */
@@ -11,7 +11,7 @@ export const registerModel: Model<HistoryValue> = {
   isTelling: () => false,
   isPure: ({ op, result, outcome }) => op === 'read' || (op === 'cas' && outcome === 'ok' && result === false),
   order: () => Number.NaN,
-  key: (state) => `${typeof state} ${String(state)}`,
+  key: (state) => (typeof state === 'string' ? `s${state}` : `v${valueKey(state)}`),
   describe: describeValue,
   step(state, call) {
     const { args, result, outcome, op } = call;
