@@ -13,10 +13,19 @@ test('streams: appended and read back by two readers → good', () => {
   read(read(read(script, 2, 0, ['a', 'b', 'c']), 3, 1, ['b', 'c']), 3, 3, []).assertGood();
 });
 
-test('streams: an acknowledged record is nowhere, or was taken by retention → loss, or good', () => {
+test('streams: an acknowledged record is nowhere → loss', () => {
   const start = (): Script => append(append(new Script({ ...STREAM, isReadBack: true }), 0, ['a'], 0), 0, ['b'], 1);
   read(start(), 1, 0, ['a'], 2).assertBad(['loss'], /acknowledged record at offset 1 was never read/);
-  read(start().invoke(1, 'read', { from: 0 }).fail(1, 'offsetOutOfRange'), 1, 1, ['b']).assertGood();
+});
+
+test('streams: a read is out of range → good beyond the end, and at the start if retention may take records; else lost', () => {
+  const start = (object: object): Script =>
+    append(append(new Script({ ...STREAM, isReadBack: true, ...object }), 0, ['a'], 0), 0, ['b'], 1);
+  const refused = (script: Script, from: number): Script => script.invoke(1, 'read', { from }).fail(1, 'offsetOutOfRange');
+  read(refused(start({}), 5), 1, 0, ['a', 'b']).assertGood();
+  read(refused(start({ isTrimmed: true }), 0), 1, 1, ['b']).assertGood();
+  read(refused(start({}), 0), 1, 0, ['a', 'b']).assertBad(['freshReads'], /known to reach 2 before it began/);
+  read(refused(start({ isTrimmed: true }), 5), 1, 1, ['b']).assertBad(['loss'], /at offset 0 was never read/);
 });
 
 test('streams: a record stands twice, elsewhere than acknowledged, or was never appended → records', () => {

@@ -102,7 +102,6 @@ export class CallTracker {
       number: event.number,
       consistency: event.consistency,
       invokedAt: this.#at,
-      invokeMs: event.timeMs,
     });
     this.#open.set(process, call);
     this.#calls++;
@@ -119,7 +118,6 @@ export class CallTracker {
     this.#open.delete(event.process);
     call.outcome = event.type;
     call.returnedAt = this.#at;
-    call.returnMs = event.timeMs;
     this.#listener.returned?.(call);
   }
 

@@ -14,10 +14,8 @@ export class Call {
   readonly number: number | undefined;
   readonly consistency: ReadConsistency;
   readonly invokedAt: number;
-  readonly invokeMs: number;
   outcome: CallOutcome = 'open';
   returnedAt: number = Number.POSITIVE_INFINITY;
-  returnMs = 0;
   /** Of `ok`; null before. */
   result: HistoryValue = null;
   /** Code of `fail` and `info`. */
@@ -33,7 +31,6 @@ export class Call {
     readonly number?: number | undefined;
     readonly consistency?: ReadConsistency | undefined;
     readonly invokedAt: number;
-    readonly invokeMs: number;
   }) {
     this.object = init.object;
     this.op = init.op;
@@ -44,7 +41,6 @@ export class Call {
     this.number = init.number;
     this.consistency = init.consistency ?? 'linearizable';
     this.invokedAt = init.invokedAt;
-    this.invokeMs = init.invokeMs;
   }
 }
 

@@ -28,6 +28,8 @@ export interface HistoryObject {
   readonly hasUniqueValues?: boolean;
   /** Stream: at the end of the history it was read from 0 to its end, so an acknowledged record that nobody read is lost. Default true. */
   readonly isReadBack?: boolean;
+  /** Stream: retention may take records from its start. Default false: a read of what was known to be there is never out of range. */
+  readonly isTrimmed?: boolean;
 }
 
 /** The first line of a history. */

@@ -74,24 +74,25 @@ export function decodeHeader(line: string): HistoryHeader {
 function decodeObject(value: unknown, field: string): HistoryObject {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw historyError(`${field} must be an object`, field);
   const json = value as Json;
-  const { name, kind, group, hasUniqueValues, isReadBack } = json;
+  const { name, kind, group, hasUniqueValues, isReadBack, isTrimmed } = json;
   if (typeof name !== 'string' || name === '') throw historyError(`${field}.name must be a text`, `${field}.name`);
   if (typeof kind !== 'string' || !Object.hasOwn(VOCABULARY, kind)) {
     throw historyError(`${field}.kind must be one of: ${Object.keys(VOCABULARY).join(', ')}`, `${field}.kind`);
   }
-  for (const [key, flag] of Object.entries({ hasUniqueValues, isReadBack })) {
+  for (const [key, flag] of Object.entries({ hasUniqueValues, isReadBack, isTrimmed })) {
     if (flag !== undefined && typeof flag !== 'boolean') throw historyError(`${field}.${key} must be true or false`, `${field}.${key}`);
   }
   if (group !== undefined && !(Number.isSafeInteger(group) && (group as number) >= 0)) {
     throw historyError(`${field}.group must be a whole number from 0`, `${field}.group`);
   }
-  refuseOthers(json, ['name', 'kind', 'group', 'hasUniqueValues', 'isReadBack'], `${field}.`);
+  refuseOthers(json, ['name', 'kind', 'group', 'hasUniqueValues', 'isReadBack', 'isTrimmed'], `${field}.`);
   return {
     name,
     kind: kind as ObjectKind,
     ...(typeof group === 'number' ? { group } : {}),
     ...(typeof hasUniqueValues === 'boolean' ? { hasUniqueValues } : {}),
     ...(typeof isReadBack === 'boolean' ? { isReadBack } : {}),
+    ...(typeof isTrimmed === 'boolean' ? { isTrimmed } : {}),
   };
 }
 

@@ -20,7 +20,7 @@ export interface Write {
 }
 
 /** Changes and writes remembered for one map; what is older can no longer be compared. */
-const WINDOW = 500_000;
+const WINDOW = 100_000;
 
 /** What is known of the changes of one map: by version, by key, by value. */
 export class MapLog {

@@ -72,7 +72,7 @@ export class StreamRule implements HistoryListener {
       if (call.outcome === 'ok') this.#appended(facts, call, floor);
       else if (call.outcome === 'fail') this.#failed(facts, call);
     } else if (call.outcome === 'ok') this.#read(facts, call, floor);
-    else if (call.error === 'offsetOutOfRange') facts.start = Math.max(facts.start, (call.args['from'] as number) + 1);
+    else if (call.error === 'offsetOutOfRange') this.#outOfRange(facts, call, floor);
   }
 
   finished(at: number): void {
@@ -203,6 +203,21 @@ export class StreamRule implements HistoryListener {
     // `nextOffset` is a fact as well: what begins later stands at or after it.
     facts.end = Math.max(facts.end, nextOffset, from + values.length);
     for (const [index, value] of values.entries()) this.#readRecord(facts, call, from + index, value);
+  }
+
+  /** Beyond the end, or taken by retention; anything else is lost. */
+  #outOfRange(facts: StreamFacts, call: Call, floor: number): void {
+    const from = call.args['from'] as number;
+    if (from > floor || call.consistency !== 'linearizable') return;
+    if (facts.object.isTrimmed === true && from < floor) facts.start = Math.max(facts.start, from + 1);
+    else
+      this.#tell(
+        facts,
+        'violation',
+        'freshReads',
+        call.returnedAt,
+        `the stream was known to reach ${floor} before it began:\n    ${describeCall(call)}`,
+      );
   }
 
   #readRecord(facts: StreamFacts, call: Call, offset: number, value: string): void {
