@@ -97,6 +97,33 @@ test('linearizable reads: an acknowledged write is lost → found', () => {
     .assertBad(['linearizability'], /explains this answer/);
 });
 
+test('linearizable writes: an answer tells another entry before it, or a version that its key had → found', () => {
+  const start = (): Script => set(new Script(MAP), 0, 'a', '1', 1);
+  set(start(), 0, 'a', '2', 2, null).assertBad(['linearizability'], /explains this answer/);
+  set(start(), 0, 'b', '2', 2, 1).assertBad(['linearizability'], /explains this answer/);
+  set(start(), 0, 'a', '2', 1, 1).assertBad(['linearizability', 'sessionOrder', 'versions'], /explains this answer/);
+  start()
+    .call(1, 'setIfAbsent', { key: 'a', value: '2' }, { isSet: true, version: 2 })
+    .assertBad(['linearizability'], /explains this answer/);
+  start().call(1, 'setIfAbsent', { key: 'a', value: '2' }, { isSet: false, version: 1 }).assertGood();
+  start()
+    .call(1, 'remove', { key: 'a' }, false)
+    .assertBad(['linearizability'], /explains this answer/);
+  start()
+    .call(1, 'remove', { key: 'b' }, true)
+    .assertBad(['linearizability'], /explains this answer/);
+});
+
+test('linearizable writes: one at the version that its key had, which nobody else can tell → found', () => {
+  // The first write is unknown, so that no rule but the order of the calls of the key knows its version from the answer.
+  const script = new Script(MAP).call(0, 'set', { key: 'a', value: '1' }, { version: 2, previousVersion: null });
+  script.invoke(1, 'set', { key: 'b', value: '2' }).info(1).invoke(2, 'get', { key: 'a' }).invoke(0, 'set', { key: 'a', value: '3' });
+  script
+    .ok(2, { version: 2, value: '1' })
+    .ok(0, { version: 2, previousVersion: 1 })
+    .assertBad(['linearizability', 'sessionOrder', 'versions'], /explains/);
+});
+
 test('linearizable reads: an unknown write is seen, then not, then seen → found; seen late → good', () => {
   const late = set(new Script(MAP), 0, 'a', '1', 1).invoke(1, 'set', { key: 'a', value: '2' }).info(1);
   late.call(0, 'get', { key: 'a' }, { value: '1', version: 1 }).call(0, 'get', { key: 'a' }, { value: '2', version: 2 });

@@ -106,12 +106,27 @@ test('T57: locks: granted to another while the first believes to hold it → goo
     .told('c0', 'lost', { token: 5 })
     .assertGood();
   acquire(acquire(new Script(LOCK), 0, 5), 1, 9)
-    .invoke(0, 'release', { token: 5 })
-    .fail(0, 'notHeld')
-    .assertGood();
-  acquire(acquire(new Script(LOCK), 0, 5), 1, 9)
     .session('c1', 's', 'lost')
     .assertBad(['holders'], /two held it at once/);
+});
+
+test('locks: a release is refused → good only if the session was lost, before or after; or if an unknown release came first', () => {
+  const refused = (script: Script): Script => script.invoke(0, 'release', { token: 5 }).fail(0, 'notHeld');
+  const held = (): Script => acquire(new Script(LOCK), 0, 5);
+  refused(held()).assertBad(['holders'], /not released and its session never lost/);
+  refused(acquire(held(), 1, 9)).assertBad(['holders'], /not released and its session never lost/);
+  refused(acquire(held(), 1, 9))
+    .session('c0', 's', 'lost')
+    .assertGood();
+  refused(held().session('c0', 's', 'lost')).assertGood();
+  refused(held().invoke(2, 'release', { token: 5 }).info(2)).assertGood();
+  // Once it was refused, nobody holds it by this token any more.
+  refused(held())
+    .session('c0', 's', 'lost')
+    .call(1, 'holder', {}, { token: 5 })
+    .assertBad(['linearizability'], /explains this answer/);
+  // Refused for another reason, it is still held.
+  acquire(held().invoke(0, 'release', { token: 5 }).fail(0, 'unavailable'), 1, 9).assertBad(['holders'], /two held it at once/);
 });
 
 test('locks: a token that does not grow, a refusal while it is free, a holder that is another → linearizability', () => {
@@ -183,6 +198,17 @@ test('T65: fences: a write with an older token after one with a newer → fences
     9,
     1,
   ).assertGood();
+});
+
+test('T65: fences: appends of an older token behind those of a newer → fences', () => {
+  const fenced = (token: number): object => ({ fence: { lock: 'l', token } });
+  const script = new Script(STREAM, LOCK)
+    .invoke(0, 'append', { values: ['a'], ...fenced(5) })
+    .invoke(1, 'append', { values: ['b'], ...fenced(9) });
+  script
+    .ok(1, { offset: 0 })
+    .ok(0, { offset: 1 })
+    .assertBad(['fences'], /older token took effect/);
 });
 
 test('fences: a write of the former holder after the next knew of its grant → found if lock and object share a group', () => {

@@ -106,7 +106,7 @@ export const VOCABULARY: Readonly<
   },
   stream: {
     operations: {
-      append: { args: { values: 'texts' }, result: { offset: 'whole' } },
+      append: { args: { values: 'texts', ...FENCE }, result: { offset: 'whole' } },
       read: { args: { from: 'whole' }, result: { values: 'texts', from: 'whole', nextOffset: 'whole' } },
     },
     told: {},

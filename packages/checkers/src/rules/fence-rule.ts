@@ -4,7 +4,7 @@ import type { HistoryFields } from '../history/event.js';
 import { type HistoryToken, compareTokens, tokenKey, tokenOf } from '../history/token.js';
 import type { Findings } from '../verdict.js';
 
-/** Writes with one token to one object: the versions they span. */
+/** Writes with one token to one object: the versions or offsets they span. */
 interface TokenSpan {
   readonly token: HistoryToken;
   first: number;
@@ -13,7 +13,7 @@ interface TokenSpan {
   lastCall: Call;
 }
 interface FencedPair {
-  /** In order of tokens. Only maps tell versions. */
+  /** In order of tokens. Only maps and streams tell places. */
   readonly spans: TokenSpan[];
   /** The write with the greatest token that was answered. */
   newest: Call | null;
@@ -69,8 +69,8 @@ export class FenceRule implements HistoryListener {
     const pair = this.#pairOf(call, fence.lock);
     const best = pair.newest === null ? null : fenceOf(pair.newest);
     if (best === null || compareTokens(fence.token, best.token) > 0) pair.newest = call;
-    const version = versionOf(call);
-    if (version !== null) this.#place(pair.spans, fence.token, version, call);
+    const place = placeOf(call);
+    if (place !== null) this.#place(pair.spans, fence.token, place, call);
   }
 
   #granted(call: Call): void {
@@ -128,10 +128,11 @@ function fenceOf(call: Call): HistoryFence | null {
   return (call.args['fence'] as HistoryFence | null | undefined) ?? null;
 }
 
-/** The version it made; null if its kind tells none. */
-function versionOf(call: Call): number | null {
-  if (call.object.kind !== 'map' || call.op === 'remove') return null;
-  return (call.result as HistoryFields)['version'] as number;
+/** The version or offset where it took effect; null if its kind tells none. */
+function placeOf(call: Call): number | null {
+  const result = call.result as HistoryFields;
+  if (call.object.kind === 'stream') return result['offset'] as number;
+  return call.object.kind === 'map' && call.op !== 'remove' ? (result['version'] as number) : null;
 }
 
 /** False for an answer that says that nothing was changed: the token was not needed for it. */

@@ -12,10 +12,12 @@ interface Belief {
   /** A later claim was granted meanwhile: then this one must have been lost. */
   succeededBy: Call | null;
   isReleasing: boolean;
+  /** Its release was refused as `notHeld`: then it must have been lost. */
+  refused: Call | null;
 }
 
 /**
- * Locks and elections: nobody believes to hold one while another does, unless the session of the first is lost (`holders`); who observes an
+ * Locks and elections: nobody believes to hold one while another does, and none is taken away, unless the session is lost (`holders`); who observes an
  * election never sees terms go back (`observers`). That tokens grow is for the linearizability rule.
  */
 export class HolderRule implements HistoryListener {
@@ -61,8 +63,12 @@ export class HolderRule implements HistoryListener {
   }
 
   finished(): void {
-    for (const beliefs of this.#beliefs.values())
-      for (const belief of beliefs.values()) if (belief.succeededBy !== null) this.#overlap(belief);
+    for (const beliefs of this.#beliefs.values()) {
+      for (const belief of beliefs.values()) {
+        if (belief.refused !== null) this.#lostForNothing(belief, belief.refused);
+        else this.#overlap(belief);
+      }
+    }
   }
 
   #granted(claim: Call, token: HistoryToken): void {
@@ -72,7 +78,7 @@ export class HolderRule implements HistoryListener {
       this.#beliefs.set(claim.object.name, beliefs);
     }
     this.#findings.count('holders.grants');
-    const belief: Belief = { claim, token, object: claim.object, succeededBy: null, isReleasing: false };
+    const belief: Belief = { claim, token, object: claim.object, succeededBy: null, isReleasing: false, refused: null };
     for (const other of beliefs.values()) {
       if (other.isReleasing) continue;
       // An answer may come late: the older token is the one that was lost.
@@ -87,10 +93,15 @@ export class HolderRule implements HistoryListener {
     const key = tokenKey(call.args['token'] as HistoryToken);
     const belief = beliefs?.get(key);
     if (beliefs === undefined || belief === undefined) return;
-    // `notHeld` says that it was lost; an unknown release goes on by itself.
+    if (call.outcome === 'fail') {
+      // Any other refusal left it held.
+      if (call.error === 'notHeld') belief.refused = call;
+      else belief.isReleasing = false;
+      return;
+    }
     if (call.outcome === 'ok' && belief.succeededBy !== null) this.#overlap(belief);
-    if (call.outcome !== 'fail' || call.error === 'notHeld') beliefs.delete(key);
-    else belief.isReleasing = false;
+    // An unknown release goes on by itself.
+    beliefs.delete(key);
   }
 
   #overlap({ claim, succeededBy, object }: Belief): void {
@@ -101,6 +112,16 @@ export class HolderRule implements HistoryListener {
       object: object.name,
       line: succeededBy.returnedAt + 2,
       text: `two held it at once, and the first never lost its session:\n    ${describeCall(claim)}\n    ${describeCall(succeededBy)}`,
+    });
+  }
+
+  #lostForNothing({ claim, object }: Belief, refused: Call): void {
+    this.#findings.add({
+      type: 'violation',
+      rule: 'holders',
+      object: object.name,
+      line: refused.returnedAt + 2,
+      text: `it was no longer held, although it was not released and its session never lost:\n    ${describeCall(claim)}\n    ${describeCall(refused)}`,
     });
   }
 
