@@ -86,6 +86,16 @@ test('session order: pipelined writes in order, one unknown between → good', (
   script.ok(0, { version: 1, previousVersion: null }).assertGood();
 });
 
+test('session order: the first of three is still open when the others are answered in the wrong order → found', () => {
+  const script = new Script(MAP);
+  for (const process of [0, 1, 2]) script.invoke(process, 'set', { key: `k${process}`, value: `${process}` }, { client: 'c' });
+  script
+    .ok(1, { version: 3, previousVersion: null })
+    .ok(2, { version: 2, previousVersion: null })
+    .ok(0, { version: 1, previousVersion: null });
+  script.assertBad(['sessionOrder'], /in the wrong order/);
+});
+
 test('T55: linearizable reads: an old value after a newer one was acknowledged → found, with the states that were possible', () => {
   const script = set(set(new Script(MAP), 0, 'a', '1', 1), 0, 'a', '2', 2, 1).call(1, 'get', { key: 'a' }, { value: '1', version: 1 });
   script.assertBad(['linearizability'], /no order of the calls of key "a"[\s\S]*"2" of version 2/);
@@ -228,6 +238,34 @@ test('scans: a key that must be there is missing → found; removed, or beyond t
     .assertGood();
 });
 
+test('scans: a key is missing although its removal found nothing, or failed, before it was set → found', () => {
+  const nothing = new Script(MAP).call(0, 'remove', { key: 'a' }, false);
+  set(nothing, 0, 'a', '1', 1)
+    .call(1, 'scan', {}, page())
+    .assertBad(['scans'], /is missing/);
+  const failed = new Script(MAP).invoke(0, 'remove', { key: 'a' }).fail(0, 'notLeader');
+  set(failed, 0, 'a', '1', 1)
+    .call(1, 'scan', {}, page())
+    .assertBad(['scans'], /is missing/);
+  const unset = new Script(MAP).invoke(0, 'set', { key: 'a', value: '0', ttlMs: 9 }).fail(0, 'notLeader');
+  set(unset, 0, 'a', '1', 1)
+    .call(1, 'scan', {}, page())
+    .assertBad(['scans'], /is missing/);
+});
+
+test('scans: a long history of each key → the page is judged by what is near it', () => {
+  const script = new Script(MAP);
+  for (let version = 1; version <= 200; version++)
+    set(script, 0, version % 2 === 0 ? 'a' : 'b', `${version}`, version, version > 2 ? version - 2 : null);
+  const sequential = { consistency: 'sequential' } as const;
+  for (let moment = 2; moment <= 200; moment++) {
+    const [a, b] = moment % 2 === 0 ? [moment, moment - 1] : [moment - 1, moment];
+    script.call(1, 'scan', {}, page(['a', `${a}`, a], ['b', `${b}`, b]), sequential);
+  }
+  script.assertGood();
+  script.call(2, 'scan', {}, page(['a', '100', 100], ['b', '103', 103]), sequential).assertBad(['scans'], /no moment fits/);
+});
+
 test('scans: out of order, twice, out of range, over the limit → found', () => {
   const start = (): Script => set(set(new Script(MAP), 0, 'a', '1', 1), 0, 'b', '2', 2);
   start()
@@ -279,6 +317,11 @@ test('watches: an answer comes after the watch went past its version → found a
   script.told('c9', 'changed', { watch: 'w', version: 2, change: 'set', key: 'a2', value: '2' });
   script.ok(0, { version: 1, previousVersion: null }).ok(1, { version: 2, previousVersion: null });
   script.assertBad(['watches'], /went past version 1 and did not tell the change of "a1"/);
+});
+
+test('watches: a change from before it began is answered only afterwards → good', () => {
+  const script = watch(new Script(MAP).invoke(0, 'set', { key: 'a', value: '1' }), { key: 'a' }, 1);
+  script.told('c9', 'reached', { watch: 'w', version: 1 }).ok(0, { version: 1, previousVersion: null }).assertGood();
 });
 
 test('watches: it goes on after a lost session, with a gap, with a step back, in order; or is ended by name', () => {

@@ -58,9 +58,22 @@ export class MapLog {
     return this.#byVersion.get(version);
   }
 
-  /** Known changes of a key, in order of versions. */
-  changesOf(key: string): readonly Change[] {
-    return this.#byKey.get(key) ?? [];
+  /** The newest known change of a key up to that version. */
+  lastChange(key: string, version: number): Change | undefined {
+    const list = this.#byKey.get(key) ?? [];
+    return list[indexAfter(list, version) - 1];
+  }
+
+  /** The first known change of a key after that version. */
+  nextChange(key: string, version: number): Change | undefined {
+    const list = this.#byKey.get(key) ?? [];
+    return list[indexAfter(list, version)];
+  }
+
+  /** Known changes of a key in order of versions: the newest up to that version, and all after it. */
+  changesFrom(key: string, version: number): readonly Change[] {
+    const list = this.#byKey.get(key) ?? [];
+    return list.slice(Math.max(0, indexAfter(list, version) - 1));
   }
 
   add(change: Change): void {
@@ -128,4 +141,23 @@ export class MapLog {
       if (list !== undefined && list.length > 1 && list[0]?.version === version) list.shift();
     }
   }
+}
+
+/** Index of the first change after that version. Most ask for the newest, so it is sought from the end in growing steps. */
+function indexAfter(list: readonly Change[], version: number): number {
+  let low = 0;
+  let high = list.length;
+  for (let step = 1; high - step >= 0; step *= 2) {
+    if ((list[high - step] as Change).version <= version) {
+      low = high - step + 1;
+      break;
+    }
+    high -= step;
+  }
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((list[middle] as Change).version <= version) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

@@ -262,8 +262,7 @@ export class MapRule implements HistoryListener {
     }
     if (call.consistency === 'linearizable' && typeof call.args['minVersion'] !== 'number') return;
     this.#findings.count('sequentialReads.calls');
-    let due: Change | undefined;
-    for (const change of facts.log.changesOf(key)) if (change.version <= floor) due = change;
+    const due = facts.log.lastChange(key, floor);
     if (due === undefined || due.value === null) return;
     const isMissing = entry === null ? !facts.log.isRemovableAfter(due) : entry.version < due.version;
     if (!isMissing) return;

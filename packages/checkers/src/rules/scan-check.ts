@@ -55,7 +55,7 @@ export function momentFault(call: Call, log: MapLog, floor: number): string | nu
       low = version;
       lowBy = `it has ${JSON.stringify(key)} of version ${version}`;
     }
-    const next = log.changesOf(key).find((change) => change.version > version);
+    const next = log.nextChange(key, version);
     if (next !== undefined && next.version - 1 < high) {
       high = next.version - 1;
       highBy = `it has ${JSON.stringify(key)} of version ${version}, which changed at version ${next.version} (line ${next.line})`;
@@ -69,7 +69,7 @@ export function momentFault(call: Call, log: MapLog, floor: number): string | nu
   for (const key of log.keys) {
     if (found.has(key) || !isInRange(key, call.args)) continue;
     if (hasMore && (last === undefined || compareTexts(key, last) * (isReverse ? -1 : 1) > 0)) continue;
-    const changes = log.changesOf(key);
+    const changes = log.changesFrom(key, low);
     for (const [at, change] of changes.entries()) {
       if (change.value === null || log.isRemovableAfter(change)) continue;
       spans.push({ from: change.version, to: (changes[at + 1]?.version ?? Number.POSITIVE_INFINITY) - 1, change });

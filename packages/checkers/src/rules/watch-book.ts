@@ -113,8 +113,8 @@ export class WatchBook {
       return;
     }
     if (watch.key !== null) {
-      const change = this.#log.changesOf(watch.key).find((each) => each.version >= from && each.version < version);
-      if (change !== undefined) tell('violation', missed(watch, change));
+      const change = this.#log.nextChange(watch.key, watch.position);
+      if (change !== undefined && change.version < version) tell('violation', missed(watch, change));
       return;
     }
     if (version - from > GAP_MAX) tell('undecided', `watch ${watch.name} told nothing of more than ${GAP_MAX} versions`);
