@@ -91,10 +91,20 @@ test('format: JSON that is cut or spoilt anywhere → the column where it stops 
     }
     return 0;
   };
-  const found = ['hello', '{"a":1,}', '{"a" 1}', '{"a":[1,2}', '{"a":01}', '{"a":"\\x"}', '{"a":1}}', '{"a":tru', '[1 2]', '{a:1}'].map(
-    column,
-  );
-  assert.deepEqual(found, [1, 8, 6, 10, 7, 6, 8, 6, 4, 2]);
+  const found = [
+    'hello',
+    '{"a":1,}',
+    '{"a" 1}',
+    '{"a":[1,2}',
+    '{"a":01}',
+    '{"a":"\\x"}',
+    '{"a":1}}',
+    '{"a":tru',
+    '[1 2]',
+    '{a:1}',
+    '{"a":"x\u0001"}',
+  ].map(column);
+  assert.deepEqual(found, [1, 8, 6, 10, 7, 6, 8, 6, 4, 2, 6]);
   // As long as a line may be: neither the text nor the blanks nor the levels may be too many for it.
   assert.equal(column(`{"a":"${'x'.repeat(8_000_000)}" "`), 8_000_009);
   assert.equal(column(`${' '.repeat(8_000_000)}x`), 8_000_001);

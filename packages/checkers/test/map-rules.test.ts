@@ -124,6 +124,12 @@ test('linearizable writes: an answer tells another entry before it, or a version
     .assertBad(['linearizability'], /explains this answer/);
 });
 
+test('linearizable writes: the removal before it took a version of its own → one with that version is found', () => {
+  const removed = (): Script => set(new Script(MAP), 0, 'a', '1', 1).call(0, 'remove', { key: 'a' }, true);
+  set(removed(), 0, 'a', '2', 2).assertBad(['linearizability'], /removed at version 2 or later/);
+  set(removed(), 0, 'a', '2', 3).assertGood();
+});
+
 test('linearizable writes: one at the version that its key had, which nobody else can tell → found', () => {
   // The first write is unknown, so that no rule but the order of the calls of the key knows its version from the answer.
   const script = new Script(MAP).call(0, 'set', { key: 'a', value: '1' }, { version: 2, previousVersion: null });
