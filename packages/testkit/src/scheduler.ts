@@ -39,6 +39,7 @@ export class SimScheduler {
   #sequence = 0;
   #steps = 0;
   #cancelled = 0;
+  #lastOwner: SimProcess | null = null;
 
   constructor(options: SimSchedulerOptions = {}) {
     this.#stepsMax = options.stepsMax ?? 50_000_000;
@@ -54,6 +55,10 @@ export class SimScheduler {
   /** Events run so far. */
   get steps(): number {
     return this.#steps;
+  }
+  /** On whose behalf the last event ran; null: the world's. Code of promises has its turn after an event of its process. */
+  get lastOwner(): SimProcess | null {
+    return this.#lastOwner;
   }
   /** Hash of all events run so far and of what was mixed into `trace`. */
   get traceHash(): string {
@@ -184,6 +189,7 @@ export class SimScheduler {
       return false;
     }
     event.callback = null;
+    this.#lastOwner = owner;
     this.#steps++;
     if (this.#steps > this.#stepsMax) throw this.fault(`more than ${this.#stepsMax} steps: it does not come to rest`);
     this.trace.mix(this.#nowMs);

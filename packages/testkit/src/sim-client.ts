@@ -10,7 +10,7 @@ import {
   randomUnit,
   utf8,
 } from '@quorate/base';
-import { ClientCore } from '@quorate/client';
+import { ClientCore, QuorateClient, type SessionOptions } from '@quorate/client';
 import type { AppendRecord, History } from './history.js';
 import type { SimScheduler } from './scheduler.js';
 import type { SimNetwork } from './sim-network.js';
@@ -31,6 +31,11 @@ export interface Workload {
   readonly readShare?: number;
 }
 
+/** Times of a client in ms; the defaults are those of `ClientOptions` and `SessionOptions`. */
+export interface SimClientOptions extends Pick<SessionOptions, 'sessionTtlMs' | 'disconnectGraceMs'> {
+  readonly deadlineMs?: number;
+}
+
 type AppendDone = (error: QuorateError | null, append: AppendRecord) => void;
 
 /** A client in a process of its own; all that it appends and reads is noted in the history. */
@@ -38,6 +43,8 @@ export class SimClient {
   readonly name: string;
   readonly process: SimProcess;
   readonly core: ClientCore;
+  /** The client that users have, with promises: somebody must let them have their turn after each event of `process`. */
+  readonly face: QuorateClient;
   readonly #history: History;
   readonly #random: Random;
   readonly #scheduler: SimScheduler;
@@ -50,20 +57,23 @@ export class SimClient {
     readonly addresses: readonly Address[];
     readonly random: Random;
     readonly history: History;
+    readonly options?: SimClientOptions;
   }) {
     this.name = init.name;
     this.process = init.scheduler.forNode(init.name);
     this.#history = init.history;
     this.#random = init.random;
     this.#scheduler = init.scheduler;
-    this.core = new ClientCore({
-      addresses: init.addresses,
+    const options = {
       network: init.network.attach(this.process),
       clock: this.process.clock,
       timers: this.process.timers,
       random: new SeededRandom(init.random.nextUint32()),
       checksum: crc32c,
-    });
+      ...init.options,
+    };
+    this.core = new ClientCore({ ...options, addresses: init.addresses });
+    this.face = new QuorateClient(this.core, options);
   }
 
   createStream(name: string, done: (error: QuorateError | null, result: unknown) => void, deadlineMs = 30_000): void {

@@ -17,7 +17,7 @@ import { checkStreams } from './check-streams.js';
 import type { SimulationFault } from './faults.js';
 import { History } from './history.js';
 import { SimScheduler } from './scheduler.js';
-import { SimClient } from './sim-client.js';
+import { SimClient, type SimClientOptions } from './sim-client.js';
 import type { DiskLatency } from './sim-disk.js';
 import type { LinkConditions } from './sim-link.js';
 import { SimNetwork } from './sim-network.js';
@@ -115,7 +115,7 @@ export class SimCluster {
   }
 
   /** A client in a process of its own, connected to all nodes. */
-  client(name: string): SimClient {
+  client(name: string, options: SimClientOptions = {}): SimClient {
     const client = new SimClient({
       name,
       scheduler: this.scheduler,
@@ -123,6 +123,7 @@ export class SimCluster {
       addresses: this.nodes.map((node) => node.address),
       random: this.#fork(),
       history: this.history,
+      options,
     });
     this.#clients.push(client);
     return client;
