@@ -1,0 +1,2 @@
+export * from './history/event.js';
+export { bytesText, textBytes } from './history/history-text.js';
