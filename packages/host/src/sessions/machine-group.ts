@@ -53,6 +53,8 @@ export class MachineGroup implements MachineListener, BindingOwner {
     this.waiters = new QueryWaiters(init.view);
     this.acknowledgements = new AcknowledgementGatherer((payload, proposer, id) => this.#propose(payload, 1, proposer, id));
     init.view.listener = this;
+    // Those of a snapshot were opened before this node ran: without it they would never expire here.
+    this.#keeper.replaced(this.machine.sessions(), init.node.awake.nowMs());
     init.replica.onApplied = () => this.#turnApplied();
   }
 
@@ -163,6 +165,7 @@ export class MachineGroup implements MachineListener, BindingOwner {
       if (this.machine.session(binding.session) === undefined) this.sessionEnded(binding.session, true);
       else if (this.#isHeeded(binding)) binding.start();
     }
+    this.#keeper.replaced(this.machine.sessions(), this.#node.awake.nowMs());
     this.waiters.allTouched();
   }
 

@@ -88,6 +88,16 @@ export class SessionKeeper {
     this.#heap.set(kept, this.#dueOf(kept));
   }
 
+  /**
+   * The sessions that there are, when they come all at once with a snapshot: those not known yet are opened now, and those that are not among them
+   * have ended.
+   */
+  replaced(sessions: readonly Pick<SessionInfo, 'session' | 'ttlMs' | 'graceMs'>[], nowMs: number): void {
+    const gone = new Set(this.#kept.keys());
+    for (const info of sessions) if (!gone.delete(info.session)) this.opened(info, nowMs);
+    for (const session of gone) this.ended(session);
+  }
+
   ended(session: SessionId): void {
     const kept = this.#kept.get(session);
     if (kept === undefined) return;
