@@ -1,5 +1,6 @@
 import {
   type Address,
+  type Logger,
   type Offset,
   type QuorateError,
   type Random,
@@ -34,6 +35,7 @@ export interface Workload {
 /** Times of a client in ms; the defaults are those of `ClientOptions` and `SessionOptions`. */
 export interface SimClientOptions extends Pick<SessionOptions, 'sessionTtlMs' | 'disconnectGraceMs'> {
   readonly deadlineMs?: number;
+  readonly logger?: Logger;
 }
 
 type AppendDone = (error: QuorateError | null, append: AppendRecord) => void;
@@ -45,6 +47,10 @@ export class SimClient {
   readonly core: ClientCore;
   /** The client that users have, with promises: somebody must let them have their turn after each event of `process`. */
   readonly face: QuorateClient;
+  /** Its session may end with its connection, before it knows. */
+  readonly hasShortGrace: boolean;
+  /** No fault is injected into it. */
+  isSpared = false;
   readonly #history: History;
   readonly #random: Random;
   readonly #scheduler: SimScheduler;
@@ -73,7 +79,15 @@ export class SimClient {
       ...init.options,
     };
     this.core = new ClientCore({ ...options, addresses: init.addresses });
+    this.hasShortGrace = init.options?.disconnectGraceMs !== undefined;
     this.face = new QuorateClient(this.core, options);
+  }
+
+  /** SIGKILL: its calls never settle, its connections close. What it appended and was not told of is unknown. */
+  kill(): void {
+    this.#workload = null;
+    this.process.kill();
+    this.#history.abandon(this.name);
   }
 
   createStream(name: string, done: (error: QuorateError | null, result: unknown) => void, deadlineMs = 30_000): void {

@@ -60,6 +60,8 @@ export class SimCluster {
   readonly invariants: ClusterInvariants;
   /** Leaderships that nodes logged. */
   leadershipsLogged = 0;
+  /** How often nodes and clients logged each event. */
+  readonly logged: Map<string, number> = new Map();
   readonly #clients: SimClient[] = [];
 
   constructor(options: SimClusterOptions) {
@@ -123,7 +125,7 @@ export class SimCluster {
       addresses: this.nodes.map((node) => node.address),
       random: this.#fork(),
       history: this.history,
-      options,
+      options: { ...options, logger: this.#clientLogger(name, options.logger) },
     });
     this.#clients.push(client);
     return client;
@@ -163,20 +165,21 @@ export class SimCluster {
   }
 
   /** Waits for a call that is given a callback; its error is a fault of the run. */
-  await<T>(what: string, withinMs: number, call: (done: (error: QuorateError | null, result: T) => void) => void): T {
-    let outcome: { error: QuorateError | null; result: T } | null = null;
+  await<T>(what: string, withinMs: number, call: (done: (error: QuorateError | null, result: T | null) => void) => void): T {
+    let outcome: { error: QuorateError | null; result: T | null } | null = null;
     call((error, result) => {
       outcome = { error, result };
     });
     this.runUntil(() => outcome !== null, withinMs, what);
-    const { error, result } = outcome as unknown as { error: QuorateError | null; result: T };
+    const { error, result } = outcome as unknown as { error: QuorateError | null; result: T | null };
     if (error !== null) throw this.fault(`${what}: ${error.code}: ${error.message}`);
-    return result;
+    return result as T;
   }
 
-  /** Mends all cables, resumes and starts every node. */
+  /** Mends all cables, resumes every client, resumes and starts every node. */
   healAll(): void {
     this.network.healAll();
+    for (const client of this.#clients) client.process.resume();
     for (const node of this.nodes) {
       node.resume();
       if (!node.isUp) node.start();
@@ -211,14 +214,34 @@ export class SimCluster {
     return {
       log: (level, event, fields = {}) => {
         next?.log(level, event, fields);
-        this.scheduler.trace.mixText(`${node} ${event} ${JSON.stringify(fields)}`);
+        this.#count(node, event, fields);
         if (event !== 'leadership' || fields['role'] !== 'leader') return;
         this.leadershipsLogged++;
         const fault = this.invariants.leads(Number(node.slice(1)), Number(fields['group']), Number(fields['term']));
-        // Told by an event of its own: thrown here, the node might catch it.
-        if (fault !== null) this.scheduler.schedule(this.scheduler.nowMs, () => this.#fail([fault]), null);
+        if (fault !== null) this.failLater(fault);
       },
     };
+  }
+
+  /** What a client logs as an error is a fault of the run: a callback that threw, for one. */
+  #clientLogger(client: string, next: Logger | undefined): Logger {
+    return {
+      log: (level, event, fields = {}) => {
+        next?.log(level, event, fields);
+        this.#count(client, event, fields);
+        if (level === 'error') this.failLater(`${client} logged ${event}: ${JSON.stringify(fields)}`);
+      },
+    };
+  }
+
+  #count(who: string, event: string, fields: object): void {
+    this.logged.set(event, (this.logged.get(event) ?? 0) + 1);
+    this.scheduler.trace.mixText(`${who} ${event} ${JSON.stringify(fields)}`);
+  }
+
+  /** Ends the run in an event of its own: thrown at once, somebody might catch it. */
+  failLater(fault: string): void {
+    this.scheduler.schedule(this.scheduler.nowMs, () => this.#fail([fault]), null);
   }
 
   #fail(faults: readonly string[]): never {
