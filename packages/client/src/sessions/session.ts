@@ -66,7 +66,10 @@ export class Session implements CarrierOwner, SenderOwner, MissingEventsOwner {
     this.#life = new SessionLife(context, settings, {
       stateChanged: () => owner.stateChanged(this),
       keepAlive: () => this.#keepAlive(),
-      expired: (error) => this.end('expired', error),
+      expired: (error) => {
+        this.end('expired', error);
+        this.#carrier.abandon(error);
+      },
       lastSentMs: () => this.#carrier.lastSentMs,
       isBound: () => this.#carrier.link !== null,
     });
