@@ -38,7 +38,8 @@ export interface SimClusterOptions {
   readonly resources?: (node: string) => readonly AnyResourceType[];
   /** False: states of nodes are not compared from outside. For tests of how the nodes find out by themselves. */
   readonly checkStates?: boolean;
-  readonly logger?: (node: string) => Logger;
+  /** Of nodes and clients, by their names. */
+  readonly logger?: (who: string) => Logger;
 }
 
 /** Journal files are small in simulations, so that rotation and recycling happen in seconds. */
@@ -63,9 +64,11 @@ export class SimCluster {
   /** How often nodes and clients logged each event. */
   readonly logged: Map<string, number> = new Map();
   readonly #clients: SimClient[] = [];
+  readonly #loggerOf: ((who: string) => Logger) | undefined;
 
   constructor(options: SimClusterOptions) {
     this.seed = options.seed;
+    this.#loggerOf = options.logger;
     this.invariants = new ClusterInvariants(options.checkStates ?? true);
     this.random = new SeededRandom(options.seed);
     const slack = options.timerSlackMs === undefined ? {} : { timerSlackMs: options.timerSlackMs, random: this.#fork() };
@@ -125,7 +128,7 @@ export class SimCluster {
       addresses: this.nodes.map((node) => node.address),
       random: this.#fork(),
       history: this.history,
-      options: { ...options, logger: this.#clientLogger(name, options.logger) },
+      options: { ...options, logger: this.#clientLogger(name, options.logger ?? this.#loggerOf?.(name)) },
     });
     this.#clients.push(client);
     return client;
