@@ -91,9 +91,11 @@ export class SimScheduler {
   }
 
   /** Runs `callback` after all events that are due at this moment already. */
-  defer(callback: () => void, owner: SimProcess | null): void {
-    if (owner !== null && owner.nowMs > this.#nowMs) this.schedule(owner.nowMs, callback, owner);
-    else this.#deferred.push({ timeMs: this.#nowMs, sequence: this.#sequence++, owner, callback });
+  defer(callback: () => void, owner: SimProcess | null): SimEvent {
+    if (owner !== null && owner.nowMs > this.#nowMs) return this.schedule(owner.nowMs, callback, owner);
+    const event: SimEvent = { timeMs: this.#nowMs, sequence: this.#sequence++, owner, callback };
+    this.#deferred.push(event);
+    return event;
   }
 
   /** Lets one held event of a process run at this moment, whichever is first in its order then. */
