@@ -22,6 +22,8 @@ export interface HistoryObject {
   /** Unique in the history, whatever the kind: `map/users`, `lock/users`. */
   readonly name: string;
   readonly kind: ObjectKind;
+  /** The group that it lives in, if that is known: a fence is checked against the present holder where lock and object share one. */
+  readonly group?: number;
   /** Every value written to a key (map), appended (stream) or enqueued (queue) is used once in the history; default true. */
   readonly hasUniqueValues?: boolean;
   /** Stream: at the end of the history it was read from 0 to its end, so an acknowledged record that nobody read is lost. Default true. */

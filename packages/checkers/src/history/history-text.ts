@@ -88,3 +88,10 @@ function compareBytes(a: Uint8Array, b: Uint8Array): number {
   for (let i = 0; i < length; i++) if (a[i] !== b[i]) return (a[i] as number) - (b[i] as number);
   return a.length - b.length;
 }
+
+/** True if the bytes of the text begin with those of the prefix. */
+export function hasPrefix(text: string, prefix: string): boolean {
+  if (wrappedBase64(text) === null) return text.startsWith(prefix);
+  const start = textBytes(prefix);
+  return compareBytes(textBytes(text).subarray(0, start.length), start) === 0;
+}
