@@ -53,8 +53,9 @@ export class HistoryRecorder {
     return lane;
   }
 
-  /** The process of a client died: nobody knows what became of its open calls. */
+  /** The process of a client died: nobody knows what became of its open calls, and it holds nothing any more. */
   abandon(client: string): void {
+    this.session(client, `${client}, killed`, 'lost');
     for (const lane of this.#lanes) if (lane.client === client) lane.abandon();
   }
 
@@ -62,8 +63,9 @@ export class HistoryRecorder {
     this.events.push({ type: 'told', timeMs: this.#nowMs(), client, object, event, fields });
   }
 
-  session(client: string, session: number, state: 'opened' | 'lost' | 'closed'): void {
-    this.events.push({ type: 'session', timeMs: this.#nowMs(), client, session: String(session), state });
+  /** `session`: unique in the history. */
+  session(client: string, session: string, state: 'opened' | 'lost' | 'closed'): void {
+    this.events.push({ type: 'session', timeMs: this.#nowMs(), client, session, state });
   }
 
   fault(fault: string, target: string | null): void {

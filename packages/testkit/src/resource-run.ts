@@ -1,5 +1,5 @@
 import { type Random, SeededRandom, fromUtf8, randomBetween, randomUnit } from '@quorate/base';
-import type { ObjectKind } from '@quorate/checkers';
+import type { HistoryHeader, ObjectKind } from '@quorate/checkers';
 import { COUNTER, ELECTION, LeaderObservers, MAP } from '@quorate/resources';
 import { checkCounter, checkFencedMap, checkHolders } from './check-holders.js';
 import { type FinalMap, checkMap } from './check-maps.js';
@@ -137,6 +137,11 @@ export class ResourceRun {
     );
     const entries = page.entries.map((entry) => ({ key: fromUtf8(entry.key), value: fromUtf8(entry.value), version: entry.version }));
     return { version, entries };
+  }
+
+  /** The first line of the recorded history. */
+  header(): HistoryHeader {
+    return this.recorder.header(`sim seed ${this.#cluster.seed}`);
   }
 
   /** Every watch that is open is told of all that happened. */

@@ -1,4 +1,4 @@
-import { type QuorateError, type Random, fromUtf8, randomBetween, randomUnit, utf8 } from '@quorate/base';
+import { QuorateError, type Random, fromUtf8, randomBetween, randomUnit, utf8 } from '@quorate/base';
 import type { HistoryFields, HistoryValue } from '@quorate/checkers';
 import type { Done, Fence, OperationArguments, PendingCall, SessionState, Token } from '@quorate/machine';
 import {
@@ -91,17 +91,9 @@ export class ResourceWorkload {
   #listenToSession(): void {
     const { recorder, client, plan } = this.#init;
     const handle = this.#resources.handle(COUNTER, plan.counters[0] as string);
-    let session = 0;
     const stateChanged = (state: SessionState): void => {
       if (state === 'open' && this.#state === 'suspended') this.sessionsResumed++;
-      if (state === 'open' && handle.session !== session) {
-        session = handle.session;
-        recorder.session(client.name, session, 'opened');
-      }
-      if (state === 'expired') {
-        this.sessionsLost++;
-        recorder.session(client.name, session, 'lost');
-      }
+      if (state === 'expired') recorder.session(client.name, `${client.name}, session ${this.sessionsLost++}`, 'lost');
       this.#state = state;
     };
     handle.listen({ stateChanged });
@@ -267,7 +259,8 @@ export class ResourceWorkload {
 
   #claimed(lane: RecordedLane, error: QuorateError | null, held: Held | null): void {
     const { holders, recorder } = this.#init;
-    if (error !== null) lane.failed(error);
+    // A claim that nobody waits for any more may still be granted for a moment, before it is taken back.
+    if (error !== null) lane.failed(error.code === 'lockTimeout' ? error : new QuorateError('aborted', error.message));
     else lane.ok(held === null ? null : { token: tokenOf(held.holding.token) });
     if (error !== null || held === null) {
       this.#pause(lane);
@@ -305,9 +298,7 @@ export class ResourceWorkload {
       end === 'release'
         ? releaseLock(this.#resources.handle(LOCK, name), holding, time, settled)
         : stepDown(this.#resources.handle(ELECTION, name), holding, time, settled);
-    if (pending !== null) return;
-    lane.ok(null);
-    this.#pause(lane);
+    if (pending === null) settled(new QuorateError('notHeld', 'it was lost before'), null);
   }
 
   #observe(name: string): void {

@@ -1,4 +1,5 @@
 import { QuorateError, type Random, SeededRandom, randomBetween, randomChance, randomUnit } from '@quorate/base';
+import type { HistoryEvent, HistoryHeader } from '@quorate/checkers';
 import { type NemesisAction, Nemesis } from './nemesis.js';
 import { type ResourcePlan, randomResourcePlan } from './resource-plan.js';
 import { type ResourceFigures, ResourceRun } from './resource-run.js';
@@ -21,8 +22,10 @@ export interface SimulationOptions {
   readonly actions?: readonly NemesisAction[];
   /** Events after which the run fails instead of going on. Default 2 million. */
   readonly stepsMax?: number;
-  /** Log lines of all nodes, for a replay. */
+  /** Log lines of all nodes and clients, for a replay. */
   readonly log?: (line: string) => void;
+  /** Given what the clients of resources called and saw, also when the run fails, in the form of docs/formats/history.md. */
+  readonly history?: (header: HistoryHeader, events: readonly HistoryEvent[]) => void;
 }
 
 /** A run that kept every guarantee, in numbers. */
@@ -85,6 +88,7 @@ function run(seed: number, options: SimulationOptions): SimulationResult {
   resources.stop();
   const final = cluster.check(streams);
   const faults = resources.check();
+  options.history?.(resources.header(), resources.recorder.events);
   if (faults.length > 0) throw cluster.fault(`guarantees of resources broken:\n  ${faults.join('\n  ')}\n`);
   const figures = resources.figures();
   return {
