@@ -33,7 +33,7 @@ export interface Workload {
 }
 
 /** Times of a client in ms; the defaults are those of `ClientOptions` and `SessionOptions`. */
-export interface SimClientOptions extends Pick<SessionOptions, 'sessionTtlMs' | 'disconnectGraceMs'> {
+export interface SimClientOptions extends Pick<SessionOptions, 'sessionTtlMs' | 'disconnectGraceMs' | 'readFrom'> {
   readonly deadlineMs?: number;
   readonly logger?: Logger;
 }

@@ -67,3 +67,40 @@ test('sessions and snapshots: a node is fed by a snapshot and leads, a client of
   assert.equal(cluster.leaderOf(DEFAULT_GROUP), fed);
   assert.ok(cluster.scheduler.nowMs - startedMs < 4 * TTL_MS, `after ${cluster.scheduler.nowMs - startedMs} ms`);
 });
+
+test('sessions and snapshots: sequential reads wait on a node until a snapshot feeds it → answered from what the snapshot brought; the session lives', () => {
+  const { cluster, writer } = heldLock(3);
+  const fed = cluster.nodes.find((node) => node !== cluster.leaderOf(DEFAULT_GROUP)) as SimNode;
+  const reader = cluster.client('reader', { sessionTtlMs: 60_000, deadlineMs: 30_000, readFrom: fed.address });
+  const handle = reader.face.resources.client.handle(MAP, 'map');
+  const args = { key: Uint8Array.of(2), value: Uint8Array.of(1), ttlMs: null, fence: null };
+  cluster.await('a write of the reader', 30_000, (done) => handle.command('set', args, {}, done));
+  const image = fed.disk.image();
+  write(cluster, writer);
+  cluster.runFor(1000);
+  fed.restoreImage(image);
+  // The others are far away: it is empty for a while before it is fed.
+  for (const node of cluster.nodes) if (node !== fed) cluster.network.setLink(node.name, fed.name, { latencyMs: 15 });
+  fed.start();
+  const isFed = (): boolean => (fed.status()?.metrics['snapshotsInstalled'] ?? 0) > 0;
+  const isEmpty = (): boolean => cluster.groupOn(fed, DEFAULT_GROUP)?.isLearner === true;
+  cluster.runUntil(isEmpty, 30_000, 'the node finds out that its directory is an old one');
+  let read = 0;
+  const faults: string[] = [];
+  handle.listen({ sessionLost: (error) => faults.push(error.message) });
+  const readOn = (): void => {
+    if (isFed()) return;
+    handle.query('get', { key: Uint8Array.of(2) }, { consistency: 'sequential' }, (error, entry) => {
+      if (error === null && entry !== null) read++;
+      else faults.push(error?.message ?? 'the write was not seen');
+    });
+    reader.process.timers.set(0.1, readOn);
+  };
+  readOn();
+  cluster.runUntil(() => (fed.status()?.metrics['queriesWaiting'] ?? 0) > 0, 10_000, 'reads wait on the node');
+  assert.ok(!isFed());
+  cluster.runUntil(isFed, 30_000, 'the node is fed by a snapshot');
+  cluster.runFor(2000);
+  assert.deepEqual(faults, []);
+  assert.ok(read > 10, `${read} reads`);
+});

@@ -178,12 +178,14 @@ export class SessionRequests {
 
   #query(id: number, request: RequestOf<'query'>): void {
     const group = this.#group(request.group);
-    const { replica, machine } = group;
+    const { replica } = group;
     const { session, afterNumber, minIndex, resource, operation } = request;
     const isLinearizable = request.consistency === 'linearizable';
     const args = request.args.slice();
     const fail = (error: QuorateError): void => this.#proposer.failed(id, error);
     const answer = (): ClientResponseBody => {
+      // Only now: while it waited a snapshot may have put another machine in the place of the one there was.
+      const { machine } = group;
       const eventIndex = session === 0 ? 0 : machine.session(session)?.lastEventIndex;
       if (eventIndex === undefined) throw new QuorateError('sessionExpired', `session ${session} has ended`, { session });
       const result = machine.query({ session, resource, operation, args });
