@@ -23,8 +23,7 @@ class Totals {
   faults = {};
 
   add({ virtualMs, steps, operations, faults, resources, snapshotsTaken, snapshotsInstalled, expiries, statesCompared }) {
-    const { resourceCalls, resourceCallsAnswered, ...seen } = resources;
-    addTo(this.numbers, { virtualMs, steps, operations, snapshotsTaken, snapshotsInstalled, expiries, statesCompared, ...seen });
+    addTo(this.numbers, { virtualMs, steps, operations, snapshotsTaken, snapshotsInstalled, expiries, statesCompared, ...resources });
     addTo(this.faults, faults);
   }
 

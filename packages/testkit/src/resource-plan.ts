@@ -22,6 +22,7 @@ export interface ResourcePlan {
   readonly valueBytesMax: number;
 }
 
+/** A kind of call; `lock` and `lead` are a claim, some writes under it, and its end. */
 export type ResourceCallKind =
   | 'get'
   | 'set'

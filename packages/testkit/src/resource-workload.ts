@@ -1,6 +1,6 @@
 import { QuorateError, type Random, fromUtf8, randomBetween, randomUnit, utf8 } from '@quorate/base';
 import type { HistoryFields, HistoryValue } from '@quorate/checkers';
-import type { Done, Fence, OperationArguments, PendingCall, SessionState, Token } from '@quorate/machine';
+import type { Done, Fence, PendingCall, SessionState, Token } from '@quorate/machine';
 import {
   COUNTER,
   ELECTION,
@@ -8,7 +8,6 @@ import {
   LOCK,
   LeaderObservers,
   MAP,
-  type MapDeclaration,
   type ResourceClient,
   claimLock,
   releaseLock,
@@ -208,7 +207,7 @@ export class ResourceWorkload {
     const settled = this.#settle(lane, done, saw);
     if (op === 'set') handle.command('set', written, time, settled);
     else if (op === 'setIfAbsent') handle.command('setIfAbsent', written, time, settled);
-    else handle.command('compareAndSet', { ...written, version } as OperationArguments<MapDeclaration, 'compareAndSet'>, time, settled);
+    else handle.command('compareAndSet', { ...written, version }, time, settled);
   }
 
   #saw(map: string, version: number): void {
