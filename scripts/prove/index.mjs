@@ -9,7 +9,7 @@ const PROOFS = {
   wipe: 'a node that lost its directory neither votes nor acknowledges until it was fed',
   flip: 'a flipped byte anywhere in one node is named or repaired, never believed',
   sessions: 'maps, counters, locks and watches survive SIGKILLs and power cuts: exact, exclusive, each event once',
-  'pause-sessions': 'a frozen leader gives no stale read, a frozen lock holder no late write',
+  'pause-sessions': 'a frozen leader gives no stale read, a frozen lock holder no late write (in another group: once the next has written)',
   election: 'the leader-election example: kill the leader, and another is elected within a second',
   bigstate: 'snapshots of a large state, taken and installed, do not hold up the event loop',
   hash: 'equal states on all replicas, also across versions of Node.js, time zones and languages',

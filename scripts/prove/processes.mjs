@@ -1,6 +1,7 @@
 // Real server processes on loopback. Signals go only to processes that were started here, by their id.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 export const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
@@ -88,4 +89,10 @@ export async function until(what, ask, { withinMs = 30_000, everyMs = 50 } = {})
     if (performance.now() > endMs) throw new Error(`waited ${withinMs} ms for ${what}${last ? `; last error: ${last.message}` : ''}`);
     await delay(everyMs);
   }
+}
+
+/** `T`: stopped by a signal. */
+export function stateOf(pid) {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  return stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3);
 }

@@ -4,9 +4,20 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const EMPTY = new Uint8Array(0);
 
+/** Longest text that is encoded by hand: up to here a loop costs less than the call of an encoder. */
+const SHORT_TEXT = 48;
+
 /** UTF-8 bytes of a string. */
 export function utf8(text: string): Uint8Array {
-  return encoder.encode(text);
+  const { length } = text;
+  if (length > SHORT_TEXT) return encoder.encode(text);
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 0x7f) return encoder.encode(text);
+    bytes[i] = code;
+  }
+  return bytes;
 }
 
 /** The string of UTF-8 bytes; malformed input throws `malformedFrame`. */
@@ -69,29 +80,40 @@ export function writeU64(b: Uint8Array, at: number, value: number): void {
   writeU32(b, at + 4, Math.floor(value / 0x1_0000_0000));
 }
 
-/** Appends little-endian fields to a growing buffer. `take()` gives the bytes and starts anew. */
+/** Appends little-endian fields to a growing buffer. `take()`, `cut()` and `copy()` give the bytes, and the writer starts anew. */
 export class ByteWriter {
+  readonly #capacity: number;
   #buffer: Uint8Array;
-  #length = 0;
+  /** Before it lies what was cut off. */
+  #start = 0;
+  #end = 0;
 
+  /** `capacity`: bytes reserved at a time, unless more are needed at once. */
   constructor(capacity = 256) {
+    this.#capacity = capacity;
     this.#buffer = new Uint8Array(capacity);
   }
 
   get length(): number {
-    return this.#length;
+    return this.#end - this.#start;
   }
 
   #reserve(count: number): number {
-    const at = this.#length;
-    const needed = at + count;
-    if (needed > this.#buffer.length) {
-      const grown = new Uint8Array(Math.max(needed, this.#buffer.length * 2));
-      grown.set(this.#buffer.subarray(0, at));
-      this.#buffer = grown;
-    }
-    this.#length = needed;
+    if (this.#end + count > this.#buffer.length) this.#grow(count);
+    const at = this.#end;
+    this.#end = at + count;
     return at;
+  }
+
+  #grow(count: number): void {
+    const { length } = this;
+    const needed = length + count;
+    // What was cut off is not counted: it lies in the buffer that is left to it.
+    const grown = new Uint8Array(needed <= this.#capacity ? this.#capacity : Math.max(needed, 2 * length));
+    grown.set(this.#buffer.subarray(this.#start, this.#end));
+    this.#buffer = grown;
+    this.#start = 0;
+    this.#end = length;
   }
 
   u8(value: number): this {
@@ -132,23 +154,38 @@ export class ByteWriter {
   }
   /** Overwrites a u32 written earlier (a length known only afterwards). */
   patchU32(at: number, value: number): void {
-    writeU32(this.#buffer, at, value);
+    writeU32(this.#buffer, this.#start + at, value);
+  }
+  /** Forgets what was written since the last result. */
+  clear(): void {
+    this.#end = this.#start;
   }
   /** A copy of the bytes written so far; the writer starts anew in the same memory. For many short results. */
   copy(): Uint8Array {
-    const length = this.#length;
-    this.#length = 0;
+    const { length } = this;
+    const start = this.#start;
+    this.#end = start;
     const copied = new Uint8Array(length);
     // A short copy costs less than the call that makes a long one.
-    if (length > 64) copied.set(this.#buffer.subarray(0, length));
-    else for (let i = 0; i < length; i++) copied[i] = this.#buffer[i] as number;
+    if (length > 64) copied.set(this.#buffer.subarray(start, start + length));
+    else for (let i = 0; i < length; i++) copied[i] = this.#buffer[start + i] as number;
     return copied;
+  }
+  /**
+   * The bytes written so far; the writer goes on behind them in the same memory. For many results that live about as long as each other: together
+   * they cost one allocation, and one that is kept keeps all of it.
+   */
+  cut(): Uint8Array {
+    const cut = this.#buffer.subarray(this.#start, this.#end);
+    this.#start = this.#end;
+    return cut;
   }
   /** The bytes written so far; the writer no longer refers to them. */
   take(): Uint8Array {
-    const taken = this.#buffer.subarray(0, this.#length);
+    const taken = this.#buffer.subarray(this.#start, this.#end);
     this.#buffer = EMPTY;
-    this.#length = 0;
+    this.#start = 0;
+    this.#end = 0;
     return taken;
   }
 }

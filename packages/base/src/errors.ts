@@ -23,6 +23,7 @@ export const ERROR_CODES = {
   counterOverflow: 'never',
   notHeld: 'never',
   fenced: 'never',
+  tooManyFences: 'never',
   // State of the cluster.
   notLeader: 'safe',
   noLeader: 'safe',

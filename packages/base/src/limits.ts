@@ -41,6 +41,8 @@ export const LIMITS = {
   producersPerStream: 10_000,
   /** Last appends a stream remembers per producer: at least a client's window, so each resend finds its answer (T62). */
   appendsPerProducer: 64,
+  /** Hard. Locks whose highest token a stream remembers; none is forgotten, a fence of one more is refused with `tooManyFences`. */
+  fencesPerStream: 100_000,
   /** Streams and other names in the catalogue. */
   catalogueEntriesMax: 100_000,
   /** Journal file size in bytes, filled with zeros beforehand. */

@@ -177,3 +177,43 @@ test('concatBytes and bytesEqual: any parts → as the simple model says', () =>
     }),
   );
 });
+
+test('ByteWriter: many results cut from one writer → each holds its own bytes, also after those behind it were written', () => {
+  check(
+    fc.property(fc.array(fc.array(field, { maxLength: 4 }), { maxLength: 40 }), fc.constantFrom(1, 64, 300), (results, capacity) => {
+      const shared = new ByteWriter(capacity);
+      const cuts = results.map((fields, i) => {
+        for (const one of fields) write(shared, one);
+        // What is cleared away must leave no trace.
+        if (i % 3 === 2) {
+          shared.clear();
+          for (const one of fields) write(shared, one);
+        }
+        return shared.cut();
+      });
+      assert.equal(shared.length, 0);
+      for (const [i, fields] of results.entries()) {
+        const own = new ByteWriter();
+        for (const one of fields) write(own, one);
+        assert.deepEqual(cuts[i], own.take());
+      }
+    }),
+  );
+});
+
+test('ByteWriter: a length patched after an earlier result was cut off → it is patched where it was written', () => {
+  const writer = new ByteWriter(64).u32(7);
+  const first = writer.cut();
+  const at = writer.u8(1).length;
+  writer.u32(0).patchU32(at, 9);
+  assert.deepEqual([...first], [7, 0, 0, 0]);
+  assert.deepEqual([...writer.copy()], [1, 9, 0, 0, 0]);
+});
+
+test('utf8: short and long texts, ASCII or not → the bytes that a TextEncoder gives', () => {
+  check(
+    fc.property(fc.oneof(fc.string({ maxLength: 60 }), fc.string({ unit: 'binary', maxLength: 60 })), (text) => {
+      assert.deepEqual(utf8(text), new TextEncoder().encode(text));
+    }),
+  );
+});

@@ -1,6 +1,6 @@
 import { VERSION } from '@quorate/server/version';
 import { Command, Option } from 'commander';
-import { seconds, wholeNumber } from './arguments.js';
+import { fence, seconds, wholeNumber } from './arguments.js';
 import type { CliIo } from './cli-io.js';
 import { type Run, common, example, flag } from './command-flags.js';
 import { addCounterCommands, addElectCommand, addLockCommand, addMapCommands } from './resource-program.js';
@@ -105,12 +105,16 @@ function addStreamCommands(program: Command, io: CliIo, run: Run): void {
     .argument('<name>', 'name of the stream')
     .argument('[value]', 'the record; "-" or nothing: each line of standard input is a record', '-')
     .description('Append records; each is on the disks of a majority when its offset is printed.')
-    .option('--in-flight <count>', 'most records under way at once when they come from standard input', wholeNumber(1, 10_000), 1000);
-  example(common(append), "quorate stream append orders 'hello'", 'quorate stream append orders - < lines.txt').action(
-    async (name: string, value: string, flags) => {
-      run.code = await (await import('./commands/stream-append.js')).appendToStream({ name, value, flags }, io);
-    },
-  );
+    .option('--in-flight <count>', 'most records under way at once when they come from standard input', wholeNumber(1, 10_000), 1000)
+    .option('--fence <json>', 'not once the stream has seen a newer holder of this lock or leadership: what QUORATE_FENCE says', fence);
+  example(
+    common(append),
+    "quorate stream append orders 'hello'",
+    'quorate stream append orders - < lines.txt',
+    'quorate lock import -- sh -c \'quorate stream append orders "$(date)" --fence "$QUORATE_FENCE"\'',
+  ).action(async (name: string, value: string, flags) => {
+    run.code = await (await import('./commands/stream-append.js')).appendToStream({ name, value, flags }, io);
+  });
 
   const read = stream
     .command('read')

@@ -192,6 +192,18 @@ describe('quorate lock that is lost', { timeout: 60_000, concurrency: 3 }, () =>
       assert.deepEqual([late.code, late.stderr.split(':')[1]], [1, ' fenced']);
     }
     assert.equal(await ok('counter', 'add', 'fenced', '1', '--fence', held.fence), '2\n');
+    // A stream is a group of its own: what it has seen counts.
+    const append = (value: string, fence: string, input = '') =>
+      quorate(['stream', 'append', 'fenced stream', value, '--fence', fence, ...connect], input);
+    await ok('stream', 'create', 'fenced stream');
+    assert.equal((await append('late, but before the new holder', old.fence)).code, 0);
+    assert.equal((await append('new', held.fence)).code, 0);
+    const late = await append('too late', old.fence);
+    assert.deepEqual([late.code, late.stderr.split(':')[1]], [1, ' fenced']);
+    const lines = await append('-', old.fence, 'a\nb\n');
+    assert.deepEqual([lines.code, lines.stderr.split(':')[1]], [1, ' fenced']);
+    assert.match(lines.stderr, /line 1: .*lines stored before it: 0, after it: 0/);
+    assert.equal(await ok('stream', 'read', 'fenced stream'), 'late, but before the new holder\nnew\n');
     stopped.child.kill('SIGCONT');
     assert.deepEqual(await stopped.ended, { code: 75, signal: null });
     assert.equal(stopped.lines.at(-1), 'terminated');

@@ -103,6 +103,7 @@ describe('wrong use', () => {
       /'--if-absent' cannot be used with option '--if-version <version>'/,
     ],
     ['a fence that is none', ['map', 'set', 'm', 'k', 'v', '--fence', '1.2'], /--fence.*what QUORATE_FENCE holds/],
+    ['a fence of appends that is none', ['stream', 'append', 's', 'v', '--fence', '1.2'], /--fence.*what QUORATE_FENCE holds/],
     ['key and prefix', ['map', 'watch', 'm', '--key', 'k', '--prefix', 'p'], /cannot be used with/],
     ['half a count', ['counter', 'add', 'c', '1.5'], /argument 'n'.*whole number/],
     ['a count too large', ['counter', 'set', 'c', '-9007199254740992'], /argument 'n'.*whole number/],

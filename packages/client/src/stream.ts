@@ -3,7 +3,16 @@ import type { StreamInfo, StreamRecord } from '@quorate/wire';
 import type { AppendResult } from './core/append-call.js';
 import type { ClientCore } from './core/client-core.js';
 import type { ReadBatch, ReadOptions } from './core/operation.js';
-import { type CallOptions, type ReadTurns, TurnReader, promiseOf, throwIfAborted, timeOf } from '@quorate/resources';
+import {
+  type CallOptions,
+  type ReadTurns,
+  TurnReader,
+  type WriteOptions,
+  promiseOf,
+  throwIfAborted,
+  timeOf,
+  writeTimeOf,
+} from '@quorate/resources';
 
 /** A record: bytes as they are, text as UTF-8. */
 export type Value = Uint8Array | string;
@@ -64,11 +73,14 @@ export class Stream {
    * need not be awaited one by one: what is appended in one turn travels together. A list of at most 8192 records and about 2 MiB is stored
    * whole or not at all. Bytes must not change before it resolves.
    *
-   * Errors: `recordTooLarge` (1 MiB), `streamNotFound`, `overloaded`; class `unknown` (`deadlineExceeded`, `aborted`, …): it may be stored.
+   * With `fence`, that of a held lock or leadership, nothing is stored once the stream has seen a newer token of it: `fenced`. The lock lives in
+   * another group than the stream, so its last holder is shut out by the first fenced append of the next one, not before.
+   *
+   * Errors: `recordTooLarge` (1 MiB), `streamNotFound`, `fenced`, `tooManyFences`, `overloaded`; class `unknown` (`deadlineExceeded`, `aborted`, …): it may be stored.
    */
-  async append(value: Value | readonly Value[], options: StreamCallOptions = {}): Promise<AppendResult> {
+  async append(value: Value | readonly Value[], options: WriteOptions = {}): Promise<AppendResult> {
     const records = recordsOf(value);
-    return promiseOf(options.signal, (done) => this.#core.append(this.name, records, timeOf(options), done));
+    return promiseOf(options.signal, (done) => this.#core.append(this.name, records, writeTimeOf(options), done));
   }
 
   /**

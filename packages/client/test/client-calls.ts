@@ -1,5 +1,6 @@
 import { utf8 } from '@quorate/base';
 import type { AppendResult, ClientCore } from '@quorate/client';
+import type { Fence } from '@quorate/machine';
 import { Outcome, ScriptedCluster } from './scripted-cluster.js';
 
 /** Appends to stream "s"; what comes of it, and how to cancel it. */
@@ -8,10 +9,16 @@ export function append(
   client: ClientCore,
   text: string | readonly string[],
   deadlineMs?: number,
+  fence?: Fence,
 ): Outcome<AppendResult> & { cancel: () => void } {
   const outcome = new Outcome<AppendResult>(cluster.scheduler);
   const records = (typeof text === 'string' ? [text] : text).map(utf8);
-  const pending = client.append('s', records, deadlineMs === undefined ? {} : { deadlineMs }, outcome.done);
+  const pending = client.append(
+    's',
+    records,
+    { ...(deadlineMs === undefined ? {} : { deadlineMs }), ...(fence === undefined ? {} : { fence }) },
+    outcome.done,
+  );
   return Object.assign(outcome, { cancel: () => pending.cancel() });
 }
 

@@ -19,6 +19,7 @@ import {
   utf8,
 } from '@quorate/base';
 import { ClientCore, type ClientOptions } from '@quorate/client';
+import type { Fence } from '@quorate/machine';
 import { StreamMachine, checkAppendPayload, encodeAppendPayload, readRecords } from '@quorate/streams';
 import { SimNetwork, SimScheduler, type SimProcess } from '@quorate/testkit';
 import {
@@ -331,8 +332,8 @@ export class ScriptedCluster {
   }
 
   /** An append of another producer, its first. */
-  appendAs(name: string, producer: string, text: string): void {
-    this.stream(this.create(name).group).append(encodeAppendPayload({ producer, epoch: 0, firstNumber: 0, records: [utf8(text)] }));
+  appendAs(name: string, producer: string, text: string, fence: Fence | null = null): void {
+    this.stream(this.create(name).group).append(encodeAppendPayload({ producer, epoch: 0, firstNumber: 0, records: [utf8(text)], fence }));
   }
 
   values(name: string): string[] {

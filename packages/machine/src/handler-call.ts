@@ -118,7 +118,8 @@ export class HandlerCall implements ApplyCall<ResourceDeclaration> {
   checkFence(fence: Fence): void {
     const state = this.#checked('checkFence');
     if (fence.group !== state.group) {
-      state.seenTokens.check(fence);
+      const refusal = state.seenTokens.refusalOf(fence);
+      if (refusal !== null) throw refusal;
       state.shownFences.push(fence);
       return;
     }

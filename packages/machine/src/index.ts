@@ -16,6 +16,7 @@ export * from './schema/sample.js';
 export * from './schema/scalar-fields.js';
 export * from './schema/token-fields.js';
 export { readU64Be, writeU64Be } from './table-keys.js';
+export * from './seen-tokens.js';
 export * from './tables/bounds.js';
 export * from './tables/tables.js';
 export * from './tables/types.js';

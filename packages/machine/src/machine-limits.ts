@@ -19,7 +19,7 @@ export interface MachineLimits {
   readonly sessionEventBytesMax: number;
   /** Bytes of events kept for all sessions together; beyond it the session that holds most of those just published ends. */
   readonly eventBytesMax: number;
-  /** Locks of other groups whose highest token is remembered; a fence on one more is refused with `overloaded`. */
+  /** Locks of other groups whose highest token is remembered; a fence on one more is refused with `tooManyFences`. */
   readonly seenTokensMax: number;
 }
 

@@ -12,6 +12,7 @@ import { SeenTokens } from './seen-tokens.js';
 import { SessionEvents } from './session-events.js';
 import { Sessions } from './sessions.js';
 import { TABLE } from './table-keys.js';
+import { TokenTable } from './token-table.js';
 import type { Table, Tables } from './tables/types.js';
 
 /** Where in the log a machine is. */
@@ -74,7 +75,7 @@ export class MachineState {
     this.events = new SessionEvents(tables, this.sessions, this.limits);
     this.timers = new MachineTimers(tables);
     this.owners = new Owners(tables);
-    this.seenTokens = new SeenTokens(tables, this.limits.seenTokensMax);
+    this.seenTokens = new SeenTokens(new TokenTable(tables), this.limits.seenTokensMax);
     this.resources = new Resources(tables, new CompiledTypes(types), this.limits.resourcesMax);
     this.spaces = tables.table(TABLE.spaces);
     this.index = position.index;

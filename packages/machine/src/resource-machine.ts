@@ -78,7 +78,7 @@ export interface ApplyCall<D extends ResourceDeclaration> extends QueryCall {
   isLive(session: SessionId): boolean;
   /**
    * Throws `fenced` unless the token is held (same group) or at least the highest seen (another group: that it was seen lasts even if the
-   * command is refused). `overloaded` beyond 100,000 locks of other groups.
+   * command is refused). `tooManyFences` beyond 100,000 locks of other groups.
    */
   checkFence(fence: Fence): void;
 }

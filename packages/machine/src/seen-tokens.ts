@@ -1,55 +1,55 @@
-import { type GroupId, QuorateError, readU32, readU64, writeU32, writeU64 } from '@quorate/base';
+import { QuorateError } from '@quorate/base';
 import type { Fence, Token } from './resource-machine.js';
 import { compareTokens } from './schema/token-fields.js';
-import { TABLE, writeU32Be, writeU64Be } from './table-keys.js';
-import type { Table, Tables } from './tables/types.js';
 
-/** Highest tokens seen of locks that live in other groups. */
+/** Where the highest token of each lock is kept: in the tables of a machine, or beside the producers of a stream. */
+export interface TokenStore {
+  /** Locks known. */
+  readonly size: number;
+  /** The highest token seen of the lock (or leadership) of a fence. */
+  get(fence: Fence): Token | undefined;
+  /** Keeps the token of a fence as that of its lock. */
+  set(fence: Fence): void;
+}
+
+/**
+ * The rule of fences on writes outside of the group of the lock: the highest token seen counts. No lock is ever forgotten, for then an old
+ * token would pass again; so their number is bounded and one more is refused.
+ */
 export class SeenTokens {
-  readonly #table: Table;
+  readonly #store: TokenStore;
   readonly #max: number;
-  readonly #key = new Uint8Array(12);
 
-  constructor(tables: Tables, max: number) {
-    this.#table = tables.table(TABLE.seenTokens);
+  /** `max`: locks that are remembered. */
+  constructor(store: TokenStore, max: number) {
+    this.#store = store;
     this.#max = max;
   }
 
-  /** Throws `fenced` if a newer token was seen, `overloaded` if there is no room to remember this one. */
-  check(fence: Fence): void {
-    const seen = this.#get(fence.group, fence.resource);
+  /** Null if the write may happen; `fenced` if a newer token was seen, `tooManyFences` if there is no room to remember this lock. */
+  refusalOf(fence: Fence): QuorateError | null {
+    const { group, resource, token } = fence;
+    const seen = this.#store.get(fence);
     if (seen === undefined) {
-      if (this.#table.size >= this.#max) {
-        throw new QuorateError('overloaded', `fences of more than ${this.#max} locks of other groups`, { max: this.#max });
-      }
-    } else if (compareTokens(fence.token, seen) < 0) {
-      throw new QuorateError('fenced', `a newer token of resource ${fence.resource} of group ${fence.group} was seen`, {
-        group: fence.group,
-        resource: fence.resource,
-        seenEpoch: seen.epoch,
-        seenIndex: seen.index,
+      if (this.#store.size < this.#max) return null;
+      return new QuorateError('tooManyFences', `fences of more than ${this.#max} locks of other groups`, {
+        group,
+        resource,
+        max: this.#max,
       });
     }
+    if (compareTokens(token, seen) >= 0) return null;
+    return new QuorateError('fenced', `a newer token of resource ${resource} of group ${group} was seen`, {
+      group,
+      resource,
+      seenEpoch: seen.epoch,
+      seenIndex: seen.index,
+    });
   }
 
-  /** Remembers a token that was checked. */
+  /** Remembers the token of a fence that was not refused. */
   remember(fence: Fence): void {
-    const seen = this.#get(fence.group, fence.resource);
-    if (seen !== undefined && compareTokens(fence.token, seen) <= 0) return;
-    const value = new Uint8Array(12);
-    writeU32(value, 0, fence.token.epoch);
-    writeU64(value, 4, fence.token.index);
-    this.#table.set(this.#keyOf(fence.group, fence.resource), value);
-  }
-
-  #get(group: GroupId, resource: number): Token | undefined {
-    const value = this.#table.get(this.#keyOf(group, resource));
-    return value === undefined ? undefined : { epoch: readU32(value, 0), index: readU64(value, 4) };
-  }
-
-  #keyOf(group: GroupId, resource: number): Uint8Array {
-    writeU32Be(this.#key, 0, group);
-    writeU64Be(this.#key, 4, resource);
-    return this.#key;
+    const seen = this.#store.get(fence);
+    if (seen === undefined || compareTokens(fence.token, seen) > 0) this.#store.set(fence);
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { groupId } from '@quorate/base';
-import { type Fence, type Token, decodeValue } from '@quorate/machine';
+import { type Fence, SeenTokens, type Token, type TokenStore, decodeValue } from '@quorate/machine';
 import { CELL } from './cell.js';
 import { Driver, GROUP, cell, resultsOf } from './driver.js';
 
@@ -76,9 +76,25 @@ test('fence: of another group → the highest token seen counts, by epoch and th
   assert.deepEqual(run(of(2, 19), { ...of(2, 1), resource: 6 }, { ...of(1, 1), group: groupId(8) }), ['fenced', 6, 7]);
 });
 
-test('T71: fences of more locks than can be remembered → overloaded; those known still work', () => {
+test('fence: several tokens of one lock shown by one command, each checked before any counts → the highest lasts', () => {
+  const kept = new Map<number, Token>();
+  const store: TokenStore = {
+    get size() {
+      return kept.size;
+    },
+    get: ({ resource }) => kept.get(resource),
+    set: ({ resource, token }) => void kept.set(resource, token),
+  };
+  const seen = new SeenTokens(store, 10);
+  const fences = [20, 30, 10].map((index): Fence => ({ group: OTHER, resource: 5, token: { epoch: 1, index } }));
+  for (const fence of fences) assert.equal(seen.refusalOf(fence), null);
+  for (const fence of fences) seen.remember(fence);
+  assert.deepEqual(kept.get(5), { epoch: 1, index: 30 });
+});
+
+test('T71: fences of more locks than can be remembered → tooManyFences; those known still work', () => {
   const { driver, writer, data } = prepared({ seenTokensMax: 2 });
   const of = (resource: number): Fence => ({ group: OTHER, resource, token: { epoch: 1, index: 1 } });
   const replies = driver.run(writer, ...[1, 2, 3, 1].map((resource) => fenced(data, of(resource))));
-  assert.deepEqual(resultsOf(replies, 'add'), [1, 2, 'overloaded', 3]);
+  assert.deepEqual(resultsOf(replies, 'add'), [1, 2, 'tooManyFences', 3]);
 });

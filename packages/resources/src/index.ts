@@ -16,7 +16,7 @@ export { CLIENT_LIMITS } from './client/client-limits.js';
 export { type ValueCodec, bytes, text } from './codecs/value-codec.js';
 export { json } from './codecs/json-codec.js';
 export { type SchemaIssue, type SchemaResult, type StandardSchema, validated } from './codecs/standard-schema.js';
-export { type CallOptions, type QueryOptions, type WriteOptions, timeOf } from './promises/call-options.js';
+export { type CallOptions, type QueryOptions, type WriteOptions, timeOf, writeTimeOf } from './promises/call-options.js';
 export { Held } from './promises/held.js';
 export { promiseOf, throwIfAborted } from './promises/pending-promise.js';
 export { ReadTurns, TurnReader } from './promises/turn-reader.js';

@@ -1,22 +1,28 @@
 import { LIMITS, QuorateError, readU16, readU32, readU64, writeU16, writeU32, writeU64 } from '@quorate/base';
+import type { Fence } from '@quorate/machine';
+import { FENCE_BYTES, decodeFence, encodeFence } from './append-fence.js';
 
 /*
  * The payload of one append, made by the client and stored as it is in one batch. Little-endian:
  *
- *   0  u8   version, 1
+ *   0  u8   version: 1, or 2 for a fenced append
  *   1  u8   flags: bit 0 "resent": a copy of this append was sent before and may have been applied; the other bits are zero
  *   2  u16  count of records, 1 to batchRecordsMax
  *   4  u32  producer epoch
  *   8  8 B  producer id
  *  16  u64  number of the first record: numbers count records, per producer and epoch, from 0
- *  24       count times: u32 length (0 to recordBytesMax), then the bytes
+ *  24  24 B version 2 only: the fence (u32 group, u64 resource, u32 epoch, u64 index), none of it 0
+ *           count times: u32 length (0 to recordBytesMax), then the bytes
  *
  * Nothing follows the last record. Prose with the reasons: docs/formats/stream-append.md.
  */
 export const APPEND_HEADER_BYTES = 24;
+/** Where the records of a fenced append begin. */
+export const FENCED_HEADER_BYTES: number = APPEND_HEADER_BYTES + FENCE_BYTES;
 /** Bytes that each record takes beside its own. */
 export const RECORD_OVERHEAD_BYTES = 4;
 const VERSION = 1;
+const VERSION_FENCED = 2;
 const FLAG_RESENT = 1;
 const PRODUCER = /^[0-9a-f]{16}$/;
 
@@ -36,6 +42,8 @@ export interface AppendHeader extends AppendPosition {
   readonly count: number;
   /** A copy was sent before, so a stream that no longer knows the producer must not take it for a first one. */
   readonly isResent: boolean;
+  /** The lock or leadership that it is written under; null: none. */
+  readonly fence: Fence | null;
 }
 
 /** A run of a list of records that fits one payload: `records[start]` to `records[end - 1]`. */
@@ -47,13 +55,16 @@ export interface AppendRange {
 }
 
 /**
- * One payload of all `records`. Empty records are legal, an empty list is not (`invalidArgument`). A record over
+ * One payload of all `records`, under a fence if one is given (`invalidArgument` if it is none). Empty records are legal, an empty list is not (`invalidArgument`). A record over
  * `LIMITS.recordBytesMax` is `recordTooLarge` (details: index, bytes, max); more records or bytes than one batch holds is
  * `invalidArgument`: use `splitIntoAppends` first.
  */
-export function encodeAppendPayload(append: AppendPosition & { readonly records: readonly Uint8Array[] }): Uint8Array {
-  const { records } = append;
-  const ranges = splitIntoAppends(records);
+export function encodeAppendPayload(
+  append: AppendPosition & { readonly records: readonly Uint8Array[]; readonly fence?: Fence | null },
+): Uint8Array {
+  const { records, fence = null } = append;
+  const headerBytes = headerBytesOf(fence);
+  const ranges = splitIntoAppends(records, headerBytes);
   const range = ranges[0];
   if (range === undefined || ranges.length > 1) {
     throw new QuorateError('invalidArgument', `${records.length} records do not fit one append`, {
@@ -63,10 +74,11 @@ export function encodeAppendPayload(append: AppendPosition & { readonly records:
     });
   }
   const payload = new Uint8Array(range.payloadBytes);
-  payload[0] = VERSION;
+  payload[0] = fence === null ? VERSION : VERSION_FENCED;
   writeU16(payload, 2, records.length);
   writePosition(payload, append);
-  let at = APPEND_HEADER_BYTES;
+  if (fence !== null) payload.set(encodeFence(fence), APPEND_HEADER_BYTES);
+  let at = headerBytes;
   for (const record of records) {
     writeU32(payload, at, record.length);
     payload.set(record, at + RECORD_OVERHEAD_BYTES);
@@ -76,14 +88,14 @@ export function encodeAppendPayload(append: AppendPosition & { readonly records:
 }
 
 /**
- * The runs of `records`, in order, that each fit one payload: as few as possible, most lists give one.
+ * The runs of `records`, in order, that each fit one payload with a header of `headerBytes`: as few as possible, most lists give one.
  * Empty list: `invalidArgument`. A record over the limit: `recordTooLarge` (details: index, bytes, max).
  */
-export function splitIntoAppends(records: readonly Uint8Array[]): readonly AppendRange[] {
+export function splitIntoAppends(records: readonly Uint8Array[], headerBytes: number = APPEND_HEADER_BYTES): readonly AppendRange[] {
   if (records.length === 0) throw new QuorateError('invalidArgument', 'an append needs at least one record');
   const ranges: AppendRange[] = [];
   let start = 0;
-  let payloadBytes = APPEND_HEADER_BYTES;
+  let payloadBytes = headerBytes;
   for (let index = 0; index < records.length; index++) {
     const bytes = (records[index] as Uint8Array).length;
     if (bytes > LIMITS.recordBytesMax) {
@@ -97,12 +109,17 @@ export function splitIntoAppends(records: readonly Uint8Array[]): readonly Appen
     if (index - start === LIMITS.batchRecordsMax || payloadBytes + needed > LIMITS.batchPayloadBytesMax) {
       ranges.push({ start, end: index, payloadBytes });
       start = index;
-      payloadBytes = APPEND_HEADER_BYTES;
+      payloadBytes = headerBytes;
     }
     payloadBytes += needed;
   }
   ranges.push({ start, end: records.length, payloadBytes });
   return ranges;
+}
+
+/** Bytes before the records of a payload under that fence. */
+export function headerBytesOf(fence: Fence | null): number {
+  return fence === null ? APPEND_HEADER_BYTES : FENCED_HEADER_BYTES;
 }
 
 /** A copy of `payload` that says a copy of it was sent before. */
@@ -133,6 +150,7 @@ export function checkAppendPayload(payload: Uint8Array): AppendHeader {
     firstNumber: appendFirstNumber(payload),
     count: appendCount(payload),
     isResent: isAppendResent(payload),
+    fence: appendFence(payload),
   };
 }
 
@@ -140,12 +158,17 @@ export function checkAppendPayload(payload: Uint8Array): AppendHeader {
 export function appendPayloadFault(payload: Uint8Array): { readonly at: number; readonly what: string } | null {
   if (payload.length < APPEND_HEADER_BYTES) return { at: payload.length, what: 'shorter than its header' };
   if (payload.length > LIMITS.batchPayloadBytesMax) return { at: LIMITS.batchPayloadBytesMax, what: 'longer than a batch may be' };
-  if (payload[0] !== VERSION) return { at: 0, what: `version ${payload[0]}` };
+  if (payload[0] !== VERSION && payload[0] !== VERSION_FENCED) return { at: 0, what: `version ${payload[0]}` };
   if (((payload[1] as number) & ~FLAG_RESENT) !== 0) return { at: 1, what: `unknown flags ${payload[1]}` };
   const count = readU16(payload, 2);
   if (count < 1 || count > LIMITS.batchRecordsMax) return { at: 2, what: `${count} records` };
   if (!Number.isSafeInteger(readU64(payload, 16) + count)) return { at: 16, what: 'record number beyond 2^53' };
   let at = APPEND_HEADER_BYTES;
+  if (payload[0] === VERSION_FENCED) {
+    if (payload.length < FENCED_HEADER_BYTES) return { at, what: 'the fence is cut off' };
+    if (appendFence(payload) === null) return { at, what: 'no fence where one must be' };
+    at = FENCED_HEADER_BYTES;
+  }
   for (let index = 0; index < count; index++) {
     if (payload.length - at < RECORD_OVERHEAD_BYTES) return { at, what: `record ${index} is cut off` };
     const length = readU32(payload, at);
@@ -156,6 +179,20 @@ export function appendPayloadFault(payload: Uint8Array): { readonly at: number; 
   return at === payload.length ? null : { at, what: 'bytes after the last record' };
 }
 
+/** True if bytes look like an append payload of a newer build: a version or flag that is not known here, in place of one that is. */
+export function isNewerAppend(payload: Uint8Array): boolean {
+  if (payload.length < APPEND_HEADER_BYTES) return false;
+  return (payload[0] as number) > VERSION_FENCED || ((payload[1] as number) & ~FLAG_RESENT) !== 0;
+}
+
+/** Where the records begin in a payload that was checked before. */
+export function appendRecordsAt(payload: Uint8Array): number {
+  return payload[0] === VERSION_FENCED ? FENCED_HEADER_BYTES : APPEND_HEADER_BYTES;
+}
+/** The fence of a payload that was checked before; null: it has none. */
+export function appendFence(payload: Uint8Array): Fence | null {
+  return payload[0] === VERSION_FENCED ? decodeFence(payload.subarray(APPEND_HEADER_BYTES, FENCED_HEADER_BYTES)) : null;
+}
 /** Records in a payload that was checked before: 1 to `LIMITS.batchRecordsMax`. */
 export function appendCount(payload: Uint8Array): number {
   return readU16(payload, 2);

@@ -1,3 +1,4 @@
+export * from './append-fence.js';
 export * from './append-payload.js';
 export * from './offset-index.js';
 export * from './producer-table.js';

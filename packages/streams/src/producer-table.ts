@@ -1,4 +1,4 @@
-import { LIMITS, type Offset } from '@quorate/base';
+import { LIMITS } from '@quorate/base';
 
 /** What a stream knows of one producer. */
 export interface Producer {
@@ -9,31 +9,37 @@ export interface Producer {
   readonly appends: AppendRing;
 }
 
-/** The last `LIMITS.appendsPerProducer` appends of a producer: number, count and offset of each, oldest first. */
+/**
+ * What became of a numbered append, for good: the offset that it got; negative: why it was refused although its number came in turn. Such a
+ * refusal takes the number like a stored append does, so that repeats find the same answer and the numbers behind it go on.
+ */
+export type Verdict = number;
+
+/** The last `LIMITS.appendsPerProducer` appends of a producer: number, count and verdict of each, oldest first. */
 export class AppendRing {
   #numbers: Float64Array = new Float64Array(4);
-  #offsets: Float64Array = new Float64Array(4);
+  #verdicts: Float64Array = new Float64Array(4);
   #counts: Uint16Array = new Uint16Array(4);
   #length = 0;
   #head = 0;
 
-  push(firstNumber: number, count: number, offset: Offset): void {
+  push(firstNumber: number, count: number, verdict: Verdict): void {
     if (this.#length === this.#numbers.length && this.#length < LIMITS.appendsPerProducer) this.#grow();
     const capacity = this.#numbers.length;
     const at = (this.#head + this.#length) % capacity;
     this.#numbers[at] = firstNumber;
     this.#counts[at] = count;
-    this.#offsets[at] = offset;
+    this.#verdicts[at] = verdict;
     if (this.#length < capacity) this.#length += 1;
     else this.#head = (this.#head + 1) % capacity;
   }
 
-  /** The offset of the append with exactly these borders; undefined if it is not remembered. */
-  find(firstNumber: number, count: number): Offset | undefined {
+  /** What became of the append with exactly these borders; undefined if it is not remembered. */
+  find(firstNumber: number, count: number): Verdict | undefined {
     for (let i = this.#length - 1; i >= 0; i--) {
       const at = (this.#head + i) % this.#numbers.length;
       const number = this.#numbers[at] as number;
-      if (number === firstNumber) return this.#counts[at] === count ? this.#offsets[at] : undefined;
+      if (number === firstNumber) return this.#counts[at] === count ? this.#verdicts[at] : undefined;
       if (number < firstNumber) return undefined;
     }
     return undefined;
@@ -43,13 +49,13 @@ export class AppendRing {
   #grow(): void {
     const capacity = Math.min(this.#numbers.length * 2, LIMITS.appendsPerProducer);
     const numbers = new Float64Array(capacity);
-    const offsets = new Float64Array(capacity);
+    const verdicts = new Float64Array(capacity);
     const counts = new Uint16Array(capacity);
     numbers.set(this.#numbers);
-    offsets.set(this.#offsets);
+    verdicts.set(this.#verdicts);
     counts.set(this.#counts);
     this.#numbers = numbers;
-    this.#offsets = offsets;
+    this.#verdicts = verdicts;
     this.#counts = counts;
   }
 }
@@ -96,13 +102,13 @@ export class ProducerTable {
   /** Remembers an append; a new epoch forgets the appends of the one before. */
   remember(
     key: string,
-    append: { readonly epoch: number; readonly firstNumber: number; readonly count: number; readonly offset: Offset },
+    append: { readonly epoch: number; readonly firstNumber: number; readonly count: number; readonly verdict: Verdict },
   ): void {
     let producer = this.#producers.get(key);
     if (producer === undefined || producer.epoch !== append.epoch) {
       producer = { epoch: append.epoch, nextNumber: 0, appends: new AppendRing() };
     }
-    producer.appends.push(append.firstNumber, append.count, append.offset);
+    producer.appends.push(append.firstNumber, append.count, append.verdict);
     producer.nextNumber = append.firstNumber + append.count;
     this.#producers.delete(key);
     this.#producers.set(key, producer);

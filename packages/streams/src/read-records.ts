@@ -10,7 +10,7 @@ import {
   readU32,
   trustedBatchHeader,
 } from '@quorate/base';
-import { APPEND_HEADER_BYTES, RECORD_OVERHEAD_BYTES, appendCount } from './append-payload.js';
+import { RECORD_OVERHEAD_BYTES, appendCount, appendRecordsAt } from './append-payload.js';
 import type { StreamMachine } from './stream-machine.js';
 
 /** The log of a stream as a reader needs it; storage's group log fits. */
@@ -99,7 +99,7 @@ class RecordGatherer {
   add(payload: Uint8Array, skip: number, index: LogIndex): boolean {
     const count = appendCount(payload);
     if (skip >= count) return true;
-    let at = APPEND_HEADER_BYTES;
+    let at = appendRecordsAt(payload);
     for (let i = 0; i < skip; i++) at = recordEnd(payload, at, index);
     const start = at;
     for (let i = skip; i < count; i++) {

@@ -1,14 +1,38 @@
-import { type BatchHeader, type ErrorDetails, LIMITS, type LogIndex, type Offset, batchLastIndex, invariant, readU16 } from '@quorate/base';
-import { appendCount, appendEpoch, appendFirstNumber, appendPayloadFault, isAppendResent, producerHex } from './append-payload.js';
+import {
+  type BatchHeader,
+  type ErrorDetails,
+  LIMITS,
+  type LogIndex,
+  type Offset,
+  QuorateError,
+  batchLastIndex,
+  invariant,
+  readU16,
+} from '@quorate/base';
+import { SeenTokens } from '@quorate/machine';
+import {
+  appendCount,
+  appendEpoch,
+  appendFence,
+  appendFirstNumber,
+  appendPayloadFault,
+  isAppendResent,
+  isNewerAppend,
+  producerHex,
+} from './append-payload.js';
 import { type BatchBorder, OffsetIndex } from './offset-index.js';
-import { ProducerTable } from './producer-table.js';
+import { ProducerTable, type Verdict } from './producer-table.js';
+import { TokenMap } from './token-map.js';
 
 /**
  * Why an append got no offset. `outOfOrder`: an earlier number is missing. `producerUnknown`: forgotten or never seen.
  * `producerFenced`: a higher epoch of it has appended. `appendForgotten`: these numbers were taken before, the answer is no longer known.
- * `malformedFrame`: not an append payload.
+ * `malformedFrame`: not an append payload. `fenced`: a newer token of its lock was seen. `tooManyFences`: no room to remember its lock; these
+ * two take its number.
  */
-export type AppendRefusal = 'outOfOrder' | 'producerUnknown' | 'producerFenced' | 'appendForgotten' | 'malformedFrame';
+export type AppendRefusal = 'outOfOrder' | 'producerUnknown' | 'producerFenced' | 'appendForgotten' | 'malformedFrame' | FenceRefusal;
+/** Refusals of a fence. */
+export type FenceRefusal = 'fenced' | 'tooManyFences';
 
 /** What applying a batch did. */
 export type AppendOutcome =
@@ -16,7 +40,7 @@ export type AppendOutcome =
   | { readonly status: 'appended'; readonly offset: Offset; readonly count: number }
   /** It was applied before: the answer it got then. */
   | { readonly status: 'duplicate'; readonly offset: Offset; readonly count: number }
-  /** Nothing changed. */
+  /** No record was stored and no token is taken as seen; only `fenced` and `tooManyFences` take the number of the append. */
   | { readonly status: 'refused'; readonly code: AppendRefusal; readonly message: string; readonly details: ErrorDetails }
   /** Not an append (no-op or configuration). */
   | { readonly status: 'none' };
@@ -24,10 +48,15 @@ export type AppendOutcome =
 const NONE: AppendOutcome = { status: 'none' };
 
 /**
- * The machine over a stream's log. Its data is the log itself; its state is the next offset, the producers and where offsets lie in the log.
+ * The machine over a stream's log. Its data is the log itself; its state is the next offset, the producers, the highest token seen of each lock
+ * that appends were fenced with, and where offsets lie in the log.
  * Deterministic: the same batches in the same order give the same outcomes and the same `hash` on every replica.
  *
- * Invariants: offsets are given out in log order, without gaps; an append (producer, epoch, number) gets offsets at most once.
+ * All of it is a function of the log from its beginning. Whoever cuts that log must keep the producers and the tokens: without them a late copy is
+ * stored twice, and a late holder writes again.
+ *
+ * Invariants: offsets are given out in log order, without gaps; an append (producer, epoch, number) gets offsets at most once, and what became of
+ * it never changes; the tokens of the stored appends of one lock never fall, in log order.
  *
  * @example
  * ```ts
@@ -39,13 +68,15 @@ const NONE: AppendOutcome = { status: 'none' };
 export class StreamMachine {
   readonly #offsets = new OffsetIndex();
   readonly #producers: ProducerTable;
+  readonly #tokens: SeenTokens;
   #appliedIndex: LogIndex = 0;
   #nextOffset: Offset = 0;
   #hash = 0;
 
-  /** `producersMax`: producers it remembers; must be equal on all replicas (smaller in tests). */
-  constructor(options: { readonly producersMax?: number } = {}) {
+  /** `producersMax`, `fencesMax`: producers and locks it remembers; must be equal on all replicas (smaller in tests). */
+  constructor(options: { readonly producersMax?: number; readonly fencesMax?: number } = {}) {
     this.#producers = new ProducerTable(options.producersMax ?? LIMITS.producersPerStream);
+    this.#tokens = new SeenTokens(new TokenMap(), options.fencesMax ?? LIMITS.fencesPerStream);
   }
 
   /** Last index applied; 0 before the first batch. */
@@ -65,7 +96,10 @@ export class StreamMachine {
     return this.#hash >>> 0;
   }
 
-  /** Applies the next batch of the log; a batch that does not follow `appliedIndex` breaks an invariant. */
+  /**
+   * Applies the next batch of the log; a batch that does not follow `appliedIndex` breaks an invariant. `formatUnsupported` for an append of a
+   * newer build: what it means is not known here, and to skip it would let the replicas differ.
+   */
   apply(header: BatchHeader, payload: Uint8Array): AppendOutcome {
     invariant(header.baseIndex === this.#appliedIndex + 1, 'baseIndex = appliedIndex + 1', {
       baseIndex: header.baseIndex,
@@ -106,6 +140,11 @@ export class StreamMachine {
   #decide(header: BatchHeader, payload: Uint8Array): AppendOutcome {
     // The leader checked before it proposed; checking again costs a few ns per record and means no batch can ever break the offsets.
     const fault = appendPayloadFault(payload);
+    if (fault !== null && isNewerAppend(payload)) {
+      throw new QuorateError('formatUnsupported', `append payload at index ${header.baseIndex}: ${fault.what} of a newer build`, {
+        index: header.baseIndex,
+      });
+    }
     if (fault !== null)
       return {
         status: 'refused',
@@ -140,14 +179,24 @@ export class StreamMachine {
     } else if (firstNumber > producer.nextNumber) {
       return refused('outOfOrder', `expected ${producer.nextNumber}`, { expected: producer.nextNumber });
     } else if (firstNumber < producer.nextNumber) {
-      const offset = producer.appends.find(firstNumber, count);
-      if (offset === undefined) {
+      const verdict = producer.appends.find(firstNumber, count);
+      if (verdict === undefined) {
         return refused('appendForgotten', 'these numbers were taken, by another append or too long ago', { expected: producer.nextNumber });
       }
       this.#producers.touch(key);
-      return { status: 'duplicate', offset, count };
+      if (verdict >= 0) return { status: 'duplicate', offset: verdict, count };
+      return refused(VERDICT_CODES[verdict] as FenceRefusal, 'it was refused the first time', {});
     }
-    this.#producers.remember(key, { epoch, firstNumber, count, offset: this.#nextOffset });
+    // Only now: the outcome of an append that was applied before stands, whatever token was seen since.
+    const fence = appendFence(payload);
+    const refusal = fence === null ? null : this.#tokens.refusalOf(fence);
+    if (refusal !== null) {
+      const code = refusal.code as FenceRefusal;
+      this.#producers.remember(key, { epoch, firstNumber, count, verdict: VERDICTS[code] });
+      return refused(code, refusal.message, refusal.details);
+    }
+    if (fence !== null) this.#tokens.remember(fence);
+    this.#producers.remember(key, { epoch, firstNumber, count, verdict: this.#nextOffset });
     return { status: 'appended', offset: this.#nextOffset, count };
   }
 
@@ -171,7 +220,12 @@ const REFUSALS = {
   producerFenced: 3,
   appendForgotten: 4,
   malformedFrame: 5,
+  fenced: 6,
+  tooManyFences: 7,
 } as const satisfies Record<AppendRefusal, number>;
+
+const VERDICTS = { fenced: -1, tooManyFences: -2 } as const satisfies Record<FenceRefusal, Verdict>;
+const VERDICT_CODES: Readonly<Record<Verdict, FenceRefusal>> = { [VERDICTS.fenced]: 'fenced', [VERDICTS.tooManyFences]: 'tooManyFences' };
 
 // The 8 bytes of a producer id as 4 UTF-16 units: a Map key without a conversion to hexadecimal.
 function producerKey(payload: Uint8Array): string {

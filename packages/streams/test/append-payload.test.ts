@@ -17,7 +17,7 @@ function code(expected: ErrorCode): (error: unknown) => boolean {
 
 test('append payload: encoded → its header and structure check out', () => {
   const payload = encodeAppendPayload({ ...at(7), records: [utf8('a'), new Uint8Array(0), utf8('ccc')] });
-  assert.deepEqual(checkAppendPayload(payload), { producer: PRODUCER, epoch: 3, firstNumber: 7, count: 3, isResent: false });
+  assert.deepEqual(checkAppendPayload(payload), { producer: PRODUCER, epoch: 3, firstNumber: 7, count: 3, isResent: false, fence: null });
   assert.equal(payload.length, APPEND_HEADER_BYTES + 4 + 1 + 4 + 4 + 3);
 });
 
@@ -68,9 +68,16 @@ test('append payload: bad producer, epoch or number → invalidArgument', () => 
 test('append payload: marked as resent and moved → only flag and position change', () => {
   const payload = encodeAppendPayload({ ...at(7), records: [utf8('abc')] });
   const resent = markResent(payload);
-  assert.deepEqual(checkAppendPayload(resent), { ...at(7), count: 1, isResent: true });
+  assert.deepEqual(checkAppendPayload(resent), { ...at(7), count: 1, isResent: true, fence: null });
   const moved = moveAppend(resent, { producer: 'ffffffffffffffff', epoch: 4, firstNumber: 0 });
-  assert.deepEqual(checkAppendPayload(moved), { producer: 'ffffffffffffffff', epoch: 4, firstNumber: 0, count: 1, isResent: false });
+  assert.deepEqual(checkAppendPayload(moved), {
+    producer: 'ffffffffffffffff',
+    epoch: 4,
+    firstNumber: 0,
+    count: 1,
+    isResent: false,
+    fence: null,
+  });
   assert.deepEqual(moved.subarray(APPEND_HEADER_BYTES), payload.subarray(APPEND_HEADER_BYTES));
   assert.equal(checkAppendPayload(payload).isResent, false);
 });
@@ -79,7 +86,13 @@ test('append payload: T80: every single field made hostile → malformedFrame, n
   const good = encodeAppendPayload({ ...at(7), records: [utf8('abc'), utf8('de')] });
   const hostile: [string, (bytes: Uint8Array) => void][] = [
     [
-      'version',
+      'version of a newer build',
+      (b) => {
+        b[0] = 3;
+      },
+    ],
+    [
+      'a fence announced that is not there',
       (b) => {
         b[0] = 2;
       },
@@ -116,9 +129,9 @@ test('append payload: T80: every single field made hostile → malformedFrame, n
 
 test('append payload: T80: random bytes → sound or malformedFrame', () => {
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 80 }), fc.nat(5), (bytes, count) => {
+    fc.property(fc.uint8Array({ maxLength: 80 }), fc.nat(5), fc.integer({ min: 1, max: 2 }), (bytes, count, version) => {
       if (bytes.length > 4) {
-        bytes[0] = 1;
+        bytes[0] = version;
         bytes[1] = 0;
         writeU16(bytes, 2, count);
       }

@@ -8,6 +8,7 @@ import {
   encodeBatch,
   trustedBatchHeader,
 } from '@quorate/base';
+import type { Fence } from '@quorate/machine';
 import { type AppendOutcome, type LogReader, StreamMachine, appendCount, encodeAppendPayload, markResent } from '@quorate/streams';
 
 /** A log in memory that is applied as it grows: what a leader's replica sees. */
@@ -16,7 +17,7 @@ export class LogBuilder implements LogReader {
   readonly batches: Uint8Array[] = [];
   nextIndex: LogIndex = 1;
 
-  constructor(options: { producersMax?: number } = {}) {
+  constructor(options: { producersMax?: number; fencesMax?: number } = {}) {
     this.machine = new StreamMachine(options);
   }
 
@@ -41,12 +42,14 @@ export class LogBuilder implements LogReader {
     number: number;
     records: readonly Uint8Array[];
     isResent?: boolean;
+    fence?: Fence | null;
   }): AppendOutcome {
     const payload = encodeAppendPayload({
       producer: producerId(options.producer ?? 1),
       epoch: options.epoch ?? 0,
       firstNumber: options.number,
       records: options.records,
+      fence: options.fence ?? null,
     });
     return this.add('commands', options.isResent === true ? markResent(payload) : payload, appendCount(payload));
   }

@@ -12,6 +12,7 @@ import {
   utf8,
 } from '@quorate/base';
 import { ClientCore, QuorateClient, type SessionOptions } from '@quorate/client';
+import type { Fence } from '@quorate/machine';
 import type { AppendRecord, History } from './history.js';
 import type { SimScheduler } from './scheduler.js';
 import type { SimNetwork } from './sim-network.js';
@@ -97,13 +98,14 @@ export class SimClient {
   /** Appends values of its own making, which no other append has. */
   append(
     stream: string,
-    options: { readonly count?: number; readonly valueBytes?: number; readonly deadlineMs?: number } = {},
+    options: { readonly count?: number; readonly valueBytes?: number; readonly deadlineMs?: number; readonly fence?: Fence } = {},
     done: AppendDone = () => {},
   ): AppendRecord {
     const values = Array.from({ length: options.count ?? 1 }, () => this.#history.nextValue(this.name, options.valueBytes ?? 20));
     const append = this.#history.beginAppend({ client: this.name, stream, values, nowMs: this.#scheduler.nowMs });
-    const time = options.deadlineMs === undefined ? {} : { deadlineMs: options.deadlineMs };
-    this.core.append(stream, values.map(utf8), time, (error, result) => {
+    const { deadlineMs, fence } = options;
+    const how = { ...(deadlineMs === undefined ? {} : { deadlineMs }), ...(fence === undefined ? {} : { fence }) };
+    this.core.append(stream, values.map(utf8), how, (error, result) => {
       this.#history.endAppend(append, this.#scheduler.nowMs, error, result?.offset ?? -1);
       done(error, append);
     });

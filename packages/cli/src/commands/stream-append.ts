@@ -1,6 +1,8 @@
 import type { Readable } from 'node:stream';
 import { LIMITS, QuorateError, utf8 } from '@quorate/base';
 import type { AppendResult, Stream } from '@quorate/client';
+import type { Fence } from '@quorate/machine';
+import type { WriteOptions } from '@quorate/resources';
 import type { CliIo } from '../cli-io.js';
 import { type ConnectFlags, withClient } from '../connection.js';
 import { EXIT_CODES } from '../exit-codes.js';
@@ -11,7 +13,7 @@ export interface AppendCommand {
   readonly name: string;
   /** The record, or `-`: each line of standard input is one. */
   readonly value: string;
-  readonly flags: ConnectFlags & { readonly inFlight: number };
+  readonly flags: ConnectFlags & { readonly inFlight: number; readonly fence?: Fence };
 }
 
 /** Bytes under way at once, whatever their number. */
@@ -22,10 +24,11 @@ export async function appendToStream({ name, value, flags }: AppendCommand, io: 
   return await withClient(flags, async (client) => {
     const stream = client.stream(name);
     const output = new Output(io.stdout, flags.json);
+    const options: WriteOptions = flags.fence === undefined ? {} : { fence: flags.fence };
     if (value === '-') {
-      await new LineAppender({ stream, output, inFlightMax: flags.inFlight }).run(io.stdin);
+      await new LineAppender({ stream, output, options, inFlightMax: flags.inFlight }).run(io.stdin);
     } else {
-      const { offset } = await stream.append(utf8(value));
+      const { offset } = await stream.append(utf8(value), options);
       await output.text(String(offset));
       await output.json({ offset });
     }
@@ -46,6 +49,7 @@ interface LineUnderWay {
 class LineAppender {
   readonly #stream: Stream;
   readonly #output: Output;
+  readonly #options: WriteOptions;
   readonly #inFlightMax: number;
   readonly #inFlight: LineUnderWay[] = [];
   /** Rejects with the first failure, also while standard input is waited for. */
@@ -57,8 +61,9 @@ class LineAppender {
   #line = 0;
   #stored = 0;
 
-  constructor(options: { stream: Stream; output: Output; inFlightMax: number }) {
+  constructor(options: { stream: Stream; output: Output; options: WriteOptions; inFlightMax: number }) {
     this.#stream = options.stream;
+    this.#options = options.options;
     this.#output = options.output;
     this.#inFlightMax = options.inFlightMax;
     this.#failed = new Promise((_, reject) => {
@@ -86,7 +91,7 @@ class LineAppender {
       await this.#inFlight[0]?.printed;
     }
     this.#line++;
-    const entry = { line: this.#line, bytes: value.length, result: this.#stream.append(value) };
+    const entry = { line: this.#line, bytes: value.length, result: this.#stream.append(value, this.#options) };
     // Looked at in its turn; until then a rejection has nobody else to handle it.
     entry.result.catch(() => {});
     this.#printed = this.#printed.then(() => this.#print(entry));

@@ -1,16 +1,19 @@
-import { type Checksum, type Offset, concatBytes, writeU16 } from '@quorate/base';
-import { type AppendPosition, APPEND_HEADER_BYTES, encodeAppendPayload, markResent, moveAppend } from '@quorate/streams';
+import { type Checksum, type Offset, type QuorateError, concatBytes, writeU16 } from '@quorate/base';
+import { type AppendPosition, encodeAppendPayload, headerBytesOf, markResent, moveAppend } from '@quorate/streams';
 import type { AppendCall, AppendPart } from './append-call.js';
 
-/** Records of one or more calls that go out as one payload, under numbers that do not change while a copy may be applied. */
+/** Records of one or more calls, all under the same fence or none, that go out as one payload, under numbers that do not change while a copy may be applied. */
 export class AppendBatch {
   #parts: readonly AppendPart[];
   #payload: Uint8Array;
   #payloadChecksum: number | null = null;
   #isMarked = false;
   #count: number;
+  readonly #headerBytes: number;
   /** Stored, and the calls were told. */
   isStored = false;
+  /** Refused under its numbers for good, which are taken all the same; the calls were told. */
+  isRefused = false;
   /** Copies under the present numbers that may have been or may yet be applied: sent, and not refused for certain. */
   unknownCopies = 0;
   /** Grows when the numbers change: answers to copies under older numbers say nothing about the present ones. */
@@ -24,7 +27,9 @@ export class AppendBatch {
     }
     this.#parts = parts;
     this.#count = records.length;
-    this.#payload = encodeAppendPayload({ ...position, records });
+    const fence = parts[0]?.call.fence ?? null;
+    this.#headerBytes = headerBytesOf(fence);
+    this.#payload = encodeAppendPayload({ ...position, records, fence });
   }
 
   get parts(): readonly AppendPart[] {
@@ -32,6 +37,14 @@ export class AppendBatch {
   }
   get count(): number {
     return this.#count;
+  }
+  /** What became of it is known and cannot change. */
+  get isDecided(): boolean {
+    return this.isStored || this.isRefused;
+  }
+  /** True if it is stored, or a copy of it may yet be. */
+  get mayBeStored(): boolean {
+    return this.isStored || (this.unknownCopies > 0 && !this.isRefused);
   }
   /** Bytes of the payload. */
   get bytes(): number {
@@ -60,11 +73,11 @@ export class AppendBatch {
 
   /** Takes the records of some calls out. Only while no copy may be applied; `move` must follow if any are left. */
   withdraw(calls: ReadonlySet<AppendCall>): void {
-    const kept: Uint8Array[] = [this.#payload.subarray(0, APPEND_HEADER_BYTES)];
-    let at = APPEND_HEADER_BYTES;
+    const kept: Uint8Array[] = [this.#payload.subarray(0, this.#headerBytes)];
+    let at = this.#headerBytes;
     let removed = 0;
     for (const { call: owner, range } of this.#parts) {
-      const bytes = range.payloadBytes - APPEND_HEADER_BYTES;
+      const bytes = range.payloadBytes - this.#headerBytes;
       if (calls.has(owner)) removed += range.end - range.start;
       else kept.push(this.#payload.subarray(at, at + bytes));
       at += bytes;
@@ -73,6 +86,11 @@ export class AppendBatch {
     this.#count -= removed;
     this.#payload = concatBytes(kept);
     writeU16(this.#payload, 2, this.#count);
+  }
+
+  refused(error: QuorateError): void {
+    this.isRefused = true;
+    for (const { call } of this.#parts) call.fail(error);
   }
 
   stored(offset: Offset): void {

@@ -1,5 +1,6 @@
 import { type Offset, QuorateError } from '@quorate/base';
-import { type AppendRange, splitIntoAppends } from '@quorate/streams';
+import type { Fence } from '@quorate/machine';
+import { type AppendRange, decodeFence, encodeFence, headerBytesOf, splitIntoAppends } from '@quorate/streams';
 import type { Deadline } from './deadline-heap.js';
 import type { AppendBatch } from './append-batch.js';
 
@@ -35,6 +36,8 @@ export class AppendCall implements Deadline {
   dueMs = 0;
   heapAt = -1;
   readonly name: string;
+  /** What its records are written under; a copy. */
+  readonly fence: Fence | null;
   readonly deadlineMs: number;
   readonly parts: readonly AppendPart[];
   readonly #owner: AppendOwner;
@@ -46,20 +49,27 @@ export class AppendCall implements Deadline {
   #lastOffset = -1;
   #isSettled = false;
 
-  /** Throws what is wrong with the records. */
+  /** Throws what is wrong with the records or the fence. */
   constructor(options: {
     readonly name: string;
     readonly records: readonly Uint8Array[];
+    readonly fence: Fence | null;
     readonly deadlineMs: number;
     readonly owner: AppendOwner;
     readonly done: (error: QuorateError | null, result: AppendResult | null) => void;
   }) {
     this.name = options.name;
     this.deadlineMs = options.deadlineMs;
+    this.fence = copyOf(options.fence);
     this.#records = options.records;
     this.#owner = options.owner;
     this.#done = options.done;
-    this.parts = splitIntoAppends(options.records).map((range) => ({ call: this, range, isQueued: false, batch: null }));
+    this.parts = splitIntoAppends(options.records, headerBytesOf(this.fence)).map((range) => ({
+      call: this,
+      range,
+      isQueued: false,
+      batch: null,
+    }));
     this.#partsLeft = this.parts.length;
   }
 
@@ -71,7 +81,7 @@ export class AppendCall implements Deadline {
   }
   /** True if some of its records are stored, or a copy of them may yet be. */
   get mayHaveHappened(): boolean {
-    return this.parts.some(({ batch }) => batch !== null && (batch.isStored || batch.unknownCopies > 0));
+    return this.parts.some(({ batch }) => batch?.mayBeStored === true);
   }
   record(index: number): Uint8Array {
     return this.#records[index] as Uint8Array;
@@ -109,4 +119,9 @@ export class AppendCall implements Deadline {
     if (error !== null) this.#done(error, null);
     else this.#done(null, { offset: this.#offset, count: this.count, lastOffset: this.#lastOffset });
   }
+}
+
+/** As it is now, checked: what the caller does with the object afterwards changes nothing. */
+function copyOf(fence: Fence | null): Fence | null {
+  return fence === null ? null : decodeFence(encodeFence(fence));
 }

@@ -1,10 +1,10 @@
 import { LIMITS } from '@quorate/base';
-import { APPEND_HEADER_BYTES } from '@quorate/streams';
+import { headerBytesOf, isSameFence } from '@quorate/streams';
 import type { AppendCall, AppendPart } from './append-call.js';
 
 /**
  * Parts that wait to be sent, in order. A part that fits one payload is never cut, and parts of several calls share a payload as long as
- * they fit.
+ * they fit and are under the same fence.
  */
 export class AppendQueue {
   #parts: AppendPart[] = [];
@@ -42,12 +42,16 @@ export class AppendQueue {
   take(): readonly AppendPart[] {
     const taken: AppendPart[] = [];
     let records = 0;
-    let bytes = APPEND_HEADER_BYTES;
+    let bytes = 0;
     while (this.#head < this.#parts.length) {
       const part = this.#parts[this.#head] as AppendPart;
       if (part.isQueued) {
         const { start, end, payloadBytes } = part.range;
-        const needed = payloadBytes - APPEND_HEADER_BYTES;
+        const { fence } = part.call;
+        const first = taken[0]?.call.fence;
+        if (first !== undefined && !isSameFence(first, fence)) break;
+        if (first === undefined) bytes = headerBytesOf(fence);
+        const needed = payloadBytes - headerBytesOf(fence);
         const fits = records + (end - start) <= LIMITS.batchRecordsMax && bytes + needed <= LIMITS.batchPayloadBytesMax;
         if (!fits && taken.length > 0) break;
         records += end - start;

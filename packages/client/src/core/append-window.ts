@@ -1,4 +1,4 @@
-import { LIMITS, type Offset, type Random, randomHex16 } from '@quorate/base';
+import { LIMITS, type Offset, type QuorateError, type Random, randomHex16 } from '@quorate/base';
 import type { AppendPosition } from '@quorate/streams';
 import { AppendBatch } from './append-batch.js';
 import type { AppendCall, AppendPart } from './append-call.js';
@@ -7,9 +7,9 @@ import type { AppendCall, AppendPart } from './append-call.js';
 const FLIGHT_BYTES = 8_388_608;
 
 /**
- * The payloads of one producer that have numbers and are not all stored, oldest first, and which of them were sent in the present generation.
+ * The payloads of one producer that have numbers and are not all decided (stored, or refused by the stream for good), oldest first, and which of them were sent in the present generation.
  *
- * Invariant: the numbers of the payloads are dense under one producer id and epoch, and everything before the head is stored. So a stream
+ * Invariant: the numbers of the payloads are dense under one producer id and epoch, and everything before the head is decided. So a stream
  * that has not taken the head can have taken none of the others.
  */
 export class AppendWindow {
@@ -45,8 +45,8 @@ export class AppendWindow {
   get hasUnsent(): boolean {
     return this.#sentCount < this.#batches.length;
   }
-  get hasUnstored(): boolean {
-    return this.#batches.some((batch) => !batch.isStored);
+  get hasUndecided(): boolean {
+    return this.#batches.some((batch) => !batch.isDecided);
   }
   /** No more payloads than the stream remembers answers of (T62). */
   get isFull(): boolean {
@@ -70,7 +70,7 @@ export class AppendWindow {
     for (;;) {
       const batch = this.#batches[this.#sentCount];
       if (batch === undefined) return null;
-      if (!batch.isStored) return batch;
+      if (!batch.isDecided) return batch;
       this.sent(batch);
     }
   }
@@ -87,17 +87,18 @@ export class AppendWindow {
     this.#sentBytes = 0;
   }
 
-  /** A payload is stored: its calls are told, and what is stored at the head leaves. Nothing happens if that was known. */
+  /** A payload is stored: its calls are told, and what is decided at the head leaves. Nothing happens if that was known. */
   stored(batch: AppendBatch, offset: Offset): void {
-    if (batch.isStored || !this.#batches.includes(batch)) return;
+    if (batch.isDecided || !this.#batches.includes(batch)) return;
     batch.stored(offset);
-    while (this.#batches[0]?.isStored === true) {
-      const gone = this.#batches.shift() as AppendBatch;
-      this.#bytes -= gone.bytes;
-      if (this.#sentCount === 0) continue;
-      this.#sentCount -= 1;
-      this.#sentBytes -= gone.bytes;
-    }
+    this.#dropDecided();
+  }
+
+  /** The stream has refused a payload and counts its numbers as taken: its calls are told, those behind it go on. */
+  refused(batch: AppendBatch, error: QuorateError): void {
+    if (batch.isDecided || !this.#batches.includes(batch)) return;
+    batch.refused(error);
+    this.#dropDecided();
   }
 
   /** Those of some calls that cannot be taken out, because copies of them, or of what follows them, may be applied. */
@@ -142,7 +143,7 @@ export class AppendWindow {
     this.#newProducer();
     const ended: AppendBatch[] = [];
     for (const batch of batches) {
-      if (batch.isStored) continue;
+      if (batch.isDecided) continue;
       if (isCertain ? batch !== head || headGoesOn : batch.unknownCopies === 0) this.#move(batch);
       else ended.push(batch);
     }
@@ -163,12 +164,22 @@ export class AppendWindow {
     for (const batch of this.#batches) for (const { call } of batch.parts) calls.add(call);
   }
 
+  #dropDecided(): void {
+    while (this.#batches[0]?.isDecided === true) {
+      const gone = this.#batches.shift() as AppendBatch;
+      this.#bytes -= gone.bytes;
+      if (this.#sentCount === 0) continue;
+      this.#sentCount -= 1;
+      this.#sentBytes -= gone.bytes;
+    }
+  }
+
   /** From here on no copy of any payload may be applied. */
   #revocableFrom(): number {
     let from = this.#batches.length;
     for (; from > 0; from--) {
       const batch = this.#batches[from - 1] as AppendBatch;
-      if (batch.unknownCopies > 0 || batch.isStored) break;
+      if (batch.unknownCopies > 0 || batch.isDecided) break;
     }
     return from;
   }

@@ -10,6 +10,7 @@ import {
   nodeId,
   checkName,
 } from '@quorate/base';
+import type { Fence } from '@quorate/machine';
 import {
   type ClientRequestBody,
   type ClientResponse,
@@ -156,14 +157,20 @@ export class ClientCore {
   /**
    * Appends records in order, each exactly once. Appends of one client to one stream keep the order of the calls. A list that fits one batch
    * (`LIMITS.batchRecordsMax` records, about 2 MiB) is stored whole or not at all; a longer one in several batches. The records must not
-   * change before the call is settled. `recordTooLarge`, `invalidArgument` (no records), `streamNotFound`, `producerUnknown`.
+   * change before the call is settled. With a `fence` nothing is stored once the stream has seen a newer token of its lock.
+   * `recordTooLarge`, `invalidArgument` (no records, no fence), `streamNotFound`, `producerUnknown`, `fenced`, `tooManyFences`.
    */
-  append(name: string, records: readonly Uint8Array[], options: CallTime, done: Done<AppendResult>): PendingCall {
+  append(
+    name: string,
+    records: readonly Uint8Array[],
+    options: CallTime & { readonly fence?: Fence },
+    done: Done<AppendResult>,
+  ): PendingCall {
     return this.#guarded(done, () => {
       checkName('stream', name);
       const deadlineMs = this.#deadlineOf(options);
       const producer = this.#producer(name);
-      const call = new AppendCall({ name, records, deadlineMs, owner: producer, done });
+      const call = new AppendCall({ name, records, fence: options.fence ?? null, deadlineMs, owner: producer, done });
       let bytes = 0;
       for (const part of call.parts) bytes += part.range.payloadBytes;
       this.#checkRoom(bytes);

@@ -25,6 +25,8 @@ const LINK_QUEUE_BYTES = 8_388_608;
 const FAULTY_ROUNDS_MAX = 3;
 /** Answers that refuse this copy for certain; what they leave open is whether an earlier copy was taken. */
 const IDENTITY_LOST: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['producerUnknown', 'producerFenced', 'appendForgotten']);
+/** Answers by which the stream has refused the numbers of an append for good and counts them as taken. */
+const NUMBERS_TAKEN: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['fenced', 'tooManyFences']);
 const STALL_MAX_MS = 3200;
 
 /**
@@ -50,7 +52,7 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
   readonly #lookup: GroupLookup;
   #route: Route | null = null;
   #link: NodeLink | null = null;
-  /** Grows whenever the window is sent anew; answers to older copies count only if they say "stored". */
+  /** Grows whenever the window is sent anew; answers to older copies count only if they say what became of the numbers. */
   #generation = 0;
   /** Bytes that were reported to the client. */
   #reportedBytes = 0;
@@ -100,7 +102,7 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
     this.#reportBytes();
     this.#liveCalls -= 1;
     this.#context.callSettled();
-    if (this.#liveCalls === 0 && this.#window.hasUnstored) this.#giveUpWindow();
+    if (this.#liveCalls === 0 && this.#window.hasUndecided) this.#giveUpWindow();
   }
 
   /** All calls whose deadlines come in one turn are looked at together: each by itself would copy the window anew. */
@@ -154,9 +156,15 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
           count: response.count,
         });
       }
-      this.#stored(attempt, response.offset);
+      this.#window.stored(batch, response.offset);
+      this.#decided(attempt);
     } else if (response.type === 'error') {
       const error = fromWireError(response);
+      if (NUMBERS_TAKEN.has(error.code)) {
+        this.#window.refused(batch, error);
+        this.#decided(attempt);
+        return;
+      }
       if (!isAmbiguous(error) || IDENTITY_LOST.has(error.code)) attempt.refusedForCertain();
       if (attempt.generation === this.#generation) this.#refused(batch, error);
     }
@@ -251,11 +259,9 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
     this.#pause();
   }
 
-  #stored(attempt: AppendAttempt, offset: number): void {
-    const { batch, link } = attempt;
-    this.#window.stored(batch, offset);
+  #decided(attempt: AppendAttempt): void {
     this.#reportBytes();
-    if (attempt.generation === this.#generation) this.#progressed(link);
+    if (attempt.generation === this.#generation) this.#progressed(attempt.link);
     if (!this.#queue.isEmpty || this.#window.hasUnsent) this.#planFlush();
   }
 

@@ -3,6 +3,7 @@ import { checkAppendPayload, readRecords } from '@quorate/streams';
 import type { ClientRequest, ClientRequestBody, ClientResponseBody, NodeStatus } from '@quorate/wire';
 import { encodeCommand } from '../catalogue/commands.js';
 import type { Proposer } from '../groups/pending-proposals.js';
+import { MachineView } from '../groups/machine-view.js';
 import type { Replica } from '../groups/replica.js';
 import type { TailWaiter, TailWaiters } from '../groups/tail-waiters.js';
 import { type ApplyOutcome, CatalogueView, StreamView } from '../groups/view.js';
@@ -85,7 +86,7 @@ export class RequestHandler implements Proposer {
     } else if (outcome.view === 'stream') {
       const result = outcome.outcome;
       if (result.status === 'refused') {
-        this.failed(id, new QuorateError(result.code, `the append was refused: ${result.code}`, result.details));
+        this.failed(id, new QuorateError(result.code, `the append was refused: ${result.message}`, result.details));
       } else if (result.status !== 'none') this.#to.reply(id, { type: 'appended', offset: result.offset, count: result.count });
     } else if (outcome.view === 'catalogue' && outcome.outcome.type === 'streamCreated') {
       this.#to.reply(id, outcome.outcome);
@@ -182,11 +183,19 @@ export class RequestHandler implements Proposer {
     const { replica } = this.#stream(group);
     if (!replica.isLeader) throw replica.stopError ?? replica.notLeader();
     this.#checkSpace();
-    const { count } = checkAppendPayload(payload);
+    const { count, fence } = checkAppendPayload(payload);
+    if (fence !== null) this.#checkFenceGroup(fence.group);
     if (this.#node.options.checksum(payload) !== payloadChecksum) {
       throw new QuorateError('malformedFrame', 'the payload of an append does not match its checksum', { group });
     }
     replica.propose({ payload, payloadChecksum, count }, this, id);
+  }
+
+  /** What is known here to have no locks cannot be fenced with: otherwise a mistake would be taken for a lock, and remembered for ever. */
+  #checkFenceGroup(group: number): void {
+    const view = this.#node.replica(group)?.view;
+    if (view === undefined || view instanceof MachineView) return;
+    throw new QuorateError('kindMismatch', `fence of group ${group}, which has no locks`, { group });
   }
 
   #readStream(id: number, request: RequestOf<'readStream'>): void {

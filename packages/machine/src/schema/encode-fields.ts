@@ -4,10 +4,15 @@ import { type AnyField, type Field, kindOf, refused } from './field.js';
 
 /** The bytes of named values; `path` names them in an error (`set` gives `set.key`). Throws `invalidArgument`. */
 export function encodeFields<A extends ArgumentFields>(fields: A, values: ArgumentsOf<A>, path: string): Uint8Array {
-  if (typeof values !== 'object' || values === null) throw refused(path, `must be an object, not ${kindOf(values)}`);
   const writer = new ByteWriter(64);
-  for (const name of Object.keys(fields)) (fields[name] as AnyField).write(writer, values[name], `${path}.${name}`);
+  writeFields(writer, fields, values, path);
   return writer.take();
+}
+
+/** Writes named values; see `encodeFields`. What was written before one was refused is left in the writer. */
+export function writeFields<A extends ArgumentFields>(writer: ByteWriter, fields: A, values: ArgumentsOf<A>, path: string): void {
+  if (typeof values !== 'object' || values === null) throw refused(path, `must be an object, not ${kindOf(values)}`);
+  for (const name of Object.keys(fields)) (fields[name] as AnyField).write(writer, values[name], `${path}.${name}`);
 }
 
 /** The named values of bytes, which they may share memory with. Throws `malformedFrame`, also if bytes are left over. */

@@ -1,6 +1,7 @@
 import { type Clock, type GroupId, type Logger, QuorateError, SILENT_LOGGER, type Timers } from '@quorate/base';
 import type { Commands, ResourceDeclaration, SessionState } from '@quorate/machine';
 import { CLIENT_LIMITS } from './client-limits.js';
+import { ArgumentEncoder } from './argument-encoder.js';
 import { CommandGate } from './command-gate.js';
 import { ResourceHandle } from './resource-handle.js';
 
@@ -24,6 +25,7 @@ export interface ClientContext {
   readonly timers: Timers;
   readonly logger: Logger;
   readonly deadlineMs: number;
+  readonly encoder: ArgumentEncoder;
   /** Runs a callback of a user: what it throws is logged. */
   guarded(what: string, callback: () => void): void;
 }
@@ -44,7 +46,7 @@ export class ResourceClient {
         logger.log('error', 'callbackThrew', { what, error: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown) });
       }
     };
-    this.context = { commands, gate, group, clock, timers, logger, deadlineMs, guarded };
+    this.context = { commands, gate, group, clock, timers, logger, deadlineMs, encoder: new ArgumentEncoder(), guarded };
   }
 
   /** State of the session. */

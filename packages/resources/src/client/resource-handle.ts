@@ -16,7 +16,6 @@ import {
   type SessionState,
   decodeFields,
   decodeValue,
-  encodeFields,
 } from '@quorate/machine';
 import { type GatedCall, type Opening } from './command-gate.js';
 import type { ClientContext } from './resource-client.js';
@@ -146,7 +145,7 @@ export class ResourceHandle<D extends ResourceDeclaration = ResourceDeclaration>
       if (declared?.kind !== kind) {
         throw new QuorateError('invalidArgument', `${this.declaration.type} has no ${kind} "${operation}"`, { operation });
       }
-      const encoded = encodeFields(declared.args, args as never, operation);
+      const encoded = this.#context.encoder.encode(declared.args, args as never, operation);
       const { deadlineMs, openMs, consistency } = options;
       checkTime(deadlineMs);
       checkConsistency(consistency);

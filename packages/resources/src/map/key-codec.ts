@@ -15,11 +15,13 @@ export function encodeBorder(key: string, path: string): Uint8Array {
   if (typeof key !== 'string') throw wrong(path, `must be a text, not ${kindOf(key)}`);
   const max = RESOURCE_LIMITS.keyBytesMax;
   // Each UTF-16 unit takes at least one byte: a huge text is refused before it is encoded.
-  const bytes = key.length > max ? key.length : utf8(key).length;
-  if (bytes > max) throw new QuorateError('keyTooLarge', `${path} has at least ${bytes} bytes, at most ${max}`, { path, bytes, max });
+  const encoded = key.length > max ? null : utf8(key);
+  const bytes = encoded?.length ?? key.length;
+  if (encoded === null || bytes > max)
+    throw new QuorateError('keyTooLarge', `${path} has at least ${bytes} bytes, at most ${max}`, { path, bytes, max });
   const at = loneSurrogateIn(key);
   if (at >= 0) throw wrong(path, `must be well-formed text: half a surrogate pair at ${at}`);
-  return utf8(key);
+  return encoded;
 }
 
 /** A key of the map as text. `valueInvalid` if it is no UTF-8: then a program of another kind wrote it. */

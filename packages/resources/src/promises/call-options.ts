@@ -17,8 +17,8 @@ export interface QueryOptions extends CallOptions {
 /** Options of a write. */
 export interface WriteOptions extends CallOptions {
   /**
-   * That of a held lock or leadership: the write is refused with `fenced` unless it is still held (in the same group), or unless a newer one was
-   * seen (from another group).
+   * That of a held lock or leadership. Writes to maps, counters and resources of your own, which live in the same group, are refused with `fenced`
+   * unless it is still held; appends, because a stream is a group of its own, as soon as the stream has seen a newer one.
    */
   readonly fence?: Fence;
 }
@@ -26,6 +26,11 @@ export interface WriteOptions extends CallOptions {
 /** The time of options, as the callback core takes it. */
 export function timeOf(options: CallOptions): CallTime {
   return options.deadlineMs === undefined ? {} : { deadlineMs: options.deadlineMs };
+}
+
+/** Time and fence of options. */
+export function writeTimeOf(options: WriteOptions): CallTime & { readonly fence?: Fence } {
+  return options.fence === undefined ? timeOf(options) : { ...timeOf(options), fence: options.fence };
 }
 
 /** Time and consistency of options. */

@@ -25,7 +25,7 @@ export class Held {
   get token(): Token {
     return this.#holding.token;
   }
-  /** For `WriteOptions.fence`: lets a write happen only while this is held. */
+  /** For `WriteOptions.fence`: lets a write happen only while this is held, an append to a stream only until the next holder has appended there. */
   get fence(): Fence {
     return this.#holding.fence;
   }
