@@ -119,9 +119,7 @@ function checkReads(
     // An answer may be short, but not empty while there is something.
     const end = ends.at(read.startedAt, 0);
     if (end > read.fromOffset && read.values.length === 0)
-      tell(
-        `${stream}: a linearizable read from ${read.fromOffset} by ${read.client} was empty after records up to ${end - 1} were acknowledged`,
-      );
+      tell(`${stream}: a linearizable read from ${read.fromOffset} by ${read.client} was empty after ${end - 1} was acknowledged`);
   }
 }
 

@@ -93,6 +93,7 @@ export class Nemesis {
   #mend(): void {
     for (const node of this.#cluster.nodes) node.disk.capacityBytes = Number.POSITIVE_INFINITY;
     for (const rule of this.#rules) rule.remove();
+    for (const client of this.#cluster.clients) client.process.resume();
     this.#cluster.healAll();
   }
 

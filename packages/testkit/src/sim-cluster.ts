@@ -189,10 +189,9 @@ export class SimCluster {
     return result as T;
   }
 
-  /** Mends all cables, resumes every client, resumes and starts every node. */
+  /** Mends all cables, resumes and starts every node. */
   healAll(): void {
     this.network.healAll();
-    for (const client of this.#clients) client.process.resume();
     for (const node of this.nodes) {
       node.resume();
       if (!node.isUp) node.start();
