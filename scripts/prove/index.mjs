@@ -26,12 +26,15 @@ const { values, positionals } = parseArgs({
     images: { type: 'string' },
     keys: { type: 'string' },
     rate: { type: 'string' },
+    'node-flags': { type: 'string' },
     help: { type: 'boolean' },
   },
 });
 const name = positionals[0];
 if (values.help || positionals.length !== 1 || !Object.hasOwn(PROOFS, name)) {
-  console.log('npm run prove -- NAME [--seed N] [--seconds N] [--rounds N] [--images N] [--keys N] [--rate N]\n');
+  console.log(
+    'npm run prove -- NAME [--seed N] [--seconds N] [--rounds N] [--images N] [--keys N] [--rate N] [--node-flags="FLAGS OF NODE.JS"]\n',
+  );
   for (const [proof, what] of Object.entries(PROOFS)) console.log(`  ${proof.padEnd(14)} ${what}`);
   process.exit(values.help ? 0 : 2);
 }
@@ -41,6 +44,7 @@ for (const key of ['seconds', 'rounds', 'images', 'keys', 'rate']) {
   const value = whole(key);
   if (value !== undefined) options[key] = value;
 }
+if (values['node-flags'] !== undefined) options.nodeFlags = values['node-flags'].split(' ').filter((flag) => flag !== '');
 console.log(`prove ${name}: ${PROOFS[name]}; seed ${options.seed}`);
 // The timers of a client that waits do not keep the process alive.
 const keepAlive = setInterval(() => {}, 60_000);

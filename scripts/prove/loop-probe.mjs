@@ -1,34 +1,133 @@
-// Loaded into a node's process beside it (`node --import`): how late a timer of 5 ms comes. One JSON line per second: time of day, delay, and the
-// part of it that the thread was ready and had no processor, for each look.
-import { appendFile, existsSync, openSync, readSync } from 'node:fs';
+// Loaded into a node's process beside it (`node --import`): how late its event loop is, by `monitorEventLoopDelay`, apart for each phase of the
+// proof and of the node's own snapshots, and how long its garbage collections take.
+//
+// The proof writes its phase to a file. When this node begins and ends a snapshot its log says, which is seen as it is written. A window of
+// measurement ends when another phase begins; the delay that is going on then belongs to the phase that begins, and what follows an end for a
+// tenth of a second to the phase that ended: no delay of a snapshot counts as one without. A window keeps its histogram until the proof asks
+// for a report.
+import fs, { readFile, renameSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import { PerformanceObserver, constants, monitorEventLoopDelay } from 'node:perf_hooks';
 
-const EVERY_MS = 5;
-const file = process.env.LOOP_PROBE_FILE;
+/** Node's own default, and what `status` of a node uses. */
+const RESOLUTION_MS = 10;
+/** Between two looks at the phase of the proof; what goes before a phase, and after it, is up to twice as long. */
+const LOOK_MS = 100;
+const KINDS = {
+  [constants.NODE_PERFORMANCE_GC_MINOR]: 'minor',
+  [constants.NODE_PERFORMANCE_GC_MAJOR]: 'major',
+  [constants.NODE_PERFORMANCE_GC_INCREMENTAL]: 'incremental',
+  [constants.NODE_PERFORMANCE_GC_WEAKCB]: 'weak',
+};
+const ENDS = new Set(['snapshot taken', 'snapshot failed', 'snapshot installed']);
+const { LOOP_PROBE_PHASE: phaseFile, LOOP_PROBE_REPORT: reportFile, LOOP_PROBE_GROUP } = process.env;
+const MEASURED_GROUP = Number(LOOP_PROBE_GROUP);
 
-if (file !== undefined) {
-  const bytes = Buffer.alloc(100);
-  const STATISTICS = '/proc/self/schedstat';
-  const statistics = existsSync(STATISTICS) ? openSync(STATISTICS, 'r') : null;
-  /** Time that the main thread has waited for a processor so far; 0 where the system does not tell. */
-  const waitedMs = () =>
-    statistics === null ? 0 : Number(bytes.toString('latin1', 0, readSync(statistics, bytes, 0, 100, 0)).split(' ')[1]) / 1e6;
-  let samples = [];
-  let lastMs = performance.now();
-  let lastWaitedMs = waitedMs();
-  setInterval(() => {
-    const nowMs = performance.now();
-    const nowWaitedMs = waitedMs();
-    samples.push(Math.round(performance.timeOrigin + nowMs), rounded(nowMs - lastMs - EVERY_MS), rounded(nowWaitedMs - lastWaitedMs));
-    lastMs = nowMs;
-    lastWaitedMs = nowWaitedMs;
-  }, EVERY_MS).unref();
-  setInterval(() => {
-    const line = `${JSON.stringify(samples)}\n`;
-    samples = [];
-    appendFile(file, line, () => {});
-  }, 1000).unref();
+let isListening = false;
+let isTaking = false;
+let endedMs = Number.NEGATIVE_INFINITY;
+let proof = 'none';
+const windows = [];
+let current = null;
+/** Two histograms that run beside, so that a window can begin with the delay that is going on: each is begun anew while the other is used. */
+const spares = [newHistogram(), newHistogram()];
+
+function newHistogram() {
+  const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  histogram.enable();
+  return histogram;
 }
 
-function rounded(ms) {
-  return Math.max(0, Math.round(ms * 100) / 100);
+function phaseNow() {
+  if (!isListening || (proof !== 'steady' && proof !== 'installing')) return 'none';
+  if (proof === 'installing') return 'installing';
+  return isTaking || performance.now() - endedMs < LOOK_MS ? 'taking' : 'without';
+}
+
+/** Ends the window of another phase and begins one. */
+function look() {
+  const phase = phaseNow();
+  if (current?.phase === phase) return;
+  close();
+  const isBusy = phase === 'taking' || phase === 'installing';
+  // The older spare has run for a while: what holds the loop up at this moment is in its next value.
+  const histogram = isBusy ? spares.shift() : newHistogram();
+  if (isBusy) spares.push(newHistogram());
+  current = { phase, histogram, fromMs: Date.now(), toMs: null, gc: {}, cpu: process.cpuUsage() };
+  if (phase !== 'none') windows.push(current);
+}
+
+function close() {
+  if (current === null) return;
+  current.histogram.disable();
+  current.toMs = Date.now();
+  current.cpu = process.cpuUsage(current.cpu);
+}
+
+/** All values of a histogram in rising order, in ms: from look to look, the resolution included. */
+function valuesOf(histogram) {
+  const { count } = histogram;
+  return Array.from({ length: count }, (_, at) => Math.round(histogram.percentile((100 * (at + 1)) / count) / 1e4) / 100);
+}
+
+/** Takes long; the phase is over by then. */
+function writeReport() {
+  const told = windows.map(({ phase, histogram, fromMs, toMs, gc, cpu }) => {
+    return { phase, fromMs, toMs, gc, cpuMs: Math.round((cpu.user + cpu.system) / 1000), values: valuesOf(histogram) };
+  });
+  windows.length = 0;
+  writeFileSync(`${reportFile}.new`, JSON.stringify({ pid: process.pid, resolutionMs: RESOLUTION_MS, windows: told }));
+  renameSync(`${reportFile}.new`, reportFile);
+}
+
+/** Sees the lines of the log as they are written. */
+function watchLog() {
+  const original = fs.write;
+  fs.write = (descriptor, ...rest) => {
+    if (descriptor === 1) for (const line of String(rest[0]).split('\n')) said(line);
+    return original(descriptor, ...rest);
+  };
+  syncBuiltinESMExports();
+}
+
+function said(line) {
+  if (line.includes('"listening"')) isListening = true;
+  const { msg, group } = line.includes('"snapshot ') ? JSON.parse(line) : {};
+  if (group !== MEASURED_GROUP) return;
+  if (msg === 'snapshot begun') {
+    isTaking = true;
+    look();
+  } else if (ENDS.has(msg) && isTaking) {
+    isTaking = false;
+    endedMs = performance.now();
+  }
+}
+
+if (phaseFile !== undefined) {
+  watchLog();
+  new PerformanceObserver((list) => {
+    for (const { duration, detail } of list.getEntries()) {
+      if (current === null) continue;
+      const kind = KINDS[detail.kind] ?? String(detail.kind);
+      current.gc[kind] ??= { count: 0, totalMs: 0, maxMs: 0 };
+      const figures = current.gc[kind];
+      figures.count++;
+      figures.totalMs += duration;
+      figures.maxMs = Math.max(figures.maxMs, duration);
+    }
+  }).observe({ entryTypes: ['gc'] });
+  setInterval(() => {
+    const [older] = spares;
+    if (spares.length === 2) {
+      older.reset();
+      spares.reverse();
+    }
+    readFile(phaseFile, 'utf8', (error, text) => {
+      if (error !== null || text === '' || text === proof) return;
+      proof = text;
+      look();
+      if (proof === 'report') writeReport();
+    });
+    look();
+  }, LOOK_MS).unref();
 }

@@ -25,6 +25,8 @@ export const LIMITS = {
   tailWaitersMax: 65_536,
   /** Queries that wait on one node for what they must see; beyond it: `overloaded`. */
   queryWaitersMax: 65_536,
+  /** Bytes of arguments of the queries of a group that wait on one node, for a read index or for what they must see; beyond it: `overloaded`. */
+  groupQueryBytesMax: 33_554_432,
   /** Bytes of groups in the status of a node: what is over is left out, so that it fits a frame with all the rest. */
   statusGroupBytesMax: 3_145_728,
   /** Bytes queued to one connection; a client beyond it is cut (`slowConsumer`), a peer drops its queue and catches up. */

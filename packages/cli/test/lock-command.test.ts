@@ -160,6 +160,41 @@ describe('quorate lock and signals', { timeout: 60_000, concurrency: 3 }, () => 
   });
 });
 
+describe('quorate lock whose session is lost while it waits', { timeout: 60_000, concurrency: 2 }, () => {
+  test('lock: the session is lost while it waits → it waits again in a new one, and runs its command when its turn comes', async () => {
+    const holder = lock('again', HOLDS);
+    await holding(holder);
+    const waits = lock('again', HOLDS, '--session-ttl', '1s');
+    await untilWaiting('again', 1);
+    for (let round = 0; round < 2; round++) {
+      waits.child.kill('SIGSTOP');
+      await untilWaiting('again', 0);
+      waits.child.kill('SIGCONT');
+      await untilWaiting('again', 1);
+    }
+    holder.child.stdin?.write('\n');
+    await holding(waits);
+    waits.child.stdin?.write('\n');
+    assert.deepEqual(await waits.ended, { code: 5, signal: null });
+    assert.deepEqual(waits.errorLines, []);
+  });
+
+  test('lock: the session is lost while it waits, and --wait is over before its turn → lockTimeout, exit code 75, the command never ran', async () => {
+    const holder = lock('again in time', HOLDS);
+    await holding(holder);
+    const waits = lock('again in time', HOLDS, '--session-ttl', '1s', '--wait', '6s');
+    await untilWaiting('again in time', 1);
+    waits.child.kill('SIGSTOP');
+    await untilWaiting('again in time', 0);
+    waits.child.kill('SIGCONT');
+    assert.deepEqual(await waits.ended, { code: 75, signal: null });
+    assert.match(waits.errorLines.join('\n'), /^error: lockTimeout: /);
+    assert.deepEqual(waits.lines, []);
+    holder.child.stdin?.write('\n');
+    await holder.ended;
+  });
+});
+
 describe('quorate lock that is lost', { timeout: 60_000, concurrency: 3 }, () => {
   test('lock: its process is killed → after the time to live of its session the next one gets it, with a greater token', async () => {
     const killed = lock('killed', HOLDS, '--session-ttl', '3s');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LIMITS, utf8 } from '@quorate/base';
+import { DEFAULT_GROUP, LIMITS, QuorateError, utf8 } from '@quorate/base';
 import type { AppendResult, ReadBatch } from '@quorate/client';
 import { Outcome, SERVE } from './scripted-cluster.js';
 import { append, setUp, wait } from './client-calls.js';
@@ -56,6 +56,47 @@ test('client: T77: closed with calls in every state → each settles exactly onc
   assert.equal(client.openCalls, 0);
   assert.equal(client.appendBytes, 0);
   assert.equal(cluster.network.openEnds, 0);
+});
+
+test('client: T77: failed with calls in every state → each settles once at once, with that error or unknown because of it; so do later ones', () => {
+  const { cluster, client } = setUp(18);
+  wait(cluster, [append(cluster, client, 'a')]);
+  cluster.node(1).script = () => ({ do: 'late', ms: 500, when: 'before' });
+  const sent = append(cluster, client, 'sent');
+  const read = new Outcome<ReadBatch>(cluster.scheduler);
+  client.read('s', { from: 0 }, read.done);
+  const created = new Outcome<unknown>(cluster.scheduler);
+  client.createStream('t', {}, created.done);
+  cluster.scheduler.runFor(10);
+  const unsent = new Outcome<AppendResult>(cluster.scheduler);
+  client.append('u', [utf8('waits for the look-up of its stream')], {}, unsent.done);
+  const failure = new QuorateError('diskFailed', 'the disk of the only node failed');
+  client.fail(failure);
+  client.fail(new QuorateError('invariantBroken', 'too late'));
+  const after = append(cluster, client, 'after');
+  assert.throws(() => client.sessions(DEFAULT_GROUP), failure);
+  wait(cluster, [sent, read, created, unsent, after], 1);
+  cluster.scheduler.runFor(20_000);
+  assert.deepEqual(
+    [sent, read, created, unsent, after].map(({ settled, error }) => [
+      settled,
+      error?.retry,
+      error === failure || error?.cause === failure,
+    ]),
+    [
+      [1, 'unknown', true],
+      [1, 'never', true],
+      [1, 'unknown', true],
+      [1, 'never', true],
+      [1, 'never', true],
+    ],
+  );
+  assert.equal(client.appendBytes, 0);
+  assert.equal(cluster.network.openEnds, 0);
+  let closed = 0;
+  client.close(() => closed++);
+  cluster.scheduler.runFor(1);
+  assert.equal(closed, 1);
 });
 
 test('client: T77: cancelled before it was sent, while it flies, and after it settled → aborted once, never again', () => {

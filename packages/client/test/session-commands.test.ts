@@ -40,6 +40,24 @@ test('sessions: a turn of commands → one payload, applied in order, told in or
   probe.check();
 });
 
+test('sessions: many or large commands in a turn → payloads of at most 1,024 commands and 128 KiB, a larger command alone', () => {
+  for (const [count, text, payloads] of [
+    [2500, 'x', 3],
+    [40, 'x'.repeat(10_000), 4],
+    [3, 'x'.repeat(200_000), 3],
+  ] as const) {
+    const { cluster, probe } = setUp(9);
+    for (let i = 0; i < count; i++) probe.submit(`${i} ${text}`);
+    probe.wait();
+    assert.equal(requestsOf(cluster, 'commands'), payloads, `${count} commands`);
+    assert.deepEqual(
+      probe.told.flatMap((told) => (told.kind === 'reply' ? [told.text] : [])),
+      probe.submitted,
+    );
+    probe.check();
+  }
+});
+
 test('sessions: a resource refuses a command → its code and details, and the session goes on', () => {
   const { probe } = setUp(3);
   probe.submit('no', { operation: OPERATION.refuse });

@@ -61,6 +61,45 @@ test('sessions: T66: the connection is lost while events happen → the rest com
   probe.check();
 });
 
+test('sessions: T66: a query that must come after all events, while some are missing → unavailable, or its answer after them; another is told without', () => {
+  const { cluster, sessions, probe, writer } = setUp(34);
+  const told: string[] = [];
+  const ask = (name: string, options: object): void =>
+    void sessions.query(100, 20, new Uint8Array(0), options, (error) => told.push(`${name} ${error?.code ?? probe.events.length}`));
+  const push = cluster.push.bind(cluster);
+  // Events are made and not pushed; asking for them again is not heard.
+  cluster.push = (session) => {
+    if (session.id !== sessions.session) push(session);
+  };
+  const node = cluster.node(1);
+  const { session: id } = sessions;
+  node.intervene = (request) => (request.type === 'bindSession' && request.session === id ? 'ignore' : 'serve');
+  writer.submit('a');
+  writer.wait();
+  ask('strict', { isAfterEvents: true, deadlineMs: 300 });
+  ask('plain', { deadlineMs: 300 });
+  cluster.scheduler.runFor(400);
+  assert.deepEqual(told.sort(), ['plain 0', 'strict unavailable']);
+  cluster.push = push;
+  node.intervene = () => 'serve';
+  ask('late', { isAfterEvents: true, deadlineMs: 20_000 });
+  cluster.scheduler.runFor(10);
+  cluster.pushAll();
+  cluster.scheduler.runFor(15_000);
+  assert.deepEqual(told.slice(2), ['late 1']);
+});
+
+test('sessions: a query that must come after all events of a session that ended meanwhile → unavailable', () => {
+  const { cluster, sessions } = setUp(35);
+  const told: string[] = [];
+  sessions.query(100, 20, new Uint8Array(0), { isAfterEvents: true, deadlineMs: 5000 }, (error) => told.push(error?.code ?? 'told'));
+  const session = cluster.machine.sessions.get(sessions.session);
+  assert.ok(session !== undefined);
+  cluster.machine.end(session);
+  cluster.scheduler.runFor(6000);
+  assert.deepEqual(told, ['unavailable']);
+});
+
 test('sessions: T66: a batch is missing in the chain → nothing is told before it is there; asked for at once by binding again', () => {
   const { cluster, sessions, probe, writer } = setUp(33);
   const bound = cluster.bound.get(sessions.session);

@@ -190,6 +190,17 @@ test('sessions: no node answers a query → unavailable (safe) at the deadline; 
   assert.deepEqual(codes, ['aborted', 'noLeader']);
 });
 
+test('sessions: a deadline that is no whole number of ms → told as one', () => {
+  const { cluster, probe } = setUp(62);
+  cluster.elect(0);
+  probe.query('linearizable', 299.7);
+  probe.wait(400);
+  const [told] = probe.told;
+  assert.ok(told?.kind === 'queryFailed');
+  assert.match(told.error.message, / within 300 ms/);
+  assert.equal(told.error.details['deadlineMs'], 300);
+});
+
 test('sessions: a node answers with less than was seen → its answer is not believed, another node is asked', () => {
   const { cluster, probe } = setUp(59);
   probe.submit('a');

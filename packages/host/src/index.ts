@@ -19,7 +19,7 @@ export {
 export { AcknowledgementGatherer } from './sessions/acknowledgement-gatherer.js';
 export { AwakeClock } from './sessions/awake-clock.js';
 export { type Due, DueHeap } from './sessions/due-heap.js';
-export { type SessionContact, SessionKeeper } from './sessions/session-keeper.js';
+export { type OverLimits, type SessionContact, SessionKeeper } from './sessions/session-keeper.js';
 export { LogKeeping } from './snapshots/log-keeping.js';
 export { inSlices } from './snapshots/slices.js';
 export { SnapshotQueue } from './snapshots/snapshot-queue.js';

@@ -80,3 +80,22 @@ test('pending reads: confirmed but not applied → waits; failed, confirmed agai
   assert.equal(reads.size, 0);
   reads.confirmed(c, 1);
 });
+
+test('T71: pending reads: some run, fail or are given up together → what they keep is let go exactly once', () => {
+  const reads = new PendingReads();
+  const quiet = { run: () => {}, fail: () => {} };
+  const [a, b] = [reads.add({ ...quiet, bytes: 5 }), reads.add({ ...quiet, bytes: 7 })];
+  reads.add({ ...quiet, bytes: 11 });
+  reads.add(quiet);
+  assert.equal(reads.bytes, 23);
+  reads.confirmed(a, 3);
+  assert.equal(reads.bytes, 23);
+  reads.applied(3);
+  reads.failed(a, LOST);
+  assert.equal(reads.bytes, 18);
+  reads.failed(b, LOST);
+  reads.failed(b, LOST);
+  assert.equal(reads.bytes, 11);
+  reads.failAll(LOST);
+  assert.equal(reads.bytes, 0);
+});

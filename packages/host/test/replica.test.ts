@@ -24,6 +24,9 @@ const SELF = 1 as NodeId;
 class ListView implements View {
   readonly applied: string[] = [];
   readonly failsAt: LogIndex;
+  /** Time that applying a batch takes, and has taken so far. */
+  batchMs = 0;
+  spentMs = 0;
 
   constructor(failsAt: LogIndex) {
     this.failsAt = failsAt;
@@ -34,6 +37,7 @@ class ListView implements View {
   apply(header: BatchHeader, payload: Uint8Array): ApplyOutcome {
     if (header.baseIndex === this.failsAt) throw new Error('the machine is broken');
     this.applied.push(`${header.baseIndex} ${payload.join(' ')}`);
+    this.spentMs += this.batchMs;
     return { view: 'none' };
   }
 }
@@ -87,7 +91,8 @@ class Rig implements ReplicaNode {
   }
 
   get clock(): SimProcess['clock'] {
-    return this.process.clock;
+    const { nowMs, wallMs } = this.process.clock;
+    return { nowMs: () => nowMs() + this.view.spentMs, wallMs };
   }
 
   #open(disk: SimDisk): Storage {
@@ -131,6 +136,12 @@ class Rig implements ReplicaNode {
     }
   }
 
+  /** What is queued becomes durable. */
+  store(): void {
+    this.#storage.flush();
+    this.#scheduler.runFor(1);
+  }
+
   propose(value: number): void {
     const payload = Uint8Array.of(value);
     const proposer = {
@@ -143,7 +154,10 @@ class Rig implements ReplicaNode {
   send(): boolean {
     return true;
   }
-  markDirty(): void {}
+  dirty = 0;
+  markDirty(): void {
+    this.dirty++;
+  }
   unreadable(): void {
     assert.fail('unreadable');
   }
@@ -192,4 +206,42 @@ test('T15: apply throws at a batch, others committed with it → applied up to t
   assert.deepEqual(values(again.view).filter(isCommand), ['1', '2', '3', '4']);
   assert.deepEqual(values(again.view).filter(isCommand), values(sound.view).filter(isCommand));
   assert.equal(again.replica.appliedIndex, again.replica.log.lastIndex);
+});
+
+test('apply: many small batches are committed at once and each takes long → a turn ends with the batch in which its time is up, and goes on where it was', () => {
+  const scheduler = new SimScheduler();
+  const rig = new Rig(scheduler, new SimDisk(), 0);
+  rig.run();
+  const { log } = rig.replica;
+  const before = rig.view.applied.length;
+  rig.view.batchMs = 1.5;
+  for (let value = 1; value <= 20; value++) rig.propose(value);
+  let reads = 0;
+  const read = log.read.bind(log);
+  log.read = (from, bytes) => {
+    reads++;
+    return read(from, bytes);
+  };
+  const turns: number[] = [];
+  const target = rig.replica.appliedIndex + 20;
+  for (let left = 100; rig.replica.appliedIndex < target && left > 0; left--) {
+    const count = rig.view.applied.length;
+    rig.store();
+    const reading = reads;
+    rig.dirty = 0;
+    rig.replica.turn();
+    const applied = rig.view.applied.length - count;
+    if (applied === 0) continue;
+    turns.push(applied);
+    assert.ok(rig.replica.appliedIndex === target || rig.dirty > 0, 'the rest has its turn');
+    assert.ok(reads - reading <= 1, 'what was read is not read again');
+  }
+  // 4 ms are up within the third batch.
+  assert.deepEqual(turns, [3, 3, 3, 3, 3, 3, 2]);
+  const values = rig.view.applied.slice(before).map((entry) => Number(entry.split(' ')[1]));
+  assert.deepEqual(
+    values,
+    Array.from({ length: 20 }, (_, at) => at + 1),
+  );
+  assert.ok(reads <= 2, `${reads} reads of a log of 20 batches`);
 });

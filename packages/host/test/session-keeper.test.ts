@@ -7,6 +7,7 @@ import {
   type Due,
   DueHeap,
   NOTE_EVERY_ENTRIES,
+  type OverLimits,
   type Proposer,
   SessionKeeper,
   StateNotes,
@@ -24,6 +25,11 @@ const info = (session: SessionId, ttlMs: number, graceMs: number): SessionInfo =
   acknowledgedReplies: 0,
   acknowledgedEvents: session,
 });
+
+/** So many may end together, whatever they hold. */
+function upTo(max: number): OverLimits {
+  return { max, heldMax: Number.POSITIVE_INFINITY, heldBy: () => 1 };
+}
 
 test('DueHeap: entries set, moved and removed at random → the first is always the earliest', () => {
   const step = fc.record({ what: fc.constantFrom('set', 'remove', 'pop'), id: fc.nat(15), dueMs: fc.nat(40) });
@@ -127,7 +133,7 @@ test('rule 13, T58: sessions opened, carried, heard of, lost and closed, leaders
         }
         const expected = model.over(nowMs);
         if (expected.length > 0) assert.ok(keeper.nextDueMs <= nowMs);
-        const over = keeper.takeOver(nowMs, 100);
+        const over = keeper.takeOver(nowMs, upTo(100));
         assert.deepEqual(
           over.toSorted((a, b) => a - b),
           expected,
@@ -150,15 +156,40 @@ test('rule 13, T58: sessions opened, carried, heard of, lost and closed, leaders
 test('SessionKeeper: more are over than are taken at a time → the rest comes next, each once', () => {
   const keeper = new SessionKeeper();
   for (let session = 1; session <= 10; session++) keeper.opened(info(session, 10, 10), 0);
-  const taken = [keeper.takeOver(10, 4), keeper.takeOver(10, 4), keeper.takeOver(10, 4), keeper.takeOver(10, 4)];
+  const taken = [keeper.takeOver(10, upTo(4)), keeper.takeOver(10, upTo(4)), keeper.takeOver(10, upTo(4)), keeper.takeOver(10, upTo(4))];
   assert.deepEqual(
     taken.map((each) => each.length),
     [4, 4, 2, 0],
   );
   assert.equal(new Set(taken.flat()).size, 10);
   keeper.retry([3], 50);
-  assert.deepEqual(keeper.takeOver(49, 4), []);
-  assert.deepEqual(keeper.takeOver(50, 4), [3]);
+  assert.deepEqual(keeper.takeOver(49, upTo(4)), []);
+  assert.deepEqual(keeper.takeOver(50, upTo(4)), [3]);
+});
+
+test('SessionKeeper: sessions that hold much are over → few of them at a time, but always one', () => {
+  const keeper = new SessionKeeper();
+  for (let session = 1; session <= 6; session++) keeper.opened(info(session, 10 + session, 10), 0);
+  const limits: OverLimits = { max: 100, heldMax: 10, heldBy: (session) => (session === 3 ? 1000 : 4) };
+  const taken: SessionId[][] = [];
+  for (let over = keeper.takeOver(50, limits); over.length > 0; over = keeper.takeOver(50, limits)) taken.push(over);
+  assert.deepEqual(taken, [
+    [1, 2, 3],
+    [4, 5, 6],
+  ]);
+});
+
+test('T42: SessionKeeper: the machine is another one → sessions that it alone has live for their ttl, those it has not are forgotten, others as before', () => {
+  const keeper = new SessionKeeper();
+  keeper.start(0);
+  for (const session of [1, 2]) keeper.opened(info(session, 100, 100), 0);
+  const carrier = { heardAtMs: 80 };
+  keeper.carried(2, carrier, 10);
+  keeper.replaced([info(2, 100, 100), info(3, 100, 100)], 50);
+  assert.equal(keeper.size, 2);
+  assert.deepEqual(keeper.takeOver(149, upTo(9)), []);
+  assert.deepEqual(keeper.takeOver(150, upTo(9)), [3]);
+  assert.deepEqual(keeper.takeOver(180, upTo(9)), [2]);
 });
 
 test('T75: AwakeClock: ticks at any distance → never goes back, never ahead of the clock, and a pause counts 60 ms at most', () => {
@@ -253,10 +284,10 @@ test('T75: a hundred thousand sessions seem to be due when a node begins to lead
   keeper.start(1_000_000);
   let looks = 0;
   while (keeper.nextDueMs <= 1_000_100) {
-    assert.deepEqual(keeper.takeOver(1_000_100, 8192), []);
+    assert.deepEqual(keeper.takeOver(1_000_100, upTo(8192)), []);
     looks++;
   }
   assert.ok(looks >= 20 && looks < 100, `${looks}`);
   assert.equal(keeper.nextDueMs, 1_010_000);
-  assert.equal(keeper.takeOver(1_010_000, 8192).length, 4096);
+  assert.equal(keeper.takeOver(1_010_000, upTo(8192)).length, 4096);
 });

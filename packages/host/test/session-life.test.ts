@@ -147,6 +147,21 @@ test('T59: a timer that is due in an idle cluster → fires once, by a tick, at 
   );
 });
 
+test('rules 14 and 15: more timers are due in an idle cluster than one entry fires → ticks follow each other until all have, then nothing is written', () => {
+  const cluster = sessionCluster(17);
+  const user = new TallyUser(cluster, 'user').open();
+  for (let i = 0; i < 5999; i++) user.command('delay', { afterMs: 2000 });
+  user.run('delay', { afterMs: 2000 });
+  const before = leaderOf(cluster).appliedState(DEFAULT_GROUP)?.appliedIndex ?? 0;
+  cluster.runFor(1500);
+  assert.equal(user.ask('get').value, 0);
+  cluster.runFor(1000);
+  assert.equal(user.ask('get').value, 6000);
+  cluster.runFor(2000);
+  const written = (leaderOf(cluster).appliedState(DEFAULT_GROUP)?.appliedIndex ?? 0) - before;
+  assert.ok(written >= 3 && written <= 8, `${written} entries`);
+});
+
 test('T57: a leader that is cut off from the others answers pings → the client never takes a session for its own that the cluster has ended', () => {
   for (let seed = 1; seed <= 6; seed++) {
     const cluster = sessionCluster(400 + seed);

@@ -1,71 +1,19 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { DEFAULT_GROUP, LIMITS, type LogIndex, SYSTEM_GROUP, crc32c } from '@quorate/base';
+import { LIMITS, SYSTEM_GROUP, crc32c } from '@quorate/base';
 import {
-  type CommandRequest,
   MACHINE_OPERATION,
   encodeAcknowledge,
   encodeCommands,
   encodeExpireSessions,
-  encodeFields,
   encodeOpenResource,
   encodeTick,
 } from '@quorate/machine';
-import type { SimCluster, SimNode } from '@quorate/testkit';
+import type { SimNode } from '@quorate/testkit';
 import type { ClientRequestBody, ClientResponse, ServerPush } from '@quorate/wire';
 import { RawClient } from './raw-client.js';
 import { leaderOf, metric, others, sessionCluster } from './session-rig.js';
-import { TALLY } from './tally.js';
-
-const KEY = Uint8Array.from({ length: 16 }, (_, i) => i);
-const GROUP = DEFAULT_GROUP;
-
-function ask(cluster: SimCluster, raw: RawClient, body: ClientRequestBody): ClientResponse {
-  const id = raw.send(body);
-  cluster.runUntil(() => raw.answers.has(id), 10_000, `an answer to ${body.type}`);
-  return raw.answers.get(id) as ClientResponse;
-}
-
-function codeOf(response: ClientResponse): string {
-  return response.type === 'error' ? response.code : response.type;
-}
-
-function commands(session: number, firstNumber: number, list: readonly CommandRequest[], events: LogIndex = 0): ClientRequestBody {
-  const payload = encodeCommands({
-    session,
-    firstNumber,
-    acknowledgedReplies: firstNumber - 1,
-    acknowledgedEvents: events,
-    commands: list,
-  });
-  return { type: 'commands', group: GROUP, payload, payloadChecksum: crc32c(payload) };
-}
-
-/** A command of the tally. */
-function tally(resource: number, name: 'add' | 'watch' | 'echo' | 'flood' | 'take', args: Record<string, unknown> = {}): CommandRequest {
-  const operation = TALLY.operations[name];
-  return { resource, operation: operation.code, args: encodeFields(operation.args, args as never, name) };
-}
-
-/** A session that `raw` carries, and the tally, opened as its first command. */
-function openSession(cluster: SimCluster, raw: RawClient, key: Uint8Array = KEY, ttlMs = 60_000): { session: number; resource: number } {
-  const opened = ask(cluster, raw, { type: 'openSession', group: GROUP, key, ttlMs, graceMs: ttlMs });
-  assert.ok(opened.type === 'sessionOpened', codeOf(opened));
-  const { session } = opened;
-  const bound = ask(cluster, raw, { type: 'bindSession', group: GROUP, session, key, acknowledgedEvents: session });
-  assert.deepEqual([codeOf(bound), bound.type === 'sessionBound' && bound.nextNumber], ['sessionBound', 1]);
-  const open = { resource: 0, operation: MACHINE_OPERATION.openResource, args: encodeOpenResource('tally', 1, 't') };
-  const answer = ask(cluster, raw, commands(session, 1, [open]));
-  assert.ok(answer.type === 'replies' && answer.replies[0]?.isOk);
-  return { session, resource: Number(new DataView(answer.replies[0].result.slice().buffer).getBigUint64(0, true)) };
-}
-
-function setup(seed: number, nodes = 1): { cluster: SimCluster; raw: RawClient; session: number; resource: number; leader: SimNode } {
-  const cluster = sessionCluster(seed, { nodes });
-  const leader = leaderOf(cluster);
-  const raw = new RawClient(cluster, leader);
-  return { cluster, raw, leader, ...openSession(cluster, raw) };
-}
+import { GROUP, KEY, ask, codeOf, commands, openSession, setup, tally } from './raw-session.js';
 
 test('T61: commands, acknowledgements and bindings by others than who carries the session → refused, nothing happens', () => {
   const { cluster, raw, session, resource, leader } = setup(31);
@@ -286,6 +234,27 @@ test('T71, T74: a query for what will never be applied → unavailable after fiv
   assert.equal(raw.log.filter((each) => codeOf(each) === 'overloaded').length, 5);
 });
 
+test('T71: queries with large arguments wait for what will never be applied → overloaded beyond their bytes, room comes back', () => {
+  const { cluster, raw, session, resource } = setup(46);
+  const query = { type: 'query', group: GROUP, session, afterNumber: 50, minIndex: 0, resource, operation: 9 } as const;
+  const args = new Uint8Array(1_048_576);
+  const fit = LIMITS.groupQueryBytesMax / args.length;
+  const waiting = (consistency: 'linearizable' | 'sequential'): number[] =>
+    Array.from({ length: fit + 3 }, () => {
+      cluster.runFor(50);
+      return raw.send({ ...query, args, consistency });
+    });
+  const answered = (ids: readonly number[]): string[] =>
+    ids.flatMap((id) => (raw.answers.has(id) ? [codeOf(raw.answers.get(id) as ClientResponse)] : []));
+  const sequential = waiting('sequential');
+  cluster.runUntil(() => answered(sequential).length > 2, 4000, 'some are too many');
+  assert.deepEqual(answered(sequential), ['overloaded', 'overloaded', 'overloaded']);
+  cluster.runFor(5000);
+  assert.equal(answered(sequential).filter((code) => code === 'unavailable').length, fit);
+  const rest = waiting('linearizable');
+  cluster.runUntil(() => answered(rest).length > 2, 4000, 'again only those are too many');
+});
+
 test('rule 18: a burst of commands of which each makes an event → every event leaves before the reply to its command', () => {
   const { cluster, raw, session, resource } = setup(40);
   ask(cluster, raw, commands(session, 2, [tally(resource, 'watch')]));
@@ -393,4 +362,27 @@ test('rule 18: a command is applied in one turn with more events than the connec
   raw.frames.resume();
   cluster.runUntil(() => raw.answers.has(id), 5000, 'the reply');
   assert.equal(raw.pushes.length, 31);
+});
+
+test('T80: a command is applied after its session was bound to another connection, which does not read → the reply does not wait for that one', () => {
+  const cluster = sessionCluster(45, { nodes: 1, settings: { syncMode: 'async' } });
+  const leader = leaderOf(cluster);
+  const raw = new RawClient(cluster, leader);
+  const { session, resource } = openSession(cluster, raw);
+  ask(cluster, raw, commands(session, 2, [tally(resource, 'watch')]));
+  for (let i = 0; i < 30; i++) ask(cluster, raw, commands(session, 3 + i, [tally(resource, 'flood', { count: 3, size: 100_000 })]));
+  const other = new RawClient(cluster, leader);
+  ask(cluster, other, { type: 'ping' });
+  other.frames.pause();
+  leader.disk.latency = { writeMs: [0, 0.1], syncMs: [100, 100] };
+  const id = raw.send(commands(session, 33, [tally(resource, 'add', { amount: 1 })]));
+  cluster.runFor(10);
+  other.send({ type: 'bindSession', group: GROUP, session, key: KEY, acknowledgedEvents: session });
+  cluster.runFor(50);
+  assert.ok(!raw.answers.has(id), 'it is under way');
+  cluster.runUntil(() => raw.answers.has(id), 1000, 'the reply');
+  assert.equal(codeOf(raw.answers.get(id) as ClientResponse), 'replies');
+  other.frames.resume();
+  cluster.runUntil(() => other.pushes.length === 31, 5000, 'all events on the other connection');
+  assert.equal(leader.status()?.state, 'serving');
 });

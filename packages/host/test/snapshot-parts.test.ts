@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { type QuorateError as Fault, QuorateError, groupId } from '@quorate/base';
+import { type QuorateError as Fault, QuorateError, type TimerHandle, type Timers, groupId } from '@quorate/base';
 import { LogKeeping, SnapshotQueue, SnapshotTaking, inSlices } from '@quorate/host';
 import type { MachineSnapshot } from '@quorate/machine';
 import type { SnapshotFile, SnapshotWriter } from '@quorate/storage';
@@ -11,8 +11,8 @@ class Loop {
   nowMs = 0;
   readonly deferred: (() => void)[] = [];
   readonly clock = { nowMs: (): number => this.nowMs, wallMs: (): number => 0 };
-  readonly timers = {
-    set: (): object => ({}),
+  readonly timers: Timers = {
+    set: (): TimerHandle => ({}),
     clear: (): void => {},
     defer: (callback: () => void): void => {
       this.deferred.push(callback);
@@ -188,7 +188,8 @@ test('snapshots: a snapshot is written, fails at any step, or is given up → th
         },
       } as unknown as SnapshotWriter;
       const told: unknown[] = [];
-      const taking = new SnapshotTaking(state, writer, (fault, result) => told.push(fault?.code ?? result?.index));
+      const done = (fault: Fault | null, result: SnapshotFile | null): unknown => told.push(fault?.code ?? result?.index);
+      const taking = new SnapshotTaking({ state, writer, ports: loop, appliedBytes: () => 1e9, done });
       taking.start();
       for (let turn = 0; ; turn++) {
         if (how === 'aborted' && turn === failAt) taking.abort();
@@ -200,4 +201,109 @@ test('snapshots: a snapshot is written, fails at any step, or is given up → th
       assert.equal(aborted > 0, failAt >= 0 && how !== 'told');
     }
   }
+});
+
+/** Virtual time: timers fire when the clock is moved to them, `lateMs` after their time. */
+class TimedLoop extends Loop {
+  lateMs = 0;
+  readonly rests: number[] = [];
+  #timer: { readonly atMs: number; readonly callback: () => void } | null = null;
+  override readonly timers: Timers = {
+    set: (delayMs: number, callback: () => void): TimerHandle => {
+      this.rests.push(delayMs);
+      this.#timer = { atMs: this.nowMs + delayMs + this.lateMs, callback };
+      return {};
+    },
+    clear: (): void => {
+      this.#timer = null;
+    },
+    defer: (callback: () => void): void => {
+      this.deferred.push(callback);
+    },
+  };
+
+  override turn(): boolean {
+    if (super.turn()) return true;
+    const timer = this.#timer;
+    if (timer === null) return false;
+    this.#timer = null;
+    this.nowMs = timer.atMs;
+    timer.callback();
+    return true;
+  }
+}
+
+/** A snapshot of so many pieces, each of which takes `workMs`; gives how long it took. */
+function takeIn(loop: TimedLoop, init: { pieces: number; workMs: number; appliedBytes?: () => number }): { ms: number; told: unknown[] } {
+  let left = init.pieces;
+  const state = {
+    next: (bytes: number) => {
+      loop.nowMs += left === 0 ? 0 : init.workMs;
+      return left-- === 0 ? null : new Uint8Array(bytes);
+    },
+    release: () => {},
+  } as unknown as MachineSnapshot;
+  const step = (done: (error: null) => void): void => loop.timers.defer(() => done(null));
+  const writer = { write: (_: Uint8Array, done: () => void) => step(done), finish: (done: () => void) => step(done) };
+  const told: unknown[] = [];
+  const taking = new SnapshotTaking({
+    state,
+    writer: writer as unknown as SnapshotWriter,
+    ports: loop,
+    appliedBytes: init.appliedBytes ?? ((): number => 0),
+    done: (error) => told.push(error),
+  });
+  const sinceMs = loop.nowMs;
+  taking.start();
+  while (loop.turn());
+  assert.equal(told.length, 1);
+  return { ms: loop.nowMs - sinceMs, told };
+}
+
+test('pace: a calm loop → a snapshot takes a quarter of its time', () => {
+  const loop = new TimedLoop();
+  const { ms } = takeIn(loop, { pieces: 100, workMs: 1 });
+  assert.equal(ms, 400);
+  assert.deepEqual(new Set(loop.rests), new Set([3]));
+});
+
+test('pace: a loop that is late → longer rests, never more than 5 ms, and the snapshot ends', () => {
+  const loop = new TimedLoop();
+  loop.lateMs = 4;
+  takeIn(loop, { pieces: 10, workMs: 0.1 });
+  assert.deepEqual(loop.rests, [1, ...Array.from({ length: 9 }, () => 4)]);
+  loop.lateMs = 1000;
+  loop.rests.length = 0;
+  takeIn(loop, { pieces: 10, workMs: 50 });
+  assert.deepEqual(new Set(loop.rests), new Set([5]));
+});
+
+test('pace: as much is applied meanwhile as the loop can take → no rests before one and a half times as much is written', () => {
+  const loop = new TimedLoop();
+  loop.lateMs = 5;
+  takeIn(loop, { pieces: 100, workMs: 1, appliedBytes: () => 40 * 65_536 });
+  assert.equal(loop.rests.length, 100 - 59, 'rests begin with the piece that makes 60 of them');
+});
+
+test('pace: given up in a rest → told at once, the writer is not touched again', () => {
+  const loop = new TimedLoop();
+  let calls = 0;
+  const state = { next: (bytes: number) => new Uint8Array(bytes), release: () => {} } as unknown as MachineSnapshot;
+  const writer = {
+    write: (_: Uint8Array, done: (error: null) => void) => {
+      calls++;
+      loop.nowMs += 1;
+      loop.timers.defer(() => done(null));
+    },
+    finish: () => calls++,
+    abort: () => {},
+  } as unknown as SnapshotWriter;
+  const told: (Fault | null)[] = [];
+  const taking = new SnapshotTaking({ state, writer, ports: loop, appliedBytes: () => 0, done: (error) => told.push(error) });
+  taking.start();
+  loop.turn();
+  assert.equal(loop.rests.length, 1);
+  taking.abort();
+  while (loop.turn());
+  assert.deepEqual([told.map((error) => error?.code), calls], [['aborted'], 1]);
 });

@@ -16,6 +16,7 @@ import { HandlerRuns } from './handler-runs.js';
 import type { LiveResources } from './live-resources.js';
 import type { MachineEvents, MachineOutcome, Reply } from './machine-types.js';
 import type { MachineState } from './machine-state.js';
+import type { DueTimer } from './machine-timers.js';
 import {
   type Acknowledgement,
   COMMANDS_HEADER_BYTES,
@@ -32,6 +33,7 @@ import {
 } from './payload-codec.js';
 import { refusedReply } from './reply-codec.js';
 import type { ResourceId, SessionId } from './resource-machine.js';
+import { SessionEndings } from './session-endings.js';
 import type { SessionRecord } from './sessions.js';
 import { EMPTY } from './table-keys.js';
 
@@ -42,18 +44,28 @@ const NONE: MachineOutcome = { type: 'none' };
 /**
  * Applies batches. In this order: time passes and timers fire, at the index of the batch; then each command at its own index, and what was
  * published at an index becomes one batch of events per session before the next index begins.
+ *
+ * What timers and ends of sessions do in one batch is bounded (`MachineLimits.workPerBatch`). Timers that are due beyond it wait for the next
+ * batch, and logged time stands still meanwhile, so that they still fire in order, each at its own time, before everything later:
+ *
+ *   every timer with due < timeMs has fired; timeMs ≤ logged time of the batch; each batch with timers that are due fires at least one.
+ *
+ * This follows from the log and the state alone, so it is the same on all replicas, with or without a snapshot in between. Who leads proposes ticks
+ * as long as a timer is due. Times that begin in such a batch are counted from its logged time, so that none becomes shorter.
  */
 export class BatchApplier {
   readonly #state: MachineState;
   readonly #live: LiveResources;
   readonly #host: MachineEvents;
   readonly #runs: HandlerRuns;
+  readonly #endings: SessionEndings;
 
   constructor(state: MachineState, live: LiveResources, host: MachineEvents) {
     this.#state = state;
     this.#live = live;
     this.#host = host;
     this.#runs = new HandlerRuns(state);
+    this.#endings = new SessionEndings(state, live, this.#runs, host);
   }
 
   /** What is thrown stops the machine: a newer format, a resource that this node lacks, a broken invariant. */
@@ -66,7 +78,7 @@ export class BatchApplier {
     });
     state.index = header.baseIndex;
     state.term = header.term;
-    this.#passTime(header.loggedTimeMs);
+    this.#passTime(header);
     const outcome = header.kind === 'commands' ? this.#applyPayload(header, payload) : NONE;
     this.#settle();
     state.index = batchLastIndex(header);
@@ -74,19 +86,33 @@ export class BatchApplier {
     return outcome;
   }
 
-  /** Rule 15: timers fire before what comes at or after their time, in order, at their own time. */
-  #passTime(loggedTimeMs: number): void {
+  /** Rule 15: timers fire before what comes at or after their time, in order, at their own time. Those that are too many wait, and time with them. */
+  #passTime({ loggedTimeMs, count }: BatchHeader): void {
     const state = this.#state;
+    const { workPerBatch, workPerCommand } = state.limits;
     const untilMs = Math.max(state.timeMs, loggedTimeMs);
-    for (let due = state.timers.takeDue(untilMs); due !== null; due = state.timers.takeDue(untilMs)) {
-      const { dueMs, resource, id } = due;
-      const live = this.#live.find(resource);
-      invariant(live !== undefined && dueMs >= state.timeMs, 'timers have a resource and a time to come', { resource, dueMs });
-      state.timeMs = dueMs;
-      const { machine } = live.type;
-      this.#runs.must('timer', live, () => machine.timer?.(live.call, id), true);
+    state.batchTimeMs = untilMs;
+    state.workLeft = workPerBatch + workPerCommand * count;
+    while (state.timers.nextMs <= untilMs) {
+      if (!state.mayGoOn) return;
+      const due = state.timers.takeDue(untilMs);
+      if (due !== null) this.#fire(due);
     }
     state.timeMs = untilMs;
+  }
+
+  #fire({ dueMs, resource, id }: DueTimer): void {
+    const state = this.#state;
+    invariant(dueMs >= state.timeMs, 'timers have a time to come', { resource, dueMs });
+    state.timeMs = dueMs;
+    if (resource === MACHINE_RESOURCE) {
+      this.#endings.continue(id);
+      return;
+    }
+    const live = this.#live.find(resource);
+    invariant(live !== undefined, 'timers have a resource', { resource, dueMs });
+    const { machine } = live.type;
+    this.#runs.must('timer', live, () => machine.timer?.(live.call, id), true);
   }
 
   #applyPayload(header: BatchHeader, payload: Uint8Array): MachineOutcome {
@@ -155,7 +181,7 @@ export class BatchApplier {
   #expire(sessions: readonly SessionId[], baseIndex: LogIndex): MachineOutcome {
     for (let i = 0; i < sessions.length; i++) {
       this.#state.index = baseIndex + i;
-      this.#endSession(sessions[i] as SessionId, true);
+      this.#endings.end(sessions[i] as SessionId, true);
       this.#settle();
     }
     return NONE;
@@ -264,7 +290,7 @@ export class BatchApplier {
       );
     }
     if (args.length > 0) return refusedReply(index, malformed(`${args.length} bytes of arguments for an operation without any`));
-    if (operation === MACHINE_OPERATION.closeSession) this.#endSession(record.session, false);
+    if (operation === MACHINE_OPERATION.closeSession) this.#endings.end(record.session, false);
     return { index, isOk: true, result: EMPTY };
   }
 
@@ -297,30 +323,12 @@ export class BatchApplier {
     );
   }
 
-  /** Drops what is kept for a session, then lets those that own something for it free it, in order of their numbers. */
-  #endSession(session: SessionId, isExpired: boolean): void {
-    const { sessions, replies, events, owners } = this.#state;
-    const record = sessions.touch(session);
-    if (record === undefined) return;
-    const resources = owners.take(session);
-    sessions.remove(record);
-    replies.remove(session);
-    events.remove(session);
-    for (const resource of resources) {
-      const live = this.#live.find(resource);
-      invariant(live !== undefined, 'what owns something exists', { resource, session });
-      const { machine } = live.type;
-      this.#runs.must('sessionEnded', live, () => machine.sessionEnded?.(live.call, session), false);
-    }
-    this.#host.sessionEnded(session, isExpired);
-  }
-
   /** What was published at this index becomes batches. Sessions that have no room for theirs end; that may publish more. */
   #settle(): void {
     const { events, index } = this.#state;
     if (events.pendingCount === 0) return;
     for (let over = events.overflowing(); over.length > 0; over = events.overflowing()) {
-      for (const session of over) this.#endSession(session, true);
+      for (const session of over) this.#endings.end(session, true);
     }
     events.flush(index, (batch) => this.#host.published(batch));
   }

@@ -71,11 +71,12 @@ export class CachedReplies {
     if (record.keptReplies > 0) this.#dropUpTo(record, known);
   }
 
-  /** Drops all of a session that ends. */
-  remove(session: SessionId): void {
+  /** Drops up to `max` entries of a session that has ended; gives how many that were. */
+  remove(session: SessionId, max: number): number {
     const keys: Uint8Array[] = [];
-    this.#table.scan({ from: keyOf(session, 0), to: keyOf(session + 1, 0) }, (key) => keys.push(key.slice()) > 0);
+    this.#table.scan({ from: keyOf(session, 0), to: keyOf(session + 1, 0) }, (key) => keys.push(key.slice()) < max);
     for (const key of keys) this.#table.delete(key);
+    return keys.length;
   }
 
   #dropUpTo(record: SessionRecord, number: LogIndex): void {

@@ -36,12 +36,24 @@ export type SessionState =
   | 'expired'
   | 'closed';
 
+/** How a query is asked. */
+export interface QueryOptions extends CallTime {
+  readonly consistency?: ReadConsistency;
+  /** Answered only if all events that the present session had when the answer was made were told before; otherwise `unavailable`. */
+  readonly isAfterEvents?: boolean;
+}
+
 /** What the holder of a resource is told. */
 export interface ResourceListener {
   /** An event of this resource, in order, each once. `fields` are encoded and valid only during the call. */
   event(code: number, index: LogIndex, fields: Uint8Array): void;
   /** The session ended: no more events come, everything held is lost. Comes once per session. */
   sessionLost(error: QuorateError): void;
+  /**
+   * The cluster may have ended the session by now, for want of contact, and may have given what it held to others; or it goes on when the contact
+   * is back (see `Commands.isCertain`). Comes once each time, and not before `sessionLost` if that follows at once.
+   */
+  sessionDoubted?(error: QuorateError): void;
   stateChanged(state: SessionState): void;
 }
 
@@ -53,16 +65,15 @@ export interface Commands {
   readonly state: SessionState;
   /** The present session; 0 if there is none. */
   readonly session: SessionId;
+  /**
+   * True while the cluster certainly keeps the present session, by the clock of this process: the last contact is not as long ago as the
+   * disconnect grace. Before that is over nothing that the session holds can be another's.
+   */
+  readonly isCertain: boolean;
   /** Finds the resource of that name or creates it. `nameInvalid`, `kindMismatch` (another kind has the name), `resourceUnsupported`. */
   openResource(type: string, version: number, name: string, options: CallTime, done: Done<ResourceId>): PendingCall;
   submit(resource: ResourceId, operation: number, args: Uint8Array, options: CallTime, done: Done<CommandResult>): PendingCall;
-  query(
-    resource: ResourceId,
-    operation: number,
-    args: Uint8Array,
-    options: CallTime & { readonly consistency?: ReadConsistency },
-    done: Done<Uint8Array>,
-  ): PendingCall;
+  query(resource: ResourceId, operation: number, args: Uint8Array, options: QueryOptions, done: Done<Uint8Array>): PendingCall;
   /** From now on `listener` gets the events of this resource. Returns how to end that. */
   listen(resource: ResourceId, listener: ResourceListener): () => void;
 }

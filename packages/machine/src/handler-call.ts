@@ -59,6 +59,12 @@ export class HandlerCall implements ApplyCall<ResourceDeclaration> {
   get timeMs(): number {
     return this.#state.timeMs;
   }
+  get clockMs(): number {
+    return this.#state.isTimer ? this.#state.timeMs : this.#state.batchTimeMs;
+  }
+  get mayGoOn(): boolean {
+    return this.#state.mayGoOn;
+  }
   get session(): SessionId {
     return this.#state.session;
   }
@@ -71,7 +77,8 @@ export class HandlerCall implements ApplyCall<ResourceDeclaration> {
     const declared = this.#type.events.get(event);
     if (declared === undefined) throw state.broken(`${this.#type.type} has no event ${event}`);
     // Rule 16: that a session has ended is nobody's fault.
-    if (!state.sessions.isLive(session)) return;
+    if (!state.sessions.isLive(session) || state.events.isOver(session)) return;
+    state.workLeft--;
     const writer = new ByteWriter(64);
     try {
       for (const [name, field] of declared.fields) {
@@ -86,16 +93,27 @@ export class HandlerCall implements ApplyCall<ResourceDeclaration> {
         max: RESULT_BYTES_MAX,
       });
     }
-    state.events.publish(session, this.resource, declared.code, writer.take());
+    const isCommand = state.session !== 0;
+    const isKept = state.events.publish(session, { resource: this.resource, code: declared.code, fields: writer.take() }, isCommand);
+    if (isKept || !isCommand) return;
+    const { pendingEventsMax, pendingEventBytesMax } = state.limits;
+    throw new QuorateError('overloaded', `a command publishes at most ${pendingEventsMax} events of ${pendingEventBytesMax} bytes`, {
+      max: pendingEventsMax,
+      bytesMax: pendingEventBytesMax,
+    });
   }
 
   setTimer(id: Uint8Array, dueMs: number): void {
-    const state = this.#checked('setTimer');
-    if (id.length > TIMER_ID_BYTES_MAX) throw state.broken(`timer id of ${id.length} bytes`, { max: TIMER_ID_BYTES_MAX });
+    const state = this.#checkedTimer('setTimer', id);
     if (!Number.isSafeInteger(dueMs)) throw state.broken(`timer due at ${dueMs}`);
     // Time does not go back; and a timer that sets itself anew lets time pass, or one batch would never end.
     const earliest = state.isTimer ? state.timeMs + 1 : state.timeMs;
     state.timers.set(this.resource, id, Math.max(dueMs, earliest));
+  }
+
+  continueLater(id: Uint8Array): void {
+    const state = this.#checkedTimer('continueLater', id);
+    state.timers.set(this.resource, id, state.timeMs);
   }
 
   clearTimer(id: Uint8Array): void {
@@ -104,7 +122,9 @@ export class HandlerCall implements ApplyCall<ResourceDeclaration> {
 
   own(session: SessionId): void {
     const state = this.#checked('own');
-    if (state.sessions.isLive(session)) state.owners.own(session, this.resource);
+    if (!state.sessions.isLive(session)) return;
+    // Outside of commands there is nobody to be refused.
+    state.owners.own(session, this.resource, state.session !== 0);
   }
 
   disown(session: SessionId): void {
@@ -128,6 +148,12 @@ export class HandlerCall implements ApplyCall<ResourceDeclaration> {
       group: fence.group,
       resource: fence.resource,
     });
+  }
+
+  #checkedTimer(what: string, id: Uint8Array): MachineState {
+    const state = this.#checked(what);
+    if (id.length > TIMER_ID_BYTES_MAX) throw state.broken(`timer id of ${id.length} bytes`, { max: TIMER_ID_BYTES_MAX });
+    return state;
   }
 
   #checked(what: string): MachineState {

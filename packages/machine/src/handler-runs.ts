@@ -37,12 +37,14 @@ export class HandlerRuns {
       const encoded = this.#encode(live, operation, result);
       state.isApplying = false;
       state.tables.commit();
+      state.owners.commit();
       if (state.shownFences.length > 0) this.#rememberFences();
       return { index: state.index, isOk: true, result: encoded };
     } catch (thrown) {
       state.isApplying = false;
       const error = this.#refusal(operation.path, thrown);
       state.tables.rollback();
+      state.owners.rollback();
       state.events.rollback(mark);
       if (state.shownFences.length > 0) this.#rememberFences();
       return refusedReply(state.index, error);
@@ -54,6 +56,7 @@ export class HandlerRuns {
   /** Runs a timer or the end of a session: nobody is there to be refused, so whatever is thrown stops the machine. */
   must(what: string, live: LiveResource, run: () => void, isTimer: boolean): void {
     const state = this.#state;
+    state.workLeft--;
     // For many changes at once this costs less than each by itself; there is no way back from here.
     state.tables.begin();
     state.isApplying = true;
@@ -61,6 +64,7 @@ export class HandlerRuns {
     try {
       run();
       state.tables.commit();
+      state.owners.commit();
     } catch (thrown) {
       throw state.broken(`${live.type.type}.${what} threw: ${textOf(thrown)}`, { resource: live.resource }, thrown);
     } finally {

@@ -19,6 +19,18 @@ export interface MachineLimits {
   readonly sessionEventBytesMax: number;
   /** Bytes of events kept for all sessions together; beyond it the session that holds most of those just published ends. */
   readonly eventBytesMax: number;
+  /** Events published at one index, and kept for nobody yet; a command that would publish more is refused with `overloaded`. */
+  readonly pendingEventsMax: number;
+  /** Their bytes. */
+  readonly pendingEventBytesMax: number;
+  /** Resources that hold something for one session and must free it in one step when it ends; a command that would add one is refused with `overloaded`. */
+  readonly sessionOwnersMax: number;
+  /**
+   * Work that timers and the ends of sessions may do while one batch is applied, in changes of tables, events and calls: a few ms. Each command in
+   * the batch adds `workPerCommand`, so that what has a time cannot come faster than it goes.
+   */
+  readonly workPerBatch: number;
+  readonly workPerCommand: number;
   /** Locks of other groups whose highest token is remembered; a fence on one more is refused with `tooManyFences`. */
   readonly seenTokensMax: number;
 }
@@ -34,6 +46,11 @@ export const MACHINE_LIMITS: MachineLimits = {
   sessionEventsMax: 65_536,
   sessionEventBytesMax: 16_777_216,
   eventBytesMax: 536_870_912,
+  pendingEventsMax: 1_048_576,
+  pendingEventBytesMax: 536_870_912,
+  sessionOwnersMax: 10_000,
+  workPerBatch: 4096,
+  workPerCommand: 16,
   seenTokensMax: 100_000,
 };
 

@@ -22,8 +22,8 @@ import { createTables } from './tables/tables.js';
 import type { Tables } from './tables/types.js';
 
 /**
- * Makes a machine of a snapshot, piece by piece: each `push` takes time in proportion to its bytes, so that whoever loads can let other work go
- * in between. Pieces may be cut anywhere. What is damaged, cut or in disorder throws `dataDamaged` with what and at which byte; what a newer
+ * Makes a machine of a snapshot, piece by piece: after `feed`, each `work` takes in so many entries at most, so that whoever loads can let other
+ * work go in between. Pieces may be cut anywhere. What is damaged, cut or in disorder throws `dataDamaged` with what and at which byte; what a newer
  * version wrote throws `formatUnsupported`. After an error the loader is of no more use.
  */
 export class MachineLoader {
@@ -31,15 +31,20 @@ export class MachineLoader {
   readonly #tables: Tables = createTables();
   /** Kinds of resources in the snapshot, as `type version`. */
   readonly #kinds = new Map<string, { readonly type: string; readonly version: number }>();
-  #buffer = new Uint8Array(65_536);
+  /** What was pushed and is not taken in lies from `#at` to `#buffered`. */
+  #buffer = new Uint8Array(131_072);
+  #at = 0;
   #buffered = 0;
-  /** Bytes of the snapshot before the buffer. */
+  /** End of the frame of entries that is being taken in; 0: none is. */
+  #frameEnd = 0;
+  /** Bytes of the snapshot before `#at`. */
   #offset = 0;
   #header: SnapshotHeader | null = null;
   #trailer: SnapshotTrailer | null = null;
   #entries = 0;
   #lastTable = 0;
-  #lastKey: Uint8Array = new Uint8Array(0);
+  readonly #lastKey = new Uint8Array(TABLE_KEY_BYTES_MAX);
+  #lastKeyBytes = 0;
   #error: QuorateError | null = null;
 
   constructor(checksum: Checksum = crc32c) {
@@ -51,12 +56,41 @@ export class MachineLoader {
     return this.#entries;
   }
 
-  /** The next bytes of the snapshot; they are copied. */
+  /** The next bytes of the snapshot, taken in at once; they are copied. */
   push(bytes: Uint8Array): void {
+    this.feed(bytes);
+    while (this.work(Number.POSITIVE_INFINITY));
+  }
+
+  /** The next bytes of the snapshot, for `work`; they are copied. To be called when there is no more work, so that little is held. */
+  feed(bytes: Uint8Array): void {
     if (this.#error !== null) throw this.#error;
-    this.#append(bytes);
+    if (this.#at > 0) {
+      this.#buffer.copyWithin(0, this.#at, this.#buffered);
+      this.#buffered -= this.#at;
+      this.#frameEnd = Math.max(0, this.#frameEnd - this.#at);
+      this.#at = 0;
+    }
+    const needed = this.#buffered + bytes.length;
+    if (needed > this.#buffer.length) {
+      const grown = new Uint8Array(Math.max(needed, this.#buffer.length * 2));
+      grown.set(this.#buffer.subarray(0, this.#buffered));
+      this.#buffer = grown;
+    }
+    this.#buffer.set(bytes, this.#buffered);
+    this.#buffered = needed;
+  }
+
+  /** Takes in what was fed, `entriesMax` entries at most; false: there is no more. */
+  work(entriesMax: number): boolean {
+    if (this.#error !== null) throw this.#error;
     try {
-      this.#takeFrames();
+      for (let left = entriesMax; left > 0; left--) {
+        if (this.#frameEnd === 0) {
+          if (!this.#beginFrame()) return false;
+        } else this.#takeEntry();
+      }
+      return true;
     } catch (thrown) {
       this.#error = thrown instanceof QuorateError ? thrown : this.#damaged(textOf(thrown), thrown);
       throw this.#error;
@@ -84,44 +118,38 @@ export class MachineLoader {
     return new Machine(options, { tables: this.#tables, position });
   }
 
-  #append(bytes: Uint8Array): void {
-    const needed = this.#buffered + bytes.length;
-    if (needed > this.#buffer.length) {
-      const grown = new Uint8Array(Math.max(needed, this.#buffer.length * 2));
-      grown.set(this.#buffer.subarray(0, this.#buffered));
-      this.#buffer = grown;
+  /** Takes in the next frame, of entries only its head; false: it is not all there. */
+  #beginFrame(): boolean {
+    const at = this.#at;
+    if (this.#trailer !== null && this.#buffered > at) throw this.#damaged('something after the trailer');
+    if (this.#buffered - at < FRAME_HEAD_BYTES) return false;
+    const length = readU32(this.#buffer, at + 1);
+    if (length > FRAME_BODY_BYTES_MAX) throw this.#damaged(`a frame of ${length} bytes`);
+    const end = at + FRAME_HEAD_BYTES + length;
+    if (end > this.#buffered) return false;
+    const frame = this.#buffer.subarray(at, end);
+    if (!isFrameSound(frame, this.#checksum)) throw this.#damaged(`checksum of a frame of ${length} bytes`);
+    const type = frame[0] as number;
+    if ((type === FRAME.header) !== (this.#header === null)) throw this.#damaged(this.#header === null ? 'no header' : 'a second header');
+    if (type === FRAME.entries) {
+      this.#taken(FRAME_HEAD_BYTES);
+      this.#frameEnd = length === 0 ? 0 : end;
+      return true;
     }
-    this.#buffer.set(bytes, this.#buffered);
-    this.#buffered = needed;
+    this.#take(type, frame.subarray(FRAME_HEAD_BYTES));
+    this.#taken(frame.length);
+    return true;
   }
 
-  #takeFrames(): void {
-    let at = 0;
-    while (this.#buffered - at >= FRAME_HEAD_BYTES) {
-      const length = readU32(this.#buffer, at + 1);
-      if (length > FRAME_BODY_BYTES_MAX) throw this.#damaged(`a frame of ${length} bytes`);
-      const end = at + FRAME_HEAD_BYTES + length;
-      if (end > this.#buffered) break;
-      const frame = this.#buffer.subarray(at, end);
-      if (!isFrameSound(frame, this.#checksum)) throw this.#damaged(`checksum of a frame of ${length} bytes`);
-      this.#take(frame[0] as number, frame.subarray(FRAME_HEAD_BYTES));
-      this.#offset += end - at;
-      at = end;
-    }
-    this.#buffer.copyWithin(0, at, this.#buffered);
-    this.#buffered -= at;
-    if (this.#trailer !== null && this.#buffered > 0) throw this.#damaged('something after the trailer');
+  #taken(bytes: number): void {
+    this.#at += bytes;
+    this.#offset += bytes;
   }
 
   #take(type: number, body: Uint8Array): void {
-    if (this.#trailer !== null) throw this.#damaged('a frame after the trailer');
-    if ((type === FRAME.header) !== (this.#header === null)) throw this.#damaged(this.#header === null ? 'no header' : 'a second header');
     switch (type) {
       case FRAME.header:
         this.#header = this.#decoded(() => decodeHeader(body));
-        break;
-      case FRAME.entries:
-        this.#takeEntries(body);
         break;
       case FRAME.trailer: {
         this.#trailer = this.#decoded(() => decodeTrailer(body));
@@ -133,30 +161,31 @@ export class MachineLoader {
     }
   }
 
-  #takeEntries(body: Uint8Array): void {
-    let at = 0;
-    while (at < body.length) {
-      if (body.length - at < ENTRY_HEAD_BYTES) throw this.#damaged('an entry is cut');
-      const table = readU16(body, at);
-      const keyLength = readU16(body, at + 2);
-      const valueLength = readU32(body, at + 4);
-      const from = at + ENTRY_HEAD_BYTES;
-      if (keyLength < 1 || keyLength > TABLE_KEY_BYTES_MAX || keyLength + valueLength > body.length - from) {
-        throw this.#damaged(`an entry of ${keyLength} and ${valueLength} bytes`);
-      }
-      const middle = from + keyLength;
-      at = middle + valueLength;
-      this.#takeEntry(table, body.subarray(from, middle), body.subarray(middle, at));
+  /** Takes in the next entry of the frame. */
+  #takeEntry(): void {
+    const at = this.#at;
+    const room = this.#frameEnd - at;
+    if (room < ENTRY_HEAD_BYTES) throw this.#damaged('an entry is cut');
+    const keyLength = readU16(this.#buffer, at + 2);
+    const valueLength = readU32(this.#buffer, at + 4);
+    if (keyLength < 1 || keyLength > TABLE_KEY_BYTES_MAX || keyLength + valueLength > room - ENTRY_HEAD_BYTES) {
+      throw this.#damaged(`an entry of ${keyLength} and ${valueLength} bytes`);
     }
+    const middle = at + ENTRY_HEAD_BYTES + keyLength;
+    const end = middle + valueLength;
+    this.#set(readU16(this.#buffer, at), this.#buffer.subarray(at + ENTRY_HEAD_BYTES, middle), this.#buffer.subarray(middle, end));
+    this.#taken(end - at);
+    if (end === this.#frameEnd) this.#frameEnd = 0;
   }
 
-  #takeEntry(table: number, key: Uint8Array, value: Uint8Array): void {
+  #set(table: number, key: Uint8Array, value: Uint8Array): void {
     if (!TABLE_NUMBERS.has(table)) throw new QuorateError('formatUnsupported', `table ${table}: written by a newer version`, { table });
-    if (table < this.#lastTable || (table === this.#lastTable && compareBytes(this.#lastKey, key) >= 0)) {
+    if (table < this.#lastTable || (table === this.#lastTable && compareBytes(this.#lastKey.subarray(0, this.#lastKeyBytes), key) >= 0)) {
       throw this.#damaged(`entries of table ${table} are not in order`);
     }
     this.#lastTable = table;
-    this.#lastKey = key.slice();
+    this.#lastKey.set(key);
+    this.#lastKeyBytes = key.length;
     this.#tables.table(table).set(key, value);
     this.#entries++;
     if (table === TABLE.resources) {

@@ -45,9 +45,16 @@ export class MachineState {
   /** Last index applied; while a command is applied: its index. */
   index: LogIndex;
   term: Term;
-  /** Logged time; while a timer is applied: when it was due. */
+  /**
+   * Logged time; while a timer is applied: when it was due. It stands still while timers that are due wait for their turn (see `BatchApplier`):
+   * every timer that was due before it has fired.
+   */
   timeMs: number;
   epoch: number;
+  /** Logged time of the batch that is applied: at least `timeMs`. */
+  batchTimeMs: number;
+  /** What timers and ends of sessions may still do while this batch is applied, see `MachineLimits.workPerBatch`. */
+  workLeft = 0;
 
   /** A handler that may change state runs. */
   isApplying = false;
@@ -74,14 +81,20 @@ export class MachineState {
     this.replies = new CachedReplies(tables, this.sessions);
     this.events = new SessionEvents(tables, this.sessions, this.limits);
     this.timers = new MachineTimers(tables);
-    this.owners = new Owners(tables);
+    this.owners = new Owners(tables, this.limits.sessionOwnersMax);
     this.seenTokens = new SeenTokens(new TokenTable(tables), this.limits.seenTokensMax);
     this.resources = new Resources(tables, new CompiledTypes(types), this.limits.resourcesMax);
     this.spaces = tables.table(TABLE.spaces);
     this.index = position.index;
     this.term = position.term;
     this.timeMs = position.timeMs;
+    this.batchTimeMs = position.timeMs;
     this.epoch = position.epoch;
+  }
+
+  /** False once this batch has done its share of the work that can wait. */
+  get mayGoOn(): boolean {
+    return this.workLeft > 0;
   }
 
   /** Stops the machine for good: thrown through whatever handler is running, and kept in case it is caught there. */

@@ -114,7 +114,10 @@ export interface MachineSnapshot {
   readonly term: Term;
   readonly hash: string;
   readonly view: TablesView;
-  /** The next piece, about `maxBytes` long; null at the end. The pieces together are the snapshot; see `snapshot-codec.ts`. */
+  /**
+   * The next piece, exactly `maxBytes` long unless it is the last; null at the end. The pieces together are the snapshot; see
+   * `snapshot-codec.ts`. A piece is valid until the next call, also after `release`.
+   */
   next(maxBytes: number): Uint8Array | null;
   /** Must be called, at the end or to give up. */
   release(): void;

@@ -53,11 +53,11 @@ export class Machine {
   get appliedTerm(): Term {
     return this.#state.term;
   }
-  /** Logged time in ms; never goes back. */
+  /** Logged time in ms; never goes back. Stands still while timers that are due are too many for one batch. */
   get timeMs(): number {
     return this.#state.timeMs;
   }
-  /** Logged time at which the next timer is due; Infinity if there is none. Who leads proposes a tick then, if nothing else comes. */
+  /** Logged time at which the next timer is due; Infinity if there is none. Who leads proposes a tick then, if nothing else comes: at once if it is past. */
   get nextDeadlineMs(): number {
     return this.#state.timers.nextMs;
   }
@@ -149,6 +149,11 @@ export class Machine {
   session(session: SessionId): SessionInfo | undefined {
     const record = this.#state.sessions.peek(session);
     return record === undefined ? undefined : infoOf(record);
+  }
+
+  /** Resources that hold something for a session, and free it in one step when it ends. */
+  ownersOf(session: SessionId): number {
+    return this.#state.owners.countOf(session);
   }
 
   /** All open sessions, in the order in which they were opened. */

@@ -47,7 +47,7 @@ export interface QueryCall {
   readonly resource: ResourceId;
   /** Last index applied. */
   readonly index: LogIndex;
-  /** Logged time in ms: equal on all replicas. */
+  /** Logged time in ms: equal on all replicas; never goes back. Every timer that was due before it has fired. */
   readonly timeMs: number;
   /** The session that asks; 0: none. */
   readonly session: SessionId;
@@ -69,10 +69,30 @@ export interface ApplyCall<D extends ResourceDeclaration> extends QueryCall {
   /**
    * Runs `timer(id)` of this resource once logged time reaches `dueMs`. A second one with the same id replaces the first. Ids up to 512 bytes.
    * What is due already runs before the next batch; what a timer sets is due 1 ms after it at the earliest, so that no batch goes on for ever.
+   * Timers fire in order of their times. If very many are due at once, some batches are applied before the last of them has fired; until then
+   * `timeMs` stands still.
    */
   setTimer(id: Uint8Array, dueMs: number): void;
   clearTimer(id: Uint8Array): void;
-  /** `sessionEnded` of this resource will be called when this session ends. Once per session and resource, however often it is asked for. */
+  /**
+   * The logged time to count a duration from, for `setTimer`: the time of the batch, while `timeMs` may stand still because timers wait for their
+   * turn. Within a timer: `timeMs`.
+   */
+  readonly clockMs: number;
+  /**
+   * False once timers and ends of sessions have done as much as one batch allows. A timer or `sessionEnded` with much to do does it in portions: while
+   * this is true, then the rest with `continueLater`.
+   */
+  readonly mayGoOn: boolean;
+  /**
+   * Runs `timer(id)` as soon as there is room for more work, before any other timer of a later time: logged time stands still until then. Who
+   * calls it must get on each time, or time stands still for ever.
+   */
+  continueLater(id: Uint8Array): void;
+  /**
+   * `sessionEnded` of this resource will be called when this session ends. Once per session and resource, however often it is asked for. Throws
+   * `overloaded` if more than 10,000 resources own something for the session; only in commands.
+   */
   own(session: SessionId): void;
   disown(session: SessionId): void;
   isLive(session: SessionId): boolean;
@@ -92,7 +112,7 @@ export interface ResourceMachine<D extends ResourceDeclaration> {
     readonly [K in CommandNames<D>]: (call: ApplyCall<D>, args: OperationArguments<D, K>) => OperationResult<D, K>;
   };
   readonly queries: { readonly [K in QueryNames<D>]: (call: QueryCall, args: OperationArguments<D, K>) => OperationResult<D, K> };
-  /** A session that this resource owned something for has ended: free it. */
+  /** A session that this resource owned something for has ended: free what others wait for. The rest may go in portions, see `mayGoOn`. */
   sessionEnded?(call: ApplyCall<D>, session: SessionId): void;
   timer?(call: ApplyCall<D>, id: Uint8Array): void;
   /** Whether this token holds the resource now; for fences. Absent: nothing of this kind can be held. */

@@ -56,14 +56,20 @@ export class ReadableResourceSpace implements ReadableSpace {
   }
 }
 
+/** What is being applied: when a space may be changed, and what that costs. */
+export interface SpaceGuard {
+  readonly isApplying: boolean;
+  workLeft: number;
+}
+
 /** What one resource keeps, while a handler runs. */
 export class ResourceSpace extends ReadableResourceSpace implements Space {
   readonly #table: Table;
   readonly #keys: SpaceKeys;
   readonly #resource: ResourceId;
-  readonly #guard: { readonly isApplying: boolean };
+  readonly #guard: SpaceGuard;
 
-  constructor(table: Table, keys: SpaceKeys, resource: ResourceId, guard: { readonly isApplying: boolean }) {
+  constructor(table: Table, keys: SpaceKeys, resource: ResourceId, guard: SpaceGuard) {
     super(table, keys, resource);
     this.#table = table;
     this.#keys = keys;
@@ -78,11 +84,13 @@ export class ResourceSpace extends ReadableResourceSpace implements Space {
         bytes: value.length,
       });
     }
+    this.#guard.workLeft--;
     return this.#table.set(this.#keys.make(this.#resource, key), value);
   }
 
   delete(key: Uint8Array): boolean {
     invariant(this.#guard.isApplying, 'a space is changed only while a handler runs');
+    this.#guard.workLeft--;
     return this.#table.delete(this.#keys.make(this.#resource, key));
   }
 }

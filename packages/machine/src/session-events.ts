@@ -1,26 +1,41 @@
 import { type LogIndex, readU16, readU64, writeU16, writeU64 } from '@quorate/base';
 import type { MachineLimits } from './machine-limits.js';
 import type { EventBatch, SessionEvent } from './machine-types.js';
-import type { ResourceId, SessionId } from './resource-machine.js';
+import type { SessionId } from './resource-machine.js';
 import type { SessionRecord, Sessions } from './sessions.js';
 import { TABLE, keyOf, readU64Be, writeU16Be } from './table-keys.js';
 import type { Table, Tables } from './tables/types.js';
 
 const HEAD_BYTES = 18;
+/** A place that no rollback comes to. */
+const BEFORE_ALL = -1;
 
 interface PendingEvent extends SessionEvent {
   readonly session: SessionId;
+  readonly total: PendingTotal;
+}
+
+/** What is pending for one session. */
+interface PendingTotal {
+  readonly record: SessionRecord;
+  count: number;
+  bytes: number;
+  /** Place among all pending events of the one that was too many: nothing after it is kept, as the session must end (T71). */
+  overAt: number | null;
 }
 
 /**
  * Events kept until their session acknowledges them (rule 17). While one index is applied they are pending; `flush` makes them one batch per
- * session. Each event is an entry of its own: key session, index, place; value previous index, resource, code, fields.
+ * session. Pending events are bounded too: none is kept for a session after the one that was too many for it, and all of them together have a
+ * limit. Each event is an entry of its own: key session, index, place; value previous index, resource, code, fields.
  */
 export class SessionEvents {
   readonly #table: Table;
   readonly #sessions: Sessions;
   readonly #limits: MachineLimits;
   #pending: PendingEvent[] = [];
+  #pendingBytes = 0;
+  readonly #totals = new Map<SessionId, PendingTotal>();
 
   constructor(tables: Tables, sessions: Sessions, limits: MachineLimits) {
     this.#table = tables.table(TABLE.events);
@@ -33,27 +48,63 @@ export class SessionEvents {
     return this.#pending.length;
   }
 
-  publish(session: SessionId, resource: ResourceId, code: number, fields: Uint8Array): void {
-    this.#pending.push({ session, resource, code, fields });
+  /** Bytes that are pending for all sessions. */
+  get pendingBytes(): number {
+    return this.#pendingBytes;
+  }
+
+  /** True if the session gets no more events at this index, as it has too many. */
+  isOver(session: SessionId): boolean {
+    const overAt = this.#totals.get(session)?.overAt;
+    return overAt !== null && overAt !== undefined;
+  }
+
+  /**
+   * For a session that is open and not over its limit. False if too much is pending for all sessions: then this one must end, unless what its publisher did `isUndone`,
+   * as a command's that is refused.
+   */
+  publish(session: SessionId, { resource, code, fields }: SessionEvent, isUndone: boolean): boolean {
+    const total = this.#totalOf(session);
+    if (total === undefined) return true;
+    const { pendingEventsMax, pendingEventBytesMax } = this.#limits;
+    const at = this.#pending.length;
+    const bytes = HEAD_BYTES + fields.length;
+    if (at >= pendingEventsMax || this.#pendingBytes + bytes > pendingEventBytesMax) {
+      total.overAt = isUndone ? at : BEFORE_ALL;
+      return false;
+    }
+    this.#pending.push({ session, total, resource, code, fields });
+    this.#pendingBytes += bytes;
+    total.count++;
+    total.bytes += bytes;
+    if (this.#isTooMuch(total)) total.overAt = at;
+    return true;
   }
 
   /** Takes back what was published since the mark. */
   rollback(mark: number): void {
+    for (let at = this.#pending.length - 1; at >= mark; at--) {
+      const { total, fields } = this.#pending[at] as PendingEvent;
+      const bytes = HEAD_BYTES + fields.length;
+      this.#pendingBytes -= bytes;
+      total.count--;
+      total.bytes -= bytes;
+    }
+    for (const total of this.#totals.values()) if (total.overAt !== null && total.overAt >= mark) total.overAt = null;
     this.#pending.length = mark;
   }
 
   /** The sessions that may not get what is pending for them, ascending: they must end instead, as no event is ever skipped. */
   overflowing(): SessionId[] {
-    const { sessionEventsMax, sessionEventBytesMax, eventBytesMax } = this.#limits;
+    const { eventBytesMax } = this.#limits;
     const over: SessionId[] = [];
     let all = this.#sessions.keptEventBytes;
     let largest: { session: SessionId; bytes: number } | null = null;
-    for (const [session, { count, bytes }] of this.#totals()) {
-      const record = this.#sessions.touch(session);
-      if (record === undefined) continue;
-      all += bytes;
-      const held = record.keptEventBytes + bytes;
-      if (record.keptEvents + count > sessionEventsMax || held > sessionEventBytesMax) over.push(session);
+    for (const [session, total] of this.#totals) {
+      if (!this.#sessions.isLive(session)) continue;
+      all += total.bytes;
+      const held = total.record.keptEventBytes + total.bytes;
+      if (total.overAt !== null) over.push(session);
       if (largest === null || held > largest.bytes || (held === largest.bytes && session < largest.session))
         largest = { session, bytes: held };
     }
@@ -70,6 +121,8 @@ export class SessionEvents {
       else events.push({ resource, code, fields });
     }
     this.#pending = [];
+    this.#pendingBytes = 0;
+    this.#totals.clear();
     for (const [session, events] of bySession) {
       const record = this.#sessions.touch(session);
       if (record === undefined) continue;
@@ -115,34 +168,36 @@ export class SessionEvents {
     this.#sessions.countEvents(record, -count, -bytes);
   }
 
-  /** Drops all of a session that ends. */
-  remove(session: SessionId): void {
-    this.#drop(session, Number.MAX_SAFE_INTEGER - 1);
+  /** Drops up to `max` events of a session that has ended; gives how many that were. */
+  remove(session: SessionId, max: number): number {
+    return this.#drop(session, Number.MAX_SAFE_INTEGER - 1, max).count;
   }
 
-  #drop(session: SessionId, upTo: LogIndex): { count: number; bytes: number } {
+  #drop(session: SessionId, upTo: LogIndex, max = Number.POSITIVE_INFINITY): { count: number; bytes: number } {
     const keys: Uint8Array[] = [];
     let bytes = 0;
     this.#table.scan({ from: keyOf(session, 0), to: keyOf(session, upTo + 1) }, (key, value) => {
       keys.push(key.slice());
       bytes += value.length;
-      return true;
+      return keys.length < max;
     });
     for (const key of keys) this.#table.delete(key);
     return { count: keys.length, bytes };
   }
 
-  #totals(): Map<SessionId, { count: number; bytes: number }> {
-    const totals = new Map<SessionId, { count: number; bytes: number }>();
-    for (const { session, fields } of this.#pending) {
-      const total = totals.get(session);
-      if (total === undefined) totals.set(session, { count: 1, bytes: HEAD_BYTES + fields.length });
-      else {
-        total.count++;
-        total.bytes += HEAD_BYTES + fields.length;
-      }
-    }
-    return totals;
+  #isTooMuch({ record, count, bytes }: PendingTotal): boolean {
+    const { sessionEventsMax, sessionEventBytesMax } = this.#limits;
+    return record.keptEvents + count > sessionEventsMax || record.keptEventBytes + bytes > sessionEventBytesMax;
+  }
+
+  #totalOf(session: SessionId): PendingTotal | undefined {
+    const known = this.#totals.get(session);
+    if (known !== undefined) return known;
+    const record = this.#sessions.touch(session);
+    if (record === undefined) return undefined;
+    const total = { record, count: 0, bytes: 0, overAt: null };
+    this.#totals.set(session, total);
+    return total;
   }
 }
 

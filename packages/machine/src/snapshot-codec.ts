@@ -44,14 +44,11 @@ export interface SnapshotTrailer {
   readonly hash: string;
 }
 
-/** A frame around a body. */
-export function encodeFrame(type: number, body: Uint8Array, checksum: Checksum): Uint8Array {
-  const frame = new Uint8Array(FRAME_HEAD_BYTES + body.length);
+/** Makes a frame of bytes whose body stands at `FRAME_HEAD_BYTES`. */
+export function sealFrame(type: number, frame: Uint8Array, checksum: Checksum): void {
   frame[0] = type;
-  writeU32(frame, 1, body.length);
-  frame.set(body, FRAME_HEAD_BYTES);
+  writeU32(frame, 1, frame.length - FRAME_HEAD_BYTES);
   writeU32(frame, 5, frameChecksum(frame, checksum));
-  return frame;
 }
 
 /** True if the checksum of a whole frame is right. */

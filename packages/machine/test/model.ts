@@ -90,6 +90,8 @@ export class Model {
   told: unknown[] = [];
   readonly #limits: ModelLimits;
   #pending: { session: number; event: ModelEvent }[] = [];
+  /** Sessions that were published one event too many. */
+  #over = new Set<number>();
   #isTimer = false;
 
   constructor(limits: ModelLimits) {
@@ -189,6 +191,7 @@ export class Model {
     const before = structuredClone(this.cells);
     const owners = new Set(this.sessions.get(session)?.owners);
     const mark = this.#pending.length;
+    const over = new Set(this.#over);
     try {
       return { index, value: this.#act(session, action) };
     } catch (thrown) {
@@ -197,6 +200,7 @@ export class Model {
       const live = this.sessions.get(session);
       if (live !== undefined) live.owners = owners;
       this.#pending.length = mark;
+      this.#over = over;
       return { index, code: thrown.code };
     }
   }
@@ -294,18 +298,20 @@ export class Model {
 
   #tellWatchers(resource: number, event: string, values: Readonly<Record<string, number>>): void {
     const watchers = [...(this.cells.get(resource)?.watchers ?? [])].sort((a, b) => a - b);
-    for (const session of watchers) this.#pending.push({ session, event: { resource, event, values } });
+    for (const id of watchers) {
+      if (this.#over.has(id)) continue;
+      this.#pending.push({ session: id, event: { resource, event, values } });
+      const held = this.sessions.get(id)?.events.reduce((sum, batch) => sum + batch.events.length, 0) ?? 0;
+      const added = this.#pending.filter(({ session }) => session === id).length;
+      if (held + added > this.#limits.sessionEventsMax) this.#over.add(id);
+    }
   }
 
   #settle(): void {
     for (;;) {
-      const over = [...this.sessions].filter(([id, { events }]) => {
-        const held = events.reduce((sum, batch) => sum + batch.events.length, 0);
-        const added = this.#pending.filter(({ session }) => session === id).length;
-        return added > 0 && held + added > this.#limits.sessionEventsMax;
-      });
+      const over = [...this.#over].filter((id) => this.sessions.has(id)).sort((a, b) => a - b);
       if (over.length === 0) break;
-      for (const [id] of over.sort(([a], [b]) => a - b)) this.#end(id, true);
+      for (const id of over) this.#end(id, true);
     }
     const receivers = new Set(this.#pending.map(({ session }) => session));
     for (const id of receivers) {
@@ -318,5 +324,6 @@ export class Model {
       this.told.push({ type: 'published', batch });
     }
     this.#pending = [];
+    this.#over.clear();
   }
 }

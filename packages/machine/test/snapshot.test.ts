@@ -29,7 +29,7 @@ test('T40: a snapshot taken, the machine goes on, then the snapshot is written â
   assert.deepEqual([snapshot.index, snapshot.term, snapshot.hash], [appliedIndex, 2, hash]);
   const pieces: Uint8Array[] = [];
   for (let piece = snapshot.next(1000); piece !== null; piece = snapshot.next(1000)) {
-    pieces.push(piece);
+    pieces.push(piece.slice());
     driver.run(1, add(3, 1), add(4, 1), cell(4, 'delay', { id: pieces.length, afterMs: 1, repeats: 0 }));
     driver.tick(driver.machine.timeMs + 5);
   }
@@ -38,6 +38,44 @@ test('T40: a snapshot taken, the machine goes on, then the snapshot is written â
   assert.deepEqual(Buffer.concat(pieces), Buffer.from(whole));
   const loaded = load(Uint8Array.from(Buffer.concat(pieces)), driver.options());
   assert.deepEqual([loaded.hash, loaded.appliedIndex, loaded.appliedTerm, loaded.timeMs], [hash, appliedIndex, 2, 5]);
+});
+
+test('snapshot: pieces of one length â†’ all but the last are exactly as long, from one buffer, with an entry longer than a piece too', () => {
+  const driver = prepared();
+  for (const pieceBytes of [64, 1000]) {
+    const whole = snapshotOf(driver.machine, pieceBytes);
+    const snapshot = driver.machine.snapshot();
+    const buffers = new Set<ArrayBufferLike>();
+    const pieces: Uint8Array[] = [];
+    for (let piece = snapshot.next(pieceBytes); piece !== null; piece = snapshot.next(pieceBytes)) {
+      buffers.add(piece.buffer);
+      pieces.push(piece.slice());
+    }
+    snapshot.release();
+    assert.deepEqual(
+      pieces.slice(0, -1).map((piece) => piece.length),
+      pieces.slice(1).map(() => pieceBytes),
+    );
+    assert.ok(pieces.length > 5);
+    assert.ok(buffers.size <= 8, `${buffers.size} buffers for ${pieces.length} pieces`);
+    const largest = Math.max(...[...buffers].map((buffer) => buffer.byteLength));
+    assert.ok(largest <= 20_000, `a buffer of ${largest} bytes for pieces of ${pieceBytes} and entries of 7000`);
+    assert.deepEqual(Uint8Array.from(Buffer.concat(pieces)), whole);
+    assert.equal(load(whole, driver.options()).hash, driver.machine.hash);
+  }
+});
+
+test('loader: fed at once, worked off entry by entry â†’ no call takes in more than it may, and the machine is the same', () => {
+  const driver = prepared();
+  const whole = snapshotOf(driver.machine);
+  const loader = new MachineLoader();
+  loader.feed(whole.subarray(0, 700));
+  loader.feed(whole.subarray(700));
+  let calls = 0;
+  for (let before = 0; loader.work(3); before = loader.entries, calls++) assert.ok(loader.entries - before <= 3);
+  assert.ok(calls >= loader.entries / 3 && loader.entries > 20, `${calls} calls for ${loader.entries} entries`);
+  assert.equal(loader.work(3), false);
+  assert.equal(loader.finish(driver.options()).hash, driver.machine.hash);
 });
 
 test('T41: two snapshots at once, one given up â†’ each shows its own moment', () => {

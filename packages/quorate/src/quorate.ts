@@ -74,7 +74,8 @@ export const Quorate = {
   /**
    * Runs a node of a cluster in this process and gives a client of that cluster: the same object as `connect`, but what concerns this node
    * does not leave the process. Resolves once the cluster serves, so with the first start of all members, later with that of a majority. `close`
-   * stops the node too: it hands its leaderships over first.
+   * stops the node too: it hands its leaderships over first. If the node fails (`onFatal`) the client goes on through the other members; without any,
+   * calls that wait and later ones end at once with the code of that failure, such as `diskFailed`, or have it as the cause if they may have happened.
    *
    * Errors: those of `connect`; `addressInUse`, `directoryInUse`, `directoryForeign`, `formatUnsupported`, `dataDamaged`, `diskFull`, `diskFailed`; `aborted`.
    *
@@ -99,6 +100,8 @@ export const Quorate = {
       await embedded.stop();
       throw thrown;
     }
+    // Other members may do what this one no longer does; without any nobody ever will.
+    if (embedded.addresses.length === 1) embedded.whenFailed((error) => client.core.fail(nodeFailed(error)));
     try {
       await ready(client, options.address, signal);
       return client;
@@ -108,6 +111,12 @@ export const Quorate = {
     }
   },
 } as const;
+
+/** What calls end with when the only node has failed. */
+function nodeFailed(error: QuorateError): QuorateError {
+  const code = error.retry === 'never' ? error.code : 'closed';
+  return new QuorateError(code, `this node failed: ${error.message}`, error.details, { cause: error });
+}
 
 /** Until the node knows leaders of the groups that everything begins with. */
 async function ready(client: QuorateClient, address: string, signal: AbortSignal | undefined): Promise<void> {

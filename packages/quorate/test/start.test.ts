@@ -149,29 +149,56 @@ test('start: the others are gone → calls end at their deadline, a lock is lost
   await a.close();
 });
 
-test('start: its disk fails → onFatal once; calls that wait and later ones are rejected; the process goes on, close is good', async () => {
+test('start: the disk of the only node fails → onFatal once; calls that wait and later ones end at once, with why; the process goes on, close is good', async (t) => {
   const options = await place();
   const fatal: QuorateError[] = [];
-  const node = await Quorate.start({ ...options, settings: SMALL_FILES, onFatal: (error) => fatal.push(error) });
+  const node = await Quorate.start({ ...options, deadlineMs: 20_000, onFatal: (error) => fatal.push(error) });
+  t.after(() => node.close());
   const map = node.map<string>('m');
   await map.set('k', 'x');
-  const watching = collect(map.watch());
-  const ended = Promise.allSettled([watching]);
+  const stream = await node.createStream('s');
+  const held = await node.lock('l').acquire();
+  const waiting = Promise.allSettled([
+    collect(map.watch()),
+    node.lock('l').acquire(),
+    collect(node.election('e').observe()),
+    collect(stream.tail()),
+  ]);
   rmSync(options.data, { recursive: true, force: true });
   const value = 'x'.repeat(100_000);
-  let refused: unknown = null;
-  for (let at = 0; at < 1000 && refused === null; at++) {
-    await map.set(`${at}`, value, { deadlineMs: 2000 }).catch((error: unknown) => {
-      refused = error;
-    });
+  const refusal = async (write: () => Promise<unknown>): Promise<unknown> => {
+    for (;;) {
+      try {
+        await write();
+      } catch (thrown) {
+        return thrown;
+      }
+    }
+  };
+  const refused = await Promise.all([refusal(() => map.set('k', value)), refusal(() => stream.append(value))]);
+  assert.deepEqual(
+    fatal.map(({ code }) => code),
+    ['diskFailed'],
+  );
+  const isWhy = (thrown: unknown): boolean => thrown instanceof QuorateError && thrown.code === 'diskFailed' && thrown.cause === fatal[0];
+  for (const error of refused) assert.ok(isWhy(error) || isWhy((error as Error).cause), String(error));
+  for (const outcome of await waiting) assert.ok(outcome.status === 'rejected' && isWhy(outcome.reason), JSON.stringify(outcome));
+  assert.ok(isWhy(await fired(held.lost)));
+  assert.ok(!held.isHeld);
+  assert.equal(node.sessionState, 'closed');
+  const later = [
+    map.set('k', 'y'),
+    map.get('k'),
+    node.counter('new').add(),
+    stream.append('y'),
+    stream.info(),
+    node.status(),
+    collect(map.watch()),
+  ];
+  for (const outcome of await Promise.allSettled(later)) {
+    assert.ok(outcome.status === 'rejected' && isWhy(outcome.reason), JSON.stringify(outcome));
   }
-  assert.ok(refused instanceof QuorateError, 'the disk went on without its directory');
-  assert.equal(fatal.length, 1);
-  assert.equal(fatal[0]?.code, 'diskFailed');
-  await assert.rejects(map.set('k', 'y', { deadlineMs: 1000 }), QuorateError);
-  await assert.rejects(node.counter('c').add(1, { deadlineMs: 1000 }), QuorateError);
   await node.close().catch((error: unknown) => assert.ok(error instanceof QuorateError));
-  await ended;
   assert.equal(fatal.length, 1);
   assert.ok(await isFree(options.address));
   assert.ok(!existsSync(options.data));

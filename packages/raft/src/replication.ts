@@ -6,6 +6,8 @@ import type { LeaderState } from './roles/states.js';
 import { SnapshotTransfer } from './snapshots.js';
 
 const NONE: readonly Uint8Array[] = [];
+/** Bytes of batches that a peer is sent in a turn, unless one batch has more: they may have to be read from the disk, and others wait for that. */
+const TURN_BYTES = 524_288;
 /** Few milliseconds of a slow link: heartbeats behind a piece must not wait until an election starts (T73). */
 const SNAPSHOT_PIECE_BYTES = 262_144;
 
@@ -111,7 +113,7 @@ export function sendAppends(core: Core, leader: LeaderState, into: OutgoingMessa
       continue;
     }
     if (peer.mode === 'probe') {
-      const { batches } = core.log.read(peer.nextIndex, core.options.appendMessageBytes);
+      const { batches } = core.log.read(peer.nextIndex, Math.min(core.options.appendMessageBytes, TURN_BYTES));
       peer.isProbeSent = true;
       sendOne(core, leader, peer, batches, into);
       continue;
@@ -123,22 +125,25 @@ export function sendAppends(core: Core, leader: LeaderState, into: OutgoingMessa
   }
 }
 
-/** Sends from `nextIndex` on until the window is full: in messages, and in bytes unless one batch alone is larger than the rest of it. */
+/**
+ * Sends from `nextIndex` on until the window is full (in messages, and in bytes unless one batch alone is larger than the rest of it), or it is
+ * enough for this turn: then there is more to send at once.
+ */
 function sendEntries(core: Core, leader: LeaderState, peer: Progress, into: OutgoingMessage[]): boolean {
   const { windowBytes, appendMessageBytes } = core.options;
-  let isSent = false;
-  while (hasEntriesToSend(core, peer)) {
+  let sentBytes = 0;
+  while (hasEntriesToSend(core, peer) && sentBytes < TURN_BYTES) {
     const room = windowBytes - peer.inflightBytes;
-    const { batches, lastIndex, bytes } = core.log.read(peer.nextIndex, Math.min(appendMessageBytes, room));
+    const { batches, lastIndex, bytes } = core.log.read(peer.nextIndex, Math.min(appendMessageBytes, room, TURN_BYTES - sentBytes));
     if (batches.length === 0 || (bytes > room && peer.inflightMessages > 0)) {
       peer.isReadBlocked = true; // until an answer makes room, or the next heartbeat tries the port again
       break;
     }
     sendOne(core, leader, peer, batches, into);
     peer.sent(lastIndex, bytes);
-    isSent = true;
+    sentBytes += bytes;
   }
-  return isSent;
+  return sentBytes > 0;
 }
 
 function sendOne(core: Core, leader: LeaderState, peer: Progress, batches: readonly Uint8Array[], into: OutgoingMessage[]): void {

@@ -163,3 +163,32 @@ test('follower was down when its leader was elected: it returns with nearly all 
   cluster.checkConverged();
   assert.ok(batches <= 4, `${batches} batches sent for the 2 that it lacked`);
 });
+
+test('append flow: a follower lacks megabytes and the window is wide → at most 512 KiB and a batch in one turn, the rest in the next ones', () => {
+  const cluster = new Cluster({ nodes: 2, raft: { windowBytes: 16_000_000, appendMessageBytes: 2_000_000 } });
+  const leader = electLeader(cluster);
+  cluster.run(100);
+  const { raft } = cluster.member(leader);
+  assert.ok(raft);
+  const ready = raft.ready.bind(raft);
+  const turns: number[] = [];
+  raft.ready = () => {
+    const facts = ready();
+    let bytes = 0;
+    for (const { message } of facts.sendNow) {
+      if (message.type === 'appendRequest') for (const batch of message.batches) bytes += batch.length;
+    }
+    if (bytes > 0) turns.push(bytes);
+    return facts;
+  };
+  const other = leader === 1 ? 2 : 1;
+  cluster.filter = (flight) => flight.to !== other;
+  for (let i = 0; i < 40; i++) cluster.propose(leader, `${i}`.padEnd(100_000, 'x'));
+  cluster.filter = () => true;
+  turns.length = 0;
+  cluster.run(200);
+  assert.ok(Math.max(...turns) <= 524_288 + 100_100, `${Math.max(...turns)} bytes in a turn`);
+  assert.ok(turns.length >= 7, `${turns.length} turns`);
+  cluster.checkConverged();
+  assert.ok(cluster.proposals.every((proposal) => proposal.isAcked));
+});

@@ -1,4 +1,4 @@
-import { type LogIndex, QuorateError } from '@quorate/base';
+import { type LogIndex, QuorateError, invariant } from '@quorate/base';
 import {
   type ReadableSpace,
   type SessionId,
@@ -27,7 +27,8 @@ import { spaceKey } from './space-key.js';
  *   4                      the newest token that was given: so that one that comes is always greater
  *   5                      u64 number of waiters
  *
- * Invariants: who waits is live; nobody waits while nobody holds; each grant has a greater token than all before it.
+ * Invariants: nobody whose session is live waits while nobody holds; each grant goes to a live session and has a greater token than all before it.
+ * Claims of a session that is over may be left when there were very many: they get nothing, and go in portions, by a timer with the id 6, u64 session.
  *
  * A claim that waits ends at one log index, in one of four ways (rule 21): granted, timed out, taken back, or its session ended. A time that is up
  * counts before whatever comes at that time or later, as timers do (rule 15).
@@ -35,7 +36,11 @@ import { spaceKey } from './space-key.js';
 const HOLDER = spaceKey(1);
 const LAST_TOKEN = spaceKey(4);
 const WAITERS = spaceKey(5);
+const LEFT_TIMER = 6;
+/** Claims of a session are looked up so many at a time. */
+const DROPPED_AT_ONCE = 1024;
 const waiterKey = (ticket: LogIndex): Uint8Array => spaceKey(2, ticket);
+const leftTimer = (session: SessionId): Uint8Array => spaceKey(LEFT_TIMER, session);
 const ofSessionKey = (session: SessionId, ticket: LogIndex): Uint8Array => spaceKey(3, session, ticket);
 
 const CLAIM = bytes({ max: RESOURCE_LIMITS.candidateBytesMax });
@@ -67,6 +72,10 @@ export interface QueueCall {
   readonly token: Token;
   setTimer(id: Uint8Array, dueMs: number): void;
   clearTimer(id: Uint8Array): void;
+  isLive(session: SessionId): boolean;
+  /** For what can wait, see `ApplyCall`. */
+  readonly mayGoOn: boolean;
+  continueLater(id: Uint8Array): void;
   own(session: SessionId): void;
   disown(session: SessionId): void;
 }
@@ -146,6 +155,10 @@ export class HolderQueue {
 
   /** A timer of this queue rang; gives the waiter whose time was up. */
   timer(id: Uint8Array): Waiter | null {
+    if (id[0] === LEFT_TIMER) {
+      this.#dropAll(readU64Be(id, 1));
+      return null;
+    }
     const waiter = this.#waiter(readU64Be(id, 1));
     if (waiter === null) return null;
     this.#drop(waiter);
@@ -155,14 +168,27 @@ export class HolderQueue {
 
   /** A session is over: what it claimed is dropped, what it held goes to the next. */
   sessionEnded(session: SessionId): void {
-    for (const ticket of this.#ticketsOf(session)) {
-      const waiter = this.#waiter(ticket);
-      if (waiter !== null) this.#drop(waiter);
-    }
     const { holder } = this;
-    if (holder === null || holder.session !== session) return;
-    this.#call.space.delete(HOLDER);
-    this.#grantNext();
+    if (holder?.session === session) {
+      this.#call.space.delete(HOLDER);
+      this.#grantNext();
+    }
+    this.#dropAll(session);
+  }
+
+  /** Drops the claims of a session that is over, as many as the batch has room for; the others by a timer. */
+  #dropAll(session: SessionId): void {
+    for (let tickets = this.#ticketsOf(session, DROPPED_AT_ONCE); tickets.length > 0; tickets = this.#ticketsOf(session, DROPPED_AT_ONCE)) {
+      for (const ticket of tickets) {
+        if (!this.#call.mayGoOn) {
+          this.#call.continueLater(leftTimer(session));
+          return;
+        }
+        const waiter = this.#waiter(ticket);
+        invariant(waiter !== null, 'the claims of a session wait', { session, ticket });
+        this.#drop(waiter);
+      }
+    }
   }
 
   #free(session: SessionId): void {
@@ -173,9 +199,13 @@ export class HolderQueue {
 
   #grantNext(): void {
     let next: Waiter | null = null;
+    let lastOver: SessionId = 0;
     this.#call.space.scan({ from: spaceKey(2), to: spaceKey(3) }, (key, value) => {
-      next = waiterOf(key, value);
-      return false;
+      const waiter = waiterOf(key, value);
+      const isOver = waiter.session === lastOver || !this.#call.isLive(waiter.session);
+      if (isOver) lastOver = waiter.session;
+      else next = waiter;
+      return isOver;
     });
     const waiter = next as Waiter | null;
     if (waiter === null) return;

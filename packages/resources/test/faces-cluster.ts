@@ -11,7 +11,7 @@ import {
   Machine,
   type MachineOutcome,
   type PendingCall,
-  type ReadConsistency,
+  type QueryOptions,
   type ResourceId,
   type ResourceListener,
   type SessionId,
@@ -158,6 +158,19 @@ export class FakeCommands implements Commands {
   get session(): SessionId {
     return this.#session?.id ?? 0;
   }
+  get isCertain(): boolean {
+    return !this.isDoubted && (this.state === 'open' || this.state === 'suspended');
+  }
+  /** Answers to queries come so much later than they were made, whatever comes meanwhile. */
+  answersLateMs = 0;
+  /** They come before events on their way, unless they must not. */
+  isOvertaking = false;
+  /** The cluster may have ended the session, for all that this client knows. */
+  isDoubted = false;
+  doubt(isDoubted: boolean): void {
+    this.isDoubted = isDoubted;
+    if (isDoubted) this.#tell((listener) => listener.sessionDoubted?.(new QuorateError('sessionExpired', 'no contact for the grace')));
+  }
   get listenerCount(): number {
     return [...this.#listeners.values()].reduce((sum, { size }) => sum + size, 0);
   }
@@ -174,13 +187,7 @@ export class FakeCommands implements Commands {
     return this.#command(resource, operation, args, options, done);
   }
 
-  query(
-    resource: ResourceId,
-    operation: number,
-    args: Uint8Array,
-    options: CallTime & { readonly consistency?: ReadConsistency },
-    done: Done<Uint8Array>,
-  ): PendingCall {
+  query(resource: ResourceId, operation: number, args: Uint8Array, options: QueryOptions, done: Done<Uint8Array>): PendingCall {
     this.submitted.push(`?${resource}.${operation}`);
     const session = this.#begin();
     const open = this.#call(session, options, (error, result) => done(error, result?.result ?? null));
@@ -193,7 +200,9 @@ export class FakeCommands implements Commands {
       } catch (thrown) {
         answer = () => this.#settle(session, open, copyOf(thrown as QuorateError), null);
       }
-      this.#toClient(session, answer);
+      if (this.answersLateMs > 0) this.#cluster.time.set(this.answersLateMs, answer);
+      else if (options.isAfterEvents !== true && this.isOvertaking) this.#cluster.time.set(1, answer);
+      else this.#toClient(session, answer);
     });
     return { cancel: () => this.#settle(session, open, new QuorateError('aborted', 'aborted'), null) };
   }

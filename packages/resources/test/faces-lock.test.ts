@@ -152,8 +152,45 @@ test('T57: a process that was stopped → isHeld is false by the clock, before a
   const held = await time.until(lockA.acquire());
   a.commands.stateByClock = 'suspended';
   assert.ok(held.isHeld);
+  a.commands.isDoubted = true;
+  assert.ok(!held.isHeld && !held.lost.aborted, 'for longer than the disconnect grace');
+  a.commands.isDoubted = false;
   a.commands.stateByClock = 'expired';
   assert.ok(!held.isHeld && !held.lost.aborted);
+});
+
+test('T57: the session of the holder is doubted → lost aborts, and the lock is given back when the session goes on; claims that wait go on waiting', async () => {
+  const { time, a, lockA, lockB } = setUp();
+  const held = await time.until(lockA.acquire());
+  const waiting = lockA.acquire();
+  const other = lockB.acquire();
+  await time.runFor(20);
+  a.commands.cut(true);
+  a.commands.doubt(true);
+  assert.ok(held.lost.aborted && !held.isHeld);
+  assert.equal((held.lost.reason as QuorateError).code, 'sessionExpired');
+  await time.runFor(1000);
+  a.commands.doubt(false);
+  assert.ok(!held.isHeld, 'lost once is lost');
+  a.commands.cut(false);
+  const second = await time.until(waiting);
+  assert.ok(second.isHeld && !second.lost.aborted);
+  assert.equal(await time.until(codeOf(held.release())), 'notHeld');
+  await time.until(second.release());
+  assert.ok((await time.until(other)).isHeld);
+});
+
+test('T57: a lock is granted while the session is doubted → lost from the beginning, and given back', async () => {
+  const { time, a, lockA, lockB } = setUp();
+  const first = await time.until(lockB.acquire());
+  const waiting = lockA.acquire();
+  await time.runFor(20);
+  a.commands.doubt(true);
+  await time.until(first.release());
+  const held = await time.until(waiting);
+  assert.ok(held.lost.aborted && !held.isHeld);
+  await time.runFor(20);
+  assert.equal(await time.until(lockB.holder()), null);
 });
 
 test('lock: session lost while waiting → the wait ends with sessionExpired, and a new one goes on', async () => {

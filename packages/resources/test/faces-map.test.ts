@@ -86,6 +86,24 @@ test('map: bad keys and values → a code that says what, and nothing is sent', 
   assert.equal(await time.until(mapA.has('x'.repeat(4096))), true);
 });
 
+test('faces: what is no signal → invalidArgument, from calls and iterators, and nothing is sent', async () => {
+  const { cluster, time, a, mapA } = setUp();
+  const [lockA, electionA] = [a.resources.lock('lock'), a.resources.election('election')];
+  const signal = 7 as unknown as AbortSignal;
+  for (const call of [
+    () => mapA.get('k', { signal }),
+    () => mapA.set('k', 'v', { signal }),
+    () => mapA.watch({ signal }).next(),
+    () => mapA.keys({ signal }).next(),
+    () => lockA.acquire({ signal }),
+    () => electionA.campaign('me', { signal }),
+    () => electionA.observe({ signal }).next(),
+  ]) {
+    assert.equal(await time.until(codeOf(call())), 'invalidArgument', String(call));
+  }
+  assert.equal(cluster.machine.appliedIndex, 0);
+});
+
 test('map: time to live → the entry goes by itself and watchers are told; a later set replaces it', async () => {
   const { time, mapA, mapB } = setUp();
   const watch = mapB.watch();
@@ -235,6 +253,89 @@ test('T66: watch over lost sessions → goes on without gap or repeat; unless to
     ),
   );
   assert.deepEqual([code, seen.length], ['sessionExpired', 10]);
+});
+
+test('T66: a watch of quiet keys in a busy map, session lost after many changes → goes on; one query from time to time for all watches, none without', async () => {
+  const { time, b, mapA, mapB } = setUp();
+  const quiet = Array.from({ length: 1000 }, (_, i) => mapB.watch({ prefix: `quiet/${i}/` }));
+  await time.until(mapB.size());
+  const queriesOf = (): number => b.commands.submitted.filter((each) => each.startsWith('?')).length;
+  const before = queriesOf();
+  for (let i = 0; i < 60; i++) {
+    for (let k = 0; k < 50; k++) void mapA.set('busy', k);
+    await time.runFor(1000);
+  }
+  const asked = queriesOf() - before;
+  assert.ok(asked >= 11 && asked <= 13, `${asked} queries in a minute`);
+  b.commands.lose();
+  await time.runFor(1000);
+  await time.until(mapA.set('quiet/7/x', 'told'));
+  assert.deepEqual(await given(time, quiet[7] as (typeof quiet)[0], 1), [{ type: 'set', key: 'quiet/7/x', value: 'told', version: 3001 }]);
+  await time.until(Promise.all(quiet.map(async (watch) => watch.return())));
+  const left = queriesOf();
+  await time.runFor(60_000);
+  assert.equal(queriesOf(), left);
+});
+
+test('T66: the map tells how far it is while events are on their way, or before a watch began that has begun since → those come all the same', async () => {
+  const { time, b, cluster, mapA, mapB } = setUp();
+  const first = mapB.watch({ prefix: 'a' });
+  await time.until(mapB.size());
+  for (let i = 1; i <= 10; i++) await time.until(mapA.set(`k${i}`, i));
+  const asked = (): number => b.commands.submitted.filter((each) => each.startsWith('?')).length;
+  const before = asked();
+  b.commands.answersLateMs = 300;
+  while (asked() === before) await time.runFor(10);
+  const delays = [1, 1, 1000];
+  cluster.delayMs = () => delays.shift() ?? 1;
+  const late = mapB.watch({ prefix: 'k', afterVersion: 0 });
+  assert.deepEqual(
+    (await given(time, late, 10)).map(({ version }) => version),
+    Array.from({ length: 10 }, (_, i) => i + 1),
+  );
+  b.commands.answersLateMs = 0;
+  b.commands.isOvertaking = true;
+  cluster.delayMs = () => 2000;
+  for (let round = 0; round < 10; round++) {
+    void mapA.set('a', round);
+    await time.runFor(1000);
+  }
+  assert.deepEqual(
+    (await given(time, first, 10)).map(({ version }) => version),
+    Array.from({ length: 10 }, (_, i) => 11 + i),
+  );
+});
+
+test('T66: watches that begin while the map is asked, of sessions lost meanwhile, with changes at any time → nothing is skipped or repeated', async () => {
+  const { time, b, cluster, mapA, mapB } = setUp();
+  let delay = 0;
+  cluster.delayMs = () => 1 + ((delay += 7) % 40);
+  const seen: number[][] = [];
+  const made: number[][] = [];
+  const ends: Promise<unknown>[] = [];
+  for (let round = 0; round < 40; round++) {
+    const versions: number[] = [];
+    seen.push(versions);
+    made.push([]);
+    const watch = mapB.watch({ prefix: `k${round}/` });
+    ends.push(
+      (async () => {
+        for await (const { version } of watch) versions.push(version);
+      })().catch((error: unknown) => error),
+    );
+    await time.until(mapB.size());
+    for (let i = 0; i < 10; i++) {
+      const at = (round * 3 + i) % (round + 1);
+      const { version } = await time.until(mapA.set(`k${at}/x`, i));
+      made[at]?.push(version);
+      await time.runFor(97);
+      if ((round * 10 + i) % 33 === 0) b.commands.lose(5);
+    }
+  }
+  await time.runFor(10_000);
+  assert.deepEqual(seen, made);
+  b.commands.close();
+  await time.until(Promise.all(ends));
 });
 
 test('T66: too much changed between two sessions → watchCompacted after what was seen, never a silent gap', async () => {

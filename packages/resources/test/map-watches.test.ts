@@ -137,6 +137,28 @@ test('T66: watch across the edge of what is remembered → the oldest version th
   assert.deepEqual(driver.eventsOf(watcher), []);
 });
 
+test('T66: watch of one key after a version long forgotten → goes on if the key has the entry of that time; set anew or removed since: watchCompacted', () => {
+  const { driver, writer, watcher, map } = opened();
+  const { version } = map.set(writer, 'quiet', '1');
+  map.set(writer, 'gone', '1');
+  map.set(writer, 'new', '1');
+  const after = map.size().version;
+  map.remove(writer, 'gone');
+  map.set(writer, 'new', '2');
+  setMany(map, writer, RESOURCE_LIMITS.changesKept + 10);
+  const { watch } = map.watch(watcher, 'quiet', { afterVersion: after });
+  map.watch(watcher, 'quiet', { afterVersion: version });
+  assert.throws(() => map.watch(watcher, 'quiet', { isPrefix: true, afterVersion: after }), fault('watchCompacted'));
+  driver.takeEvents();
+  map.set(writer, 'quiet', '2');
+  assert.deepEqual(toldOf(driver.eventsOf(watcher))[0]?.slice(0, 1), [watch]);
+  for (const key of ['gone', 'new', 'never']) {
+    assert.throws(() => map.watch(watcher, key, { afterVersion: after }), fault('watchCompacted'), key);
+  }
+  assert.throws(() => map.watch(watcher, 'quiet', { afterVersion: version - 1 }), fault('watchCompacted'));
+  assert.throws(() => map.watch(watcher, 'quiet', { afterVersion: 99_999 }), fault('invalidArgument'));
+});
+
 test('T66: changes of many bytes → forgotten by bytes, the newest never; what is left can be watched, also after a snapshot', () => {
   const { driver, writer, watcher, map } = opened();
   const value = 'x'.repeat(1_000_000);

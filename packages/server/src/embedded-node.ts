@@ -40,6 +40,8 @@ export interface EmbeddedNode {
   readonly network: Network;
   /** This node first, then the other members. */
   readonly addresses: readonly string[];
+  /** Calls back when the node cannot go on, as `onFatal`; at once if that was before. */
+  whenFailed(callback: (error: QuorateError) => void): void;
   /** Hands leadership over, answers what is under way, closes the directory. */
   stop(): Promise<void>;
 }
@@ -64,6 +66,7 @@ export async function startEmbeddedNode(options: EmbeddedNodeOptions): Promise<E
   makeDataDirectory(directory);
   const ports = nodePorts(directory);
   const network = new LocalNetwork(ports.network, ports.timers);
+  const failure = new Failure();
   const host = await new Promise<Host>((settle, reject) => {
     startHost(
       {
@@ -82,7 +85,12 @@ export async function startEmbeddedNode(options: EmbeddedNodeOptions): Promise<E
       },
       (error, started) =>
         started === null ? reject(error ?? new QuorateError('invariantBroken', 'neither host nor error')) : settle(started),
-      { fatal: (error) => options.onFatal?.(error) },
+      {
+        fatal: (error) => {
+          failure.happened(error);
+          options.onFatal?.(error);
+        },
+      },
     );
   });
   network.alias(advertise, host.address);
@@ -90,8 +98,25 @@ export async function startEmbeddedNode(options: EmbeddedNodeOptions): Promise<E
     host,
     network,
     addresses: [own, ...members.map((member) => member.address).filter((address) => address !== own)],
+    whenFailed: (callback) => failure.tell(callback),
     stop: () => stopHost(host),
   };
+}
+
+/** Why a node cannot go on, for whoever asks before or after. */
+class Failure {
+  #error: QuorateError | null = null;
+  #callbacks: ((error: QuorateError) => void)[] = [];
+
+  happened(error: QuorateError): void {
+    this.#error = error;
+    for (const callback of this.#callbacks.splice(0)) callback(error);
+  }
+
+  tell(callback: (error: QuorateError) => void): void {
+    if (this.#error === null) this.#callbacks.push(callback);
+    else callback(this.#error);
+  }
 }
 
 function stopHost(host: Host): Promise<void> {

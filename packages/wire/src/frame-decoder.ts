@@ -20,7 +20,7 @@ export interface FrameDecoderOptions {
   readonly frameBytesMax: number;
   /** True if the stream starts with the preface. */
   readonly expectPreface: boolean;
-  /** Largest buffer that is kept for the next frame after one was put together; default 64 KiB. More only for connections that are trusted and few. */
+  /** Largest buffer that is kept when `tidy` is called; default 64 KiB. More only for connections that are trusted and few. */
   readonly keepBytesMax?: number;
 }
 
@@ -32,6 +32,8 @@ export class FrameDecoder {
   /** The beginning of a frame, from its length on. */
   #partial: Uint8Array = EMPTY;
   #partialBytes = 0;
+  /** A large frame was put together since `tidy` was called last. */
+  #wasLarge = false;
   #isStopped = false;
   #isSuspended = false;
   /** What came behind the frame in which the decoder was suspended. */
@@ -59,6 +61,17 @@ export class FrameDecoder {
 
   setKeepBytesMax(bytes: number): void {
     this.#keepBytesMax = bytes;
+  }
+
+  /** True if more is kept for the next frame than should be for long: then `tidy` is to be called now and then. */
+  get isUntidy(): boolean {
+    return this.#partial.length > this.#keepBytesMax;
+  }
+
+  /** Lets a large buffer go, unless it was needed since the last call, or a frame is in it. */
+  tidy(): void {
+    if (this.isUntidy && this.#partialBytes === 0 && !this.#wasLarge) this.#partial = EMPTY;
+    this.#wasLarge = false;
   }
 
   /** Drops what it holds and ignores what follows; may be called from within `onFrame`. */
@@ -147,7 +160,7 @@ export class FrameDecoder {
     if (this.#partialBytes < whole) return end;
     this.#partialBytes = 0;
     const frame = this.#partial;
-    if (frame.length > this.#keepBytesMax) this.#partial = EMPTY;
+    if (whole > this.#keepBytesMax) this.#wasLarge = true;
     onFrame(frame[LENGTH_BYTES] as number, frame.subarray(FRAME_HEADER_BYTES, whole));
     return end;
   }

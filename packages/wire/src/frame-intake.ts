@@ -1,6 +1,9 @@
-import { type Connection, LIMITS, type QuorateError, type Timers } from '@quorate/base';
+import { type Connection, LIMITS, type QuorateError, type TimerHandle, type Timers } from '@quorate/base';
 import { FrameDecoder } from './frame-decoder.js';
 import { isProtocolFault } from './protocol-fault.js';
+
+/** Time after which a large buffer that was not needed goes, in ms; it may take twice as long. New memory for each large frame would be garbage by megabytes. */
+const TIDY_MS = 1000;
 
 /** Who wants that nothing is read for a while: the owner of the connection, or the queue of what is to be sent. */
 export type PauseReason = 'owner' | 'queue';
@@ -23,6 +26,7 @@ export class FrameIntake {
   #isOpen = false;
   #isResumePlanned = false;
   #isStopped = false;
+  #tidying: TimerHandle | null = null;
 
   constructor(timers: Timers, sink: FrameSink) {
     this.#timers = timers;
@@ -45,6 +49,15 @@ export class FrameIntake {
 
   data(bytes: Uint8Array): void {
     this.#receive(() => this.#decoder.push(bytes, this.#onFrame));
+    if (this.#decoder.isUntidy && this.#tidying === null) this.#tidyLater();
+  }
+
+  #tidyLater(): void {
+    this.#tidying = this.#timers.set(TIDY_MS, () => {
+      this.#tidying = null;
+      this.#decoder.tidy();
+      if (this.#decoder.isUntidy) this.#tidyLater();
+    });
   }
 
   /** No frame is handed out until every reason is gone, but for those of the handshake; may be called from within `frame`. */
@@ -64,6 +77,7 @@ export class FrameIntake {
   /** Whatever comes is dropped, and read, so that the end of the other side is seen. */
   stop(): void {
     this.#isStopped = true;
+    if (this.#tidying !== null) this.#timers.clear(this.#tidying);
     this.#decoder.stop();
     this.#source?.resume();
     this.#source = null;

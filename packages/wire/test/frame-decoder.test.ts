@@ -139,19 +139,36 @@ test('frame decoder: suspended at every frame of a stream in pieces → one fram
   );
 });
 
-test('frame decoder: large frame in pieces → its buffer is given back, unless it may be kept', () => {
+test('frame decoder: large frames in pieces → put together in one buffer, which goes when none came between two looks', () => {
   const bytes = frame(1, new Uint8Array(300_000));
-  for (const [keepBytesMax, expected] of [
-    [65_536, 0],
-    [MAX, bytes.length],
-  ] as const) {
-    const tested = decoder({ keepBytesMax });
-    let count = 0;
-    tested.push(bytes.subarray(0, 100_000), none);
-    tested.push(bytes.subarray(100_000), () => count++);
-    assert.equal(count, 1);
-    assert.equal(tested.bufferedBytes, expected);
+  const tested = decoder({ keepBytesMax: 65_536 });
+  const buffers = new Set<ArrayBufferLike>();
+  for (let count = 0; count < 10; count++) {
+    tested.push(bytes.subarray(0, 200_000), none);
+    tested.push(bytes.subarray(200_000), (_, body) => buffers.add(body.buffer));
+    assert.equal(tested.bufferedBytes, bytes.length);
+    assert.equal(tested.isUntidy, true);
+    tested.tidy();
+    assert.equal(tested.bufferedBytes, bytes.length, 'it was needed since the last look');
   }
+  assert.equal(buffers.size, 1);
+  tested.push(bytes.subarray(0, 200_000), none);
+  tested.tidy();
+  assert.equal(tested.bufferedBytes, bytes.length, 'a frame is in it');
+  tested.push(bytes.subarray(200_000), () => {});
+  tested.tidy();
+  tested.tidy();
+  assert.deepEqual([tested.bufferedBytes, tested.isUntidy], [0, false]);
+});
+
+test('frame decoder: a large frame where large buffers may be kept → kept for good', () => {
+  const tested = decoder({ keepBytesMax: MAX });
+  const bytes = frame(1, new Uint8Array(300_000));
+  tested.push(bytes.subarray(0, 200_000), none);
+  tested.push(bytes.subarray(200_000), () => {});
+  assert.equal(tested.isUntidy, false);
+  for (let looks = 0; looks < 3; looks++) tested.tidy();
+  assert.equal(tested.bufferedBytes, bytes.length);
 });
 
 test('preface: right magic and version, byte by byte → frames follow', () => {

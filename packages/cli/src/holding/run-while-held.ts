@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { QuorateError, asQuorateError } from '@quorate/base';
 import type { Held } from '@quorate/resources';
 import type { StopSignal } from '@quorate/server/stop-signals';
@@ -17,13 +18,20 @@ export interface HeldRun<H extends Held> {
   readonly killAfterMs: number;
   /** What goes wrong is told as JSON. */
   readonly isJson: boolean;
-  acquire(signal: AbortSignal): Promise<H>;
+  /** Longest wait; undefined: for ever. */
+  readonly waitMs?: number | undefined;
+  /** `waitMs`: what is left of the wait, 0 or more. */
+  acquire(signal: AbortSignal, waitMs: number | undefined): Promise<H>;
   giveUp(held: H): Promise<void>;
 }
 
+/** Pause before it claims again. */
+const AGAIN_MS = 200;
+
 /**
  * Waits until something is held, runs a command meanwhile, and gives it up. The exit code of the command; that of the signal that ended the wait.
- * Throws what `acquire` throws, and `sessionExpired` if it was lost before the command had ended.
+ * A session that is lost during the wait takes the claim with it: then it claims again in the next one, in what is left of the wait. Throws what
+ * `acquire` throws, and `sessionExpired` if it was lost before the command had ended.
  */
 export async function runWhileHeld<H extends Held>(run: HeldRun<H>, io: CliIo): Promise<number> {
   const waiting = new AbortController();
@@ -66,11 +74,24 @@ export async function runWhileHeld<H extends Held>(run: HeldRun<H>, io: CliIo): 
 
 /** Null: a signal ended the wait. */
 async function acquired<H extends Held>(run: HeldRun<H>, signal: AbortSignal): Promise<H | null> {
-  try {
-    return await run.acquire(signal);
-  } catch (thrown) {
-    if (signal.aborted) return null;
-    throw thrown;
+  const fromMs = performance.now();
+  const leftMs = (): number | undefined => (run.waitMs === undefined ? undefined : Math.max(0, run.waitMs - (performance.now() - fromMs)));
+  for (let wasLost = false; ; ) {
+    try {
+      return await run.acquire(signal, leftMs());
+    } catch (thrown) {
+      if (signal.aborted) return null;
+      const { code, retry } = asQuorateError(thrown);
+      wasLost ||= code === 'sessionExpired';
+      // Who lost the cluster while waiting looks for it as long as the wait lasts; who never had it is told.
+      const mayPass = code === 'sessionExpired' || (retry === 'safe' && code !== 'lockTimeout' && leftMs() !== 0);
+      if (!wasLost || !mayPass) throw thrown;
+    }
+    try {
+      await delay(AGAIN_MS, undefined, { signal });
+    } catch {
+      return null;
+    }
   }
 }
 

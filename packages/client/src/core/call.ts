@@ -265,6 +265,11 @@ export function finalFault(causes: ReadonlyMap<string, QuorateError>): QuorateEr
   return first;
 }
 
+/** The error of an answer that does not belong to its question. */
+export function wrongType(response: ClientResponse): QuorateError {
+  return new QuorateError('malformedFrame', `unexpected answer of type ${response.type}`);
+}
+
 /** One way of a call to one node. */
 class Attempt implements RequestSink {
   readonly link: NodeLink;

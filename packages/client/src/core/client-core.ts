@@ -21,7 +21,7 @@ import {
   splitRecords,
 } from '@quorate/wire';
 import { AppendCall, type AppendResult } from './append-call.js';
-import { Call, type CallOptions } from './call.js';
+import { Call, type CallOptions, wrongType } from './call.js';
 import { ConnectionPool } from './connection-pool.js';
 import { DeadlineHeap } from './deadline-heap.js';
 import { checkAddress, checkDuration, checkNameBytes, checkWhole } from './argument-checks.js';
@@ -29,12 +29,10 @@ import { LeaderCache } from './leader-cache.js';
 import type { CallTime, Done, PendingCall, ReadBatch, ReadOptions, StreamList } from './operation.js';
 import { StreamNames } from './stream-names.js';
 import { type ClientOptions, type Settings, settingsOf } from './options.js';
-import { type ProducerContext, StreamProducer } from './producer.js';
+import type { ProducerContext } from './producer.js';
+import { StreamProducers } from './stream-producers.js';
 import { SessionClient } from '../sessions/session-client.js';
 import type { SessionOptions } from '../sessions/session-options.js';
-
-/** Streams that are appended to at a time. */
-const PRODUCERS_MAX = 10_000;
 
 /**
  * A client without promises: every operation calls back once (T77). It keeps one connection per node it needs, finds leaders, tries again
@@ -51,12 +49,13 @@ export class ClientCore {
   readonly #deadlines: DeadlineHeap;
   readonly #context: ProducerContext;
   readonly #calls = new Set<Call>();
-  readonly #producers = new Map<string, StreamProducer>();
+  readonly #producers: StreamProducers;
   readonly #names = new StreamNames();
   readonly #sessions = new Map<GroupId, SessionClient>();
   #appendCalls = 0;
   #appendBytes = 0;
-  #isClosed = false;
+  /** Why it is over; null: it is not. */
+  #endError: QuorateError | null = null;
 
   /** `invalidArgument` if an option is wrong. Opens no connection yet. */
   constructor(options: ClientOptions) {
@@ -76,6 +75,7 @@ export class ClientCore {
         this.#appendCalls -= 1;
       },
     };
+    this.#producers = new StreamProducers(this.#context);
   }
 
   /** Addresses known by now, the given ones first. */
@@ -91,7 +91,7 @@ export class ClientCore {
     return this.#appendBytes;
   }
   get isClosed(): boolean {
-    return this.#isClosed;
+    return this.#endError !== null;
   }
   /** Time that a call may take by default, in ms. */
   get deadlineMs(): number {
@@ -169,7 +169,7 @@ export class ClientCore {
     return this.#guarded(done, () => {
       checkName('stream', name);
       const deadlineMs = this.#deadlineOf(options);
-      const producer = this.#producer(name);
+      const producer = this.#producers.of(name);
       const call = new AppendCall({ name, records, fence: options.fence ?? null, deadlineMs, owner: producer, done });
       let bytes = 0;
       for (const part of call.parts) bytes += part.range.payloadBytes;
@@ -222,7 +222,7 @@ export class ClientCore {
   sessions(group: GroupId, options: SessionOptions = {}): SessionClient {
     const known = this.#sessions.get(group);
     if (known !== undefined) return known;
-    if (this.#isClosed) throw closedError();
+    if (this.#endError !== null) throw this.#endError;
     const sessions = new SessionClient(this.#context, group, options);
     this.#sessions.set(group, sessions);
     return sessions;
@@ -254,12 +254,12 @@ export class ClientCore {
    * then `done`. May be called again. Sessions that are in contact are closed at the cluster too, which takes up to a second.
    */
   close(done: () => void): void {
-    if (this.#isClosed) {
+    if (this.#endError !== null) {
       this.#settings.timers.defer(done);
       return;
     }
-    this.#isClosed = true;
-    const error = closedError();
+    const error = new QuorateError('closed', 'this client is closed');
+    this.#endError = error;
     let open = this.#sessions.size;
     const ended = (): void => {
       if (open-- > 0) return;
@@ -269,16 +269,35 @@ export class ClientCore {
     };
     for (const sessions of this.#sessions.values()) sessions.close(ended);
     this.#settings.timers.defer(() => {
-      for (const producer of this.#producers.values()) producer.close(error);
-      for (const call of [...this.#calls]) call.close(error);
+      this.#endCalls(error);
       ended();
     });
+  }
+
+  /**
+   * Ends the client at once because its calls can never be answered again: they end with `error`, of the class `never`, or with an error of the
+   * class `unknown` that it is the cause of if they are writes that may have happened. Later calls end with `error`.
+   */
+  fail(error: QuorateError): void {
+    if (this.#endError !== null) return;
+    this.#endError = error;
+    this.#settings.timers.defer(() => {
+      for (const sessions of this.#sessions.values()) sessions.fail(error);
+      this.#endCalls(error);
+      this.#deadlines.close();
+      this.#pool.close(error);
+    });
+  }
+
+  #endCalls(error: QuorateError): void {
+    this.#producers.close(error);
+    for (const call of [...this.#calls]) call.close(error);
   }
 
   /** Runs an operation; what it throws at once is told by `done`, later. */
   #guarded<T>(done: Done<T>, start: () => PendingCall): PendingCall {
     try {
-      if (this.isClosed) throw closedError();
+      if (this.#endError !== null) throw this.#endError;
       return start();
     } catch (thrown) {
       this.#settings.timers.defer(() => done(asQuorateError(thrown), null));
@@ -355,18 +374,6 @@ export class ClientCore {
     return response.stream;
   }
 
-  #producer(name: string): StreamProducer {
-    const known = this.#producers.get(name);
-    if (known !== undefined) return known;
-    if (this.#producers.size >= PRODUCERS_MAX) {
-      for (const [other, producer] of this.#producers) if (producer.isIdle) this.#producers.delete(other);
-      if (this.#producers.size >= PRODUCERS_MAX) throw new QuorateError('overloaded', `appends to ${PRODUCERS_MAX} streams wait already`);
-    }
-    const producer = new StreamProducer(name, this.#context);
-    this.#producers.set(name, producer);
-    return producer;
-  }
-
   #checkRoom(bytes: number): void {
     const { callsMax, appendBytesMax } = this.#settings;
     if (this.openCalls >= callsMax) throw new QuorateError('overloaded', `${this.openCalls} calls wait already`, { callsMax });
@@ -383,12 +390,4 @@ export class ClientCore {
   #deadlineOf(time: CallTime): number {
     return time.deadlineMs === undefined ? this.#settings.deadlineMs : checkDuration('deadlineMs', time.deadlineMs);
   }
-}
-
-function closedError(): QuorateError {
-  return new QuorateError('closed', 'this client is closed');
-}
-
-function wrongType(response: ClientResponse): QuorateError {
-  return new QuorateError('malformedFrame', `unexpected answer of type ${response.type}`);
 }

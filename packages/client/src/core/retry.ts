@@ -65,7 +65,9 @@ export function deadlineError(facts: {
   readonly mayHaveHappened: boolean;
   readonly causes: ReadonlyMap<string, QuorateError>;
 }): QuorateError {
-  const { what, deadlineMs, causes } = facts;
+  const { what, causes } = facts;
+  // What is left of the time of a call that waited elsewhere before is no whole number.
+  const deadlineMs = Math.ceil(facts.deadlineMs);
   const list = [...causes].map(([address, error]) =>
     error.message.startsWith(`${address}:`) ? error.message : `${address}: ${error.code} (${error.message})`,
   );

@@ -1,7 +1,7 @@
 import { type GroupId, QuorateError } from '@quorate/base';
 import { type SessionId, encodeCommands } from '@quorate/machine';
 import type { ClientResponse } from '@quorate/wire';
-import type { CallContext } from '../core/call.js';
+import { type CallContext, wrongType } from '../core/call.js';
 import { Backoff, isAmbiguous, reactionTo } from '../core/retry.js';
 import type { Acknowledged, Acknowledgements } from './acknowledgements.js';
 import { Alarm } from './alarm.js';
@@ -133,7 +133,7 @@ export class CommandSender {
   }
 
   #replied(payload: CommandPayload, response: ClientResponse, acknowledged: Acknowledged): void {
-    if (response.type !== 'replies') throw new QuorateError('malformedFrame', `unexpected answer of type ${response.type}`);
+    if (response.type !== 'replies') throw wrongType(response);
     this.#window.answered(payload, response.firstNumber, response.replies, response.isLast);
     this.#futile = 0;
     this.#carrier.worked();

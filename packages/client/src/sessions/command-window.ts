@@ -9,6 +9,9 @@ const FLIGHT_COMMANDS_MAX = 16_384;
 const FLIGHT_BYTES_MAX = 8_388_608;
 /** Payloads that are on their way or answered and not told. */
 const PAYLOADS_MAX = 128;
+/** Commands and bytes of one payload, unless one command has more: a replica applies it in one go, and everything else waits for that. */
+const PAYLOAD_COMMANDS_MAX = 1024;
+const PAYLOAD_BYTES_MAX = 131_072;
 /** Commands that are done leave the list in pieces of this many. */
 const TRIM_COUNT = 1024;
 
@@ -105,9 +108,9 @@ export class CommandWindow {
     const firstNumber = this.#formedTo + 1;
     let bytes = COMMANDS_HEADER_BYTES;
     let count = 0;
-    while (count < LIMITS.batchRecordsMax && firstNumber + count < this.#nextNumber) {
+    while (count < PAYLOAD_COMMANDS_MAX && firstNumber + count < this.#nextNumber) {
       const more = COMMAND_HEADER_BYTES + this.#at(firstNumber + count).args.length;
-      if (bytes + more > LIMITS.batchPayloadBytesMax) break;
+      if (count > 0 && bytes + more > PAYLOAD_BYTES_MAX) break;
       bytes += more;
       count += 1;
     }

@@ -49,6 +49,9 @@ export class Listeners {
   sessionLost(error: QuorateError): void {
     this.#tell(this.#all(), 'sessionLost', (listener) => listener.sessionLost(error));
   }
+  sessionDoubted(error: QuorateError): void {
+    this.#tell(this.#all(), 'sessionDoubted', (listener) => listener.sessionDoubted?.(error));
+  }
   stateChanged(state: SessionState): void {
     this.#tell(this.#all(), 'stateChanged', (listener) => listener.stateChanged(state));
   }

@@ -1,7 +1,7 @@
 import { type GroupId, type LogIndex, QuorateError } from '@quorate/base';
 import type { Done, ReadConsistency, ResourceId } from '@quorate/machine';
 import type { ClientRequestBody, ClientResponse } from '@quorate/wire';
-import { Call, type CallContext } from '../core/call.js';
+import { Call, type CallContext, wrongType } from '../core/call.js';
 import { deadlineError } from '../core/retry.js';
 import { Alarm } from './alarm.js';
 import type { Session } from './session.js';
@@ -28,6 +28,8 @@ export interface Query {
   readonly operation: number;
   readonly args: Uint8Array;
   readonly consistency: ReadConsistency;
+  /** The answer is of no use if events of its session up to then are still to come. */
+  readonly isAfterEvents: boolean;
   readonly deadlineMs: number;
 }
 
@@ -76,7 +78,7 @@ export class QueryCall {
       this.#answer = null;
       this.#ask();
     } else {
-      this.#settle(null, answer.result);
+      this.#tellAnswer(answer);
     }
     return true;
   }
@@ -142,7 +144,7 @@ export class QueryCall {
   }
 
   #check(response: ClientResponse): void {
-    if (response.type !== 'queryResult') throw new QuorateError('malformedFrame', `unexpected answer of type ${response.type}`);
+    if (response.type !== 'queryResult') throw wrongType(response);
     const { index, eventIndex } = response;
     if (index < this.#minIndex) {
       throw new QuorateError('malformedFrame', `an answer as of index ${index} where ${this.#minIndex} was seen`, { index });
@@ -171,11 +173,16 @@ export class QueryCall {
     const answer = this.#answer;
     // The answer is right, only what belongs before it did not come in time.
     if (answer !== null && answer.index >= this.#owner.toldQueryIndex) {
-      this.#settle(null, answer.result);
+      this.#tellAnswer(answer);
       return;
     }
     const causes = this.#session?.causes ?? new Map<string, QuorateError>();
     this.#settle(deadlineError({ what: 'query', deadlineMs: this.query.deadlineMs, mayHaveHappened: false, causes }), null);
+  }
+
+  #tellAnswer({ eventIndex, result }: { readonly eventIndex: LogIndex; readonly result: Uint8Array }): void {
+    if (!this.query.isAfterEvents || this.#session?.hasTold(eventIndex) === true) this.#settle(null, result);
+    else this.#settle(new QuorateError('unavailable', 'events that belong before this answer have not come'), null);
   }
 
   #settle(error: QuorateError | null, result: Uint8Array | null): void {

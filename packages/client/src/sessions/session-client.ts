@@ -8,7 +8,7 @@ import {
   type Done,
   MACHINE_OPERATION,
   type PendingCall,
-  type ReadConsistency,
+  type QueryOptions,
   type ResourceId,
   type ResourceListener,
   type SessionId,
@@ -53,6 +53,8 @@ export class SessionClient implements Commands, SessionOwner, QueryOwner {
   #toldQueryIndex: LogIndex = 0;
   #isTelling = false;
   #closeCallbacks: (() => void)[] | null = null;
+  /** What calls end with that come too late. */
+  #endError = new QuorateError('closed', 'this client is closed');
 
   /** Opens nothing yet. `invalidArgument`, `addressInvalid`. */
   constructor(context: CallContext, group: GroupId, options: SessionOptions = {}) {
@@ -73,6 +75,9 @@ export class SessionClient implements Commands, SessionOwner, QueryOwner {
   }
   get session(): SessionId {
     return this.#session?.id ?? 0;
+  }
+  get isCertain(): boolean {
+    return this.#session?.isCertain ?? false;
   }
   /** Calls that are not settled, and commands that were given up and may yet be applied. */
   get openCalls(): number {
@@ -109,13 +114,7 @@ export class SessionClient implements Commands, SessionOwner, QueryOwner {
   }
 
   /** A read. Sees every command submitted before it. `linearizable` by default. `args` must not change before it is settled. */
-  query(
-    resource: ResourceId,
-    operation: number,
-    args: Uint8Array,
-    options: CallTime & { readonly consistency?: ReadConsistency },
-    done: Done<Uint8Array>,
-  ): PendingCall {
+  query(resource: ResourceId, operation: number, args: Uint8Array, options: QueryOptions, done: Done<Uint8Array>): PendingCall {
     return this.#guarded(done, () => {
       checkWhole('resource', resource, 0, Number.MAX_SAFE_INTEGER);
       checkWhole('operation', operation, 0, 0xffff);
@@ -125,6 +124,7 @@ export class SessionClient implements Commands, SessionOwner, QueryOwner {
         operation,
         args,
         consistency: options.consistency ?? 'linearizable',
+        isAfterEvents: options.isAfterEvents ?? false,
         deadlineMs: this.#deadlineOf(options),
       };
       const call = new QueryCall(this, query, this.#session, done);
@@ -162,8 +162,20 @@ export class SessionClient implements Commands, SessionOwner, QueryOwner {
     });
   }
 
+  /** As `close`, but at once, without the cluster, and with `error` in place of `closed`. */
+  fail(error: QuorateError): void {
+    if (this.#state === 'closed') return;
+    this.#endError = error;
+    this.#closeCallbacks ??= [];
+    this.#finish();
+  }
+
   stateChanged(session: Session): void {
     if (session === this.#session) this.#listeners.stateChanged(session.state);
+  }
+
+  doubted(session: Session, error: QuorateError): void {
+    if (session === this.#session) this.#listeners.sessionDoubted(error);
   }
 
   /** Queries that wait may go on. */
@@ -260,7 +272,7 @@ export class SessionClient implements Commands, SessionOwner, QueryOwner {
   /** Runs an operation; what it throws at once is told by `done`, later. */
   #guarded<T>(done: Done<T>, start: () => PendingCall): PendingCall {
     try {
-      if (this.#closeCallbacks !== null) throw closedError();
+      if (this.#closeCallbacks !== null) throw this.#endError;
       return start();
     } catch (thrown) {
       this.context.settings.timers.defer(() => done(asQuorateError(thrown), null));
@@ -271,18 +283,14 @@ export class SessionClient implements Commands, SessionOwner, QueryOwner {
   #finish(): void {
     const callbacks = this.#closeCallbacks ?? [];
     this.#closeCallbacks = [];
-    this.#session?.end('closed', closedError());
+    this.#session?.end('closed', this.#endError);
     if (this.#state !== 'closed') {
       this.#state = 'closed';
       this.#listeners.stateChanged('closed');
     }
-    for (const query of [...this.#queries]) query.close(closedError());
+    for (const query of [...this.#queries]) query.close(this.#endError);
     for (const callback of callbacks) guarded(this.context.settings.logger, 'close', callback);
   }
-}
-
-function closedError(): QuorateError {
-  return new QuorateError('closed', 'this client is closed');
 }
 
 function told<T>(done: Done<T>, decode: () => T): void {

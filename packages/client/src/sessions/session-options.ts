@@ -7,7 +7,10 @@ import type { Address } from '@quorate/base';
 export interface SessionOptions {
   /** Time without contact after which the cluster may end the session. 100 or more; default 10,000. */
   readonly sessionTtlMs?: number;
-  /** Time that the session outlives its connection, at most the ttl. Default: the ttl. */
+  /**
+   * Time that the session outlives its connection, at most the ttl. Default: the ttl. Locks and leaderships are taken for lost after so long without
+   * contact, even if the session goes on.
+   */
   readonly disconnectGraceMs?: number;
   /** Commands and queries that wait at a time; beyond it `overloaded`. Default: `callsMax` of the client. */
   readonly callsMax?: number;

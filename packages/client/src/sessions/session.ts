@@ -1,7 +1,7 @@
 import { type LogIndex, QuorateError } from '@quorate/base';
 import type { CommandResult, Done, SessionId, SessionState } from '@quorate/machine';
 import { type ClientResponse, SESSION_KEY_BYTES, type ServerPush, type SessionRequestBody, fromWireError } from '@quorate/wire';
-import type { CallContext } from '../core/call.js';
+import { type CallContext, wrongType } from '../core/call.js';
 import { deadlineError, reactionTo } from '../core/retry.js';
 import { Acknowledgements } from './acknowledgements.js';
 import { type Command, CommandCall } from './command-call.js';
@@ -10,12 +10,15 @@ import { CommandWindow } from './command-window.js';
 import { EventChain, type EventsAt } from './event-chain.js';
 import { MissingEvents, type MissingEventsOwner } from './missing-events.js';
 import { type CarrierOwner, SessionCarrier } from './session-carrier.js';
+import { endError } from './session-errors.js';
 import { SessionLife } from './session-life.js';
 import type { SessionSettings } from './session-options.js';
 
 /** What a session tells its client. */
 export interface SessionOwner {
   stateChanged(session: Session): void;
+  /** The cluster may have ended it by now, or keep it if it hears of it. */
+  doubted(session: Session, error: QuorateError): void;
   /** It is open: queries may name it. */
   opened(session: Session): void;
   /** It is over; calls that are not settled follow. */
@@ -66,6 +69,7 @@ export class Session implements CarrierOwner, SenderOwner, MissingEventsOwner {
     this.#life = new SessionLife(context, settings, {
       stateChanged: () => owner.stateChanged(this),
       keepAlive: () => this.#keepAlive(),
+      doubted: (error) => owner.doubted(this, error),
       expired: (error) => {
         this.end('expired', error);
         this.#carrier.abandon(error);
@@ -95,6 +99,10 @@ export class Session implements CarrierOwner, SenderOwner, MissingEventsOwner {
   }
   get state(): SessionState {
     return this.#life.state;
+  }
+  /** True while the cluster certainly keeps it. */
+  get isCertain(): boolean {
+    return this.#life.isCertain;
   }
   /** True if it is to be opened, or kept. */
   get isWanted(): boolean {
@@ -149,6 +157,11 @@ export class Session implements CarrierOwner, SenderOwner, MissingEventsOwner {
     const next = this.#chain.head;
     if (next !== undefined && next.index <= index) return false;
     return this.#carrier.link === null || this.#chain.received >= eventIndex || !this.#chain.isMissing;
+  }
+
+  /** True if it is open and every event up to this index, that of one of its events, was told. */
+  hasTold(eventIndex: LogIndex): boolean {
+    return !this.#isEnded && this.#id !== 0 && eventIndex >= this.#id && this.#chain.delivered >= eventIndex;
   }
 
   /** An answer speaks of events up to this index. */
@@ -384,16 +397,4 @@ export class Session implements CarrierOwner, SenderOwner, MissingEventsOwner {
 
 function newKey(context: CallContext): Uint8Array {
   return Uint8Array.from({ length: SESSION_KEY_BYTES }, () => context.settings.random.nextUint32() & 0xff);
-}
-
-function wrongType(response: ClientResponse): QuorateError {
-  return new QuorateError('malformedFrame', `unexpected answer of type ${response.type}`);
-}
-
-/** The error of a command that was not answered when its session ended. */
-function endError(state: 'expired' | 'closed', error: QuorateError, wasSent: boolean): QuorateError {
-  if (!wasSent) return error;
-  if (state === 'closed') return new QuorateError('aborted', `${error.message}; the command may have happened`, {}, { cause: error });
-  if (error.code === 'sessionExpired') return error;
-  return new QuorateError('sessionExpired', `${error.message}; the command may have happened`, {}, { cause: error });
 }

@@ -182,9 +182,10 @@ export class SessionRequests {
     const { session, afterNumber, minIndex, resource, operation } = request;
     const isLinearizable = request.consistency === 'linearizable';
     const args = request.args.slice();
+    const bytes = args.length;
     const fail = (error: QuorateError): void => this.#proposer.failed(id, error);
     const answer = (): ClientResponseBody => {
-      // Only now: while it waited a snapshot may have put another machine in the place of the one there was.
+      // Of now: while the query waited, a snapshot may have put another one in its place.
       const { machine } = group;
       const eventIndex = session === 0 ? 0 : machine.session(session)?.lastEventIndex;
       if (eventIndex === undefined) throw new QuorateError('sessionExpired', `session ${session} has ended`, { session });
@@ -196,9 +197,10 @@ export class SessionRequests {
       if (this.#to.isClosed) return;
       if (replica.stopError !== null) fail(replica.stopError);
       else if (isLinearizable && !replica.isLeader) fail(replica.notLeader());
-      else group.waiters.add({ session, afterNumber, minIndex, deadlineMs, isLinearizable, run: () => this.#answer(id, answer), fail });
+      else
+        group.waiters.add({ session, afterNumber, minIndex, bytes, deadlineMs, isLinearizable, run: () => this.#answer(id, answer), fail });
     };
-    if (isLinearizable) replica.readLinearizable({ run: wait, fail });
+    if (isLinearizable) replica.readLinearizable({ bytes, run: wait, fail });
     else wait();
   }
 
@@ -227,15 +229,16 @@ export class SessionRequests {
     });
   }
 
-  /** Events of their indexes and before leave first. */
+  /** Events of their indexes and before leave first, if they go out on this connection: another may carry the session by now. */
   #replies(id: number, group: GroupId, outcome: RepliesOutcome): void {
-    const binding = this.#node.machines.get(group)?.binding(outcome.session);
+    const carried = this.#node.machines.get(group)?.binding(outcome.session);
+    const binding = carried?.carrier === this.#to ? carried : null;
     if (this.#to.hasRoom && binding?.catchUp() !== false) {
       this.#sendReplies(id, outcome);
       return;
     }
     const step = (): void => {
-      if (binding === undefined || binding.catchUp()) this.#sendReplies(id, outcome);
+      if (binding === null || binding.catchUp()) this.#sendReplies(id, outcome);
       else this.#to.whenRoom(step);
     };
     this.#to.whenRoom(step);

@@ -15,6 +15,7 @@ import {
 import type { PeerFault, Raft, RaftMessage, Ready } from '@quorate/raft';
 import type { GroupDurable, GroupLog } from '@quorate/storage';
 import type { GroupStatus } from '@quorate/wire';
+import { CommittedBatches } from './committed-batches.js';
 import { LearnerBarriers } from './learner-barriers.js';
 import { PendingProposals, type ProposalBudget, type Proposer } from './pending-proposals.js';
 import { type PendingRead, PendingReads } from './pending-reads.js';
@@ -22,10 +23,9 @@ import type { ReplicaSnapshots } from './replica-snapshots.js';
 import { type StateNote, StateNotes, isNoted } from './state-notes.js';
 import type { View } from './view.js';
 
-/** Most that is applied in one turn before other groups and sockets get theirs, by bytes and by time; what was read is finished. */
+/** Most that is applied in one turn before other groups and sockets get theirs, by bytes and by time; a batch that was begun is finished. */
 const APPLY_BYTES_PER_TURN = 4 * 1024 * 1024;
 const APPLY_MS_PER_TURN = 4;
-const APPLY_READ_BYTES = 128 * 1024;
 
 /** What a replica asks of its node. */
 export interface ReplicaNode {
@@ -61,6 +61,7 @@ export class Replica {
   readonly #proposals: PendingProposals;
   readonly #reads: PendingReads = new PendingReads();
   readonly #notes: StateNotes = new StateNotes();
+  readonly #committed: CommittedBatches;
   #appliedIndex: LogIndex;
   #wasLeader = false;
   #lastTerm = 0;
@@ -83,6 +84,7 @@ export class Replica {
     this.raft = init.raft;
     this.view = init.view;
     this.#node = init.node;
+    this.#committed = new CommittedBatches(init.log);
     this.#proposals = new PendingProposals(init.node.proposalBudget);
     this.#appliedIndex = init.appliedIndex ?? init.log.firstIndex - 1;
     this.#barriers = new LearnerBarriers({
@@ -222,7 +224,7 @@ export class Replica {
       read.fail(refusal);
       return;
     }
-    if (this.#reads.size >= LIMITS.connectionRequestsMax) {
+    if (this.#reads.size >= LIMITS.connectionRequestsMax || this.#reads.bytes + (read.bytes ?? 0) > LIMITS.groupQueryBytesMax) {
       read.fail(new QuorateError('overloaded', `group ${this.group} has ${this.#reads.size} reads waiting`));
       return;
     }
@@ -300,24 +302,20 @@ export class Replica {
 
   #apply(): void {
     const commitIndex = this.raft.commitIndex;
-    let budget = APPLY_BYTES_PER_TURN;
-    const untilMs = this.#node.clock.nowMs() + APPLY_MS_PER_TURN;
+    const { clock } = this.#node;
+    const untilMs = clock.nowMs() + APPLY_MS_PER_TURN;
     const before = this.#appliedIndex;
-    while (this.#appliedIndex < commitIndex && budget > 0 && this.#node.clock.nowMs() < untilMs) {
-      const batches = this.log.read(this.#appliedIndex + 1, Math.min(budget, APPLY_READ_BYTES));
-      if (batches.length === 0) {
+    for (let left = APPLY_BYTES_PER_TURN; this.#appliedIndex < commitIndex && left > 0; ) {
+      const batch = this.#committed.get(this.#appliedIndex + 1, commitIndex);
+      if (batch === undefined) {
         this.#node.unreadable(this, this.#appliedIndex + 1);
         return;
       }
-      for (const batch of batches) {
-        const header = trustedBatchHeader(batch);
-        if (batchLastIndex(header) > commitIndex) {
-          budget = 0;
-          break;
-        }
-        this.#applyBatch(header, batch);
-        budget -= batch.length;
-      }
+      if (batch === null) break;
+      this.#applyBatch(trustedBatchHeader(batch), batch);
+      this.#committed.taken(this.#appliedIndex + 1);
+      left -= batch.length;
+      if (clock.nowMs() >= untilMs) break;
     }
     if (this.#appliedIndex < commitIndex) this.#node.markDirty(this);
     if (this.#appliedIndex > before) this.onApplied?.();

@@ -1,4 +1,4 @@
-import { type GroupId, LIMITS, type LogIndex, type NodeId, QuorateError } from '@quorate/base';
+import { type GroupId, type LogIndex, type NodeId, QuorateError } from '@quorate/base';
 import { type EventBatch, type Machine, type SessionId, type SessionInfo, encodeExpireSessions, encodeTick } from '@quorate/machine';
 import type { MachineListener, MachineView } from '../groups/machine-view.js';
 import type { Proposer } from '../groups/pending-proposals.js';
@@ -8,10 +8,13 @@ import { AcknowledgementGatherer } from './acknowledgement-gatherer.js';
 import type { AwakeClock } from './awake-clock.js';
 import { QueryWaiters } from './query-waiters.js';
 import { type BindingOwner, SessionBinding, type SessionCarrier } from './session-binding.js';
-import { SessionKeeper } from './session-keeper.js';
+import { type OverLimits, SessionKeeper } from './session-keeper.js';
 
 /** Pause after a proposal of its own that came to nothing, in ms. */
 const RETRY_MS = 100;
+/** Sessions that end in one entry, and resources that hold something for them: some 10 ms to apply. */
+const EXPIRED_MAX = 1024;
+const EXPIRED_HELD_MAX = 1024;
 
 /** What a machine group asks of its node. */
 export interface MachineGroupNode {
@@ -31,6 +34,11 @@ export class MachineGroup implements MachineListener, BindingOwner {
   readonly acknowledgements: AcknowledgementGatherer;
   readonly #node: MachineGroupNode;
   readonly #keeper = new SessionKeeper();
+  readonly #overLimits: OverLimits = {
+    max: EXPIRED_MAX,
+    heldMax: EXPIRED_HELD_MAX,
+    heldBy: (session) => this.machine.ownersOf(session),
+  };
   readonly #bindings = new Map<SessionId, SessionBinding>();
   /** Of the batch that is being applied. */
   #published: EventBatch[] = [];
@@ -52,9 +60,9 @@ export class MachineGroup implements MachineListener, BindingOwner {
     this.#node = init.node;
     this.waiters = new QueryWaiters(init.view);
     this.acknowledgements = new AcknowledgementGatherer((payload, proposer, id) => this.#propose(payload, 1, proposer, id));
-    init.view.listener = this;
-    // Those of a snapshot were opened before this node ran: without it they would never expire here.
+    // A machine that starts from a snapshot has told nobody of the sessions in it.
     this.#keeper.replaced(this.machine.sessions(), init.node.awake.nowMs());
+    init.view.listener = this;
     init.replica.onApplied = () => this.#turnApplied();
   }
 
@@ -155,17 +163,17 @@ export class MachineGroup implements MachineListener, BindingOwner {
   }
 
   /**
-   * A snapshot took the place of the machine. Sessions that it does not know have ended, of others the events that it keeps are pushed. No
-   * answer to a command is due here: this node does not lead.
+   * A snapshot took the place of the machine. Sessions that it does not know have ended, those that it alone knows of are kept from now on (this
+   * node may lead next), of others the events that it keeps are pushed. No answer to a command is due here: this node does not lead.
    */
   replaced(): void {
     this.#published = [];
     this.#opened = [];
+    this.#keeper.replaced(this.machine.sessions(), this.#node.awake.nowMs());
     for (const binding of [...this.#bindings.values()]) {
       if (this.machine.session(binding.session) === undefined) this.sessionEnded(binding.session, true);
       else if (this.#isHeeded(binding)) binding.start();
     }
-    this.#keeper.replaced(this.machine.sessions(), this.#node.awake.nowMs());
     this.waiters.allTouched();
   }
 
@@ -248,7 +256,7 @@ export class MachineGroup implements MachineListener, BindingOwner {
       return;
     }
     if (this.acknowledgements.dueMs <= nowMs) this.acknowledgements.flush();
-    if (!this.#isExpiring) this.#proposeExpiry(this.#keeper.takeOver(this.#node.awake.nowMs(), LIMITS.batchRecordsMax));
+    if (!this.#isExpiring) this.#proposeExpiry(this.#keeper.takeOver(this.#node.awake.nowMs(), this.#overLimits));
     if (this.#tickDueMs(nowMs) <= nowMs) this.#proposeTick();
   }
 

@@ -8,6 +8,8 @@ export interface QueryWaiter {
   /** The command of the session that must be applied; 0: none. */
   readonly afterNumber: number;
   readonly minIndex: LogIndex;
+  /** What it keeps while it waits. */
+  readonly bytes: number;
   /** By the monotonic clock. */
   readonly deadlineMs: number;
   /** True: only a leader may answer it. */
@@ -30,6 +32,7 @@ export class QueryWaiters {
   #nextDeadlineMs = Number.POSITIVE_INFINITY;
   #expiredMs = Number.NEGATIVE_INFINITY;
   #size = 0;
+  #bytes = 0;
 
   /** Of the machine that the view has at the time. */
   constructor(view: { readonly machine: Machine }) {
@@ -51,11 +54,12 @@ export class QueryWaiters {
 
   /** Runs the query as soon as it may be: perhaps now. `overloaded` if too many wait. */
   add(waiter: QueryWaiter): void {
-    if (this.#size >= LIMITS.queryWaitersMax) {
-      waiter.fail(new QuorateError('overloaded', `${this.#size} queries wait on this node`));
+    if (this.#size >= LIMITS.queryWaitersMax || this.#bytes + waiter.bytes > LIMITS.groupQueryBytesMax) {
+      waiter.fail(new QuorateError('overloaded', `${this.#size} queries with ${this.#bytes} bytes wait on this node`));
       return;
     }
     this.#size++;
+    this.#bytes += waiter.bytes;
     if (this.#place(waiter)) return;
     this.#nextDeadlineMs = Math.min(this.#nextDeadlineMs, waiter.deadlineMs);
   }
@@ -131,6 +135,7 @@ export class QueryWaiters {
       return false;
     }
     this.#size--;
+    this.#bytes -= waiter.bytes;
     waiter.run();
     return true;
   }
@@ -150,6 +155,7 @@ export class QueryWaiters {
       else this.#bySession.delete(session);
     }
     this.#size -= failed.length;
+    for (const waiter of failed) this.#bytes -= waiter.bytes;
     for (const waiter of failed) waiter.fail(error);
   }
 }

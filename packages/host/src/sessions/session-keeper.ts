@@ -12,6 +12,13 @@ const LOOKS_MAX = 4096;
 /** Time in which a client finds a new leader when the old one is gone, in ms: it rests for 200 at most between two looks. */
 const REBIND_MS = 400;
 
+/** How many sessions may end together: what they hold is freed in one step. */
+export interface OverLimits {
+  readonly max: number;
+  readonly heldMax: number;
+  readonly heldBy: (session: SessionId) => number;
+}
+
 interface KeptSession extends Due {
   readonly session: SessionId;
   readonly ttlMs: number;
@@ -88,22 +95,22 @@ export class SessionKeeper {
     this.#heap.set(kept, this.#dueOf(kept));
   }
 
-  /**
-   * The sessions that there are, when they come all at once with a snapshot: those not known yet are opened now, and those that are not among them
-   * have ended.
-   */
-  replaced(sessions: readonly Pick<SessionInfo, 'session' | 'ttlMs' | 'graceMs'>[], nowMs: number): void {
-    const gone = new Set(this.#kept.keys());
-    for (const info of sessions) if (!gone.delete(info.session)) this.opened(info, nowMs);
-    for (const session of gone) this.ended(session);
-  }
-
   ended(session: SessionId): void {
     const kept = this.#kept.get(session);
     if (kept === undefined) return;
     this.#kept.delete(session);
     this.#impatient.delete(kept);
     this.#heap.remove(kept);
+  }
+
+  /** The machine is another one: these are its open sessions, and no others. Those that were known go on as they are. */
+  replaced(open: readonly SessionInfo[], nowMs: number): void {
+    const all = new Set<SessionId>();
+    for (const info of open) {
+      all.add(info.session);
+      if (!this.#kept.has(info.session)) this.opened(info, nowMs);
+    }
+    for (const session of [...this.#kept.keys()]) if (!all.has(session)) this.ended(session);
   }
 
   /** A connection carries the session from now on. */
@@ -135,10 +142,14 @@ export class SessionKeeper {
     this.#moveAhead(kept);
   }
 
-  /** Takes out up to `max` sessions whose time is over; each must end, or be given back by `retry`. More may be over: see `nextDueMs`. */
-  takeOver(nowMs: number, max: number): SessionId[] {
+  /**
+   * Takes out sessions whose time is over, until there are `max` or what they hold has come to `heldMax`; each must end, or be given back by `retry`.
+   * More may be over: see `nextDueMs`.
+   */
+  takeOver(nowMs: number, { max, heldMax, heldBy }: OverLimits): SessionId[] {
     const over: SessionId[] = [];
-    for (let looks = 0; looks < LOOKS_MAX && over.length < max; looks++) {
+    let held = 0;
+    for (let looks = 0; looks < LOOKS_MAX && over.length < max && held < heldMax; looks++) {
       const { first } = this.#heap;
       if (first === undefined || first.dueMs > nowMs) break;
       const dueMs = this.#dueOf(first);
@@ -147,6 +158,7 @@ export class SessionKeeper {
       } else {
         this.#heap.remove(first);
         over.push(first.session);
+        held += heldBy(first.session);
       }
     }
     return over;

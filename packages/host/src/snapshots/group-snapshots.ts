@@ -143,12 +143,19 @@ export class GroupSnapshots implements ReplicaSnapshots, SnapshotTaker {
       const voters = votersAt(replica.log, before, initialVoters, index);
       const facts = { group: replica.group, index, term: last.term, voters, loggedTimeMs: last.loggedTimeMs };
       invariant(view.machine.appliedIndex === index, 'a snapshot is of what was applied last', { group: replica.group, index });
+      options.logger.log('info', 'snapshot begun', { group: replica.group, index });
       const writer = storage.createSnapshot(facts);
       const bytes = this.#bytes;
       const sinceMs = options.clock.nowMs();
-      return new SnapshotTaking(view.machine.snapshot(options.checksum), writer, (error, file) => {
-        if (file !== null) this.#count(file, bytes, options.clock.nowMs() - sinceMs);
-        done(error, file);
+      return new SnapshotTaking({
+        state: view.machine.snapshot(options.checksum),
+        writer,
+        ports: options,
+        appliedBytes: () => this.#bytes - bytes,
+        done: (error, file) => {
+          if (file !== null) this.#count(file, bytes, options.clock.nowMs() - sinceMs);
+          done(error, file);
+        },
       });
     } catch (thrown) {
       this.#failed(asQuorateError(thrown));

@@ -1,24 +1,37 @@
-import { type QuorateError, asQuorateError } from '@quorate/base';
+import { QuorateError, asQuorateError } from '@quorate/base';
 import type { MachineSnapshot } from '@quorate/machine';
 import type { SnapshotFile, SnapshotWriter } from '@quorate/storage';
+import { Pace } from './pace.js';
+import type { SlicePorts } from './slices.js';
 
-/** Bytes of a piece: what is encoded and copied in one turn of the event loop. */
+/** Bytes of a piece: what is encoded in one turn of the event loop. A chunk of the file is as long, so no piece is copied to be cut. */
 const PIECE_BYTES = 65_536;
+/** Bytes that are written for each byte that is applied meanwhile, at least: so a snapshot is over before the next one is due. */
+const BYTES_PER_APPLIED = 1.5;
+
+/** What taking one snapshot needs. */
+export interface SnapshotTakingInit {
+  readonly state: MachineSnapshot;
+  readonly writer: SnapshotWriter;
+  readonly ports: SlicePorts;
+  /** Bytes of batches applied since the snapshot was begun. */
+  readonly appliedBytes: () => number;
+  /** Called once: the file; null without an error if a newer one is in force by now. */
+  readonly done: (error: QuorateError | null, file: SnapshotFile | null) => void;
+}
 
 /**
- * Writes the state that was captured, one piece after the other, each when the one before is written, so that everything else goes on in
- * between. The view of the state is released as soon as all of it was read, or the writing ended.
+ * Writes the state that was captured, one piece after the other, each when the one before is written and the event loop has had time for
+ * everything else. The view of the state is released as soon as all of it was read, or the writing ended.
  */
 export class SnapshotTaking {
-  readonly #state: MachineSnapshot;
-  readonly #writer: SnapshotWriter;
-  readonly #done: (error: QuorateError | null, file: SnapshotFile | null) => void;
+  readonly #init: SnapshotTakingInit;
+  readonly #pace: Pace;
+  #bytes = 0;
 
-  /** `done` once: the file; null without an error if a newer one is in force by now. */
-  constructor(state: MachineSnapshot, writer: SnapshotWriter, done: (error: QuorateError | null, file: SnapshotFile | null) => void) {
-    this.#state = state;
-    this.#writer = writer;
-    this.#done = done;
+  constructor(init: SnapshotTakingInit) {
+    this.#init = init;
+    this.#pace = new Pace(init.ports, () => this.#bytes < BYTES_PER_APPLIED * init.appliedBytes());
   }
 
   /** Begins; once. */
@@ -28,30 +41,38 @@ export class SnapshotTaking {
 
   /** Ends it; `done` still follows. */
   abort(): void {
-    this.#state.release();
-    this.#writer.abort();
+    const { state, writer, ports, done } = this.#init;
+    state.release();
+    writer.abort();
+    // Else a step of the writer is under way and tells it.
+    if (this.#pace.cancel()) ports.timers.defer(() => done(new QuorateError('aborted', 'the snapshot was given up'), null));
   }
 
   #next(): void {
+    const { state, writer, ports, done } = this.#init;
+    const sinceMs = ports.clock.nowMs();
+    let workMs = 0;
     try {
-      const piece = this.#state.next(PIECE_BYTES);
+      const piece = state.next(PIECE_BYTES);
       if (piece === null) {
-        this.#state.release();
-        this.#writer.finish(this.#done);
+        state.release();
+        writer.finish(done);
         return;
       }
-      this.#writer.write(piece, (error) => {
-        if (error === null) this.#next();
-        else this.#failed(error);
+      this.#bytes += piece.length;
+      writer.write(piece, (error) => {
+        if (error !== null) this.#failed(error);
+        else this.#pace.rest(workMs, () => this.#next());
       });
+      workMs = ports.clock.nowMs() - sinceMs;
     } catch (thrown) {
-      this.#writer.abort();
+      writer.abort();
       this.#failed(asQuorateError(thrown));
     }
   }
 
   #failed(error: QuorateError): void {
-    this.#state.release();
-    this.#done(error, null);
+    this.#init.state.release();
+    this.#init.done(error, null);
   }
 }

@@ -43,13 +43,13 @@ export class Holding {
   }
 
   /**
-   * False as soon as it was given up, or the session may be over: by the clock, so also in a process that was stopped and has not yet been told.
+   * False as soon as it was given up, or another may hold it: by the clock, so also in a process that was stopped and has not yet been told.
    * True is as of now: only a fence protects what is written a moment later (T57).
    */
   get isHeld(): boolean {
     if (this.#state !== 'held') return false;
     const { commands } = this.#context;
-    return commands.session === this.#session && (commands.state === 'open' || commands.state === 'suspended');
+    return commands.session === this.#session && commands.isCertain;
   }
 
   /** Calls back once if it is lost; at once if it was. */
@@ -160,6 +160,17 @@ export class Claims {
     this.#rest();
   }
 
+  /**
+   * The session may be over, and what it held another's: so it is lost here, and given back if the session goes on after all. Claims that wait go on
+   * waiting.
+   */
+  sessionDoubted(error: QuorateError): void {
+    const held = [...this.#held.values()];
+    this.#held.clear();
+    for (const holding of held) this.#lose(holding, error);
+    this.#rest();
+  }
+
   /** Events may be missing: what waits might wait for ever. */
   unreadable(error: QuorateError): void {
     for (const { ticket, settle } of [...this.#waiting.values()]) {
@@ -176,8 +187,15 @@ export class Claims {
 
   #hold(ticket: LogIndex, token: Token): Holding {
     const holding = new Holding(this.#port.context, { ticket, token, resource: this.#port.resource });
-    this.#held.set(ticket, holding);
+    if (this.#port.context.commands.isCertain) this.#held.set(ticket, holding);
+    // Granted, but who knows how long ago.
+    else this.#lose(holding, new QuorateError('sessionExpired', 'no contact with the cluster when it was granted'));
     return holding;
+  }
+
+  #lose(holding: Holding, error: QuorateError): void {
+    this.#port.takeBack(holding.ticket);
+    holding.lose(error);
   }
 
   #rest(): void {

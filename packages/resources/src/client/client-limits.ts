@@ -16,6 +16,9 @@ export const CLIENT_LIMITS = {
   observedLeadersMax: 1024,
   /** Time between two attempts to go on with a watch after a session was lost, in ms. */
   resumeDelayMs: 200,
+  /** Time between two looks at how far a map with watches is, in ms; and least time between those of two maps. */
+  progressMs: 5000,
+  progressStepMs: 20,
   /** Entries asked for at a time. */
   pageEntries: 1000,
   /** Longest delay that timers take, in ms. */

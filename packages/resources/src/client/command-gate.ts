@@ -186,6 +186,8 @@ export class CommandGate {
 /** The resource may have been created, but the call itself did not happen. */
 function notSent(error: QuorateError): QuorateError {
   if (error.retry !== 'unknown') return error;
+  // The client is over.
+  if (error.code === 'aborted' && error.cause instanceof QuorateError) return error.cause;
   return new QuorateError('unavailable', `its resource could not be opened, so it was not sent: ${error.message}`, error.details, {
     cause: error,
   });

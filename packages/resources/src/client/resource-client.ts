@@ -4,6 +4,7 @@ import { CLIENT_LIMITS } from './client-limits.js';
 import { ArgumentEncoder } from './argument-encoder.js';
 import { CommandGate } from './command-gate.js';
 import { ResourceHandle } from './resource-handle.js';
+import { Rounds } from './rounds.js';
 
 /** What a client of resources needs of its surroundings. */
 export interface ResourceClientOptions {
@@ -26,6 +27,8 @@ export interface ClientContext {
   readonly logger: Logger;
   readonly deadlineMs: number;
   readonly encoder: ArgumentEncoder;
+  /** What watches are told from time to time, see `WatchProgress`. */
+  readonly progressRounds: Rounds;
   /** Runs a callback of a user: what it throws is logged. */
   guarded(what: string, callback: () => void): void;
 }
@@ -46,7 +49,9 @@ export class ResourceClient {
         logger.log('error', 'callbackThrew', { what, error: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown) });
       }
     };
-    this.context = { commands, gate, group, clock, timers, logger, deadlineMs, encoder: new ArgumentEncoder(), guarded };
+    const encoder = new ArgumentEncoder();
+    const progressRounds = new Rounds(timers, { periodMs: CLIENT_LIMITS.progressMs, stepMs: CLIENT_LIMITS.progressStepMs });
+    this.context = { commands, gate, group, clock, timers, logger, deadlineMs, encoder, progressRounds, guarded };
   }
 
   /** State of the session. */

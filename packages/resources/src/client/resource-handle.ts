@@ -9,6 +9,7 @@ import {
   type OperationResult,
   type PendingCall,
   type QueryNames,
+  type QueryOptions,
   type ReadConsistency,
   type ResourceDeclaration,
   type ResourceId,
@@ -26,6 +27,8 @@ export interface HandleListener<D extends ResourceDeclaration> {
   readonly events?: { readonly [K in keyof D['events'] & string]?: (values: EventValues<D, K>, index: LogIndex) => void };
   /** The session ended: what it held is lost, and no more events of it come. Once per session. */
   sessionLost?(error: QuorateError): void;
+  /** The session may be over, or go on: what it held must be taken for lost. Once each time. */
+  sessionDoubted?(error: QuorateError): void;
   stateChanged?(state: SessionState): void;
   /** An event came that could not be read (`malformedFrame`): what follows may have a gap. */
   eventInvalid?(error: QuorateError): void;
@@ -35,10 +38,8 @@ export interface HandleListener<D extends ResourceDeclaration> {
 export interface CommandTime extends CallTime {
   readonly openMs?: number;
 }
-/** Time of a query, and how fresh its answer must be; default `linearizable`. */
-export interface QueryTime extends CallTime {
-  readonly consistency?: ReadConsistency;
-}
+/** Time of a query, how fresh its answer must be (default `linearizable`), and whether it must come after all events up to then. */
+export type QueryTime = QueryOptions;
 
 interface OpenCall {
   readonly kind: 'command' | 'query';
@@ -146,7 +147,7 @@ export class ResourceHandle<D extends ResourceDeclaration = ResourceDeclaration>
         throw new QuorateError('invalidArgument', `${this.declaration.type} has no ${kind} "${operation}"`, { operation });
       }
       const encoded = this.#context.encoder.encode(declared.args, args as never, operation);
-      const { deadlineMs, openMs, consistency } = options;
+      const { deadlineMs, openMs, consistency, isAfterEvents = false } = options;
       checkTime(deadlineMs);
       checkConsistency(consistency);
       const settle: Done<Uint8Array> = (error, result) => this.#settle(declared.result, done, error, result);
@@ -157,8 +158,10 @@ export class ResourceHandle<D extends ResourceDeclaration = ResourceDeclaration>
         start: (resource, spentMs) => {
           const time = timeLeft(deadlineMs, openMs === undefined ? spentMs : 0, this.#context.deadlineMs);
           const { code } = declared;
-          if (kind === 'query')
-            return commands.query(resource, code, encoded, consistency === undefined ? time : { ...time, consistency }, settle);
+          if (kind === 'query') {
+            const asked = consistency === undefined ? { ...time, isAfterEvents } : { ...time, isAfterEvents, consistency };
+            return commands.query(resource, code, encoded, asked, settle);
+          }
           return commands.submit(resource, code, encoded, time, (error, result) => settle(error, result?.result ?? null));
         },
         fail: (error) => this.#context.guarded('done', () => done(error, null)),
@@ -189,6 +192,7 @@ export class ResourceHandle<D extends ResourceDeclaration = ResourceDeclaration>
     this.#stopListening = this.#context.commands.listen(this.resource, {
       event: (code, index, fields) => this.#event(code, index, fields),
       sessionLost: (error) => this.#tell('sessionLost', (listener) => listener.sessionLost?.(error)),
+      sessionDoubted: (error) => this.#tell('sessionDoubted', (listener) => listener.sessionDoubted?.(error)),
       stateChanged: (state) => this.#tell('stateChanged', (listener) => listener.stateChanged?.(state)),
     });
   }
@@ -225,6 +229,7 @@ function bound<D extends ResourceDeclaration>(listener: HandleListener<D>): Hand
   return {
     ...(events === undefined ? {} : { events }),
     sessionLost: (error) => listener.sessionLost?.(error),
+    sessionDoubted: (error) => listener.sessionDoubted?.(error),
     stateChanged: (state) => listener.stateChanged?.(state),
     eventInvalid: (error) => listener.eventInvalid?.(error),
   };

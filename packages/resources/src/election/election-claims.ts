@@ -23,6 +23,7 @@ function candidacies(handle: Handle): Claims {
           handle.listen({
             events: { elected: ({ ticket, token }) => claims.granted(ticket, token) },
             sessionLost: (error) => claims.sessionLost(error),
+            sessionDoubted: (error) => claims.sessionDoubted(error),
             eventInvalid: (error) => claims.unreadable(error),
           }),
       }),

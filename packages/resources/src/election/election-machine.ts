@@ -41,6 +41,11 @@ class ElectionApply {
       setTimer: (id: Uint8Array, dueMs: number) => call.setTimer(id, dueMs),
       clearTimer: (id: Uint8Array) => call.clearTimer(id),
       own: (session: number) => call.own(session),
+      isLive: (session: number) => call.isLive(session),
+      get mayGoOn() {
+        return call.mayGoOn;
+      },
+      continueLater: (id: Uint8Array) => call.continueLater(id),
       // One that observes is still to be told of.
       disown: (session: number) => {
         if (!call.space.has(observerKey(session))) call.disown(session);
@@ -93,7 +98,7 @@ export const electionType = resourceType(ELECTION, {
     campaign: (call, { about }) => {
       const apply = new ElectionApply(call);
       const ticket = call.index;
-      const token = apply.queue.claim({ session: call.session, ticket, nowMs: call.timeMs, waitMs: null, about });
+      const token = apply.queue.claim({ session: call.session, ticket, nowMs: call.clockMs, waitMs: null, about });
       apply.tellChange();
       return { ticket, token };
     },
@@ -112,6 +117,9 @@ export const electionType = resourceType(ELECTION, {
     apply.unobserve(session);
     apply.queue.sessionEnded(session);
     apply.tellChange();
+  },
+  timer: (call, id) => {
+    new ElectionApply(call).queue.timer(id);
   },
   holds: (call, token) => {
     const leader = holderIn(call.space);

@@ -26,6 +26,7 @@ export function lockClaims(handle: Handle): Claims {
               timedOut: ({ ticket }) => claims.refused(ticket, notAcquired(handle.name)),
             },
             sessionLost: (error) => claims.sessionLost(error),
+            sessionDoubted: (error) => claims.sessionDoubted(error),
             eventInvalid: (error) => claims.unreadable(error),
           }),
       }),

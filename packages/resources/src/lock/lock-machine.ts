@@ -14,7 +14,7 @@ export const lockType = resourceType(LOCK, {
   commands: {
     acquire: (call, { waitMs }) => {
       const ticket = call.index;
-      const token = queueOf(call).claim({ session: call.session, ticket, nowMs: call.timeMs, waitMs, about: NOBODY });
+      const token = queueOf(call).claim({ session: call.session, ticket, nowMs: call.clockMs, waitMs, about: NOBODY });
       if (token !== null) return { status: 'acquired' as const, ticket, token };
       return { status: waitMs === 0 ? ('busy' as const) : ('queued' as const), ticket, token: null };
     },

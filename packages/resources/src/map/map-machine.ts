@@ -1,13 +1,13 @@
-import { QuorateError } from '@quorate/base';
-import { type ApplyCall, type ResourceMachine, resourceType } from '@quorate/machine';
+import { QuorateError, bytesEqual } from '@quorate/base';
+import { type ApplyCall, type OperationArguments, type ResourceMachine, type Space, resourceType } from '@quorate/machine';
 import { ScratchBytes } from '../scratch-bytes.js';
-import { changesAfter } from './map-changes.js';
+import { type MapChange, changesAfter } from './map-changes.js';
 import { MAP, type MapDeclaration } from './map-declaration.js';
 import { entryIn } from './map-entry.js';
-import { headerIn, storeHeader } from './map-header.js';
+import { type MapHeader, headerIn, storeHeader } from './map-header.js';
 import { scanMap } from './map-scan.js';
-import { addWatch, isWatched, removeWatch, watchesOf } from './map-watches.js';
-import { MapWrites } from './map-writes.js';
+import { addWatch, isWatched, removeWatch, removeWatchesOf, sessionOfTimer, watchesOf } from './map-watches.js';
+import { EXPIRY_TIMER, MapWrites } from './map-writes.js';
 
 // Entries of common sizes; longer ones take long anyway.
 const SCRATCH_BYTES = 8192;
@@ -56,7 +56,7 @@ function mapMachine(): ResourceMachine<MapDeclaration> {
         const header = headerIn(call.space);
         const watched = { key, isPrefix };
         const watch = call.index;
-        const missed = afterVersion === null ? [] : changesAfter(call.space, header, afterVersion);
+        const missed = missedBy(call.space, header, { key, isPrefix, afterVersion });
         addWatch(call.space, header, { watch, session: call.session }, watched);
         storeHeader(call.space, header);
         call.own(call.session);
@@ -86,15 +86,32 @@ function mapMachine(): ResourceMachine<MapDeclaration> {
     },
     sessionEnded: (call, session) => {
       const header = headerIn(call.space);
-      for (const watch of watchesOf(call.space, session)) removeWatch(call.space, header, { watch, session });
+      removeWatchesOf(call, header, session);
       storeHeader(call.space, header);
     },
-    timer: (call) => {
+    timer: (call, id) => {
+      if (!bytesEqual(id, EXPIRY_TIMER)) {
+        const header = headerIn(call.space);
+        removeWatchesOf(call, header, sessionOfTimer(id));
+        storeHeader(call.space, header);
+        return;
+      }
       const writes = writesOf(call);
       writes.expire();
       writes.finish();
     },
   };
+}
+
+/** The changes that a watch is told at once. Throws as `changesAfter`; but a key that still has the entry that was there has not changed since. */
+function missedBy(
+  space: Space,
+  header: MapHeader,
+  { key, isPrefix, afterVersion }: OperationArguments<MapDeclaration, 'watch'>,
+): readonly MapChange[] {
+  if (afterVersion === null) return [];
+  const entry = isPrefix || afterVersion > header.version ? null : entryIn(space, key);
+  return entry !== null && entry.version <= afterVersion ? [] : changesAfter(space, header, afterVersion);
 }
 
 /** The kind of resource `map`, to be handed to a node. */

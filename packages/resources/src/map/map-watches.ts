@@ -17,6 +17,16 @@ import type { MapHeader } from './map-header.js';
 const EXACT = 5;
 const PREFIX = 6;
 
+/** Watches are looked up so many at a time. */
+const REMOVED_AT_ONCE = 1024;
+
+/** What removing many watches needs of the call. */
+export interface WatchRemoval {
+  readonly space: Space;
+  readonly mayGoOn: boolean;
+  continueLater(id: Uint8Array): void;
+}
+
 /** What is watched. */
 export interface WatchedKeys {
   readonly key: Uint8Array;
@@ -65,6 +75,31 @@ export function watchesOf(space: ReadableSpace, session: SessionId, max: number 
     return watches.length < max;
   });
   return watches;
+}
+
+/** Id of the timer that removes what is left of the watches of a session that is over. */
+const leftTimer = (session: SessionId): Uint8Array => spaceKey(2, session);
+
+/**
+ * Removes the watches of a session that is over, as many as the batch has room for; the others by a timer. Nobody is told of anything by those, but
+ * until then they count.
+ */
+export function removeWatchesOf(call: WatchRemoval, header: MapHeader, session: SessionId): void {
+  const next = (): number[] => watchesOf(call.space, session, REMOVED_AT_ONCE);
+  for (let watches = next(); watches.length > 0; watches = next()) {
+    for (const watch of watches) {
+      if (!call.mayGoOn) {
+        call.continueLater(leftTimer(session));
+        return;
+      }
+      removeWatch(call.space, header, { watch, session });
+    }
+  }
+}
+
+/** The session whose watches such a timer removes. */
+export function sessionOfTimer(id: Uint8Array): SessionId {
+  return readU64Be(id, 1);
 }
 
 /** All watches that a change of this key concerns, in order of their numbers. */

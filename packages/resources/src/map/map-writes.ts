@@ -11,13 +11,14 @@ import { watchesFor } from './map-watches.js';
 
 /*
  * Time to live. An entry that is set at logged time t with `ttlMs` expires at t + ttlMs: section 4 has u64 that time, key -> nothing, and one timer
- * of the map is set for the first of them. Timers run before whatever comes at their time or later (rule 15), so
+ * of the map is set for the first of them. Timers run before whatever comes later (rule 15), so
  *
- *   every entry that a handler or a query sees has expiresMs = 0 or expiresMs > timeMs,
+ *   every entry that a handler or a query sees has expiresMs = 0 or expiresMs ≥ timeMs,
  *
- * and nothing has to be hidden. Setting a value anew without `ttlMs` makes it last.
+ * and nothing has to be hidden. When very many expire at once they go in portions, in order of (time, key), and logged time stands still until the
+ * last of them is gone: what comes meanwhile comes before that time, and sees what is left. Setting a value anew without `ttlMs` makes it last.
  */
-const EXPIRY_TIMER = new Uint8Array([1]);
+export const EXPIRY_TIMER: Uint8Array = new Uint8Array([1]);
 const NOTHING = new Uint8Array(0);
 // Entries that expire at the same time are looked up so many at a time.
 const EXPIRED_AT_ONCE = 1024;
@@ -53,13 +54,13 @@ export class MapWrites {
 
   /** Sets an entry; gives the version of the one before, 0 if there was none. */
   set(key: Uint8Array, value: Uint8Array, ttlMs: number | null): number {
-    const { space, timeMs } = this.#call;
+    const { space, clockMs } = this.#call;
     const before = entryIn(space, key);
     const versionBefore = before?.version ?? 0;
     if (before === null) this.header.size++;
     else this.#dropExpiry(key, before.expiresMs);
     const version = ++this.header.version;
-    const expiresMs = ttlMs === null ? 0 : timeMs + ttlMs;
+    const expiresMs = ttlMs === null ? 0 : clockMs + ttlMs;
     space.set(entryKey(key), encodeEntry(this.#scratch, { version, expiresMs, value }));
     if (expiresMs !== 0) {
       space.set(expiryKey(expiresMs, key), NOTHING);
@@ -80,11 +81,21 @@ export class MapWrites {
     return true;
   }
 
-  /** The timer rang: removes what has expired by now, in order of (time, key). */
+  /** The timer rang: removes what has expired by now, in order of (time, key); what is too much for this batch goes later. */
   expire(): void {
+    const call = this.#call;
     this.header.timerMs = 0;
+    for (let keys = this.#expired(); keys.length > 0; keys = this.#expired()) {
+      for (const key of keys) {
+        if (!call.mayGoOn) {
+          this.header.timerMs = call.timeMs;
+          call.continueLater(EXPIRY_TIMER);
+          return;
+        }
+        this.remove(key, 'expired');
+      }
+    }
     this.#isFirstExpiryChanged = true;
-    for (let keys = this.#expired(); keys.length > 0; keys = this.#expired()) for (const key of keys) this.remove(key, 'expired');
   }
 
   /** Stores what the map knows of itself, and sets its timer; to be called once, at the end. */
@@ -125,10 +136,13 @@ export class MapWrites {
     if (this.header.watches === 0) return;
     const matching = watchesFor(this.#call.space, this.header, change.key);
     const { changeEventBytesMax: max } = RESOURCE_LIMITS;
-    const bytes = matching.length * (EVENT_OVERHEAD_BYTES + change.key.length + (change.value?.length ?? 0));
+    const eventBytes = EVENT_OVERHEAD_BYTES + change.key.length + (change.value?.length ?? 0);
     // Only a value can make it too much for a command; what expires has none.
-    if (bytes > max && change.value !== null) {
-      throw new QuorateError('overloaded', `${matching.length} watches would get ${bytes} bytes of events of this change`, { bytes, max });
+    if (matching.length * eventBytes > max && change.value !== null) {
+      // Watches of sessions that are over may still be there.
+      const bytes = eventBytes * matching.filter(({ session }) => this.#call.isLive(session)).length;
+      if (bytes > max)
+        throw new QuorateError('overloaded', `the watches would get ${bytes} bytes of events of this change`, { bytes, max });
     }
     for (const { watch, session } of matching) this.#call.publish(session, 'changed', { watch, ...change });
   }

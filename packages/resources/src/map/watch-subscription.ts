@@ -4,6 +4,7 @@ import { lastingCommand } from '../client/lasting-command.js';
 import { CLIENT_LIMITS } from '../client/client-limits.js';
 import type { ResourceHandle } from '../client/resource-handle.js';
 import type { MapDeclaration } from './map-declaration.js';
+import { type ProgressingWatch, WatchProgress } from './watch-progress.js';
 
 type Handle = ResourceHandle<MapDeclaration>;
 /** A change as the cluster tells it. */
@@ -33,7 +34,7 @@ const FOR_EVER: CallTime = { deadlineMs: Number.POSITIVE_INFINITY };
  * One watch, over as many sessions as it takes. In each it has a number of its own; in the next one it begins after the last version that was
  * seen, so that nothing is skipped or repeated (T66). If the map no longer remembers what came after that, it ends with `watchCompacted`.
  */
-export class WatchSubscription {
+export class WatchSubscription implements ProgressingWatch {
   readonly #handle: Handle;
   readonly #range: WatchRange;
   readonly #observer: WatchObserver;
@@ -43,7 +44,7 @@ export class WatchSubscription {
   /** Its number in this session; 0: it has none. */
   #watch = 0;
   #session: SessionId = 0;
-  /** Null: nothing that must not be missed has happened yet. */
+  /** All changes up to this version were told. Null: nothing that must not be missed has happened yet. */
   #lastVersion: number | null;
 
   constructor(handle: Handle, range: WatchRange, observer: WatchObserver, time: CallTime) {
@@ -56,10 +57,19 @@ export class WatchSubscription {
       sessionLost: (error) => this.#sessionLost(error),
       eventInvalid: (error) => this.#end(error),
     });
+    if (range.isResumed) WatchProgress.of(handle).join(this);
     this.#ask(time);
   }
 
-  /** Version of the last change that was told, or after which it began; null: it has not begun. */
+  get session(): SessionId {
+    return this.#watch === 0 ? 0 : this.#session;
+  }
+
+  toldUpTo(version: number): void {
+    if (!this.#isOver && this.#lastVersion !== null && version > this.#lastVersion) this.#lastVersion = version;
+  }
+
+  /** Version up to which all changes were told, or after which it began; null: it has not begun. */
   get lastVersion(): number | null {
     return this.#lastVersion;
   }
@@ -69,6 +79,7 @@ export class WatchSubscription {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#stopListening();
+    WatchProgress.of(this.#handle).leave(this);
     // In a session that is over there is nothing to end, and none is opened for this.
     if (this.#watch !== 0 && this.#session === this.#handle.session) this.#unwatch(this.#watch);
   }

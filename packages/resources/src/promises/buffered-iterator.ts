@@ -1,5 +1,5 @@
 import { QuorateError } from '@quorate/base';
-import { abortedBefore } from './pending-promise.js';
+import { abortedBefore, signalFault } from './pending-promise.js';
 
 /** Bounds of what waits for its consumer, and what is to happen when nobody wants more. */
 export interface BufferOptions {
@@ -34,10 +34,12 @@ export class BufferedIterator<T> implements AsyncGenerator<T, void, undefined> {
   #isLeft = false;
 
   constructor(options: BufferOptions) {
-    this.#options = options;
+    const fault = signalFault(options.signal);
+    this.#options = fault === null ? options : { ...options, signal: undefined };
     this.#onAbort = () => this.#abort();
-    const { signal } = options;
-    if (signal?.aborted === true) this.end(abortedBefore(signal));
+    const { signal } = this.#options;
+    if (fault !== null) this.end(fault);
+    else if (signal?.aborted === true) this.end(abortedBefore(signal));
     else signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 

@@ -30,8 +30,9 @@ export class Held {
     return this.#holding.fence;
   }
   /**
-   * Aborted when it is lost with its session, with the error as reason: by this process' clock no later than the cluster may give it to another
-   * for want of contact. A `disconnectGraceMs` below the ttl gives it away sooner when the connection is cut: then this comes later. Not on giving it up.
+   * Aborted when it is lost, with the error as reason: by this process' clock no later than the cluster may give it to another for want of contact.
+   * That is the ttl after the last contact, or the `disconnectGraceMs` if it is less: then this also comes when the session goes on later, and what
+   * was held is given back. A grace below 150 ms counts as 150 ms until this process sees its connection end. Not on giving it up.
    */
   get lost(): AbortSignal {
     return this.#controller.signal;

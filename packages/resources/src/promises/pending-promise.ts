@@ -3,8 +3,8 @@ import type { Done, PendingCall } from '@quorate/machine';
 
 /** An operation with a callback as a promise; an abort of `signal` ends it with `aborted`, whose cause is the reason of the signal. */
 export function promiseOf<T>(signal: AbortSignal | undefined, start: (done: Done<T>) => PendingCall): Promise<T> {
-  if (signal?.aborted === true) return Promise.reject(abortedBefore(signal));
   return new Promise<T>((resolve, reject) => {
+    throwIfAborted(signal);
     const onAbort = (): void => pending.cancel();
     const pending = start((error, result) => {
       signal?.removeEventListener('abort', onAbort);
@@ -17,9 +17,17 @@ export function promiseOf<T>(signal: AbortSignal | undefined, start: (done: Done
   });
 }
 
-/** Throws `aborted` if the signal already is. */
+/** Throws `aborted` if the signal already is, `invalidArgument` if it is none. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
+  const fault = signalFault(signal);
+  if (fault !== null) throw fault;
   if (signal?.aborted === true) throw abortedBefore(signal);
+}
+
+/** `invalidArgument` for what is no signal; to be asked before anything has begun. */
+export function signalFault(signal: AbortSignal | null | undefined): QuorateError | null {
+  if (signal === undefined || signal === null || (typeof signal === 'object' && typeof signal.addEventListener === 'function')) return null;
+  return new QuorateError('invalidArgument', `signal must be an AbortSignal, not ${typeof signal}`, { path: 'signal' });
 }
 
 /** The error of something that a signal ended before it began. */
