@@ -19,8 +19,7 @@ export class HolderWatch {
     const others = (this.#last.get(object) ?? []).filter((other) => other.client.process.isAlive);
     for (const other of others) {
       this.compared++;
-      // One whose session ends with its connection is told after others may hold it: it takes that upon itself.
-      if (!other.holding.isHeld || other.client.hasShortGrace) continue;
+      if (!other.holding.isHeld) continue;
       const [its, ours] = [other.holding.token.index, holding.token.index];
       this.#fault(
         `T57: ${object} was granted to ${client.name} (token ${ours}) while ${other.client.name} (token ${its}) knows that it holds it`,

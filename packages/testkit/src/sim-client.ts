@@ -48,8 +48,6 @@ export class SimClient {
   readonly core: ClientCore;
   /** The client that users have, with promises: somebody must let them have their turn after each event of `process`. */
   readonly face: QuorateClient;
-  /** Its session may end with its connection, before it knows. */
-  readonly hasShortGrace: boolean;
   /** No fault is injected into it. */
   isSpared = false;
   readonly #history: History;
@@ -80,7 +78,6 @@ export class SimClient {
       ...init.options,
     };
     this.core = new ClientCore({ ...options, addresses: init.addresses });
-    this.hasShortGrace = init.options?.disconnectGraceMs !== undefined;
     this.face = new QuorateClient(this.core, options);
   }
 
