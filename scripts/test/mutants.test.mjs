@@ -22,7 +22,9 @@ test('traps: each that can be in this code → a test names it in its title, and
 });
 
 test('traps: each that cannot be in this code yet → no test and no mutant claims it', () => {
-  const claimed = rows.filter((row) => row.absent !== null && row.tests.length + row.mutants.length > 0);
+  // Checkers of histories know what there may be some day.
+  const own = (row) => row.tests.filter((each) => each.package !== 'checkers');
+  const claimed = rows.filter((row) => row.absent !== null && own(row).length + row.mutants.length > 0);
   assert.deepEqual(
     claimed.map(({ id }) => id),
     [],

@@ -1,6 +1,6 @@
 /**
- * The disk as Quorate sees it. Metadata and boot-time calls are synchronous and throw `DiskFault`; the hot path (write, sync) also has a
- * form that completes by callback. Why: `docs/decisions/0002-synchronous-metadata.md`.
+ * The disk as Quorate sees it. What boot, recovery and formation need is synchronous and throws `DiskFault`; what a serving node needs
+ * completes by callback, for names too can take a disk tenths of a second. Why: `docs/decisions/0002-synchronous-boot.md`.
  *
  * Durability contract, the weakest that real file systems give:
  * - written bytes survive a power cut only after `sync` of the file succeeded; until then any subset of 512-byte sectors may be there;
@@ -17,9 +17,23 @@ export interface Disk {
   open(path: string, mode: 'create' | 'open' | 'read'): DiskFile;
   /** Moves a file over another name, atomically; an existing target is replaced. */
   rename(from: string, to: string): void;
-  remove(path: string): void;
+  removeNow(path: string): void;
   /** Makes creations, renames and removals in this folder durable. */
   syncDirectory(directory: string): void;
+  /** Makes an empty file, readable and writable; one that has this name is emptied. `file` null: it failed. */
+  create(path: string, done: (fault: DiskFault | null, file: DiskFile | null) => void): void;
+  /**
+   * Renames within a folder, then syncs the folder: the name is durable once `done` says so, and a power cut before may find either name.
+   * A fault of kind `full` or `missing`: nothing has changed. A sync that fails is always `io`: nothing is known then.
+   */
+  putInPlace(from: string, to: string, done: DiskDone): void;
+  /**
+   * Takes a name away. Its space comes back by and by, at a pace that leaves the disk to others. No handle of the file may be open: it can
+   * lose its content. Like `removeNow` it is durable only with the folder.
+   */
+  remove(path: string, done: DiskDone): void;
+  /** Space of removed files is being given back: syncs may take longer than they do otherwise. */
+  readonly isFreeing: boolean;
   /**
    * Takes the lock of the root folder: an object of the operating system that dies with the process.
    * A second holder, in this or another process, gets `directoryInUse`.
@@ -44,8 +58,7 @@ export interface DiskFile {
   write(position: number, parts: readonly Uint8Array[], done: DiskDone): void;
   /** Like `syncNow`, completing by callback. */
   sync(done: DiskDone): void;
-  /** Cuts or extends with zeros. */
-  truncate(length: number): void;
+  /** Lets the handle go, at once or after the call under way. Neither waits nor fails: what is to last was synced before. */
   close(): void;
 }
 

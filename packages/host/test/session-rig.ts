@@ -41,7 +41,7 @@ export class TallyUser {
   open(): this {
     const { version, type } = TALLY;
     this.#tally = this.#cluster.await('opening the tally', 30_000, (done) =>
-      this.sessions.openResource(type, version, 't', { deadlineMs: 30_000 }, (error, resource) => done(error, resource as number)),
+      this.sessions.openResource(type, version, 't', { deadlineMs: 30_000 }, done),
     );
     this.sessions.listen(this.#tally, {
       event: (code, index, fields) => {

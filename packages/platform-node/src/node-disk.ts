@@ -1,16 +1,20 @@
 import {
+  close,
   closeSync,
   constants,
   fdatasync,
   fdatasyncSync,
   fstatSync,
+  fsync,
   fsyncSync,
-  ftruncateSync,
   mkdirSync,
+  open,
   openSync,
   readSync,
   readdirSync,
+  rename,
   renameSync,
+  unlink,
   unlinkSync,
   writev,
   writevSync,
@@ -18,12 +22,14 @@ import {
 import { join, resolve } from 'node:path';
 import { type Disk, type DiskDone, DiskFault, type DiskFaultKind, type DiskFile, invariant } from '@quorate/base';
 import { LOCK_FILE, lockDirectory } from './directory-lock.js';
+import { SpaceReturn } from './space-return.js';
 
 const OPEN_FLAGS = {
   create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL,
   open: constants.O_RDWR,
   read: constants.O_RDONLY,
 } as const;
+const CREATE_FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC;
 // Undefined on Windows. O_NONBLOCK: a named pipe in place of a file must not hang the process; regular files do not know it.
 const SAFE_FLAGS = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
@@ -34,6 +40,7 @@ const SAFE_FLAGS = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 export class NodeDisk implements Disk {
   /** Absolute path of the root folder. It need not exist yet: `makeDirectory` and `lock` create it. */
   readonly root: string;
+  readonly #space = new SpaceReturn();
 
   constructor(root: string) {
     this.root = resolve(root);
@@ -71,7 +78,7 @@ export class NodeDisk implements Disk {
     attempt('rename', from, () => renameSync(this.#path('rename', from), this.#path('rename', to)));
   }
 
-  remove(path: string): void {
+  removeNow(path: string): void {
     attempt('remove', path, () => unlinkSync(this.#path('remove', path)));
   }
 
@@ -87,6 +94,52 @@ export class NodeDisk implements Disk {
         closeSync(fd);
       }
     });
+  }
+
+  create(path: string, done: (fault: DiskFault | null, file: DiskFile | null) => void): void {
+    const failed = (cause: unknown): void => done(diskFault('create', path, cause), null);
+    refusedLater(failed, () =>
+      open(this.#path('create', path), CREATE_FLAGS | SAFE_FLAGS, 0o666, (cause, fd) => {
+        if (cause !== null) return failed(cause);
+        if (fstatSync(fd).isFile()) return done(null, new NodeFile(fd, path));
+        return close(fd, () => failed(new Error('not a regular file')));
+      }),
+    );
+  }
+
+  putInPlace(from: string, to: string, done: DiskDone): void {
+    const folder = to.slice(0, Math.max(0, to.lastIndexOf('/')));
+    refusedLater(
+      (cause) => done(diskFault('rename', from, cause)),
+      () => {
+        const folderPath = this.#path('syncDirectory', folder);
+        rename(this.#path('rename', from), this.#path('rename', to), (cause) => {
+          if (cause !== null) return done(diskFault('rename', from, cause));
+          // Not even "no space" is tried again: after a failed sync nobody knows what is durable.
+          return syncFolder(folderPath, (syncCause) =>
+            done(syncCause === null ? null : new DiskFault('io', 'syncDirectory', folder === '' ? '.' : folder, { cause: syncCause })),
+          );
+        });
+      },
+    );
+  }
+
+  remove(path: string, done: DiskDone): void {
+    const ended = (cause: unknown): void => done(cause === null ? null : diskFault('remove', path, cause));
+    refusedLater(ended, () => {
+      const name = this.#path('remove', path);
+      // Held open, the file keeps its blocks: the name alone is gone at once. What cannot be opened is no file of ours, or goes as a whole.
+      open(name, OPEN_FLAGS.open | SAFE_FLAGS, (openCause, fd) =>
+        unlink(name, (cause) => {
+          if (openCause === null) this.#space.take(fd);
+          ended(cause);
+        }),
+      );
+    });
+  }
+
+  get isFreeing(): boolean {
+    return this.#space.isBusy;
   }
 
   lock(done: (error: Error | null, release: () => void) => void): void {
@@ -160,11 +213,10 @@ class NodeFile implements DiskFile {
     this.#try('sync', done, () => fdatasync(this.#fd, (cause) => this.#end('sync', cause, done)));
   }
 
-  truncate(length: number): void {
-    attempt('truncate', this.#path, () => ftruncateSync(this.#fd, length));
-  }
-
-  /** While a write or sync is under way the file is closed after it: the number of a closed file may already name another one. */
+  /**
+   * While a write or sync is under way the file is closed after it: the number of a closed file may already name another one. The last close
+   * of a file whose name is gone gives its space back, which takes its time: never in this thread.
+   */
   close(): void {
     if (this.#isBusy) {
       this.#isCloseWanted = true;
@@ -172,7 +224,7 @@ class NodeFile implements DiskFile {
     }
     const fd = this.#fd;
     this.#fd = -1;
-    if (fd >= 0) attempt('close', this.#path, () => closeSync(fd));
+    if (fd >= 0) close(fd, () => {});
   }
 
   #writeRest(position: number, rest: readonly Uint8Array[], done: DiskDone): void {
@@ -209,15 +261,28 @@ class NodeFile implements DiskFile {
     this.#isBusy = false;
     if (this.#isCloseWanted) {
       this.#isCloseWanted = false;
-      try {
-        this.close();
-      } catch (thrown) {
-        done(diskFault(operation, this.#path, cause ?? thrown));
-        return;
-      }
+      this.close();
     }
     done(cause === null ? null : diskFault(operation, this.#path, cause));
   }
+}
+
+/** A call that Node or the check of a path refuses at once: told later, like everything else. */
+function refusedLater(refused: (cause: unknown) => void, start: () => void): void {
+  try {
+    start();
+  } catch (thrown) {
+    setImmediate(() => refused(thrown));
+  }
+}
+
+function syncFolder(path: string, done: (cause: unknown) => void): void {
+  // Windows cannot open a folder to sync it; its file system journals names by itself.
+  if (process.platform === 'win32') return done(null);
+  open(path, constants.O_RDONLY | constants.O_DIRECTORY, (openCause, fd) => {
+    if (openCause !== null) return done(openCause);
+    fsync(fd, (cause) => close(fd, () => done(cause)));
+  });
 }
 
 function withoutEmpty(parts: readonly Uint8Array[]): Uint8Array[] {

@@ -1,6 +1,18 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -40,7 +52,7 @@ test('node disk: paths that lead elsewhere → refused by every call, nothing to
   for (const path of ['../outside', 'a/../../outside', '/etc/passwd', './x', 'a//b', 'a/', '..', 'x\0y', 'a\\b']) {
     for (const act of [
       () => disk.open(path, 'open'),
-      () => disk.remove(path),
+      () => disk.removeNow(path),
       () => disk.rename(path, 'x'),
       () => disk.rename('x', path),
       () => disk.list(path),
@@ -53,7 +65,79 @@ test('node disk: paths that lead elsewhere → refused by every call, nothing to
   assert.equal(readFileSync(join(folder, 'outside'), 'utf8'), 'x');
 });
 
-test('node disk: a symbolic link, a folder, a named pipe in place of a file → io fault, no hang', () => {
+test('node disk: paths that lead elsewhere, in calls that complete by callback → told by the callback, nothing touched', async () => {
+  const folder = freshFolder();
+  const disk = new NodeDisk(join(folder, 'root'));
+  disk.makeDirectory('');
+  writeFileSync(join(folder, 'outside'), 'x');
+  writeFileSync(join(folder, 'root', 'x'), 'y');
+  for (const path of ['../outside', '/etc/passwd', './x', 'a//b', '..', 'x\0y']) {
+    const calls: ((done: (fault: DiskFault | null) => void) => void)[] = [
+      (done) => disk.create(path, done),
+      (done) => disk.remove(path, done),
+      (done) => disk.putInPlace(path, 'x', done),
+      (done) => disk.putInPlace('x', path, done),
+    ];
+    for (const call of calls) {
+      let isWithin = true;
+      const fault = await new Promise<DiskFault | null>((resolve, reject) => {
+        call((told) => (isWithin ? reject(new Error('within the call')) : resolve(told)));
+        isWithin = false;
+      });
+      assert.ok(isFault('io', /not a path below the root/)(fault), path);
+    }
+  }
+  assert.deepEqual([readFileSync(join(folder, 'outside'), 'utf8'), readdirSync(join(folder, 'root'))], ['x', ['x']]);
+});
+
+const removed = (disk: NodeDisk, path: string): Promise<DiskFault | null> => new Promise((resolve) => disk.remove(path, resolve));
+
+test('node disk: a large file is removed → its name is gone at once, its space comes back in slices, its descriptor is closed', async () => {
+  const folder = freshFolder();
+  const disk = new NodeDisk(folder);
+  writeFileSync(join(folder, 'big'), new Uint8Array(40_000_000));
+  writeFileSync(join(folder, 'small'), 'x');
+  assert.equal(await removed(disk, 'big'), null);
+  assert.deepEqual([existsSync(join(folder, 'big')), disk.isFreeing], [false, true]);
+  assert.equal(await removed(disk, 'small'), null);
+  while (disk.isFreeing) await new Promise((resolve) => setImmediate(resolve));
+  if (process.platform === 'linux') {
+    const open = readdirSync('/proc/self/fd').flatMap((fd) => {
+      try {
+        return [readlinkSync(`/proc/self/fd/${fd}`)];
+      } catch {
+        return [];
+      }
+    });
+    assert.deepEqual(
+      open.filter((path) => path.startsWith(folder)),
+      [],
+    );
+  }
+});
+
+test('node disk: a removed file has another name, a copy made by linking → the copy keeps its content', async () => {
+  const folder = freshFolder();
+  const disk = new NodeDisk(folder);
+  writeFileSync(join(folder, 'big'), new Uint8Array(40_000_000).fill(1));
+  linkSync(join(folder, 'big'), join(folder, 'copy'));
+  assert.equal(await removed(disk, 'big'), null);
+  while (disk.isFreeing) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(statSync(join(folder, 'copy')).size, 40_000_000);
+});
+
+test('node disk: a link, or a folder, in the place of a file to remove → the link goes, its target stays; the folder is a fault', async () => {
+  const folder = freshFolder();
+  const disk = new NodeDisk(folder);
+  writeFileSync(join(folder, 'real'), 'x');
+  symlinkSync('real', join(folder, 'link'));
+  mkdirSync(join(folder, 'folder'));
+  assert.equal(await removed(disk, 'link'), null);
+  assert.equal((await removed(disk, 'folder'))?.kind, 'io');
+  assert.deepEqual(readdirSync(folder).sort(), ['folder', 'real']);
+});
+
+test('node disk: a symbolic link, a folder, a named pipe in place of a file → io fault, no hang', async () => {
   const folder = freshFolder();
   const disk = new NodeDisk(folder);
   writeFileSync(join(folder, 'real'), 'x');
@@ -63,6 +147,13 @@ test('node disk: a symbolic link, a folder, a named pipe in place of a file → 
   assert.throws(() => disk.open('link', 'open'), isFault('io', /open link: io .*ELOOP/));
   assert.throws(() => disk.open('folder', 'read'), isFault('io', /not a regular file/));
   assert.throws(() => disk.open('pipe', 'read'), isFault('io', /not a regular file/));
+  for (const [path, why] of [
+    ['link', /ELOOP/],
+    ['folder', /EISDIR/],
+    ['pipe', /not a regular file/],
+  ] as const) {
+    assert.ok(isFault('io', why)(await new Promise((resolve) => disk.create(path, resolve))), path);
+  }
 });
 
 test('node disk: no space → fault of kind full, by both forms of write', { skip: process.platform !== 'linux' }, async () => {

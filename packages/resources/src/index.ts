@@ -21,6 +21,11 @@ export { Held } from './promises/held.js';
 export { promiseOf, throwIfAborted } from './promises/pending-promise.js';
 export { ReadTurns, TurnReader } from './promises/turn-reader.js';
 export { Counter } from './counter/counter.js';
+export { Holding } from './client/claims.js';
+export { claimLock, releaseLock } from './lock/lock-claims.js';
+export { standForElection, stepDown } from './election/election-claims.js';
+export { LeaderObservers, type LeaderObserver, type LeaderRecord } from './election/leader-observers.js';
+export { type ChangeRecord, type WatchObserver, type WatchRange, WatchSubscription } from './map/watch-subscription.js';
 export { type AcquireOptions, HeldLock, Lock, type LockHolder } from './lock/lock.js';
 export { Election, type Leader, Leadership } from './election/election.js';
 export {

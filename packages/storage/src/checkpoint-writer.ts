@@ -1,16 +1,18 @@
-import { type Checksum, type Disk, DiskFault } from '@quorate/base';
+import { type Checksum, type Disk, type DiskFault, type DiskFile, invariant } from '@quorate/base';
 import { CHECKPOINT_NEW, checkpointPath, encodeCheckpoint } from './checkpoint.js';
 import type { CapturedCheckpoint } from './checkpoint-capture.js';
+import type { DiskPace } from './disk-pace.js';
 
 export interface CheckpointWriterOptions {
   readonly disk: Disk;
+  readonly pace: DiskPace;
   readonly checksum: Checksum;
   readonly journalId: string;
   /** Number of the newest checkpoint that is known to be durable; 0: none. */
   readonly number: number;
   /** The state right after the frame that is being sealed; null: not now (open damage). */
   readonly capture: (number: number, sequence: number) => CapturedCheckpoint | null;
-  /** The checkpoint is durable: these files are free. Throws `DiskFault`. */
+  /** The checkpoint is durable: these files are free. */
   readonly release: (deadFiles: readonly number[]) => void;
   readonly failed: (fault: DiskFault) => void;
 }
@@ -76,54 +78,37 @@ export class CheckpointWriter {
   }
 
   #write(captured: Captured): void {
-    const { disk } = this.#options;
-    try {
-      if (disk.list('').includes(CHECKPOINT_NEW)) disk.remove(CHECKPOINT_NEW);
-      const file = disk.open(CHECKPOINT_NEW, 'create');
-      file.write(0, [captured.bytes], (writeFault) => {
-        if (writeFault !== null) {
-          file.close();
-          return this.#ended(captured, writeFault);
-        }
-        file.sync((syncFault) => {
-          file.close();
-          this.#ended(captured, syncFault ?? this.#putInPlace(captured.number));
-        });
+    const { disk, pace } = this.#options;
+    const busy = pace.begin();
+    const ended = (fault: DiskFault | null): void => {
+      busy();
+      this.#ended(captured, fault);
+    };
+    disk.create(CHECKPOINT_NEW, (createFault, file) => {
+      if (file === null) return ended(createFault);
+      this.#fill(file, captured, (fault) => {
+        file.close();
+        // T26: the new one counts only once its name is durable, which `ended` then learns.
+        if (fault !== null) ended(fault);
+        else disk.putInPlace(CHECKPOINT_NEW, checkpointPath(captured.number), ended);
       });
-    } catch (thrown) {
-      if (!(thrown instanceof DiskFault)) throw thrown;
-      this.#ended(captured, thrown);
-    }
+    });
   }
 
-  /** T26: the new file is there only once its folder is synced. */
-  #putInPlace(number: number): DiskFault | null {
-    try {
-      this.#options.disk.rename(CHECKPOINT_NEW, checkpointPath(number));
-      this.#options.disk.syncDirectory('');
-      return null;
-    } catch (thrown) {
-      if (!(thrown instanceof DiskFault)) throw thrown;
-      return thrown;
-    }
+  #fill(file: DiskFile, captured: Captured, done: (fault: DiskFault | null) => void): void {
+    file.write(0, [captured.bytes], (fault) => (fault === null ? this.#options.pace.sync(file, done) : done(fault)));
   }
 
   #ended(captured: Captured, fault: DiskFault | null): void {
+    invariant(captured.number === this.#number + 1, 'checkpoints are written one at a time, in order', { number: captured.number });
     this.#captured = null;
     this.#isWriting = false;
-    let failure = fault;
-    if (failure === null) {
+    if (fault === null) {
       this.#number = captured.number;
-      try {
-        if (this.#stopped === null) this.#options.release(captured.deadFiles);
-      } catch (thrown) {
-        if (!(thrown instanceof DiskFault)) throw thrown;
-        failure = thrown;
-      }
-    }
-    // Without space the older checkpoint still holds; the next frame tries again.
-    if (failure?.kind === 'full') this.#isDue = true;
-    else if (failure !== null) this.#options.failed(failure);
+      if (this.#stopped === null) this.#options.release(captured.deadFiles);
+      // Without space the older checkpoint still holds; the next frame tries again.
+    } else if (fault.kind === 'full') this.#isDue = true;
+    else this.#options.failed(fault);
     this.#stopped?.();
   }
 }

@@ -1,4 +1,4 @@
-import { type Disk, DiskFault, type DiskFaultKind, QuorateError, bytesEqual } from '@quorate/base';
+import { type Disk, DiskFault, type DiskFaultKind, type DiskFile, QuorateError, bytesEqual } from '@quorate/base';
 
 /** One check of the Disk contract. `run` gets a fresh empty disk; it throws, or gives `done` an error, if the disk breaks the contract. */
 export interface DiskCase {
@@ -8,7 +8,7 @@ export interface DiskCase {
 
 /** The checks that every implementation of `Disk` passes. The caller gives each case an empty disk and waits for its `done`. */
 export function diskCompliance(): readonly DiskCase[] {
-  return [...nameCases(), ...contentCases(), ...callbackCases(), ...lockCases()];
+  return [...nameCases(), ...contentCases(), ...callbackCases(), ...laterNameCases(), ...lockCases()];
 }
 
 function check(condition: boolean, what: string): void {
@@ -102,9 +102,9 @@ function nameCases(): DiskCase[] {
     }),
     plain('names: remove → gone; again → missing', (disk) => {
       writeFile(disk, 'f', fill(3, 1));
-      disk.remove('f');
+      disk.removeNow('f');
       check(disk.list('').length === 0, 'a removed name is not listed');
-      expectFault('missing', 'remove of a missing name', () => disk.remove('f'));
+      expectFault('missing', 'remove of a missing name', () => disk.removeNow('f'));
     }),
   ];
 }
@@ -139,15 +139,6 @@ function contentCases(): DiskCase[] {
       const file = disk.open('f', 'create');
       file.writeNow(1000, [fill(4, 1)]);
       check(file.size() === 1004 && file.read(0, 1000).every((byte) => byte === 0), 'the gap is zeros');
-      file.close();
-    }),
-    plain('content: truncate → cuts, or extends with zeros', (disk) => {
-      const file = disk.open('f', 'create');
-      file.writeNow(0, [fill(1000, 1)]);
-      file.truncate(600);
-      check(file.size() === 600 && file.read(500, 1000).length === 100, 'cut');
-      file.truncate(900);
-      check(file.size() === 900 && file.read(600, 300).every((byte) => byte === 0), 'extended with zeros, not with the old bytes');
       file.close();
     }),
     plain('content: a second handle → sees what the first one wrote', (disk) => {
@@ -203,6 +194,111 @@ function callbackCases(): DiskCase[] {
               : new Error('disk contract broken: write on a read handle must give an io fault'),
           );
         });
+      },
+    },
+  ];
+}
+
+type Step = (next: (fault: DiskFault | null) => void) => void;
+
+/** Does one call after the other; each must complete once, after its call, with a fault of the kind that is given, or without one. */
+function steps(calls: readonly (readonly [what: string, kind: DiskFaultKind | null, step: Step])[], after: () => void): DiskCase['run'] {
+  return (_disk, done) => {
+    const failed = (what: string): void => done(new Error(`disk contract broken: ${what}`));
+    const run = (at: number): void => {
+      const call = calls[at];
+      if (call === undefined) {
+        after();
+        return done(null);
+      }
+      const [what, kind, step] = call;
+      let isWithin = true;
+      let count = 0;
+      step((fault) => {
+        if (isWithin) return failed(`${what} completed within its call`);
+        if (++count > 1) return failed(`${what} completed twice`);
+        if ((fault?.kind ?? null) !== kind) return failed(`${what}: ${kind ?? 'no fault'}, not ${fault?.kind ?? 'none'}`);
+        try {
+          run(at + 1);
+        } catch (thrown) {
+          done(thrown as Error);
+        }
+      });
+      isWithin = false;
+    };
+    run(0);
+  };
+}
+
+function laterNameCases(): DiskCase[] {
+  return [
+    {
+      title: 'names by callback: create → a new empty file; one that is there is emptied; without a folder → missing',
+      run(disk, done) {
+        let made: DiskFile | null = null;
+        const create =
+          (path: string): Step =>
+          (next) =>
+            disk.create(path, (fault, file) => {
+              made = file;
+              next(fault);
+            });
+        writeFile(disk, 'old', fill(700, 1));
+        steps(
+          [
+            ['create of a new name', null, create('new')],
+            ['a write to it', null, (next) => (made as DiskFile).write(0, [fill(9, 2)], next)],
+            ['a sync of it', null, (next) => (made as DiskFile).sync(next)],
+            ['create of a taken name', null, create('old')],
+            ['create in a missing folder', 'missing', create('no/f')],
+          ],
+          () => {
+            check(made === null, 'a failed create gives no file');
+            check(disk.list('').join() === 'new,old', 'both files are there');
+            check(bytesEqual(contentOf(disk, 'new'), fill(9, 2)) && contentOf(disk, 'old').length === 0, 'one written, one emptied');
+          },
+        )(disk, done);
+      },
+    },
+    {
+      title: 'names by callback: put in place → over the old content, handles go on; a missing name → missing, nothing changed',
+      run(disk, done) {
+        disk.makeDirectory('d');
+        writeFile(disk, 'd/two', fill(9, 2));
+        const file = disk.open('d/one', 'create');
+        file.writeNow(0, [fill(5, 1)]);
+        file.syncNow();
+        writeFile(disk, 'top', fill(3, 3));
+        steps(
+          [
+            ['put in place', null, (next) => disk.putInPlace('d/one', 'd/two', next)],
+            ['put in place in the root', null, (next) => disk.putInPlace('top', 'other', next)],
+            ['put in place of a missing name', 'missing', (next) => disk.putInPlace('d/one', 'd/two', next)],
+          ],
+          () => {
+            check(disk.list('').join() === 'd,other' && disk.list('d').join() === 'two', 'only the targets are left');
+            file.writeNow(5, [fill(1, 6)]);
+            file.close();
+            check(contentOf(disk, 'd/two').length === 6, 'the target is the moved file, and its handle goes on');
+          },
+        )(disk, done);
+      },
+    },
+    {
+      title: 'names by callback: remove → gone and free to be given again; a missing name → missing',
+      run(disk, done) {
+        writeFile(disk, 'f', fill(700, 1));
+        steps(
+          [
+            ['remove', null, (next) => disk.remove('f', next)],
+            ['remove of a missing name', 'missing', (next) => disk.remove('f', next)],
+          ],
+          () => {
+            check(disk.list('').length === 0, 'a removed name is not listed');
+            writeFile(disk, 'f', fill(3, 2));
+            check(bytesEqual(contentOf(disk, 'f'), fill(3, 2)), 'the new file has its own content');
+          },
+        )(disk, done);
       },
     },
   ];

@@ -1,23 +1,28 @@
-import { type Disk, DiskFault, type DiskFile, type TimerHandle, type Timers } from '@quorate/base';
+import type { Disk, DiskFault, TimerHandle, Timers } from '@quorate/base';
+import type { DiskPace } from './disk-pace.js';
 
-/** Freeing a gigabyte takes a file system half a second, and metadata calls are synchronous: a little at a time, with pauses. */
-const SLICE_BYTES = 8_388_608;
-const PAUSE_MS = 5;
+/** Some file systems need space even to remove something. */
+const RETRY_MS = 1000;
 
 export interface FileRemoverOptions {
   readonly disk: Disk;
   readonly timers: Timers;
+  readonly pace: DiskPace;
   readonly failed: (fault: DiskFault) => void;
 }
 
 /**
- * Removes files that nobody needs any longer. A small one is gone when `remove` returns; a large one shrinks first. What is left when the process
- * ends is removed at the next open, because nothing refers to it.
+ * Removes files that nobody needs any longer, one at a time. What is left when the process ends is removed at the next open, because nothing
+ * refers to it.
  */
 export class FileRemover {
   readonly #options: FileRemoverOptions;
   #paths: string[] = [];
-  #timer: TimerHandle | null = null;
+  /** The one that the disk is at. */
+  #current: string | null = null;
+  #retry: TimerHandle | null = null;
+  /** Waits for `#current`. */
+  #freed: (() => void)[] = [];
   #isStopped = false;
 
   constructor(options: FileRemoverOptions) {
@@ -28,46 +33,53 @@ export class FileRemover {
   remove(path: string): void {
     if (this.#isStopped || this.#paths.includes(path)) return;
     this.#paths.push(path);
-    if (this.#timer === null) this.#step();
+    this.#next();
   }
 
-  /** Nothing is removed from here on. */
-  stop(): void {
+  /**
+   * The name is about to be given to another file: a removal that was asked for earlier must not take that one. Calls back once none can,
+   * within this call unless one is under way.
+   */
+  freeName(path: string, free: () => void): void {
+    this.#paths = this.#paths.filter((waiting) => waiting !== path);
+    if (this.#current === path) this.#freed.push(free);
+    else free();
+  }
+
+  /** Nothing more is removed from here on; calls back when no removal is under way, within this call if none is. */
+  stop(done: () => void): void {
     this.#isStopped = true;
-    if (this.#timer !== null) this.#options.timers.clear(this.#timer);
-    this.#timer = null;
     this.#paths = [];
+    if (this.#retry !== null) this.#options.timers.clear(this.#retry);
+    this.#retry = null;
+    if (this.#current === null) done();
+    else this.#freed.push(done);
   }
 
-  #step(): void {
-    this.#timer = null;
-    for (let path = this.#paths[0]; path !== undefined; path = this.#paths[0]) {
-      try {
-        if (this.#shrink(path)) break;
-        this.#options.disk.remove(path);
-      } catch (thrown) {
-        if (!(thrown instanceof DiskFault)) throw thrown;
-        if (thrown.kind !== 'missing') {
-          this.stop();
-          this.#options.failed(thrown);
-          return;
-        }
-      }
-      this.#paths.shift();
-    }
-    if (this.#paths.length > 0) this.#timer = this.#options.timers.set(PAUSE_MS, () => this.#step());
+  #next(): void {
+    const path = this.#paths[0];
+    if (path === undefined || this.#current !== null || this.#retry !== null) return;
+    this.#paths.shift();
+    this.#current = path;
+    const ended = this.#options.pace.begin();
+    this.#options.disk.remove(path, (fault) => {
+      ended();
+      this.#current = null;
+      const freed = this.#freed;
+      this.#freed = [];
+      if (fault?.kind === 'full') this.#tryAgain(path);
+      else if (fault !== null && fault.kind !== 'missing') this.#options.failed(fault);
+      for (const free of freed) free();
+      this.#next();
+    });
   }
 
-  /** Cuts a slice off a large file; false: it is small. */
-  #shrink(path: string): boolean {
-    const file: DiskFile = this.#options.disk.open(path, 'open');
-    try {
-      const size = file.size();
-      if (size <= SLICE_BYTES) return false;
-      file.truncate(size - SLICE_BYTES);
-      return true;
-    } finally {
-      file.close();
-    }
+  #tryAgain(path: string): void {
+    if (this.#isStopped || this.#freed.length > 0) return;
+    this.#paths.unshift(path);
+    this.#retry = this.#options.timers.set(RETRY_MS, () => {
+      this.#retry = null;
+      this.#next();
+    });
   }
 }

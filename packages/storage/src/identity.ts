@@ -40,7 +40,7 @@ export function loadIdentity(disk: Disk, checksum: Checksum): StoredIdentity | n
 
 /** Replaces the identity; durable when it returns. Throws `DiskFault`, and then the old one is still in force or the new one already is. */
 export function storeIdentity(disk: Disk, stored: StoredIdentity, checksum: Checksum): void {
-  if (disk.list('').includes(IDENTITY_NEW)) disk.remove(IDENTITY_NEW);
+  if (disk.list('').includes(IDENTITY_NEW)) disk.removeNow(IDENTITY_NEW);
   const file = disk.open(IDENTITY_NEW, 'create');
   try {
     file.writeNow(0, [sealFile('I', encodeIdentity(stored), checksum)]);

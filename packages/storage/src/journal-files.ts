@@ -1,4 +1,5 @@
-import { type Checksum, type Disk, DiskFault, type DiskFile, type TimerHandle, type Timers } from '@quorate/base';
+import { type Checksum, type Disk, DiskFault, type DiskFile, type TimerHandle, type Timers, invariant } from '@quorate/base';
+import type { DiskPace } from './disk-pace.js';
 import { FileRemover } from './file-remover.js';
 import { SECTOR_BYTES } from './frame.js';
 import { encodeJournalHead } from './journal-head.js';
@@ -12,7 +13,8 @@ const OPEN_FILES_MAX = 64;
 const SPARE_FILES_MAX = 2;
 const RETRY_FIRST_MS = 100;
 const RETRY_MAX_MS = 3200;
-const NEXT_PATH = `${JOURNAL_FOLDER}/next`;
+const NEXT_NAME = 'next';
+const NEXT_PATH = `${JOURNAL_FOLDER}/${NEXT_NAME}`;
 
 /** What one journal file holds. */
 export interface FileUse {
@@ -26,6 +28,7 @@ export interface FileUse {
 export interface JournalFilesOptions {
   readonly disk: Disk;
   readonly timers: Timers;
+  readonly pace: DiskPace;
   readonly checksum: Checksum;
   readonly journalId: string;
   readonly fileBytes: number;
@@ -41,7 +44,12 @@ export interface JournalFilesOptions {
 /**
  * The files of the journal: which are in use by whom, the next one made ready in the background, dead ones used again, open handles.
  * A file gets its number only when it is whole: zeros (or the remains of a dead file) and its head, synced, then renamed, then the folder
- * synced. So a numbered file of less than its full length is damage, and a write into it never waits for space.
+ * synced. So a numbered file of less than its full length is damage, and a write into it never waits for space. A dead file keeps its number
+ * until it is used again or removed; no durable checkpoint names it, so at boot it is passed over.
+ *
+ * What holds at any time, for the names that are durable (T26):
+ *   frames are written to `active` only, active <= highest, and every number of `prepared` is in (active, highest]
+ *   every number of `spares` is below `active`, and neither in `uses` nor in the newest durable checkpoint
  */
 export class JournalFiles implements FileUses {
   readonly uses: Map<number, FileUse> = new Map();
@@ -49,7 +57,8 @@ export class JournalFiles implements FileUses {
   readonly #handles = new Map<number, DiskFile>();
   readonly #remover: FileRemover;
   #prepared: number[] = [];
-  #spares: string[] = [];
+  /** Dead files that are used again. */
+  #spares: number[] = [];
   #highest = 0;
   #active = 0;
   #isPreparing = false;
@@ -112,6 +121,7 @@ export class JournalFiles implements FileUses {
   takePrepared(): number | null {
     const number = this.#prepared.shift();
     if (number === undefined) return null;
+    invariant(number > this.#active && number <= this.#highest, 'active < prepared <= highest', { number, highest: this.#highest });
     this.#active = number;
     this.use(number);
     return number;
@@ -127,50 +137,59 @@ export class JournalFiles implements FileUses {
 
   /** Removes a file that was ready for use and never used. Throws `DiskFault`. */
   discard(number: number): void {
-    this.#handles.get(number)?.close();
-    this.#handles.delete(number);
-    this.#options.disk.remove(journalPath(number));
+    this.#letGo(number);
+    this.#options.disk.removeNow(journalPath(number));
   }
 
   /** Makes a file ready before it returns. Throws `DiskFault`. */
   prepareNow(): void {
-    const { file, isRecycled } = this.#begin();
+    const { disk, fileBytes } = this.#options;
+    if (disk.list(JOURNAL_FOLDER).includes(NEXT_NAME)) disk.removeNow(NEXT_PATH);
+    const file = disk.open(NEXT_PATH, 'create');
     try {
       const zeros = new Uint8Array(SLICE_BYTES);
-      for (let at = 0; !isRecycled && at < this.#options.fileBytes; at += SLICE_BYTES) {
-        file.writeNow(at, [zeros.subarray(0, Math.min(SLICE_BYTES, this.#options.fileBytes - at))]);
-      }
+      for (let at = 0; at < fileBytes; at += SLICE_BYTES) file.writeNow(at, [zeros.subarray(0, Math.min(SLICE_BYTES, fileBytes - at))]);
       file.writeNow(0, [this.#head()]);
       file.syncNow();
     } finally {
       file.close();
     }
-    this.#finish();
+    disk.rename(NEXT_PATH, journalPath(this.#highest + 1));
+    disk.syncDirectory(JOURNAL_FOLDER);
+    this.#prepared.push(++this.#highest);
   }
 
   /** Makes the next file ready in the background, unless one is. */
   prepare(): void {
     if (this.#isPreparing || this.#prepared.length > 0 || this.#stopped !== null || this.#retry !== null) return;
     this.#isPreparing = true;
-    let file: DiskFile | null = null;
-    const ended = (fault: DiskFault | null): void => {
+    const { disk, pace } = this.#options;
+    const busy = pace.begin();
+    const ended = (fault: DiskFault | null, file: DiskFile | null): void => {
       file?.close();
+      busy();
       this.#isPreparing = false;
       if (this.#stopped !== null) return this.#stopped();
       this.#settle(fault);
     };
-    try {
-      const begun = this.#begin();
-      const opened = (file = begun.file);
-      this.#fill(opened, begun.isRecycled ? this.#options.fileBytes : 0, (fault) => {
-        if (fault !== null || this.#stopped !== null) return ended(fault);
-        opened.write(0, [this.#head()], (writeFault) => (writeFault === null ? opened.sync(ended) : ended(writeFault)));
+    this.#begin((beginFault, file, from) => {
+      if (file === null) return ended(beginFault, null);
+      this.#fill(file, from, (fillFault) => {
+        // Stopped: what there is of it is removed at the next open.
+        if (fillFault !== null || this.#stopped !== null) return ended(fillFault, file);
+        file.write(0, [this.#head()], (writeFault) => {
+          if (writeFault !== null) return ended(writeFault, file);
+          pace.sync(file, (syncFault) => {
+            if (syncFault !== null) return ended(syncFault, file);
+            // T26: neither the name nor the content is used before both are durable.
+            disk.putInPlace(NEXT_PATH, journalPath(this.#highest + 1), (fault) => {
+              if (fault === null) this.#prepared.push(++this.#highest);
+              ended(fault, file);
+            });
+          });
+        });
       });
-    } catch (thrown) {
-      if (!(thrown instanceof DiskFault)) throw thrown;
-      const fault = thrown;
-      this.#options.timers.defer(() => ended(fault));
-    }
+    });
   }
 
   /** Files that are still needed, ascending, the one being written last; and those that hold nothing live. */
@@ -185,27 +204,22 @@ export class JournalFiles implements FileUses {
     return { files, deadFiles };
   }
 
-  /** The dead files may be used again. Throws `DiskFault`. */
+  /** A checkpoint that is durable does not name these files: they may be used again. */
   recycle(numbers: readonly number[]): void {
-    const { disk } = this.#options;
     for (const number of numbers) {
-      this.#handles.get(number)?.close();
-      this.#handles.delete(number);
+      invariant(number < this.#active && (this.uses.get(number)?.groups ?? 0) === 0, 'only a dead file is used again', { number });
       this.uses.delete(number);
-      const spare = `${JOURNAL_FOLDER}/spare-${number}`;
-      disk.rename(journalPath(number), spare);
-      if (this.#spares.length >= SPARE_FILES_MAX) this.#remover.remove(spare);
-      else this.#spares.push(spare);
+      if (this.#spares.length < SPARE_FILES_MAX) this.#spares.push(number);
+      else this.#remove(number);
     }
   }
 
   /** Stops the background work, then calls back (within this call if there is none). */
   stop(done: () => void): void {
-    this.#stopped = done;
-    this.#remover.stop();
+    this.#stopped = () => this.#remover.stop(done);
     if (this.#retry !== null) this.#options.timers.clear(this.#retry);
     this.#retry = null;
-    if (!this.#isPreparing) done();
+    if (!this.#isPreparing) this.#stopped();
   }
 
   closeAll(): void {
@@ -213,18 +227,21 @@ export class JournalFiles implements FileUses {
     this.#handles.clear();
   }
 
+  #letGo(number: number): void {
+    this.#handles.get(number)?.close();
+    this.#handles.delete(number);
+  }
+
+  #remove(number: number): void {
+    this.#letGo(number);
+    this.#remover.remove(journalPath(number));
+  }
+
   #settle(fault: DiskFault | null): void {
-    let failure = fault;
-    try {
-      if (failure === null) this.#finish();
-    } catch (thrown) {
-      if (!(thrown instanceof DiskFault)) throw thrown;
-      failure = thrown;
-    }
-    if (failure === null) {
+    if (fault === null) {
       this.#retryMs = RETRY_FIRST_MS;
       this.#options.prepared();
-    } else if (failure.kind === 'full') {
+    } else if (fault.kind === 'full') {
       this.#options.full();
       this.#retry = this.#options.timers.set(this.#retryMs, () => {
         this.#retry = null;
@@ -232,37 +249,40 @@ export class JournalFiles implements FileUses {
       });
       this.#retryMs = Math.min(RETRY_MAX_MS, this.#retryMs * 2);
     } else {
-      this.#options.failed(failure);
+      this.#options.failed(fault);
     }
   }
 
-  /** A file under a name without a number: a dead one if there is one, else a new one. */
-  #begin(): { file: DiskFile; isRecycled: boolean } {
-    const { disk, fileBytes } = this.#options;
-    if (disk.list(JOURNAL_FOLDER).includes('next')) disk.remove(NEXT_PATH);
+  /** A file under a name without a number, and how much of it is there: a dead one if there is one, else a new one. */
+  #begin(done: (fault: DiskFault | null, file: DiskFile | null, from: number) => void): void {
+    const { disk } = this.#options;
+    const create = (): void => disk.create(NEXT_PATH, (fault, file) => done(fault, file, 0));
     const spare = this.#spares.pop();
-    if (spare !== undefined) {
-      disk.rename(spare, NEXT_PATH);
-      const file = disk.open(NEXT_PATH, 'open');
-      if (file.size() === fileBytes) return { file, isRecycled: true };
-      file.close();
-      disk.remove(NEXT_PATH);
-    }
-    return { file: disk.open(NEXT_PATH, 'create'), isRecycled: false };
+    if (spare === undefined) return create();
+    this.#letGo(spare);
+    disk.putInPlace(journalPath(spare), NEXT_PATH, (fault) => {
+      if (fault !== null) {
+        // Without space it kept its number.
+        if (fault.kind === 'full') this.#spares.push(spare);
+        return done(fault, null, 0);
+      }
+      try {
+        const file = disk.open(NEXT_PATH, 'open');
+        const length = file.size();
+        if (length === this.#options.fileBytes) return done(null, file, length);
+        file.close();
+      } catch (thrown) {
+        if (!(thrown instanceof DiskFault)) throw thrown;
+        return done(thrown, null, 0);
+      }
+      // Of another length than new files have: emptied and made like one.
+      create();
+    });
   }
 
   #head(): Uint8Array {
     const { journalId, fileBytes, checksum } = this.#options;
     return encodeJournalHead({ journalId, number: this.#highest + 1, fileBytes }, SECTOR_BYTES, checksum);
-  }
-
-  /** T26: neither the name nor the content is used before both are durable. */
-  #finish(): void {
-    const number = this.#highest + 1;
-    this.#options.disk.rename(NEXT_PATH, journalPath(number));
-    this.#options.disk.syncDirectory(JOURNAL_FOLDER);
-    this.#highest = number;
-    this.#prepared.push(number);
   }
 
   #fill(file: DiskFile, from: number, done: (fault: DiskFault | null) => void): void {
@@ -275,7 +295,7 @@ export class JournalFiles implements FileUses {
       at = Math.min(total, at + zeros.length);
       const isSynced = at % SYNC_EVERY_BYTES === 0;
       file.write(start, [zeros.subarray(0, at - start)], (writeFault) =>
-        writeFault === null && isSynced ? file.sync(step) : step(writeFault),
+        writeFault === null && isSynced ? this.#options.pace.sync(file, step) : step(writeFault),
       );
     };
     step(null);

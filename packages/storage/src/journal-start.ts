@@ -5,11 +5,13 @@ import { FIRST_FRAME_OFFSET, JOURNAL_FOLDER, type ScanResult, journalNumbers } f
 import type { Recovered } from './recovery.js';
 import { type RescuedFrame, dropRescue, storeRescue } from './rescue.js';
 import { FILE_FORMATS } from './sealed-file.js';
+import { SNAPSHOT_FOLDER } from './snapshot-format.js';
 
 /*
  * What is written before a journal is used. Each step may be cut off by a crash and done again:
  *
- * 0. Both folders are synced: a name that is there may be so in memory only. Damaged heads of journal files are written anew.
+ * 0. The root and the folder of the journal are synced: a name that is there may be so in memory only. The folder of snapshots is made, so
+ *    that no folder need be made while serving. Damaged heads of journal files are written anew.
  * 1. The last sound frame is written again with the same bytes and synced: it may be in
  *    memory only, written by a process that died before its sync or kept after a failed one. Because it may also be durable and
  *    acknowledged, and a power cut may tear what is being written, it is copied to `journal/rescue` before and taken from there if need be.
@@ -31,9 +33,10 @@ export interface JournalStart {
 /** The journal of a new directory: its first file with a marker, durable. Throws `DiskFault`. */
 export function createJournal(disk: Disk, files: JournalFiles, codec: FrameCodec): JournalStart {
   disk.makeDirectory(JOURNAL_FOLDER);
+  disk.makeDirectory(SNAPSHOT_FOLDER);
   disk.syncDirectory('');
   // What a first start left that died before it had an identity.
-  for (const name of disk.list(JOURNAL_FOLDER)) disk.remove(`${JOURNAL_FOLDER}/${name}`);
+  for (const name of disk.list(JOURNAL_FOLDER)) disk.removeNow(`${JOURNAL_FOLDER}/${name}`);
   files.start(0, 0, []);
   files.prepareNow();
   files.takePrepared();
@@ -43,13 +46,14 @@ export function createJournal(disk: Disk, files: JournalFiles, codec: FrameCodec
 /** Makes what recovery found durable, and the place where the journal goes on. Throws `DiskFault`. */
 export function resumeJournal(disk: Disk, files: JournalFiles, codec: FrameCodec, checksum: Checksum, recovered: Recovered): JournalStart {
   const { scan, checkpoint, deadNumbers, rescued } = recovered;
-  for (const name of disk.list(JOURNAL_FOLDER)) if (!/^([0-9]{10}\.q|rescue)$/.test(name)) disk.remove(`${JOURNAL_FOLDER}/${name}`);
+  for (const name of disk.list(JOURNAL_FOLDER)) if (!/^([0-9]{10}\.q|rescue)$/.test(name)) disk.removeNow(`${JOURNAL_FOLDER}/${name}`);
   for (const { number, firstSequence, lastSequence } of scan.files) {
     if (firstSequence !== 0) Object.assign(files.use(number), { firstSequence, lastSequence });
   }
   const highest = Math.max(0, ...journalNumbers(disk), ...(checkpoint?.files.map((file) => file.number) ?? []));
   const checkpointNumber = provenCheckpoint(recovered);
   const { last } = scan;
+  disk.makeDirectory(SNAPSHOT_FOLDER);
   disk.syncDirectory(JOURNAL_FOLDER);
   disk.syncDirectory('');
   if (last === null || scan.isTailDamaged) return startAfterDamage(files, codec, scan, highest, checkpointNumber);

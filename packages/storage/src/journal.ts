@@ -1,5 +1,6 @@
-import { type Clock, DiskFault, type DiskFile, type Timers } from '@quorate/base';
+import { DiskFault, type DiskFile, type Timers } from '@quorate/base';
 import type { CheckpointWriter } from './checkpoint-writer.js';
+import type { DiskPace } from './disk-pace.js';
 import { FRAME_GROUPS_LISTED, type FrameCodec, SECTOR_BYTES, alignToSector, frameHeaderBytes } from './frame.js';
 import { FrameQueue } from './frame-queue.js';
 import type { JournalFiles } from './journal-files.js';
@@ -9,9 +10,8 @@ import { APPEND_OVERHEAD, appendedLastIndex, recordBytes, writeRecord } from './
 import type { QueueEntry, StoredLog } from './stored-log.js';
 import type { StorageMetrics } from './types.js';
 
-/** Up to this many bytes, on a quick disk, a frame is written and synced synchronously. */
-const SHALLOW_BYTES = 65_536;
-const QUICK_SYNC_MS = 2;
+/** Up to this many bytes, on a quick disk, a frame is written and synced synchronously: where more comes in, there is more to do than wait. */
+const SHALLOW_BYTES = 16_384;
 /** After this long without a frame the journal is idle; checked at this interval, so it may take twice as long. */
 const IDLE_MS = 25;
 const RETRY_FIRST_MS = 50;
@@ -19,7 +19,7 @@ const RETRY_MAX_MS = 1600;
 
 export interface JournalOptions {
   readonly timers: Timers;
-  readonly clock: Clock | null;
+  readonly pace: DiskPace;
   readonly syncMode: 'adaptive' | 'sync' | 'async';
   readonly codec: FrameCodec;
   readonly files: JournalFiles;
@@ -72,7 +72,6 @@ export class Journal {
   #isFailed = false;
   /** A write or sync that completes by callback is under way. */
   #isBusy = false;
-  #syncMsAverage = 0;
   #idleAt = 0;
   #isIdleTimerSet = false;
   #drained: ((isFull: boolean) => void) | null = null;
@@ -289,9 +288,7 @@ export class Journal {
     try {
       this.#file.writeNow(frame.offset, [frame.bytes]);
       isSyncing = true;
-      const start = this.#nowMs();
-      this.#file.syncNow();
-      this.#synced(start);
+      this.#synced(this.#options.pace.syncNow(this.#file));
     } catch (thrown) {
       if (!(thrown instanceof DiskFault)) throw thrown;
       return this.#faulted(thrown, isSyncing);
@@ -305,13 +302,12 @@ export class Journal {
       this.#isBusy = false;
       if (this.#isFailed) return this.#continueDrain();
       if (writeFault !== null) return this.#faulted(writeFault, false);
-      const start = this.#nowMs();
       this.#isBusy = true;
-      this.#file.sync((syncFault) => {
+      this.#options.pace.sync(this.#file, (syncFault, tookMs) => {
         this.#isBusy = false;
         if (this.#isFailed) return this.#continueDrain();
         if (syncFault !== null) return this.#faulted(syncFault, true);
-        this.#synced(start);
+        this.#synced(tookMs);
         this.#complete(frame);
         this.#pump();
         this.#continueDrain();
@@ -320,19 +316,13 @@ export class Journal {
   }
 
   #isSynchronous(frame: Frame): boolean {
-    const { syncMode } = this.#options;
+    const { syncMode, pace } = this.#options;
     // While space is short, or when closing, nothing hurries.
     if (this.#isFull || this.#drained !== null || syncMode === 'async') return false;
-    return syncMode === 'sync' || (frame.bytes.length + this.#queue.bytes < SHALLOW_BYTES && this.#syncMsAverage < QUICK_SYNC_MS);
+    return syncMode === 'sync' || (frame.bytes.length + this.#queue.bytes < SHALLOW_BYTES && pace.isQuick);
   }
 
-  #nowMs(): number {
-    return this.#options.clock?.nowMs() ?? 0;
-  }
-
-  #synced(startMs: number): void {
-    const tookMs = this.#nowMs() - startMs;
-    this.#syncMsAverage += (tookMs - this.#syncMsAverage) / 8;
+  #synced(tookMs: number): void {
     this.counters.syncMsTotal += tookMs;
     this.counters.syncs++;
   }

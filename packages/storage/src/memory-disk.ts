@@ -15,6 +15,7 @@ export interface MemoryDiskOptions {
  * For programs that want no files, and for tests that inject no faults.
  */
 export class MemoryDisk implements Disk {
+  readonly isFreeing = false;
   readonly #files = new Map<string, Content>();
   readonly #directories = new Set<string>(['']);
   readonly #defer: (callback: () => void) => void;
@@ -63,8 +64,29 @@ export class MemoryDisk implements Disk {
     this.#files.set(to, content);
   }
 
-  remove(path: string): void {
+  removeNow(path: string): void {
     if (!this.#files.delete(path)) throw new DiskFault('missing', 'remove', path);
+  }
+
+  create(path: string, done: (fault: DiskFault | null, file: DiskFile | null) => void): void {
+    let file: DiskFile | null = null;
+    completeLater(
+      this.#defer,
+      () => {
+        const content = this.#files.get(path);
+        if (content !== undefined) Object.assign(content, { bytes: new Uint8Array(0), length: 0 });
+        file = this.open(path, content === undefined ? 'create' : 'open');
+      },
+      (fault) => done(fault, file),
+    );
+  }
+
+  putInPlace(from: string, to: string, done: DiskDone): void {
+    completeLater(this.#defer, () => this.rename(from, to), done);
+  }
+
+  remove(path: string, done: DiskDone): void {
+    completeLater(this.#defer, () => this.removeNow(path), done);
   }
 
   syncDirectory(directory: string): void {
@@ -125,33 +147,15 @@ class MemoryFile implements DiskFile {
   }
 
   write(position: number, parts: readonly Uint8Array[], done: DiskDone): void {
-    this.#complete(() => this.writeNow(position, parts), done);
+    completeLater(this.#defer, () => this.writeNow(position, parts), done);
   }
 
   sync(done: DiskDone): void {
-    this.#complete(() => this.syncNow(), done);
-  }
-
-  truncate(length: number): void {
-    this.#check('truncate', true);
-    if (length > this.#content.length) this.#grow(length);
-    this.#content.bytes.fill(0, length, this.#content.length);
-    this.#content.length = length;
+    completeLater(this.#defer, () => this.syncNow(), done);
   }
 
   close(): void {
     this.#isOpen = false;
-  }
-
-  #complete(work: () => void, done: DiskDone): void {
-    let fault: DiskFault | null = null;
-    try {
-      work();
-    } catch (thrown) {
-      if (!(thrown instanceof DiskFault)) throw thrown;
-      fault = thrown;
-    }
-    this.#defer(() => done(fault));
   }
 
   #check(operation: string, isWrite: boolean): void {
@@ -171,6 +175,18 @@ class MemoryFile implements DiskFile {
     }
     content.length = length;
   }
+}
+
+/** Does the work at once and tells of it later. */
+function completeLater(defer: (callback: () => void) => void, work: () => void, done: DiskDone): void {
+  let fault: DiskFault | null = null;
+  try {
+    work();
+  } catch (thrown) {
+    if (!(thrown instanceof DiskFault)) throw thrown;
+    fault = thrown;
+  }
+  defer(() => done(fault));
 }
 
 function folderOf(path: string): string {

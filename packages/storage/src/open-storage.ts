@@ -1,5 +1,7 @@
 import { type Disk, DiskFault, LIMITS, QuorateError } from '@quorate/base';
 import { CHECKPOINT_FILES } from './checkpoint.js';
+import { diskFailure } from './disk-failure.js';
+import { DiskPace } from './disk-pace.js';
 import { FrameCodec, SECTOR_BYTES } from './frame.js';
 import { IDENTITY_FILE, loadIdentity } from './identity.js';
 import { FILE_BYTES_MIN, FIRST_FRAME_OFFSET, JOURNAL_FOLDER, journalNumbers, journalPath } from './journal-scan.js';
@@ -10,7 +12,7 @@ import { recoverSnapshots } from './snapshot-recovery.js';
 import { SNAPSHOT_FOLDER, parseSnapshotName } from './snapshot-format.js';
 import { unfinishedSnapshots } from './snapshots.js';
 import type { FileEvents } from './opened-journal.js';
-import { NodeStorage, failure } from './storage.js';
+import { NodeStorage } from './storage.js';
 import type { Storage, StorageOptions } from './types.js';
 
 /**
@@ -49,7 +51,7 @@ function openError(thrown: DiskFault | QuorateError): QuorateError {
   if (thrown instanceof QuorateError) return thrown;
   if (thrown.kind === 'full')
     return new QuorateError('diskFull', `no space to open the data directory: ${thrown.message}`, { file: thrown.path }, { cause: thrown });
-  return failure(thrown);
+  return diskFailure(thrown);
 }
 
 function openLocked(options: StorageOptions, release: () => void): Storage {
@@ -62,9 +64,11 @@ function openLocked(options: StorageOptions, release: () => void): Storage {
   options.checkIdentity?.(stored.identity);
   // The files tell a storage that is made only once they are read; until then nothing happens in the background.
   const events: { to: FileEvents | null } = { to: null };
+  const pace = new DiskPace(disk, options.clock ?? null);
   const files = new JournalFiles({
     disk,
     timers,
+    pace,
     checksum,
     journalId: stored.journalId,
     fileBytes: options.journalFileBytes ?? LIMITS.journalFileBytes,
@@ -98,11 +102,12 @@ function openLocked(options: StorageOptions, release: () => void): Storage {
   try {
     const start = resumeJournal(disk, files, new FrameCodec(stored.journalId, checksum), checksum, recovered);
     // T29: as long as damage is open nothing is thrown away that may have been of use.
-    for (const path of [...unfinishedSnapshots(disk), ...(damage.length === 0 ? snapshots.unreferenced : [])]) disk.remove(path);
+    for (const path of [...unfinishedSnapshots(disk), ...(damage.length === 0 ? snapshots.unreferenced : [])]) disk.removeNow(path);
     const checkpointNumber = provenCheckpoint(recovered);
     const recoveredSequence = recovered.scan.nextSequence - 1;
     storage = new NodeStorage(options, release, stored, {
       files,
+      pace,
       start,
       checkpointNumber,
       groups,

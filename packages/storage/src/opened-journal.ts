@@ -1,4 +1,5 @@
 import type { DiskFault, GroupId } from '@quorate/base';
+import type { DiskPace } from './disk-pace.js';
 import type { JournalFiles } from './journal-files.js';
 import type { JournalStart } from './journal-start.js';
 import type { PeerSequences } from './peer-sequences.js';
@@ -9,6 +10,7 @@ import type { Damage } from './types.js';
 /** What a sound directory with an identity gives to the storage that opens it. */
 export interface OpenedJournal {
   readonly files: JournalFiles;
+  readonly pace: DiskPace;
   readonly start: JournalStart;
   readonly checkpointNumber: number;
   readonly groups: ReadonlyMap<GroupId, RecoveredGroup>;

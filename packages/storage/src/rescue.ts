@@ -37,7 +37,7 @@ export function loadRescue(disk: Disk, checksum: Checksum): RescuedFrame | null 
 
 /** Makes a copy; durable when it returns. Throws `DiskFault`. */
 export function storeRescue(disk: Disk, rescued: RescuedFrame, checksum: Checksum): void {
-  if (disk.list(JOURNAL_FOLDER).includes(RESCUE_FILE)) disk.remove(RESCUE_PATH);
+  if (disk.list(JOURNAL_FOLDER).includes(RESCUE_FILE)) disk.removeNow(RESCUE_PATH);
   const body = new ByteWriter(16 + rescued.frame.length).u64(rescued.file).u64(rescued.offset).raw(rescued.frame).take();
   const file = disk.open(RESCUE_PATH, 'create');
   try {
@@ -52,6 +52,6 @@ export function storeRescue(disk: Disk, rescued: RescuedFrame, checksum: Checksu
 /** The frame is durable at its place. Durable when it returns: an old copy must never stand in for a newer frame. Throws `DiskFault`. */
 export function dropRescue(disk: Disk): void {
   if (!disk.list(JOURNAL_FOLDER).includes(RESCUE_FILE)) return;
-  disk.remove(RESCUE_PATH);
+  disk.removeNow(RESCUE_PATH);
   disk.syncDirectory(JOURNAL_FOLDER);
 }

@@ -1,4 +1,4 @@
-import { type Checksum, type Disk, DiskFault, type DiskFile, type QuorateError, concatBytes, invariant } from '@quorate/base';
+import { type Checksum, type Disk, DiskFault, type DiskFile, type QuorateError, invariant } from '@quorate/base';
 import {
   CHUNK_HEAD_BYTES,
   SNAPSHOT_CHUNK_BYTES,
@@ -67,7 +67,7 @@ export class StoredSnapshot implements SnapshotFile {
     if (offset >= end) return new Uint8Array(0);
     const first = Math.floor(offset / SNAPSHOT_CHUNK_BYTES);
     const last = Math.floor((end - 1) / SNAPSHOT_CHUNK_BYTES);
-    const content = concatBytes(this.#chunks(first, last));
+    const content = this.#content(first, last);
     const start = first * SNAPSHOT_CHUNK_BYTES;
     return content.subarray(offset - start, end - start);
   }
@@ -102,16 +102,18 @@ export class StoredSnapshot implements SnapshotFile {
     this.#handle = null;
   }
 
-  #chunks(first: number, last: number): Uint8Array[] {
+  /** The content of these chunks, closed up in the array that they were read into. */
+  #content(first: number, last: number): Uint8Array {
     const bytes = this.#bytes(first, last);
-    const contents: Uint8Array[] = [];
+    const stride = CHUNK_HEAD_BYTES + SNAPSHOT_CHUNK_BYTES;
     for (let chunk = first; chunk <= last; chunk++) {
-      const at = (chunk - first) * (CHUNK_HEAD_BYTES + SNAPSHOT_CHUNK_BYTES);
-      const one = bytes.subarray(at, Math.min(bytes.length, at + CHUNK_HEAD_BYTES + SNAPSHOT_CHUNK_BYTES));
-      this.#check(chunk, one);
-      contents.push(one.subarray(CHUNK_HEAD_BYTES));
+      const at = (chunk - first) * stride;
+      this.#check(chunk, bytes.subarray(at, at + stride));
     }
-    return contents;
+    if (first === last) return bytes.subarray(CHUNK_HEAD_BYTES);
+    for (let at = 0; at < bytes.length; at += stride)
+      bytes.copyWithin((at / stride) * SNAPSHOT_CHUNK_BYTES, at + CHUNK_HEAD_BYTES, at + stride);
+    return bytes;
   }
 
   #check(chunk: number, bytes: Uint8Array): void {

@@ -1,4 +1,5 @@
-import { DiskFault, type DiskFile, QuorateError, type Timers, invariant } from '@quorate/base';
+import { type DiskFault, type DiskFile, QuorateError, type Timers, invariant } from '@quorate/base';
+import type { DiskPace } from './disk-pace.js';
 import { SNAPSHOT_CHUNK_BYTES, SNAPSHOT_CONTENT_OFFSET, SnapshotCodec, type SnapshotShape, encodeSnapshotHead } from './snapshot-format.js';
 import type { SnapshotFileHost, StoredSnapshot } from './snapshot-file.js';
 import type { SnapshotFacts, SnapshotFile, SnapshotWriter } from './types.js';
@@ -9,6 +10,7 @@ const SYNC_EVERY_BYTES = 8_388_608;
 /** What a writer needs of its storage. */
 export interface SnapshotWriterHost extends SnapshotFileHost {
   readonly timers: Timers;
+  readonly pace: DiskPace;
   /** The error that whoever writes is told. A fault that is not "no space on a write" also ends the storage. */
   faulted(fault: DiskFault, isSync: boolean): QuorateError;
   /** Why nothing may be written any more; null: it may. */
@@ -19,6 +21,8 @@ export interface SnapshotWriterHost extends SnapshotFileHost {
     shape: SnapshotShape,
     done: (error: QuorateError | null, file: StoredSnapshot | null) => void,
   ): void;
+  /** Its file is getting its name: it cannot be given up before that is done. */
+  isPlacing(writer: StoredSnapshotWriter): boolean;
   /** It is over. */
   ended(writer: StoredSnapshotWriter): void;
   /** Removes a file that nobody needs; a name that is not there is fine. */
@@ -27,7 +31,7 @@ export interface SnapshotWriterHost extends SnapshotFileHost {
 
 type Done = (error: QuorateError | null) => void;
 
-/** Writes one snapshot file, one step at a time. Holds at most one chunk in memory. */
+/** Writes one snapshot file, one step at a time. Holds at most two chunks in memory: one that fills and one that is being written. */
 export class StoredSnapshotWriter implements SnapshotWriter {
   readonly facts: SnapshotFacts;
   /** The name it has until it is complete. */
@@ -39,7 +43,9 @@ export class StoredSnapshotWriter implements SnapshotWriter {
   #length = 0;
   #chunks = 0;
   #wholeChecksum = 0;
-  readonly #partial: Uint8Array = new Uint8Array(SNAPSHOT_CHUNK_BYTES);
+  /** The chunk that fills, and the one that was full in this step or the step before: no step completes two. */
+  #partial: Uint8Array = new Uint8Array(SNAPSHOT_CHUNK_BYTES);
+  #writtenPartial: Uint8Array = new Uint8Array(SNAPSHOT_CHUNK_BYTES);
   #partialBytes = 0;
   #unsyncedBytes = 0;
   #isBusy = false;
@@ -122,6 +128,11 @@ export class StoredSnapshotWriter implements SnapshotWriter {
     this.#published = null;
   }
 
+  /** Why it was given up; null: it was not. */
+  get error(): QuorateError | null {
+    return this.#error;
+  }
+
   /** Gives up; calls back (within this call if it can) when no call to the disk is under way. */
   stop(error: QuorateError, done: () => void): void {
     this.#settled = done;
@@ -130,7 +141,7 @@ export class StoredSnapshotWriter implements SnapshotWriter {
 
   #give(error: QuorateError): void {
     if (this.#error === null) this.#error = error;
-    if (!this.#isDiskBusy) this.#cleanUp();
+    if (!this.#isDiskBusy && !this.#host.isPlacing(this)) this.#cleanUp();
   }
 
   #begin(): void {
@@ -150,9 +161,10 @@ export class StoredSnapshotWriter implements SnapshotWriter {
     });
   }
 
+  /** The bytes stay as they are until their write is done: the other buffer is filled meanwhile. */
   #takePartial(parts: Uint8Array[]): void {
-    // The buffer is used again while these bytes are written.
-    this.#chunk([this.#partial.slice(0, this.#partialBytes)], parts);
+    this.#chunk([this.#partial.subarray(0, this.#partialBytes)], parts);
+    [this.#partial, this.#writtenPartial] = [this.#writtenPartial, this.#partial];
     this.#partialBytes = 0;
   }
 
@@ -166,26 +178,25 @@ export class StoredSnapshotWriter implements SnapshotWriter {
   /** Writes parts at the end of the file, which is made with its head first. */
   #put(parts: readonly Uint8Array[], done: Done): void {
     if (this.#error !== null || parts.length === 0) return done(this.#error);
-    let file: DiskFile;
-    let all = parts;
-    let position = this.#position;
-    try {
-      if (this.#file === null) {
-        all = [encodeSnapshotHead(this.facts, this.#host.journalId, this.#host.checksum), ...parts];
-        position = 0;
-      }
-      file = this.#file ??= this.#host.disk.open(this.path, 'create');
-    } catch (thrown) {
-      if (!(thrown instanceof DiskFault)) throw thrown;
-      return done(this.#host.faulted(thrown, false));
-    }
-    let bytes = 0;
-    for (const part of all) bytes += part.length;
+    if (this.#file !== null) return this.#write(this.#file, parts, done);
     this.#isDiskBusy = true;
-    file.write(position, all, (fault) => {
+    this.#host.disk.create(this.path, (fault, file) => {
+      this.#isDiskBusy = false;
+      this.#file = file;
+      if (file === null || this.#error !== null) return done(this.#error ?? this.#host.faulted(fault as DiskFault, false));
+      this.#position = 0;
+      this.#write(file, [encodeSnapshotHead(this.facts, this.#host.journalId, this.#host.checksum), ...parts], done);
+    });
+  }
+
+  #write(file: DiskFile, parts: readonly Uint8Array[], done: Done): void {
+    let bytes = 0;
+    for (const part of parts) bytes += part.length;
+    this.#isDiskBusy = true;
+    file.write(this.#position, parts, (fault) => {
       this.#isDiskBusy = false;
       if (fault !== null || this.#error !== null) return done(this.#error ?? this.#host.faulted(fault as DiskFault, false));
-      this.#position = position + bytes;
+      this.#position += bytes;
       this.#unsyncedBytes += bytes;
       if (this.#unsyncedBytes < SYNC_EVERY_BYTES) return done(this.#host.refusal);
       this.#sync(done);
@@ -196,7 +207,7 @@ export class StoredSnapshotWriter implements SnapshotWriter {
     const file = this.#file;
     if (this.#error !== null || file === null) return done(this.#error);
     this.#isDiskBusy = true;
-    file.sync((fault) => {
+    this.#host.pace.sync(file, (fault) => {
       this.#isDiskBusy = false;
       this.#unsyncedBytes = 0;
       done(this.#error ?? (fault === null ? this.#host.refusal : this.#host.faulted(fault, true)));

@@ -12,6 +12,8 @@ import {
 import { captureCheckpoint } from './checkpoint-capture.js';
 import { CheckpointWriter } from './checkpoint-writer.js';
 import { DamageReports } from './damage-reports.js';
+import { diskFailure } from './disk-failure.js';
+import { DiskPace } from './disk-pace.js';
 import { FrameCodec, SECTOR_BYTES } from './frame.js';
 import { type StoredIdentity, storeIdentity } from './identity.js';
 import { Journal } from './journal.js';
@@ -45,6 +47,7 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
   readonly #options: StorageOptions;
   readonly #release: () => void;
   readonly #fileBytes: number;
+  readonly #pace: DiskPace;
   #stored: StoredIdentity | null;
   #files: JournalFiles | null = null;
   #journal: Journal | null = null;
@@ -74,9 +77,11 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
     this.damage = opened?.damage ?? [];
     this.recoveredSequence = opened?.recoveredSequence ?? 0;
     this.#damageReports = new DamageReports(options.logger, (damage) => this.#tell(() => options.events.damaged(damage)));
+    this.#pace = opened?.pace ?? new DiskPace(options.disk, options.clock ?? null);
     this.#snapshots = new Snapshots({
       disk: options.disk,
       timers: options.timers,
+      pace: this.#pace,
       checksum: options.checksum,
       refusal: () => this.#refusal(),
       failed: (fault) => this.failed(fault),
@@ -127,7 +132,7 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
       if (thrown.kind === 'full')
         throw new QuorateError('diskFull', 'no space for the identity and the journal', { path: thrown.path }, { cause: thrown });
       this.failed(thrown);
-      throw failure(thrown);
+      throw diskFailure(thrown);
     }
     this.#stored = stored;
   }
@@ -275,7 +280,7 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
   failed(fault: DiskFault): void {
     if (this.#isFailed) return;
     this.#isFailed = true;
-    const error = failure(fault);
+    const error = diskFailure(fault);
     this.#options.logger.log('error', 'diskFailed', { operation: fault.operation, path: fault.path, what: fault.message });
     this.#toTell.clear();
     this.#tell(() => this.#options.events.failed(error));
@@ -286,6 +291,7 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
     return new JournalFiles({
       disk: this.#options.disk,
       timers: this.#options.timers,
+      pace: this.#pace,
       checksum: this.checksum,
       journalId,
       fileBytes: this.#fileBytes,
@@ -314,6 +320,7 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
     this.#snapshots.journalId = journalId;
     this.#checkpoints = new CheckpointWriter({
       disk,
+      pace: this.#pace,
       checksum: this.checksum,
       journalId,
       number: checkpointNumber,
@@ -326,7 +333,7 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
     });
     this.#journal = new Journal({
       timers,
-      clock: this.#options.clock ?? null,
+      pace: this.#pace,
       syncMode: this.#options.syncMode ?? 'adaptive',
       codec: new FrameCodec(journalId, this.checksum),
       files,
@@ -383,14 +390,4 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
   #tell(event: () => void): void {
     this.#options.timers.defer(event);
   }
-}
-
-/** The error that the rest of the node sees. */
-export function failure(fault: DiskFault): QuorateError {
-  return new QuorateError(
-    'diskFailed',
-    `the disk failed: ${fault.message}`,
-    { file: fault.path, operation: fault.operation },
-    { cause: fault },
-  );
 }

@@ -153,6 +153,38 @@ test('T26: storage: killed between a rename and the sync of its folder, a second
   }
 });
 
+test('T26: storage: a checkpoint takes long to get its name → until that is durable no dead file is used again or removed', () => {
+  for (const operation of ['rename', 'syncDirectory'] as const) {
+    for (let seed = 1; seed <= 10; seed++) {
+      const rig = new Rig({ seed });
+      const storage = rig.start();
+      const log = storage.createGroup(G1, false);
+      // The second one: the files that it frees are listed by the first.
+      const slow = rig.disk.inject({
+        effect: { type: 'slow', ms: 300 },
+        operations: [operation],
+        path: operation === 'rename' ? /checkpoint/ : /^$/,
+        skip: operation === 'rename' ? 1 : 2,
+      });
+      let before: string[] = [];
+      for (let round = 0; round < 40; round++) {
+        appendMany(log, 4, { bytes: 700 });
+        if (slow.hits === 0) before = rig.disk.paths().filter((path) => path.endsWith('.q'));
+        rig.settle(4);
+        if (log.durableIndex > 12) log.truncatePrefix(log.durableIndex - 4);
+      }
+      assert.equal(slow.hits, 1);
+      const left = rig.disk.paths();
+      assert.ok(before.length > 2);
+      for (const path of before) assert.ok(left.includes(path), `${operation} seed ${seed}: ${path} of ${before.join()}`);
+      const told = rig.life;
+      rig.powerCut();
+      rig.tryOpen();
+      checkTold(rig, told, `${operation} seed ${seed}`);
+    }
+  }
+});
+
 /** A disk whose process died with a frame half written, after others were told durable. */
 function tornImage(seed: number): { image: DiskImage; told: Rig['life'] } {
   const rig = new Rig({ seed, storage: { syncMode: 'async' } });

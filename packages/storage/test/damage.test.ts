@@ -59,7 +59,7 @@ test('T27: storage: the same tear with a marker after the frame → damage of it
     const one = storage.createGroup(G1, false);
     appendMany(one, 3);
     appendMany(storage.createGroup(G2, false), 3);
-    rig.settle(2);
+    rig.settle(8);
     const at = rig.inspect().files[0]?.endOffset ?? 0;
     appendMany(one, 2, { bytes: 1000 });
     rig.settle(200);

@@ -175,7 +175,7 @@ test('T25: storage: a sync fails, the next life starts on a full disk → what i
       rig.settle();
       assert.equal(rig.life.failures.length, 1);
       rig.kill();
-      if (!isReadyFileThere) rig.disk.attach(rig.scheduler.forNode('operator')).remove('journal/0000000002.q');
+      if (!isReadyFileThere) rig.disk.attach(rig.scheduler.forNode('operator')).removeNow('journal/0000000002.q');
       rig.disk.capacityBytes = rig.disk.usedBytes();
       rig.tryOpen();
       const { storage, openError } = rig.life;

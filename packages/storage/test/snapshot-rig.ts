@@ -6,7 +6,7 @@ import { G1, type Rig } from './rig.js';
 /** Bytes that differ from place to place and from seed to seed. */
 export function content(length: number, seed: number): Uint8Array {
   const bytes = new Uint8Array(length);
-  for (let i = 0; i < length; i++) bytes[i] = (i * 31 + (i >> 8) * 7 + seed * 13) & 0xff;
+  for (let i = 0; i < length; i++) bytes[i] = (i * 31 + (i >> 8) * 7 + (i >> 16) * 101 + seed * 13) & 0xff;
   return bytes;
 }
 

@@ -1,3 +1,4 @@
+import { Bounds } from './recorded-calls.js';
 import type { AppendRecord, History, ReadRecord } from './history.js';
 
 /** Faults told at most; the rest is the same again. */
@@ -103,6 +104,9 @@ function checkReads(
   reads: readonly ReadRecord[],
   tell: Tell,
 ): void {
+  // Where the stream ended for certain when a read began.
+  const ends = new Bounds('highest');
+  for (const append of appends) if (append.outcome === 'done') ends.add(append.endedAt, append.offset + append.values.length);
   for (const read of reads) {
     if (read.outcome !== 'done') continue;
     read.values.forEach((value, i) => {
@@ -112,16 +116,10 @@ function checkReads(
         );
       }
     });
-    const seen = read.fromOffset + read.values.length;
-    for (const append of appends) {
-      const isBefore = append.outcome === 'done' && append.endedAt < read.startedAt;
-      // An answer may be short, but not empty while there is something.
-      if (isBefore && append.offset + append.values.length > read.fromOffset && read.values.length === 0) {
-        tell(
-          `${stream}: a linearizable read from ${read.fromOffset} by ${read.client} was empty after ${append.offset} was acknowledged (saw up to ${seen})`,
-        );
-      }
-    }
+    // An answer may be short, but not empty while there is something.
+    const end = ends.at(read.startedAt, 0);
+    if (end > read.fromOffset && read.values.length === 0)
+      tell(`${stream}: a linearizable read from ${read.fromOffset} by ${read.client} was empty after ${end - 1} was acknowledged`);
   }
 }
 

@@ -49,7 +49,8 @@ export function writeImage(image: DiskImage, disk: Disk): void {
   for (const directory of image.directories) disk.makeDirectory(directory);
   for (const [path, content] of image.files) {
     const file = disk.open(path, 'create');
-    file.truncate(content.size);
+    // The last byte gives it its length; what is not held are holes.
+    if (content.size > 0) file.writeNow(content.size - 1, [new Uint8Array(1)]);
     for (const { position, bytes } of content.heldPages()) {
       if (position < content.size) file.writeNow(position, [bytes.subarray(0, content.size - position)]);
     }

@@ -1,4 +1,4 @@
-/** Every call that a disk or a file of it can get. */
+/** Every call that a disk or a file of it can get; to put a file in place is a `rename` and a `syncDirectory`. */
 export type DiskOperation =
   | 'list'
   | 'makeDirectory'
@@ -10,8 +10,7 @@ export type DiskOperation =
   | 'lock'
   | 'read'
   | 'write'
-  | 'sync'
-  | 'truncate';
+  | 'sync';
 
 /** The operations that change something or make it durable: the points where a crash can matter. */
 export const CHANGING_OPERATIONS: readonly DiskOperation[] = [
@@ -22,12 +21,11 @@ export const CHANGING_OPERATIONS: readonly DiskOperation[] = [
   'syncDirectory',
   'write',
   'sync',
-  'truncate',
 ];
 
 /** What happens to an operation that a rule catches. */
 export type DiskEffect =
-  /** It throws. A failing write leaves any part of itself; a failing sync loses track of what it had to sync. */
+  /** It gives a fault. A failing write leaves any part of itself; a failing sync loses track of what it had to sync. */
   | { readonly type: 'fail'; readonly kind: 'io' | 'full' }
   /** The process dies before, after or (for a write) in the middle of it. */
   | { readonly type: 'crash'; readonly when: 'before' | 'midway' | 'after' }

@@ -190,6 +190,13 @@ export class DiskState {
     return file;
   }
 
+  createOrEmpty(path: string): FileState {
+    if (!this.#names.has(path)) return this.create(path);
+    const file = this.find(path, 'create');
+    file.truncate(0);
+    return file;
+  }
+
   find(path: string, operation = 'open'): FileState {
     const entry = this.#names.get(path);
     if (entry === undefined) throw new DiskFault('missing', operation, path);

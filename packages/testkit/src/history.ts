@@ -88,6 +88,17 @@ export class History {
     this.#open--;
   }
 
+  /** The client died: nobody knows what became of its open calls. */
+  abandon(client: string): void {
+    for (const call of [...this.appends, ...this.reads]) {
+      if (call.client !== client || call.outcome !== 'pending') continue;
+      call.settled++;
+      call.endedAt = this.#moment++;
+      call.outcome = 'unknown';
+      this.#open--;
+    }
+  }
+
   beginRead(init: { readonly client: string; readonly stream: string; readonly fromOffset: Offset }): ReadRecord {
     const read: ReadRecord = { ...init, startedAt: this.#moment++, endedAt: -1, outcome: 'pending', values: [], settled: 0 };
     this.reads.push(read);

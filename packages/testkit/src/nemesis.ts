@@ -4,7 +4,7 @@ import type { DiskImage } from './disk-state.js';
 import type { SimCluster } from './sim-cluster.js';
 import type { SimNode } from './sim-node.js';
 
-/** The kinds of faults. Those of the second line destroy data: at most a minority of nodes gets them in a run, one at a time. */
+/** The kinds of faults. The last three destroy data: at most a minority of nodes gets them in a run, one at a time. */
 export type NemesisAction =
   | 'kill'
   | 'powerCut'
@@ -19,6 +19,9 @@ export type NemesisAction =
   | 'fullDisk'
   | 'crashInDisk'
   | 'failSync'
+  | 'pauseClient'
+  | 'killClient'
+  | 'cutClient'
   | 'wipe'
   | 'oldImage'
   | 'flipBit';
@@ -37,6 +40,9 @@ const ACTIONS: readonly NemesisAction[] = [
   'fullDisk',
   'crashInDisk',
   'failSync',
+  'pauseClient',
+  'killClient',
+  'cutClient',
   'wipe',
   'oldImage',
   'flipBit',
@@ -87,6 +93,7 @@ export class Nemesis {
   #mend(): void {
     for (const node of this.#cluster.nodes) node.disk.capacityBytes = Number.POSITIVE_INFINITY;
     for (const rule of this.#rules) rule.remove();
+    for (const client of this.#cluster.clients) client.process.resume();
     this.#cluster.healAll();
   }
 
@@ -147,6 +154,10 @@ export class Nemesis {
       case 'crashInDisk':
       case 'failSync':
         return this.#disturbDisk(action, node);
+      case 'pauseClient':
+      case 'killClient':
+      case 'cutClient':
+        return this.#disturbClient(action, node);
       case 'wipe':
       case 'oldImage':
       case 'flipBit':
@@ -176,6 +187,23 @@ export class Nemesis {
     if (action === 'cutOneWay') network.cutOneWay(node.name, other.name);
     else network.cut(node.name, other.name, action === 'cut' ? 'hold' : 'reset');
     this.#later(randomUnit(this.#random) * 2000, () => network.heal(node.name, other.name));
+    return true;
+  }
+
+  #disturbClient(action: 'pauseClient' | 'killClient' | 'cutClient', node: SimNode): boolean {
+    const clients = this.#cluster.clients.filter(({ process, isSpared }) => process.isAlive && !isSpared);
+    const client = clients[randomBetween(this.#random, 0, clients.length - 1)];
+    if (client === undefined) return false;
+    if (action === 'killClient') {
+      client.kill();
+    } else if (action === 'pauseClient') {
+      client.process.pause();
+      this.#later(randomUnit(this.#random) * 2000, () => client.process.resume());
+    } else {
+      const { network } = this.#cluster;
+      network.cut(client.name, node.name, randomChance(this.#random, 0.5) ? 'hold' : 'reset');
+      this.#later(randomUnit(this.#random) * 2000, () => network.heal(client.name, node.name));
+    }
     return true;
   }
 

@@ -1,12 +1,12 @@
 import { type Disk, type DiskDone, DiskFault, type DiskFile, type Random, concatBytes, randomBetween } from '@quorate/base';
-import { type DiskImage, DiskState, type FileState, type PowerCutOptions } from './disk-state.js';
+import { type DiskImage, DiskState, type FileState, type PowerCutOptions, parentOf } from './disk-state.js';
 import { SimulationFault } from './faults.js';
 import { isZero } from './sparse-bytes.js';
 
 /** One thing that happened on a recorded disk. `file` numbers files, which keep their number when they are renamed. */
 export type RecordedOperation =
   | { readonly type: 'makeDirectory' | 'remove' | 'syncDirectory'; readonly path: string }
-  | { readonly type: 'create' | 'open'; readonly path: string; readonly file: number }
+  | { readonly type: 'create' | 'open' | 'createOrEmpty'; readonly path: string; readonly file: number }
   | { readonly type: 'rename'; readonly path: string; readonly to: string }
   /** Null bytes: that many zeros. */
   | { readonly type: 'write'; readonly file: number; readonly position: number; readonly length: number; readonly bytes: Uint8Array | null }
@@ -84,28 +84,47 @@ export class RecordingDisk implements Disk {
   open(path: string, mode: 'create' | 'open' | 'read'): DiskFile {
     const inner = this.#inner.open(path, mode);
     if (mode === 'read') return inner;
-    let file = mode === 'open' ? this.#fileNumbers.get(path) : undefined;
-    if (file === undefined) {
-      file = this.#nextFile++;
-      this.#fileNumbers.set(path, file);
-      this.record({ type: mode, path, file });
-    }
-    return new RecordingFile(this, inner, file);
+    const file = mode === 'open' ? this.#fileNumbers.get(path) : undefined;
+    return new RecordingFile(this, inner, file ?? this.#numbered(mode, path));
   }
 
   rename(from: string, to: string): void {
     this.#inner.rename(from, to);
-    this.record({ type: 'rename', path: from, to });
-    const file = this.#fileNumbers.get(from);
-    this.#fileNumbers.delete(from);
-    if (file === undefined) this.#fileNumbers.delete(to);
-    else this.#fileNumbers.set(to, file);
+    this.#renamed(from, to);
   }
 
-  remove(path: string): void {
-    this.#inner.remove(path);
-    this.record({ type: 'remove', path });
-    this.#fileNumbers.delete(path);
+  removeNow(path: string): void {
+    this.#inner.removeNow(path);
+    this.#removed(path);
+  }
+
+  get isFreeing(): boolean {
+    return this.#inner.isFreeing;
+  }
+
+  create(path: string, done: (fault: DiskFault | null, file: DiskFile | null) => void): void {
+    this.#inner.create(path, (fault, inner) => {
+      if (inner === null) return done(fault, null);
+      const known = this.#fileNumbers.get(path);
+      if (known !== undefined) this.record({ type: 'truncate', file: known, length: 0 });
+      done(null, new RecordingFile(this, inner, known ?? this.#numbered('createOrEmpty', path)));
+    });
+  }
+
+  /** Recorded as two operations when it is done: a power cut in between may find either name. */
+  putInPlace(from: string, to: string, done: DiskDone): void {
+    this.#inner.putInPlace(from, to, (fault) => {
+      if (fault === null || fault.operation === 'syncDirectory') this.#renamed(from, to);
+      if (fault === null) this.record({ type: 'syncDirectory', path: parentOf(to) });
+      done(fault);
+    });
+  }
+
+  remove(path: string, done: DiskDone): void {
+    this.#inner.remove(path, (fault) => {
+      if (fault === null) this.#removed(path);
+      done(fault);
+    });
   }
 
   syncDirectory(directory: string): void {
@@ -142,6 +161,26 @@ export class RecordingDisk implements Disk {
       replay.advance(atOperation);
       yield { image: replay.state.powerCutImage(random, power), atOperation, marks: this.#marksBefore(atOperation) };
     }
+  }
+
+  #numbered(type: 'create' | 'open' | 'createOrEmpty', path: string): number {
+    const file = this.#nextFile++;
+    this.#fileNumbers.set(path, file);
+    this.record({ type, path, file });
+    return file;
+  }
+
+  #renamed(from: string, to: string): void {
+    this.record({ type: 'rename', path: from, to });
+    const file = this.#fileNumbers.get(from);
+    this.#fileNumbers.delete(from);
+    if (file === undefined) this.#fileNumbers.delete(to);
+    else this.#fileNumbers.set(to, file);
+  }
+
+  #removed(path: string): void {
+    this.record({ type: 'remove', path });
+    this.#fileNumbers.delete(path);
   }
 
   #marksBefore(atOperation: number): number {
@@ -212,11 +251,6 @@ class RecordingFile implements DiskFile {
     });
   }
 
-  truncate(length: number): void {
-    this.#inner.truncate(length);
-    this.#disk.record({ type: 'truncate', file: this.#file, length });
-  }
-
   #recordWrite(position: number, parts: readonly Uint8Array[]): void {
     const length = parts.reduce((sum, part) => sum + part.length, 0);
     if (length === 0 || this.#disk.isStopped) return;
@@ -271,6 +305,9 @@ class Replay {
         return;
       case 'open':
         this.#files.set(operation.file, this.state.find(operation.path));
+        return;
+      case 'createOrEmpty':
+        this.#files.set(operation.file, this.state.createOrEmpty(operation.path));
         return;
       case 'write':
         return this.#file(operation.file).write(operation.position, operation.bytes ?? this.#zerosOf(operation.length));

@@ -39,6 +39,7 @@ export class SimScheduler {
   #sequence = 0;
   #steps = 0;
   #cancelled = 0;
+  #lastOwner: SimProcess | null = null;
 
   constructor(options: SimSchedulerOptions = {}) {
     this.#stepsMax = options.stepsMax ?? 50_000_000;
@@ -54,6 +55,10 @@ export class SimScheduler {
   /** Events run so far. */
   get steps(): number {
     return this.#steps;
+  }
+  /** On whose behalf the last event ran; null: the world's. Code of promises has its turn after an event of its process. */
+  get lastOwner(): SimProcess | null {
+    return this.#lastOwner;
   }
   /** Hash of all events run so far and of what was mixed into `trace`. */
   get traceHash(): string {
@@ -86,9 +91,11 @@ export class SimScheduler {
   }
 
   /** Runs `callback` after all events that are due at this moment already. */
-  defer(callback: () => void, owner: SimProcess | null): void {
-    if (owner !== null && owner.nowMs > this.#nowMs) this.schedule(owner.nowMs, callback, owner);
-    else this.#deferred.push({ timeMs: this.#nowMs, sequence: this.#sequence++, owner, callback });
+  defer(callback: () => void, owner: SimProcess | null): SimEvent {
+    if (owner !== null && owner.nowMs > this.#nowMs) return this.schedule(owner.nowMs, callback, owner);
+    const event: SimEvent = { timeMs: this.#nowMs, sequence: this.#sequence++, owner, callback };
+    this.#deferred.push(event);
+    return event;
   }
 
   /** Lets one held event of a process run at this moment, whichever is first in its order then. */
@@ -184,6 +191,7 @@ export class SimScheduler {
       return false;
     }
     event.callback = null;
+    this.#lastOwner = owner;
     this.#steps++;
     if (this.#steps > this.#stepsMax) throw this.fault(`more than ${this.#stepsMax} steps: it does not come to rest`);
     this.trace.mix(this.#nowMs);

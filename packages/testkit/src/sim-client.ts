@@ -1,5 +1,6 @@
 import {
   type Address,
+  type Logger,
   type Offset,
   type QuorateError,
   type Random,
@@ -10,7 +11,7 @@ import {
   randomUnit,
   utf8,
 } from '@quorate/base';
-import { ClientCore } from '@quorate/client';
+import { ClientCore, QuorateClient, type SessionOptions } from '@quorate/client';
 import type { Fence } from '@quorate/machine';
 import type { AppendRecord, History } from './history.js';
 import type { SimScheduler } from './scheduler.js';
@@ -32,6 +33,12 @@ export interface Workload {
   readonly readShare?: number;
 }
 
+/** Times of a client in ms; the defaults are those of `ClientOptions` and `SessionOptions`. */
+export interface SimClientOptions extends Pick<SessionOptions, 'sessionTtlMs' | 'disconnectGraceMs' | 'readFrom'> {
+  readonly deadlineMs?: number;
+  readonly logger?: Logger;
+}
+
 type AppendDone = (error: QuorateError | null, append: AppendRecord) => void;
 
 /** A client in a process of its own; all that it appends and reads is noted in the history. */
@@ -39,6 +46,10 @@ export class SimClient {
   readonly name: string;
   readonly process: SimProcess;
   readonly core: ClientCore;
+  /** The client that users have, with promises: somebody must let them have their turn after each event of `process`. */
+  readonly face: QuorateClient;
+  /** No fault is injected into it. */
+  isSpared = false;
   readonly #history: History;
   readonly #random: Random;
   readonly #scheduler: SimScheduler;
@@ -51,20 +62,30 @@ export class SimClient {
     readonly addresses: readonly Address[];
     readonly random: Random;
     readonly history: History;
+    readonly options?: SimClientOptions;
   }) {
     this.name = init.name;
     this.process = init.scheduler.forNode(init.name);
     this.#history = init.history;
     this.#random = init.random;
     this.#scheduler = init.scheduler;
-    this.core = new ClientCore({
-      addresses: init.addresses,
+    const options = {
       network: init.network.attach(this.process),
       clock: this.process.clock,
       timers: this.process.timers,
       random: new SeededRandom(init.random.nextUint32()),
       checksum: crc32c,
-    });
+      ...init.options,
+    };
+    this.core = new ClientCore({ ...options, addresses: init.addresses });
+    this.face = new QuorateClient(this.core, options);
+  }
+
+  /** SIGKILL: its calls never settle, its connections close. What it appended and was not told of is unknown. */
+  kill(): void {
+    this.#workload = null;
+    this.process.kill();
+    this.#history.abandon(this.name);
   }
 
   createStream(name: string, done: (error: QuorateError | null, result: unknown) => void, deadlineMs = 30_000): void {

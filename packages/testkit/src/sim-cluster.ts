@@ -17,7 +17,7 @@ import { checkStreams } from './check-streams.js';
 import type { SimulationFault } from './faults.js';
 import { History } from './history.js';
 import { SimScheduler } from './scheduler.js';
-import { SimClient } from './sim-client.js';
+import { SimClient, type SimClientOptions } from './sim-client.js';
 import type { DiskLatency } from './sim-disk.js';
 import type { LinkConditions } from './sim-link.js';
 import { SimNetwork } from './sim-network.js';
@@ -38,7 +38,8 @@ export interface SimClusterOptions {
   readonly resources?: (node: string) => readonly AnyResourceType[];
   /** False: states of nodes are not compared from outside. For tests of how the nodes find out by themselves. */
   readonly checkStates?: boolean;
-  readonly logger?: (node: string) => Logger;
+  /** Of nodes and clients, by their names. */
+  readonly logger?: (who: string) => Logger;
 }
 
 /** Journal files are small in simulations, so that rotation and recycling happen in seconds. */
@@ -60,10 +61,14 @@ export class SimCluster {
   readonly invariants: ClusterInvariants;
   /** Leaderships that nodes logged. */
   leadershipsLogged = 0;
+  /** How often nodes and clients logged each event. */
+  readonly logged: Map<string, number> = new Map();
   readonly #clients: SimClient[] = [];
+  readonly #loggerOf: ((who: string) => Logger) | undefined;
 
   constructor(options: SimClusterOptions) {
     this.seed = options.seed;
+    this.#loggerOf = options.logger;
     this.invariants = new ClusterInvariants(options.checkStates ?? true);
     this.random = new SeededRandom(options.seed);
     const slack = options.timerSlackMs === undefined ? {} : { timerSlackMs: options.timerSlackMs, random: this.#fork() };
@@ -115,7 +120,7 @@ export class SimCluster {
   }
 
   /** A client in a process of its own, connected to all nodes. */
-  client(name: string): SimClient {
+  client(name: string, options: SimClientOptions = {}): SimClient {
     const client = new SimClient({
       name,
       scheduler: this.scheduler,
@@ -123,6 +128,7 @@ export class SimCluster {
       addresses: this.nodes.map((node) => node.address),
       random: this.#fork(),
       history: this.history,
+      options: { ...options, logger: this.#clientLogger(name, options.logger ?? this.#loggerOf?.(name)) },
     });
     this.#clients.push(client);
     return client;
@@ -157,20 +163,30 @@ export class SimCluster {
 
   /** Waits until a group has a leader; gives it. */
   awaitLeader(group: number = SYSTEM_GROUP, withinMs = 20_000): SimNode {
-    this.runUntil(() => this.leaderOf(group) !== undefined, withinMs, `a leader of group ${group}`);
-    return this.leaderOf(group) as SimNode;
+    let leader = this.leaderOf(group);
+    let lookedMs = this.scheduler.nowMs;
+    // Not after every event: it costs something to look.
+    const isLed = (): boolean => {
+      if (leader === undefined && this.scheduler.nowMs - lookedMs >= 1) {
+        lookedMs = this.scheduler.nowMs;
+        leader = this.leaderOf(group);
+      }
+      return leader !== undefined;
+    };
+    this.runUntil(isLed, withinMs, `a leader of group ${group}`);
+    return leader as unknown as SimNode;
   }
 
   /** Waits for a call that is given a callback; its error is a fault of the run. */
-  await<T>(what: string, withinMs: number, call: (done: (error: QuorateError | null, result: T) => void) => void): T {
-    let outcome: { error: QuorateError | null; result: T } | null = null;
+  await<T>(what: string, withinMs: number, call: (done: (error: QuorateError | null, result: T | null) => void) => void): T {
+    let outcome: { error: QuorateError | null; result: T | null } | null = null;
     call((error, result) => {
       outcome = { error, result };
     });
     this.runUntil(() => outcome !== null, withinMs, what);
-    const { error, result } = outcome as unknown as { error: QuorateError | null; result: T };
+    const { error, result } = outcome as unknown as { error: QuorateError | null; result: T | null };
     if (error !== null) throw this.fault(`${what}: ${error.code}: ${error.message}`);
-    return result;
+    return result as T;
   }
 
   /** Mends all cables, resumes and starts every node. */
@@ -210,14 +226,34 @@ export class SimCluster {
     return {
       log: (level, event, fields = {}) => {
         next?.log(level, event, fields);
-        this.scheduler.trace.mixText(`${node} ${event} ${JSON.stringify(fields)}`);
+        this.#count(node, event, fields);
         if (event !== 'leadership' || fields['role'] !== 'leader') return;
         this.leadershipsLogged++;
         const fault = this.invariants.leads(Number(node.slice(1)), Number(fields['group']), Number(fields['term']));
-        // Told by an event of its own: thrown here, the node might catch it.
-        if (fault !== null) this.scheduler.schedule(this.scheduler.nowMs, () => this.#fail([fault]), null);
+        if (fault !== null) this.failLater(fault);
       },
     };
+  }
+
+  /** What a client logs as an error is a fault of the run: a callback that threw, for one. */
+  #clientLogger(client: string, next: Logger | undefined): Logger {
+    return {
+      log: (level, event, fields = {}) => {
+        next?.log(level, event, fields);
+        this.#count(client, event, fields);
+        if (level === 'error') this.failLater(`${client} logged ${event}: ${JSON.stringify(fields)}`);
+      },
+    };
+  }
+
+  #count(who: string, event: string, fields: object): void {
+    this.logged.set(event, (this.logged.get(event) ?? 0) + 1);
+    this.scheduler.trace.mixText(`${who} ${event} ${JSON.stringify(fields)}`);
+  }
+
+  /** Ends the run in an event of its own: thrown at once, somebody might catch it. */
+  failLater(fault: string): void {
+    this.scheduler.schedule(this.scheduler.nowMs, () => this.#fail([fault]), null);
   }
 
   #fail(faults: readonly string[]): never {

@@ -1,4 +1,5 @@
 import { type Connection, type ConnectionHandlers, type Random, concatBytes, crc32c, randomBetween, randomChance } from '@quorate/base';
+import type { SimEvent } from './event-heap.js';
 import { SimulationFault } from './faults.js';
 import type { Flow, SimLink } from './sim-link.js';
 import type { SimProcess } from './sim-process.js';
@@ -50,7 +51,7 @@ export class SimConnection implements Connection {
   /** Written by the process and not yet taken by the operating system. */
   #queue: Part[] = [];
   #queuedBytes = 0;
-  #isFlushScheduled = false;
+  #flushEvent: SimEvent | null = null;
   #inFlight: Segment[] = [];
   /** Sent and not yet read by the other process. */
   #unreadBytes = 0;
@@ -92,16 +93,18 @@ export class SimConnection implements Connection {
     if (this.#isClosed || this.#isEnding || bytes.length === 0) return;
     this.#queue.push({ bytes, print: fingerprint(bytes) });
     this.#queuedBytes += bytes.length;
-    if (this.#isFlushScheduled) return;
-    this.#isFlushScheduled = true;
-    this.process.timers.defer(() => {
-      this.#isFlushScheduled = false;
+    this.#flushEvent ??= this.process.defer(() => {
+      this.#flushEvent = null;
       this.#pump(false);
     });
   }
 
   flush(): void {
-    if (!this.#isClosed) this.#pump(true);
+    if (this.#isClosed) return;
+    // Everything goes out now: nothing is left for later.
+    if (this.#flushEvent !== null) this.#flushEvent.callback = null;
+    this.#flushEvent = null;
+    this.#pump(true);
   }
 
   pause(): void {

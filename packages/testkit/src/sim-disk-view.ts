@@ -1,6 +1,6 @@
 import { type Disk, type DiskDone, DiskFault, type DiskFile, QuorateError, concatBytes } from '@quorate/base';
 import type { DiskEffect, DiskOperation } from './disk-rules.js';
-import type { FileState } from './disk-state.js';
+import { type FileState, parentOf } from './disk-state.js';
 import { SimulatedCrash } from './faults.js';
 import type { DiskUser, SimDisk } from './sim-disk.js';
 
@@ -37,13 +37,45 @@ export class SimDiskView implements Disk {
     this.call('rename', from, () => this.disk.state.rename(checkPath(from, false), checkPath(to, false)));
   }
 
-  remove(path: string): void {
+  removeNow(path: string): void {
     this.call('remove', path, () => this.disk.state.remove(checkPath(path, false)));
   }
 
   syncDirectory(directory: string): void {
     this.call('syncDirectory', directory, () => this.disk.state.syncDirectory(checkPath(directory, true)));
     this.user.stall?.(this.disk.drawMs(this.disk.latency.syncMs));
+  }
+
+  get isFreeing(): boolean {
+    return false;
+  }
+
+  create(path: string, done: (fault: DiskFault | null, file: DiskFile | null) => void): void {
+    let state: FileState | null = null;
+    const make = (): void => {
+      state = this.disk.state.createOrEmpty(checkPath(path, false));
+    };
+    this.#later('create', path, make, (fault) =>
+      done(fault, fault === null && state !== null ? new SimDiskFile(this, state, path, false) : null),
+    );
+  }
+
+  putInPlace(from: string, to: string, done: DiskDone): void {
+    const move = (): void => this.disk.state.rename(checkPath(from, false), checkPath(to, false));
+    this.#later('rename', from, move, (fault) => {
+      if (fault !== null) return done(fault);
+      const folder = parentOf(to);
+      this.#later(
+        'syncDirectory',
+        folder,
+        () => this.disk.state.syncDirectory(folder),
+        (syncFault) => done(syncFault === null ? null : new DiskFault('io', 'syncDirectory', folder, { cause: syncFault })),
+      );
+    });
+  }
+
+  remove(path: string, done: DiskDone): void {
+    this.#later('remove', path, () => this.disk.state.remove(checkPath(path, false)), done);
   }
 
   lock(done: (error: Error | null, release: () => void) => void): void {
@@ -91,6 +123,27 @@ export class SimDiskView implements Disk {
     this.disk.detach(this);
     this.user.kill?.();
     throw new SimulatedCrash(`the process died in ${operation} ${path}`);
+  }
+
+  /** An operation on names that completes by callback. Dead while it is under way, it was done as a whole or not at all. */
+  #later(operation: DiskOperation, path: string, action: () => void, done: DiskDone): void {
+    const effect = this.enter(operation, path);
+    const isLost = effect?.type === 'lost' && operation === 'syncDirectory';
+    // A sync that was cut off proves nothing; that the names are durable all the same is for the power cut to draw.
+    const interrupt = (): void => {
+      if (operation !== 'syncDirectory' && this.disk.drawPart(1) === 1) faultOf(action);
+    };
+    this.interrupted.add(interrupt);
+    const range = operation === 'syncDirectory' ? this.disk.latency.syncMs : this.disk.latency.writeMs;
+    this.user.timers.set(this.disk.drawMs(range) + slowMs(effect), () => {
+      if (this.#isDead) return;
+      this.interrupted.delete(interrupt);
+      if (effect?.type === 'fail') return done(new DiskFault(effect.kind, operation, path, INJECTED));
+      if (effect?.type === 'crash' && effect.when === 'midway' && this.disk.drawPart(1) === 1) this.crash(operation, path);
+      const fault = isLost ? null : faultOf(action);
+      if (effect?.type === 'crash') this.crash(operation, path);
+      done(fault);
+    });
   }
 
   /** A synchronous operation that is done as a whole or not at all. */
@@ -172,23 +225,9 @@ class SimDiskFile implements DiskFile {
     this.#later(disk.drawMs(disk.latency.syncMs) + slowMs(effect), done, () => this.#performSync(effect));
   }
 
-  truncate(length: number): void {
-    this.#requireOpen('truncate', true);
-    if (!isRange(0, length)) throw badRange('truncate', this.#path, 0, length);
-    this.#view.call('truncate', this.#path, () => {
-      if (!this.#fits(length)) throw new DiskFault('full', 'truncate', this.#path);
-      this.#file.truncate(length);
-    });
-  }
-
   close(): void {
     if (this.#view.isDead) throw new SimulatedCrash(`close ${this.#path}: this process is dead`);
     this.#isOpen = false;
-  }
-
-  #fits(length: number): boolean {
-    const growth = length - this.#file.content.size;
-    return growth <= 0 || this.#view.disk.roomFor(this.#file, this.#file.content.size, growth) === growth;
   }
 
   #later(delayMs: number, done: DiskDone, perform: () => DiskFault | null): void {
@@ -252,6 +291,17 @@ class SimDiskFile implements DiskFile {
           ? 'a write or sync of this file is under way'
           : null;
     if (problem !== null) throw new DiskFault('io', operation, this.#path, { cause: new Error(problem) });
+  }
+}
+
+/** The fault of an action; null: it was done. */
+function faultOf(action: () => void): DiskFault | null {
+  try {
+    action();
+    return null;
+  } catch (thrown) {
+    if (!(thrown instanceof DiskFault)) throw thrown;
+    return thrown;
   }
 }
 

@@ -47,7 +47,7 @@ export class SimProcess {
       set: (delayMs, callback): TimerHandle =>
         scheduler.schedule(this.nowMs + Math.max(0, delayMs) / rate + extraMs + scheduler.timerSlackMs(), callback, this),
       clear: (handle) => scheduler.cancel(handle as SimEvent),
-      defer: (callback) => scheduler.defer(callback, this),
+      defer: (callback) => void scheduler.defer(callback, this),
     };
   }
 
@@ -64,6 +64,11 @@ export class SimProcess {
   /** True if its due events must wait. */
   get mustHold(): boolean {
     return this.#isPaused || this.#busyUntilMs > this.#scheduler.nowMs;
+  }
+
+  /** As `timers.defer`; the event does nothing once its callback is null. */
+  defer(callback: () => void): SimEvent {
+    return this.#scheduler.defer(callback, this);
   }
 
   /** Runs when the process dies, in order of registration, before anything else happens. */

@@ -1,5 +1,9 @@
 import { QuorateError, type Random, SeededRandom, randomBetween, randomChance, randomUnit } from '@quorate/base';
+import type { HistoryEvent, HistoryHeader } from '@quorate/checkers';
 import { type NemesisAction, Nemesis } from './nemesis.js';
+import { type ResourcePlan, randomResourcePlan } from './resource-plan.js';
+import { type ResourceFigures, ResourceRun } from './resource-run.js';
+import type { SimClient } from './sim-client.js';
 import { SimCluster } from './sim-cluster.js';
 import { randomLinkConditions } from './sim-network.js';
 
@@ -9,14 +13,19 @@ export interface SimulationOptions {
   readonly nodes?: number;
   /** Virtual time under faults, in ms. Default 8,000. */
   readonly faultMs?: number;
+  /** Clients of streams, and as many of resources. */
   readonly clients?: number;
   readonly streams?: number;
-  /** Kinds of faults that may happen; default all. Each run draws a subset of its own. */
+  /** What the clients of resources do; default: drawn. */
+  readonly plan?: ResourcePlan;
+  /** Kinds of faults that may happen; default all. Each run draws a subset of its own. None: no faults at all. */
   readonly actions?: readonly NemesisAction[];
   /** Events after which the run fails instead of going on. Default 2 million. */
   readonly stepsMax?: number;
-  /** Log lines of all nodes, for a replay. */
+  /** Log lines of all nodes and clients, for a replay. */
   readonly log?: (line: string) => void;
+  /** Given what the clients of resources called and saw, also when the run fails, in the form of docs/formats/history.md. */
+  readonly history?: (header: HistoryHeader, events: readonly HistoryEvent[]) => void;
 }
 
 /** A run that kept every guarantee, in numbers. */
@@ -32,6 +41,14 @@ export interface SimulationResult {
   readonly records: number;
   /** How often each fault was injected. */
   readonly faults: Readonly<Record<string, number>>;
+  readonly resources: ResourceFigures;
+  /** Of machines: by all nodes, over all their starts. */
+  readonly snapshotsTaken: number;
+  readonly snapshotsInstalled: number;
+  /** Sessions that the cluster ended for want of contact were proposed so often. */
+  readonly expiries: number;
+  /** Pairs of states of two nodes at the same index that were compared. */
+  readonly statesCompared: number;
 }
 
 /** Far more than a sound run takes; one that spins fails in seconds. */
@@ -58,35 +75,57 @@ function run(seed: number, options: SimulationOptions): SimulationResult {
   const streams = Array.from({ length: options.streams ?? randomBetween(random, 1, 4) }, (_, i) => `stream-${i}`);
   cluster.startAll();
   cluster.awaitLeader();
-  const clients = Array.from({ length: options.clients ?? randomBetween(random, 1, 3) }, (_, i) => cluster.client(`client-${i}`));
-  const first = clients[0];
-  if (first === undefined) throw new QuorateError('invalidArgument', 'a simulation needs a client');
-  for (const stream of streams) cluster.await(`creating ${stream}`, 60_000, (done) => first.createStream(stream, done));
-  for (const client of clients) {
+  const count = options.clients ?? randomBetween(random, 1, 3);
+  const resources = new ResourceRun(cluster, new SeededRandom(random.nextUint32()), options.plan ?? randomResourcePlan(random));
+  startStreams(cluster, random, streams, count);
+  resources.start(count);
+  const nemesis = options.actions?.length === 0 ? null : new Nemesis(cluster, random, options.actions);
+  nemesis?.start();
+  cluster.runFor(options.faultMs ?? 8000);
+  nemesis?.stop();
+  cluster.runFor(2000);
+  for (const client of cluster.clients) client.stopWork();
+  resources.stop();
+  const final = cluster.check(streams);
+  const faults = resources.check();
+  options.history?.(resources.header(), resources.recorder.events);
+  if (faults.length > 0) throw cluster.fault(`guarantees of resources broken:\n  ${faults.join('\n  ')}\n`);
+  const figures = resources.figures();
+  return {
+    seed,
+    traceHash: cluster.scheduler.traceHash,
+    virtualMs: cluster.scheduler.nowMs,
+    steps: cluster.scheduler.steps,
+    operations: cluster.history.appends.length + cluster.history.reads.length + figures.resourceCalls,
+    acknowledged: cluster.history.acknowledged,
+    records: [...final.values()].reduce((sum, values) => sum + values.length, 0),
+    faults: nemesis?.counts ?? {},
+    resources: figures,
+    snapshotsTaken: cluster.logged.get('snapshot taken') ?? 0,
+    snapshotsInstalled: cluster.logged.get('snapshot installed') ?? 0,
+    expiries: cluster.logged.get('sessions expire') ?? 0,
+    statesCompared: cluster.invariants.statesCompared,
+  };
+}
+
+/** Clients that append and read; one that is killed is replaced. */
+function startStreams(cluster: SimCluster, random: Random, streams: readonly string[], count: number): void {
+  const start = (name: string): SimClient => {
+    const client = cluster.client(name);
     client.startWork({
       streams,
       lanes: randomBetween(random, 1, 4),
       pauseMsMax: randomBetween(random, 5, 60),
       valueBytesMax: randomChance(random, 0.2) ? 5000 : 100,
     });
-  }
-  const nemesis = new Nemesis(cluster, random, options.actions);
-  nemesis.start();
-  cluster.runFor(options.faultMs ?? 8000);
-  nemesis.stop();
-  cluster.runFor(2000);
-  for (const client of clients) client.stopWork();
-  const final = cluster.check(streams);
-  return {
-    seed,
-    traceHash: cluster.scheduler.traceHash,
-    virtualMs: cluster.scheduler.nowMs,
-    steps: cluster.scheduler.steps,
-    operations: cluster.history.appends.length + cluster.history.reads.length,
-    acknowledged: cluster.history.acknowledged,
-    records: [...final.values()].reduce((sum, values) => sum + values.length, 0),
-    faults: nemesis.counts,
+    client.process.onKilled(() => start(`${name}'`));
+    return client;
   };
+  if (count === 0) throw new QuorateError('invalidArgument', 'a simulation needs a client');
+  const creator = cluster.client('creator');
+  creator.isSpared = true;
+  for (const stream of streams) cluster.await(`creating ${stream}`, 60_000, (done) => creator.createStream(stream, done));
+  for (let i = 0; i < count; i++) start(`writer-${i}`);
 }
 
 function randomCluster(seed: number, random: Random, options: SimulationOptions): SimCluster {
@@ -100,7 +139,12 @@ function randomCluster(seed: number, random: Random, options: SimulationOptions)
     timerSlackMs: randomUnit(random) * 2,
     link: randomLinkConditions(random),
     diskLatency: { writeMs: [0.01, 0.05 * slowMs], syncMs: [0.1, 0.6 * slowMs] },
-    settings: { syncMode, journalFileBytes: (randomChance(random, 0.5) ? 256 : 1024) * 1024 },
+    settings: {
+      syncMode,
+      journalFileBytes: (randomChance(random, 0.5) ? 256 : 1024) * 1024,
+      // So small that snapshots are taken all the time, and nodes that were away need one.
+      snapshotLogBytes: ([4, 32, 256][randomBetween(random, 0, 2)] ?? 4) * 1024,
+    },
     ...(log === undefined
       ? {}
       : {

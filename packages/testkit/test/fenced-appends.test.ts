@@ -5,7 +5,7 @@ import type { Fence } from '@quorate/machine';
 import { type FencedAppend, LockWriter } from './lock-writer.js';
 import { type Ready, STREAM, ready } from './ready-cluster.js';
 
-const SEEDS = 3;
+const SEEDS = 4;
 const ROUNDS = 4;
 
 /** What was seen over all seeds: nothing of it may be missing, or the test shows nothing. */

@@ -85,11 +85,10 @@ test('recording: random operations with renames, reopened files and asynchronous
         disk.rename(name, other);
         names = names.filter((candidate) => candidate !== name && candidate !== other).concat(name === other ? [name] : [other]);
       } else if (randomChance(random, 0.1)) {
-        disk.remove(name);
+        disk.removeNow(name);
         names = names.filter((candidate) => candidate !== name);
       } else {
         const file = disk.open(name, 'open');
-        if (randomChance(random, 0.2)) file.truncate(randomBetween(random, 0, 3000));
         const bytes = filled(randomBetween(random, 1, 2000), randomBetween(random, 0, 3));
         file.write(randomBetween(random, 0, 2000), [bytes], (error) => {
           assert.equal(error, null);
@@ -163,7 +162,7 @@ test('images: captured from a disk and written to another → the same files', (
   disk.makeDirectory('d/e');
   const file = disk.open('d/e/f', 'create');
   file.writeNow(100_000, [filled(5000, 3)]);
-  file.truncate(200_000);
+  file.writeNow(199_999, [new Uint8Array(1)]);
   disk.open('empty', 'create').close();
   const image = captureImage(disk);
   assert.deepEqual(image.directories, ['d', 'd/e']);
@@ -172,4 +171,61 @@ test('images: captured from a disk and written to another → the same files', (
   const copy = captureImage(other);
   assert.deepEqual([...copy.files.keys()].sort(), ['d/e/f', 'empty']);
   assert.ok(bytesEqual(copy.files.get('d/e/f')?.read(0, 300_000) as Uint8Array, file.read(0, 300_000)));
+});
+
+test('recording: names put in place, created and removed by callback → images hold either name before the mark, the new one after it', () => {
+  const seen = new Set<string>();
+  for (let seed = 1; seed <= 60; seed++) {
+    const { scheduler, sim, disk } = recorder(seed);
+    const old = disk.open('state', 'create');
+    old.writeNow(0, [filled(10, 1)]);
+    old.syncNow();
+    disk.syncDirectory('');
+    disk.mark('old');
+    disk.create('state.new', (_createFault, file) => {
+      assert.ok(file);
+      file.write(0, [filled(20, 2)], () =>
+        file.sync(() => {
+          file.close();
+          disk.putInPlace('state.new', 'state', () => {
+            disk.mark('new');
+            // What has the name already is emptied.
+            disk.create('state', (_fault, again) =>
+              again?.write(0, [filled(5, 3)], () =>
+                again.sync(() => {
+                  again.close();
+                  disk.mark('emptied');
+                  disk.remove('state', () => disk.mark('removed'));
+                }),
+              ),
+            );
+          });
+        }),
+      );
+    });
+    scheduler.runFor(50);
+    assert.deepEqual([disk.marks.map(({ label }) => label), sim.paths()], [['old', 'new', 'emptied', 'removed'], []]);
+    for (const { image, marks } of disk.crashImages({ random: new SeededRandom(seed), count: 60, tornChance: 0 })) {
+      const state = image.files.get('state');
+      seen.add(`${marks}: ${state?.read(0, 1)[0] ?? 'none'}${marks === 3 && state !== undefined ? ` of ${state.size} bytes` : ''}`);
+    }
+  }
+  // Emptied and not synced: old bytes, new ones, or none.
+  const expected = [
+    '0: none',
+    '0: 1',
+    '0: 0',
+    '1: 1',
+    '1: 2',
+    '2: 2',
+    '2: 0',
+    '2: 3',
+    '2: none',
+    '3: 3 of 5 bytes',
+    '3: none',
+    '4: 3',
+    '4: none',
+  ];
+  for (const found of seen) assert.ok(expected.includes(found), found);
+  for (const needed of ['1: 1', '1: 2', '2: 2', '2: 3', '3: 3 of 5 bytes', '4: none']) assert.ok(seen.has(needed), needed);
 });

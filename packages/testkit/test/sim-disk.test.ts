@@ -47,7 +47,7 @@ test('disk: power cut → an unsynced size is any of those since the last sync, 
   for (let seed = 1; seed <= 100; seed++) {
     const { disk, view } = machine(seed);
     const file = durableFile(view, 'f', filled(1000, 1));
-    file.truncate(100);
+    disk.state.find('f').truncate(100);
     file.writeNow(100, [filled(50, 2)]);
     disk.powerCut(new SeededRandom(seed), { tornChance: 0 });
     const left = disk.contentOf('f');
@@ -74,7 +74,7 @@ test('T26: names without a directory sync → any subset survives a power cut; w
     durableFile(view, 'kept', filled(1, 1));
     durableFile(view, 'removed', filled(1, 2));
     durableFile(view, 'old', filled(1, 3));
-    view.remove('removed');
+    view.removeNow('removed');
     view.rename('old', 'new');
     view.open('created', 'create').close();
     disk.powerCut(new SeededRandom(seed));
@@ -224,7 +224,7 @@ test('disk: random writes, truncations and syncs against a plain array → reads
         model = grown;
       } else if (choice < 8) {
         const length = randomBetween(random, 0, 25_000);
-        file.truncate(length);
+        disk.state.find('f').truncate(length);
         const cut = new Uint8Array(length);
         cut.set(model.subarray(0, length));
         for (let at = Math.min(length, model.length); at < Math.max(length, model.length); at++) dirty.add(Math.floor(at / SECTOR_BYTES));

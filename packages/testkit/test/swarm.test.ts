@@ -1,14 +1,52 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
+import { type HistoryEvent, checkHistory } from '@quorate/checkers';
 import { SimulationFault, type SimulationResult, runSimulation } from '@quorate/testkit';
 
-for (let seed = 1; seed <= 4; seed++) {
-  test(`swarm: seed ${seed}, faults drawn at random → every guarantee holds after mending`, () => {
-    const result = runSimulation(seed, { faultMs: 4000 });
+const sums = {
+  snapshotsTaken: 0,
+  snapshotsInstalled: 0,
+  sessionsLost: 0,
+  sessionsResumed: 0,
+  watchEvents: 0,
+  unknownOutcomes: 0,
+  grants: 0,
+};
+
+for (let seed = 1; seed <= 6; seed++) {
+  test(`swarm: seed ${seed}, faults drawn at random → every guarantee of streams and resources holds after mending`, () => {
+    const result = runSimulation(seed, { faultMs: 3000 });
     assert.ok(result.acknowledged > 0 && result.records >= result.acknowledged, JSON.stringify(result));
     assert.ok(Object.values(result.faults).reduce((sum, count) => sum + count, 0) > 0, 'no fault was injected');
+    assert.ok(result.resources.resourceCallsAnswered > 0 && result.statesCompared > 0, JSON.stringify(result));
+    for (const [name, count] of Object.entries({ ...result, ...result.resources }))
+      if (name in sums) sums[name as keyof typeof sums] += count as number;
   });
 }
+
+after(() => {
+  // What never happened was not tested.
+  for (const [name, sum] of Object.entries(sums)) assert.ok(sum > 0, `${name}: none in all seeds`);
+});
+
+test('swarm: the history of a run without faults, judged by the checkers → sound, and every rule had something to judge', () => {
+  let events: readonly HistoryEvent[] = [];
+  let verdict: ReturnType<typeof checkHistory> | null = null;
+  const history: Parameters<typeof runSimulation>[1] = {
+    nodes: 3,
+    clients: 1,
+    faultMs: 1000,
+    actions: [],
+    history: (header, recorded) => {
+      events = recorded;
+      verdict = checkHistory(header, recorded);
+    },
+  };
+  runSimulation(9, history);
+  const { ok, problems, stats } = verdict as unknown as ReturnType<typeof checkHistory>;
+  assert.ok(ok, JSON.stringify(problems, null, 1));
+  assert.ok(events.length > 100 && (stats['calls'] ?? 0) > 50, JSON.stringify(stats));
+});
 
 test('swarm: two seeds, each twice → for each the same log line by line and the same hash of all events; the two differ', () => {
   const run = (seed: number): { log: string[]; result: SimulationResult } => {

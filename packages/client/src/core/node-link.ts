@@ -87,6 +87,7 @@ export class NodeLink {
   #doubtedUntilMs = 0;
   #lastError: QuorateError | null = null;
   #nextId = 1;
+  #connection = 0;
   readonly #pending = new Map<number, PendingRequest>();
   #waiting = new Map<number, { readonly body: ClientRequestBody; readonly sink: RequestSink }>();
   #drainCallbacks = new Set<() => void>();
@@ -102,6 +103,10 @@ export class NodeLink {
 
   get isOpen(): boolean {
     return this.#isOpen;
+  }
+  /** Number of the connection that is open, or was open last; 0: none yet. */
+  get connection(): number {
+    return this.#connection;
   }
   /** When a whole frame came last; 0: none yet. */
   get heardMs(): number {
@@ -166,6 +171,11 @@ export class NodeLink {
     this.#frames?.destroy(error);
   }
 
+  /** Gives up the connection of that number if it is still open: the node must learn that nobody is behind what it carries. The next one opens as usual. */
+  drop(connection: number, error: QuorateError): void {
+    if (this.#isOpen && this.#connection === connection) this.#frames?.destroy(error);
+  }
+
   /** Ends the connection; every open request fails with `error`. */
   close(error: QuorateError): void {
     this.#isClosed = true;
@@ -216,6 +226,7 @@ export class NodeLink {
       return;
     }
     this.#isOpen = true;
+    this.#connection++;
     this.#heard();
     this.#settings.logger.log('debug', 'clientConnected', { address: this.address, nodeId: reply.nodeId });
     const waiting = this.#waiting;

@@ -61,6 +61,8 @@ export class SessionCarrier implements PushSink {
   #stallMs: number;
   #faultyRounds = 0;
   #lastSentMs = 0;
+  /** Nodes that were asked to carry the session, and on which of their connections last. */
+  readonly #asked = new Map<NodeLink, number>();
 
   constructor(context: CallContext, group: GroupId, owner: CarrierOwner) {
     this.#context = context;
@@ -137,6 +139,15 @@ export class SessionCarrier implements PushSink {
     this.#phase = isForGood ? 'stopped' : 'idle';
   }
 
+  /**
+   * The session is given up without a word of the cluster. Whatever comes on a connection that carries it is a sign of its life, so the connections
+   * that may do so must end: otherwise the client's other calls would keep it, and the locks held in it, for ever.
+   */
+  abandon(error: QuorateError): void {
+    for (const [link, connection] of this.#asked) link.drop(connection, error);
+    this.#asked.clear();
+  }
+
   pushed(push: ServerPush): void {
     this.#owner.pushed(push);
   }
@@ -144,8 +155,9 @@ export class SessionCarrier implements PushSink {
     this.leave(error);
   }
 
-  sent(): void {
+  sent(link: NodeLink): void {
     this.#lastSentMs = this.#context.settings.clock.nowMs();
+    this.#asked.set(link, link.connection);
   }
 
   answered(request: CarrierRequest, response: ClientResponse): void {
@@ -284,7 +296,7 @@ class CarrierRequest implements RequestSink {
   }
   sent(): void {
     this.sentMs = this.#carrier.now();
-    this.#carrier.sent();
+    this.#carrier.sent(this.#link);
   }
   answered(response: ClientResponse): void {
     this.#carrier.answered(this, response);

@@ -70,7 +70,10 @@ export class Session implements CarrierOwner, SenderOwner, MissingEventsOwner {
       stateChanged: () => owner.stateChanged(this),
       keepAlive: () => this.#keepAlive(),
       doubted: (error) => owner.doubted(this, error),
-      expired: (error) => this.end('expired', error),
+      expired: (error) => {
+        this.end('expired', error);
+        this.#carrier.abandon(error);
+      },
       lastSentMs: () => this.#carrier.lastSentMs,
       isBound: () => this.#carrier.link !== null,
     });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { coded } from '../harness/coded.js';
-import { take, until } from '../harness/waiting.js';
+import { take } from '../harness/waiting.js';
 import type { FaceTests } from './face-test.js';
 
 export const electionTests: FaceTests = {
@@ -23,7 +23,7 @@ export const electionTests: FaceTests = {
     );
   },
 
-  'election: a candidacy is aborted → withdrawn; writes fenced by a past leader → fenced (T65)': async ({ a, b, name }) => {
+  'election: a candidacy is aborted → withdrawn; writes fenced by a past leader → fenced (T65)': async ({ a, b, name, until }) => {
     const first = await a.election(name).campaign();
     const abort = new AbortController();
     const waiting = b.election(name).campaign(undefined, { signal: abort.signal });

@@ -1,24 +1,38 @@
 import { after, before, describe, test } from 'node:test';
 import type { Home } from '../harness/homes.js';
+import { until } from '../harness/waiting.js';
 import { badInputTests } from './bad-input.js';
 import { counterTests } from './counter.js';
 import { electionTests } from './election.js';
 import { lockTests } from './lock.js';
 import { mapTests } from './map.js';
+import { orderTests } from './order.js';
 import { sessionTests } from './session.js';
 import { streamTests } from './stream.js';
 import { watchTests } from './watch.js';
 
-/** What a test is given: two clients with sessions of their own, and a name that no other test uses. */
-export interface Face extends Omit<Home, 'close' | 'name'> {
+/** What a test is given: the home of its clients, and a name that no other test uses. */
+export interface Face extends Omit<Home, 'close' | 'drive'> {
   readonly name: string;
+  /** Resolves once the condition holds: for what only shows when asked for. */
+  until(condition: () => Promise<boolean>): Promise<void>;
 }
 
 /** Tests by title, which are the same for every home of a client. */
 export type FaceTests = Readonly<Record<string, (face: Face) => Promise<void>>>;
 
-/** What the object must do that `Quorate.start` and `Quorate.connect` both give. */
-const ALL: readonly FaceTests[] = [mapTests, watchTests, counterTests, lockTests, electionTests, badInputTests, streamTests, sessionTests];
+/** What the object must do that `Quorate.start` and `Quorate.connect` both give, and that clients are in the simulator. */
+const ALL: readonly FaceTests[] = [
+  mapTests,
+  watchTests,
+  counterTests,
+  lockTests,
+  electionTests,
+  orderTests,
+  badInputTests,
+  streamTests,
+  sessionTests,
+];
 
 /** Declares all tests for one home. An unhandled rejection fails the test that runs. */
 export function testFaces(open: () => Promise<Home>): void {
@@ -34,8 +48,8 @@ export function testFaces(open: () => Promise<Home>): void {
     for (const [title, run] of ALL.flatMap((tests) => Object.entries(tests))) {
       const name = `n${++count}`;
       test(title, async () => {
-        const { a, b, addresses } = home;
-        await run({ a, b, addresses, name });
+        const { a, b, connect, sleep, freeze } = home;
+        await home.drive(run({ a, b, connect, sleep, freeze, until: (condition) => until(condition, sleep), name }));
       });
     }
   });

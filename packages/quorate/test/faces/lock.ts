@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
-import { Quorate, QuorateError } from 'quorate';
+import { QuorateError } from 'quorate';
 import { coded } from '../harness/coded.js';
-import { CALL_MS } from '../harness/homes.js';
-import { fired, freeze, until } from '../harness/waiting.js';
+import { fired } from '../harness/waiting.js';
 import type { FaceTests } from './face-test.js';
 
 export const lockTests: FaceTests = {
-  'lock: acquired, wanted by the other, released → the other has it with a greater token': async ({ a, b, name }) => {
+  'lock: acquired, wanted by the other, released → the other has it with a greater token': async ({ a, b, name, until }) => {
     const first = await a.lock(name).acquire();
     assert.ok(first.isHeld);
     assert.equal(await b.lock(name).tryAcquire(), null);
@@ -41,7 +40,41 @@ export const lockTests: FaceTests = {
     );
   },
 
-  'lock: a wait is aborted → aborted with its reason, and no claim is left': async ({ a, b, name }) => {
+  'lock: three clients claim it one after the other → granted in that order, each with a greater token': async ({
+    a,
+    b,
+    connect,
+    name,
+    until,
+  }) => {
+    await using c = await connect();
+    const waitersAre = (count: number): Promise<void> => until(async () => (await a.lock(name).holder())?.waiters === count);
+    const first = await a.lock(name).acquire();
+    const second = b.lock(name).acquire();
+    await waitersAre(1);
+    const third = c.lock(name).acquire();
+    await waitersAre(2);
+    await first.release();
+    const { token } = await second;
+    assert.ok(token.index > first.token.index);
+    await (await second).release();
+    await using last = await third;
+    assert.ok(last.token.index > token.index);
+    assert.deepEqual((await a.lock(name).holder())?.token, last.token);
+  },
+
+  'lock: acquired again by its holder, and released twice → it would wait for itself; the second release is the first': async ({
+    a,
+    name,
+  }) => {
+    const held = await a.lock(name).acquire();
+    assert.equal(await a.lock(name).tryAcquire(), null);
+    await Promise.all([held.release(), held.release()]);
+    await using again = await a.lock(name).tryAcquire();
+    assert.ok(again?.isHeld === true);
+  },
+
+  'lock: a wait is aborted → aborted with its reason, and no claim is left': async ({ a, b, name, until }) => {
     await using _held = await a.lock(name).acquire();
     const abort = new AbortController();
     const waiting = b.lock(name).acquire({ signal: abort.signal });
@@ -86,10 +119,10 @@ export const lockTests: FaceTests = {
   },
 
   'lock: T57: its holder is paused for longer than the ttl → lost before it can do anything; release is notHeld; its late write is fenced':
-    async ({ a, addresses, name }) => {
-      await using holder = await Quorate.connect(addresses, { deadlineMs: CALL_MS, sessionTtlMs: 400 });
+    async ({ a, connect, freeze, name }) => {
+      await using holder = await connect({ sessionTtlMs: 400 });
       const held = await holder.lock(name).acquire();
-      freeze(600);
+      freeze(holder, 600);
       assert.equal(held.isHeld, false, 'known by the clock, before anybody was told');
       const reason = await fired(held.lost);
       assert.ok(reason instanceof QuorateError && reason.code === 'sessionExpired');
@@ -102,8 +135,8 @@ export const lockTests: FaceTests = {
       await held[Symbol.asyncDispose]();
     },
 
-  'lock: its holder closes → the next has it at once': async ({ a, addresses, name }) => {
-    const holder = await Quorate.connect(addresses, { deadlineMs: CALL_MS });
+  'lock: its holder closes → the next has it at once': async ({ a, connect, name }) => {
+    const holder = await connect();
     const held = await holder.lock(name).acquire();
     const waiting = a.lock(name).acquire();
     await holder.close();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { bytes, json, text, validated } from 'quorate';
 import { coded } from '../harness/coded.js';
-import { collect, until } from '../harness/waiting.js';
+import { collect, take } from '../harness/waiting.js';
 import type { FaceTests } from './face-test.js';
 
 export const mapTests: FaceTests = {
@@ -35,13 +35,18 @@ export const mapTests: FaceTests = {
     assert.deepEqual(await collect(map.keys()), ['new']);
   },
 
-  'map: a time to live → gone after it, as expired; a later write without one lasts': async ({ a, name }) => {
+  'map: a time to live → gone after it, as expired; a later write without one lasts': async ({ a, b, name, until }) => {
     const map = a.map<number>(name);
     await map.set('short', 1, { ttlMs: 200 });
     await map.set('kept', 1, { ttlMs: 200 });
     await map.set('kept', 2);
     await until(async () => !(await map.has('short')));
     assert.deepEqual(await map.get('kept'), { value: 2, version: 3 });
+    const changes = await take(b.map<number>(name).watch({ afterVersion: 0 }), 4);
+    assert.deepEqual(
+      changes.map(({ type, key, version }) => `${type} ${key} ${version}`),
+      ['set short 1', 'set kept 2', 'set kept 3', 'expired short 4'],
+    );
   },
 
   'map: entries by range, prefix, limit and direction, in many pages → in the order of the bytes of their keys': async ({ a, b, name }) => {
@@ -90,6 +95,13 @@ export const mapTests: FaceTests = {
     await checked.set('k', 1);
     await assert.rejects(checked.set('k', -1), coded('valueInvalid', 'never', /not positive/));
     assert.equal((await checked.get('k'))?.value, 1);
+  },
+
+  'map: the largest key and the largest value → stored and read by the other': async ({ a, b, name }) => {
+    const key = 'k'.repeat(4096);
+    const value = new Uint8Array(1_048_576).fill(7);
+    await a.map(name, { codec: bytes() }).set(key, value);
+    assert.deepEqual((await b.map(name, { codec: bytes() }).get(key))?.value, value);
   },
 
   'map: a thousand writes of one turn by two clients → each applied once, in the order of its client': async ({ a, b, name }) => {

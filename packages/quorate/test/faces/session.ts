@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
-import { Quorate } from 'quorate';
 import { coded } from '../harness/coded.js';
-import { CALL_MS } from '../harness/homes.js';
 import { collect } from '../harness/waiting.js';
 import type { FaceTests } from './face-test.js';
 
 export const sessionTests: FaceTests = {
-  'session: the client is closed → what waits ends, later calls are refused, what it held is free': async ({ a, addresses, name }) => {
-    const client = await Quorate.connect(addresses, { deadlineMs: CALL_MS });
+  'session: the client is closed → what waits ends, later calls are refused, what it held is free': async ({ a, connect, name }) => {
+    const client = await connect();
     const held = await client.lock(name).acquire();
     const waiting = client.lock(name).acquire();
     const watching = collect(client.map(`${name}-map`).watch());
@@ -37,6 +35,26 @@ export const sessionTests: FaceTests = {
     }
     await client.close();
     assert.equal(await a.lock(name).holder(), null, 'its locks are free at once');
+  },
+
+  'session: a client that holds a lock and leads is closed → both go on to those who wait, each with a greater token': async ({
+    a,
+    connect,
+    name,
+    until,
+  }) => {
+    const client = await connect();
+    const held = await client.lock(`${name}-l`).acquire();
+    const leads = await client.election(`${name}-e`).campaign();
+    const lock = a.lock(`${name}-l`).acquire();
+    const leadership = a.election(`${name}-e`).campaign();
+    await until(async () => (await a.lock(`${name}-l`).holder())?.waiters === 1);
+    await client.close();
+    assert.ok(!held.isHeld && !leads.isHeld);
+    assert.ok((await lock).token.index > held.token.index);
+    assert.ok((await leadership).token.index > leads.token.index);
+    await (await lock).release();
+    await (await leadership).resign();
   },
 
   'session: a deadline that is too short, for a call that must wait → deadlineExceeded or unavailable; the next call is good': async ({

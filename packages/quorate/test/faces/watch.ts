@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { Quorate, type MapEvent } from 'quorate';
+import type { MapEvent } from 'quorate';
 import { coded } from '../harness/coded.js';
-import { CALL_MS } from '../harness/homes.js';
-import { collect, freeze, take } from '../harness/waiting.js';
+import { collect, take } from '../harness/waiting.js';
 import type { FaceTests } from './face-test.js';
 
 const short = ({ type, key, version }: MapEvent<unknown>): string => `${type} ${key} ${version}`;
@@ -38,6 +37,12 @@ export const watchTests: FaceTests = {
     assert.deepEqual(seen, ['set k 8', 'set k 9', 'set k 10', 'set k 11']);
     await Promise.all(Array.from({ length: 1100 }, (_, at) => map.set('k', at)));
     await assert.rejects(collect(map.watch({ afterVersion: 1 })), coded('watchCompacted', 'never'));
+    await assert.rejects(collect(map.watch({ afterVersion: 5000 })), coded('invalidArgument', 'never'));
+    const remembered = (await take(map.watch({ afterVersion: 1011 }), 100)).map(({ version }) => version);
+    assert.deepEqual(
+      remembered,
+      Array.from({ length: 100 }, (_, at) => 1012 + at),
+    );
   },
 
   'watch: aborted, and left → ends with aborted and its reason, or just ends; the other watches go on': async ({ a, name }) => {
@@ -56,17 +61,18 @@ export const watchTests: FaceTests = {
   },
 
   'watch: its session is lost → goes on in the next one without a gap; with resume false → sessionExpired': async ({
-    addresses,
     a,
+    connect,
+    freeze,
     name,
   }) => {
-    await using client = await Quorate.connect(addresses, { deadlineMs: CALL_MS, sessionTtlMs: 400 });
+    await using client = await connect({ sessionTtlMs: 400 });
     const resumed = take(client.map<number>(name).watch(), 3);
     const ending = collect(client.map<number>(name).watch({ resume: false }));
     const map = a.map<number>(name);
     await client.map<number>(name).set('k', 1);
-    // The whole process stands still for longer than the ttl: the client must take its session for lost.
-    freeze(600);
+    // Its process stands still for longer than the ttl: the client must take its session for lost.
+    freeze(client, 600);
     await assert.rejects(ending, coded('sessionExpired', 'unknown'));
     await map.set('k', 2);
     await map.set('k', 3);

@@ -15,8 +15,8 @@ export async function take<T>(items: AsyncIterable<T>, count: number): Promise<T
 }
 
 /** Resolves once the condition holds: for what only shows when asked for. */
-export async function until(condition: () => Promise<boolean>): Promise<void> {
-  while (!(await condition())) await delay(20);
+export async function until(condition: () => Promise<boolean>, sleep: (ms: number) => Promise<void> = delay): Promise<void> {
+  while (!(await condition())) await sleep(20);
 }
 
 /** Resolves with the reason once the signal has fired. */
@@ -26,6 +26,6 @@ export async function fired(signal: AbortSignal): Promise<unknown> {
 }
 
 /** Stops this whole process for a while, as a paused machine would. */
-export function freeze(ms: number): void {
+export function freezeThisProcess(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }

@@ -1,0 +1,10 @@
+export type { Call, CallOutcome } from './history/call.js';
+export { CallTracker, type HistoryListener } from './history/call-tracker.js';
+export * from './history/event.js';
+export { decodeEvent, decodeHeader, encodeEvent, encodeHeader } from './history/history-codec.js';
+export { HISTORY_LIMITS } from './history/history-limits.js';
+export { bytesText, textBytes } from './history/history-text.js';
+export { LineSplitter } from './history/line-splitter.js';
+export type { HistoryToken } from './history/token.js';
+export { type CheckOptions, HistoryCheck, checkHistory } from './history-check.js';
+export type { Problem, Verdict } from './verdict.js';

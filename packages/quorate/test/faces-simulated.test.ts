@@ -1,0 +1,4 @@
+import { testFaces } from './faces/face-test.js';
+import { simulated } from './harness/simulated-home.js';
+
+testFaces(simulated);

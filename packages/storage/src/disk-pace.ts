@@ -1,0 +1,62 @@
+import type { Clock, Disk, DiskDone, DiskFile } from '@quorate/base';
+
+/** A disk on which a sync takes this long is no place to wait in. */
+const QUICK_SYNC_MS = 1;
+/** What is left of an old measurement with each new one: a sync of 70 ms is forgotten after some seventy quick ones, one of 2 ms after eleven. */
+const FADING = 15 / 16;
+
+/**
+ * How quick the disk of a storage is at present: whether a thread that has others to serve may wait for a sync. It may not while a snapshot,
+ * a file of zeros, a checkpoint or a removal keeps the disk busy, nor soon after any sync that was slow, of whichever file, nor before the
+ * disk has shown that it is quick.
+ */
+export class DiskPace {
+  readonly #disk: Disk;
+  readonly #clock: Clock | null;
+  #slowestMs: number;
+  #works = 0;
+
+  /** Without a clock only the work under way counts. */
+  constructor(disk: Disk, clock: Clock | null) {
+    this.#disk = disk;
+    this.#clock = clock;
+    this.#slowestMs = clock === null ? 0 : 2 * QUICK_SYNC_MS;
+  }
+
+  get isQuick(): boolean {
+    return this.#works === 0 && !this.#disk.isFreeing && this.#slowestMs < QUICK_SYNC_MS;
+  }
+
+  /** Something begins that keeps the disk busy; ends with a call of what it returns. */
+  begin(): () => void {
+    this.#works++;
+    let isMine = true;
+    return () => {
+      if (isMine) this.#works--;
+      isMine = false;
+    };
+  }
+
+  /** Syncs and waits. Gives the ms that it took. Throws `DiskFault`. */
+  syncNow(file: DiskFile): number {
+    const start = this.#nowMs();
+    file.syncNow();
+    return this.#took(start);
+  }
+
+  /** Syncs; `done` also gets the ms that it took. */
+  sync(file: DiskFile, done: (fault: Parameters<DiskDone>[0], tookMs: number) => void): void {
+    const start = this.#nowMs();
+    file.sync((fault) => done(fault, this.#took(start)));
+  }
+
+  #took(startMs: number): number {
+    const tookMs = this.#nowMs() - startMs;
+    this.#slowestMs = Math.max(tookMs, this.#slowestMs * FADING);
+    return tookMs;
+  }
+
+  #nowMs(): number {
+    return this.#clock?.nowMs() ?? 0;
+  }
+}

@@ -1,0 +1,88 @@
+import { type Random, randomBetween, randomChance } from '@quorate/base';
+
+/** What clients of resources do, and how often. All chance is drawn once, so that each run has a mix of its own. */
+export interface ResourcePlan {
+  readonly maps: readonly string[];
+  readonly keys: readonly string[];
+  readonly counters: readonly string[];
+  readonly locks: readonly string[];
+  readonly elections: readonly string[];
+  /** Calls open at a time, per client. */
+  readonly lanes: number;
+  /** Longest pause between two calls of a lane, in ms. */
+  readonly pauseMsMax: number;
+  /** Longest time that a lock or leadership is held, in ms. */
+  readonly holdMsMax: number;
+  /** Watches of each client. */
+  readonly watches: number;
+  /** Parts of the calls of each kind. */
+  readonly weights: Readonly<Record<ResourceCallKind, number>>;
+  /** Time that calls may take; short ones end as unknown often. */
+  readonly deadlineMs: number;
+  readonly valueBytesMax: number;
+}
+
+/** A kind of call; `lock` and `lead` are a claim, some writes under it, and its end. */
+export type ResourceCallKind =
+  | 'get'
+  | 'set'
+  | 'setWithTtl'
+  | 'setIfAbsent'
+  | 'compareAndSet'
+  | 'remove'
+  | 'size'
+  | 'scan'
+  | 'add'
+  | 'count'
+  | 'lock'
+  | 'lead';
+
+const KINDS: readonly ResourceCallKind[] = [
+  'get',
+  'set',
+  'setWithTtl',
+  'setIfAbsent',
+  'compareAndSet',
+  'remove',
+  'size',
+  'scan',
+  'add',
+  'count',
+  'lock',
+  'lead',
+];
+
+const named = (kind: string, count: number): string[] => Array.from({ length: count }, (_, at) => `${kind}-${at}`);
+
+/** A plan of its own for a run. */
+export function randomResourcePlan(random: Random): ResourcePlan {
+  const drawn = KINDS.map((kind) => [kind, randomChance(random, 0.7) ? randomBetween(random, 1, 10) : 0] as const);
+  // Something must change, or there is nothing to see.
+  const weights = { ...Object.fromEntries(drawn), set: 5 } as Record<ResourceCallKind, number>;
+  return {
+    maps: named('map', randomBetween(random, 1, 3)),
+    keys: named('k', randomBetween(random, 1, 8)),
+    counters: named('counter', randomBetween(random, 1, 2)),
+    locks: named('lock', randomBetween(random, 1, 3)),
+    elections: named('election', 1),
+    lanes: randomBetween(random, 2, 8),
+    pauseMsMax: randomBetween(random, 2, 100),
+    holdMsMax: [5, 50, 1000][randomBetween(random, 0, 2)] ?? 50,
+    watches: randomBetween(random, 0, 3),
+    weights,
+    deadlineMs: [200, 1000, 5000][randomBetween(random, 0, 2)] ?? 5000,
+    valueBytesMax: randomChance(random, 0.2) ? 3000 : 60,
+  };
+}
+
+/** A kind of call by the weights. */
+export function drawCallKind(random: Random, plan: ResourcePlan): ResourceCallKind {
+  let total = 0;
+  for (const kind of KINDS) total += plan.weights[kind];
+  let left = randomBetween(random, 1, total);
+  for (const kind of KINDS) {
+    left -= plan.weights[kind];
+    if (left <= 0) return kind;
+  }
+  return 'set';
+}

@@ -1,0 +1,209 @@
+import { type Random, SeededRandom, fromUtf8, randomBetween, randomUnit } from '@quorate/base';
+import type { HistoryHeader, ObjectKind } from '@quorate/checkers';
+import { COUNTER, ELECTION, LeaderObservers, MAP } from '@quorate/resources';
+import { checkCounter, checkFencedMap, checkHolders } from './check-holders.js';
+import { type FinalMap, checkMap } from './check-maps.js';
+import { HistoryRecorder } from './history-recorder.js';
+import { HolderWatch } from './holder-watch.js';
+import { MapWatcher } from './map-watcher.js';
+import { objectsOf } from './recorded-calls.js';
+import type { ResourcePlan } from './resource-plan.js';
+import { ResourceWorkload, guardedBy, objectOf } from './resource-workload.js';
+import type { SimClient, SimClientOptions } from './sim-client.js';
+import type { SimCluster } from './sim-cluster.js';
+
+/** What the clients of resources saw, in numbers. */
+export interface ResourceFigures {
+  readonly resourceCalls: number;
+  readonly resourceCallsAnswered: number;
+  readonly unknownOutcomes: number;
+  /** Noticed by clients: sessions that were lost, and sessions that were in contact again after they were not. */
+  readonly sessionsLost: number;
+  readonly sessionsResumed: number;
+  readonly watchEvents: number;
+  readonly grants: number;
+}
+
+/** Faults told at most. */
+const FAULTS_MAX = 20;
+/** Longer than any time to live that is drawn. */
+const TTLS_OVER_MS = 1500;
+
+/** The clients of resources in one run: starts them, replaces those that are killed, and compares in the end what all of them saw. */
+export class ResourceRun {
+  readonly recorder: HistoryRecorder;
+  readonly #cluster: SimCluster;
+  readonly #random: Random;
+  readonly #plan: ResourcePlan;
+  readonly #holders: HolderWatch;
+  readonly #workloads: ResourceWorkload[] = [];
+  readonly #audit: MapWatcher[] = [];
+  #isWorking = true;
+
+  constructor(cluster: SimCluster, random: Random, plan: ResourcePlan) {
+    this.#cluster = cluster;
+    this.#random = random;
+    this.#plan = plan;
+    this.recorder = new HistoryRecorder(() => cluster.scheduler.nowMs);
+    this.#holders = new HolderWatch((fault) => cluster.failLater(fault));
+    const declare = (kind: ObjectKind, names: readonly string[]): void => {
+      for (const name of names) this.recorder.declare({ name: objectOf(kind, name), kind });
+    };
+    declare('map', this.#maps);
+    declare('counter', plan.counters);
+    declare('lock', plan.locks);
+    declare('election', plan.elections);
+  }
+
+  get #maps(): string[] {
+    return [...this.#plan.maps, ...[...this.#plan.locks, ...this.#plan.elections].map(guardedBy)];
+  }
+
+  start(clients: number): void {
+    this.#startAuditor();
+    for (let i = 0; i < clients; i++) this.#startClient();
+  }
+
+  figures(): ResourceFigures {
+    const sum = (of: (workload: ResourceWorkload) => number): number =>
+      this.#workloads.reduce((total, workload) => total + of(workload), 0);
+    return {
+      resourceCalls: this.recorder.calls,
+      resourceCallsAnswered: this.recorder.answered,
+      unknownOutcomes: this.recorder.unknown,
+      sessionsLost: sum((workload) => workload.sessionsLost),
+      sessionsResumed: sum((workload) => workload.sessionsResumed),
+      watchEvents: sum((workload) => workload.watchEvents),
+      grants: this.#holders.grants,
+    };
+  }
+
+  stop(): void {
+    this.#isWorking = false;
+    for (const workload of this.#workloads) workload.stop();
+  }
+
+  /** After mending and `stop`: waits until every call has settled, and returns the faults that it finds. */
+  check(withinMs = 60_000): string[] {
+    const cluster = this.#cluster;
+    const giveUpAtMs = cluster.scheduler.nowMs + withinMs;
+    const isSettled = (): boolean => this.recorder.open === 0;
+    cluster.runUntil(() => isSettled() || cluster.scheduler.nowMs >= giveUpAtMs, withinMs + 100, 'open calls of resources settle');
+    if (!isSettled()) return [`T77: calls that were not settled within ${withinMs} ms: ${this.recorder.openCalls().join(', ')}`];
+    cluster.runFor(TTLS_OVER_MS);
+    const reader = cluster.client(`reader-${cluster.clients.length}`, { deadlineMs: withinMs });
+    const objects = objectsOf(this.recorder.events);
+    const faults: string[] = [];
+    const tell = (fault: string): void => {
+      if (faults.length < FAULTS_MAX) faults.push(fault);
+    };
+    for (const name of this.#maps) {
+      const final = this.#readMap(reader, name, withinMs);
+      this.#awaitWatches(name, final, withinMs);
+      // What was told meanwhile counts too.
+      const history = objectsOf(this.recorder.events).get(objectOf('map', name));
+      if (history !== undefined) checkMap(name, history, final, tell);
+    }
+    for (const name of this.#plan.counters) {
+      const history = objects.get(objectOf('counter', name));
+      const handle = reader.face.resources.client.handle(COUNTER, name);
+      const final = cluster.await<number>(`reading ${name}`, withinMs, (done) => handle.query('get', {}, {}, done));
+      if (history !== undefined) checkCounter(name, history, final, tell);
+    }
+    for (const [kind, names] of [
+      ['lock', this.#plan.locks],
+      ['election', this.#plan.elections],
+    ] as const) {
+      for (const name of names) {
+        const history = objects.get(objectOf(kind, name));
+        if (history !== undefined) checkHolders(name, history, tell);
+        const guarded = objects.get(objectOf('map', guardedBy(name)));
+        if (guarded !== undefined) checkFencedMap(guardedBy(name), guarded, tell);
+      }
+    }
+    return faults;
+  }
+
+  #readMap(reader: SimClient, name: string, withinMs: number): FinalMap {
+    const handle = reader.face.resources.client.handle(MAP, name);
+    const args = { from: null, to: null, prefix: null, limit: 1000, isReverse: false, isKeysOnly: false };
+    const page = this.#cluster.await<{ readonly entries: readonly { key: Uint8Array; value: Uint8Array; version: number }[] }>(
+      `reading ${name}`,
+      withinMs,
+      (done) => handle.query('scan', args, {}, done),
+    );
+    const { version } = this.#cluster.await<{ readonly version: number }>(`reading ${name}`, withinMs, (done) =>
+      handle.query('size', {}, {}, done),
+    );
+    const entries = page.entries.map((entry) => ({ key: fromUtf8(entry.key), value: fromUtf8(entry.value), version: entry.version }));
+    return { version, entries };
+  }
+
+  /** The first line of the recorded history. */
+  header(): HistoryHeader {
+    return this.recorder.header(`sim seed ${this.#cluster.seed}`);
+  }
+
+  /** Every watch that is open is told of all that happened. */
+  #awaitWatches(name: string, final: FinalMap, withinMs: number): void {
+    const object = objectOf('map', name);
+    const alive = this.#workloads.filter(({ client }) => client.process.isAlive).flatMap(({ watchers }) => [...watchers]);
+    const watchers = [...this.#audit, ...alive].filter((watcher) => watcher.object === object && !watcher.isOver);
+    const isTold = (watcher: MapWatcher): boolean => {
+      const last = watcher.key === null ? final.version : (final.entries.find(({ key }) => key === watcher.key)?.version ?? 0);
+      return watcher.isOver || watcher.lastVersion >= last;
+    };
+    const what = (): string =>
+      watchers
+        .filter((watcher) => !isTold(watcher))
+        .map((watcher) => `${watcher.name} (${watcher.lastVersion})`)
+        .join();
+    try {
+      this.#cluster.runUntil(() => watchers.every(isTold), withinMs, `watches of ${name}`);
+    } catch (thrown) {
+      throw this.#cluster.fault(`T66: watches of ${name} were not told of version ${final.version}: ${what()}; ${String(thrown)}`);
+    }
+  }
+
+  /** A client that no fault is injected into watches everything from the beginning. */
+  #startAuditor(): void {
+    const client = this.#cluster.client('auditor');
+    client.isSpared = true;
+    const { recorder } = this;
+    const watch = (map: string, afterVersion: number): void => {
+      const watcher = new MapWatcher(client.face.resources.client.handle(MAP, map), {
+        lane: recorder.lane(client.name),
+        recorder,
+        object: objectOf('map', map),
+        name: `${client.name}/${this.#audit.length}`,
+        key: null,
+        afterVersion,
+        told: () => {},
+        ended: () => {},
+      });
+      this.#audit.push(watcher);
+    };
+    for (const map of this.#maps) watch(map, 0);
+    for (const name of this.#plan.elections) {
+      const observers = LeaderObservers.of(client.face.resources.client.handle(ELECTION, name));
+      observers.observe({ leader: () => {}, ended: () => {} }, { deadlineMs: 60_000 });
+    }
+  }
+
+  #startClient(): void {
+    const random = new SeededRandom(this.#random.nextUint32());
+    const client = this.#cluster.client(`client-${this.#cluster.clients.length}`, randomClientOptions(random));
+    const workload = new ResourceWorkload({ client, plan: this.#plan, random, recorder: this.recorder, holders: this.#holders });
+    this.#workloads.push(workload);
+    workload.start();
+    client.process.onKilled(() => {
+      const { scheduler } = this.#cluster;
+      scheduler.schedule(scheduler.nowMs + randomUnit(random) * 500, () => this.#isWorking && this.#startClient(), null);
+    });
+  }
+}
+
+function randomClientOptions(random: Random): SimClientOptions {
+  const sessionTtlMs = [300, 1000, 10_000][randomBetween(random, 0, 2)] ?? 1000;
+  return { sessionTtlMs, ...(randomBetween(random, 0, 3) === 0 ? { disconnectGraceMs: Math.floor(sessionTtlMs / 3) } : {}) };
+}

@@ -1,0 +1,391 @@
+import { QuorateError, type Random, fromUtf8, randomBetween, randomUnit, utf8 } from '@quorate/base';
+import type { HistoryFields, HistoryValue } from '@quorate/checkers';
+import type { Done, Fence, PendingCall, SessionState, Token } from '@quorate/machine';
+import {
+  COUNTER,
+  ELECTION,
+  type Holding,
+  LOCK,
+  LeaderObservers,
+  MAP,
+  type ResourceClient,
+  claimLock,
+  releaseLock,
+  standForElection,
+  stepDown,
+} from '@quorate/resources';
+import type { HistoryRecorder, RecordedLane } from './history-recorder.js';
+import type { HolderWatch } from './holder-watch.js';
+import { MapWatcher } from './map-watcher.js';
+import { type ResourceCallKind, type ResourcePlan, drawCallKind } from './resource-plan.js';
+import type { SimClient } from './sim-client.js';
+
+/** What a workload of resources works with. */
+export interface ResourceWorkloadInit {
+  readonly client: SimClient;
+  readonly plan: ResourcePlan;
+  readonly random: Random;
+  readonly recorder: HistoryRecorder;
+  readonly holders: HolderWatch;
+}
+
+/** The map that is written only under a lock or a leadership: one for each, by its name. */
+export const guardedBy = (name: string): string => `guarded-${name}`;
+
+/** Something held under a name, and how it is given up. */
+interface Held {
+  readonly object: string;
+  readonly name: string;
+  readonly holding: Holding;
+  readonly end: 'release' | 'resign';
+}
+
+/** One client that uses maps, counters, locks and elections at random, in its session; everything it calls and sees is recorded. */
+export class ResourceWorkload {
+  readonly client: SimClient;
+  /** Sessions lost, and connections of a session that were made good. */
+  sessionsLost = 0;
+  sessionsResumed = 0;
+  watchEvents = 0;
+  readonly #init: ResourceWorkloadInit;
+  readonly #resources: ResourceClient;
+  readonly #watchers = new Set<MapWatcher>();
+  /** Version of each entry as it was last seen, and the newest of each map. */
+  readonly #seen = new Map<string, number>();
+  readonly #newest = new Map<string, number>();
+  #state: SessionState = 'opening';
+  #isWorking = false;
+  #values = 0;
+  #watchNumber = 0;
+
+  constructor(init: ResourceWorkloadInit) {
+    this.#init = init;
+    this.client = init.client;
+    this.#resources = init.client.face.resources.client;
+    init.client.process.onKilled(() => {
+      this.#isWorking = false;
+      init.recorder.abandon(init.client.name);
+    });
+  }
+
+  /** Watches that are to be told of every change. */
+  get watchers(): ReadonlySet<MapWatcher> {
+    return this.#watchers;
+  }
+
+  start(): void {
+    const { plan, recorder, client } = this.#init;
+    this.#isWorking = true;
+    this.#listenToSession();
+    for (let lane = 0; lane < plan.lanes; lane++) this.#pause(recorder.lane(client.name));
+    for (let watch = 0; watch < plan.watches; watch++) this.#watch(recorder.lane(client.name));
+    for (const election of plan.elections) if (plan.weights.lead > 0) this.#observe(election);
+  }
+
+  /** No new calls; those open go on, and what is held is given up in its time. Watches that are open stay. */
+  stop(): void {
+    this.#isWorking = false;
+  }
+
+  #listenToSession(): void {
+    const { recorder, client, plan } = this.#init;
+    const handle = this.#resources.handle(COUNTER, plan.counters[0] as string);
+    const stateChanged = (state: SessionState): void => {
+      if (state === 'open' && this.#state === 'suspended') this.sessionsResumed++;
+      if (state === 'expired') recorder.session(client.name, `${client.name}, session ${this.sessionsLost++}`, 'lost');
+      this.#state = state;
+    };
+    handle.listen({ stateChanged });
+  }
+
+  #pause(lane: RecordedLane): void {
+    const { client, plan, random } = this.#init;
+    client.process.timers.set(randomUnit(random) * plan.pauseMsMax, () => {
+      if (this.#isWorking) this.#act(lane, drawCallKind(random, plan));
+    });
+  }
+
+  #act(lane: RecordedLane, kind: ResourceCallKind): void {
+    const { plan, random } = this.#init;
+    switch (kind) {
+      case 'add':
+        return this.#add(lane, this.#any(plan.counters));
+      case 'count':
+        return this.#count(lane, this.#any(plan.counters));
+      case 'lock': {
+        const name = this.#any(plan.locks);
+        return this.#lock(lane, name, randomBetween(random, 0, 3) === 0 ? 0 : ([50, 1000, null][randomBetween(random, 0, 2)] ?? null));
+      }
+      case 'lead':
+        return this.#campaign(lane, this.#any(plan.elections));
+      case 'get':
+      case 'size':
+      case 'scan':
+        return this.#read(lane, kind);
+      default:
+        return this.#write(lane, kind);
+    }
+  }
+
+  #read(lane: RecordedLane, kind: 'get' | 'size' | 'scan'): void {
+    const { plan, random } = this.#init;
+    const name = this.#any(plan.maps);
+    const handle = this.#resources.handle(MAP, name);
+    const object = objectOf('map', name);
+    const consistency = randomBetween(random, 0, 2) === 0 ? 'sequential' : 'linearizable';
+    const time = { deadlineMs: plan.deadlineMs, consistency } as const;
+    const next = (): void => this.#pause(lane);
+    if (kind === 'get') {
+      const key = this.#any(plan.keys);
+      lane.invoke({ object, op: 'get', args: { key }, consistency });
+      handle.query(
+        'get',
+        { key: utf8(key) },
+        time,
+        this.#settle(lane, next, (entry) => (entry === null ? null : entryOf(entry))),
+      );
+    } else if (kind === 'size') {
+      lane.invoke({ object, op: 'size', args: {}, consistency });
+      const told = this.#settle(lane, next, ({ size, version }: { size: number; version: number }) => {
+        this.#saw(name, version);
+        return { size, version };
+      });
+      handle.query('size', {}, time, told);
+    } else {
+      lane.invoke({ object, op: 'scan', args: { limit: 100 }, consistency });
+      const args = { from: null, to: null, prefix: null, limit: 100, isReverse: false, isKeysOnly: false };
+      const told = this.#settle(lane, next, (page: { entries: readonly KeyedEntry[]; hasMore: boolean }) => ({
+        entries: page.entries.map((entry) => ({ key: fromUtf8(entry.key), ...entryOf(entry) })),
+        hasMore: page.hasMore,
+      }));
+      handle.query('scan', args, time, told);
+    }
+  }
+
+  #write(lane: RecordedLane, kind: 'set' | 'setWithTtl' | 'setIfAbsent' | 'compareAndSet' | 'remove'): void {
+    const { plan, random } = this.#init;
+    const name = this.#any(plan.maps);
+    const key = this.#any(plan.keys);
+    const next = (): void => this.#pause(lane);
+    const seen = this.#seen.get(`${name}/${key}`) ?? 0;
+    if (kind === 'remove') {
+      const version = randomBetween(random, 0, 1) === 0 ? null : seen;
+      lane.invoke({ object: objectOf('map', name), op: 'remove', args: version === null ? { key } : { key, version } });
+      const args = { key: utf8(key), version, fence: null };
+      const handle = this.#resources.handle(MAP, name);
+      handle.command(
+        'remove',
+        args,
+        { deadlineMs: plan.deadlineMs },
+        this.#settle(lane, next, (was: boolean) => was),
+      );
+      return;
+    }
+    const op = kind === 'setWithTtl' ? 'set' : kind;
+    const ttlMs = kind === 'setWithTtl' ? randomBetween(random, 1, 1000) : null;
+    this.#put(lane, { name, key, op, ttlMs, version: seen, fence: null }, next);
+  }
+
+  /** One write of a value that is written once. */
+  #put(lane: RecordedLane, write: Put, done: () => void): void {
+    const { plan, random } = this.#init;
+    const { name, key, op, ttlMs, version, fence } = write;
+    const value = `${this.client.name}:${this.#values++}:`.padEnd(randomBetween(random, 1, plan.valueBytesMax), 'x');
+    const args: Record<string, HistoryValue> = { key, value };
+    if (op === 'compareAndSet') args['version'] = version;
+    if (ttlMs !== null) args['ttlMs'] = ttlMs;
+    if (fence !== null) args['fence'] = { lock: fence.object, token: tokenOf(fence.fence.token) };
+    lane.invoke({ object: objectOf('map', name), op, args });
+    const handle = this.#resources.handle(MAP, name);
+    const written = { key: utf8(key), value: utf8(value), ttlMs, fence: fence?.fence ?? null };
+    const time = { deadlineMs: plan.deadlineMs };
+    const saw = (result: { readonly version: number }): HistoryFields => {
+      this.#seen.set(`${name}/${key}`, result.version);
+      this.#saw(name, result.version);
+      return { ...result };
+    };
+    const settled = this.#settle(lane, done, saw);
+    if (op === 'set') handle.command('set', written, time, settled);
+    else if (op === 'setIfAbsent') handle.command('setIfAbsent', written, time, settled);
+    else handle.command('compareAndSet', { ...written, version }, time, settled);
+  }
+
+  #saw(map: string, version: number): void {
+    this.#newest.set(map, Math.max(version, this.#newest.get(map) ?? 0));
+  }
+
+  #add(lane: RecordedLane, name: string): void {
+    const { plan, random } = this.#init;
+    const delta = randomBetween(random, 1, 3);
+    lane.invoke({ object: objectOf('counter', name), op: 'add', args: { delta } });
+    const settled = this.#settle(
+      lane,
+      () => this.#pause(lane),
+      (value: number) => value,
+    );
+    this.#resources.handle(COUNTER, name).command('add', { delta, fence: null }, { deadlineMs: plan.deadlineMs }, settled);
+  }
+
+  #count(lane: RecordedLane, name: string): void {
+    lane.invoke({ object: objectOf('counter', name), op: 'get', args: {} });
+    const settled = this.#settle(
+      lane,
+      () => this.#pause(lane),
+      (value: number) => value,
+    );
+    this.#resources.handle(COUNTER, name).query('get', {}, { deadlineMs: this.#init.plan.deadlineMs }, settled);
+  }
+
+  #lock(lane: RecordedLane, name: string, waitMs: number | null): void {
+    const object = objectOf('lock', name);
+    lane.invoke({ object, op: waitMs === 0 ? 'tryAcquire' : 'acquire', args: {} });
+    const handle = this.#resources.handle(LOCK, name);
+    claimLock(handle, waitMs, { deadlineMs: this.#init.plan.deadlineMs }, (error, holding) => {
+      if (error === null && holding === null && waitMs !== 0) throw new Error('a lock that was waited for was given as busy');
+      this.#claimed(lane, error, holding === null ? null : { object, name, holding, end: 'release' });
+    });
+  }
+
+  #campaign(lane: RecordedLane, name: string): void {
+    const object = objectOf('election', name);
+    lane.invoke({ object, op: 'campaign', args: {} });
+    const handle = this.#resources.handle(ELECTION, name);
+    const time = { deadlineMs: this.#init.plan.deadlineMs };
+    standForElection(handle, utf8(this.client.name), time, (error, holding) =>
+      this.#claimed(lane, error, holding === null ? null : { object, name, holding, end: 'resign' }),
+    );
+  }
+
+  #claimed(lane: RecordedLane, error: QuorateError | null, held: Held | null): void {
+    const { holders, recorder } = this.#init;
+    // A claim that nobody waits for any more may still be granted for a moment, before it is taken back.
+    if (error !== null) lane.failed(error.code === 'lockTimeout' ? error : new QuorateError('aborted', error.message));
+    else lane.ok(held === null ? null : { token: tokenOf(held.holding.token) });
+    if (error !== null || held === null) {
+      this.#pause(lane);
+      return;
+    }
+    const { object, holding } = held;
+    holders.granted(object, this.client, holding);
+    holding.onLost(() => recorder.told(this.client.name, object, 'lost', { token: tokenOf(holding.token) }));
+    this.#hold(lane, held, randomBetween(this.#init.random, 0, 3));
+  }
+
+  /** Some writes under what is held, then it is given up. */
+  #hold(lane: RecordedLane, held: Held, writes: number): void {
+    const { client, plan, random } = this.#init;
+    client.process.timers.set((randomUnit(random) * plan.holdMsMax) / (writes + 1), () => {
+      if (writes === 0) {
+        this.#giveUp(lane, held);
+        return;
+      }
+      const fence = { object: held.object, fence: held.holding.fence };
+      const write: Put = { name: guardedBy(held.name), key: 'k', op: 'set', ttlMs: null, version: 0, fence };
+      this.#put(lane, write, () => this.#hold(lane, held, writes - 1));
+    });
+  }
+
+  #giveUp(lane: RecordedLane, { object, name, holding, end }: Held): void {
+    const time = { deadlineMs: this.#init.plan.deadlineMs };
+    lane.invoke({ object, op: end, args: { token: tokenOf(holding.token) } });
+    const settled: Done<undefined> = (error) => {
+      if (error === null) lane.ok(true);
+      else lane.failed(error);
+      this.#pause(lane);
+    };
+    const pending: PendingCall | null =
+      end === 'release'
+        ? releaseLock(this.#resources.handle(LOCK, name), holding, time, settled)
+        : stepDown(this.#resources.handle(ELECTION, name), holding, time, settled);
+    if (pending === null) settled(new QuorateError('notHeld', 'it was lost before'), null);
+  }
+
+  #observe(name: string): void {
+    const { recorder, plan } = this.#init;
+    LeaderObservers.of(this.#resources.handle(ELECTION, name)).observe(
+      {
+        leader: (leader) => {
+          const fields = { leader: leader === null ? null : { token: tokenOf(leader.token) } };
+          recorder.told(this.client.name, objectOf('election', name), 'leaderChanged', fields);
+        },
+        ended: () => this.client.process.timers.set(100, () => this.#isWorking && this.#observe(name)),
+      },
+      { deadlineMs: plan.deadlineMs },
+    );
+  }
+
+  /** Watches one after the other, each for a while; the one that is there at the end stays. */
+  #watch(lane: RecordedLane): void {
+    const { plan, random, recorder, client } = this.#init;
+    const map = randomBetween(random, 0, 4) === 0 ? guardedBy(this.#any(plan.locks)) : this.#any(plan.maps);
+    const watcher = new MapWatcher(this.#resources.handle(MAP, map), {
+      lane,
+      recorder,
+      object: objectOf('map', map),
+      name: `${client.name}/${this.#watchNumber++}`,
+      key: randomBetween(random, 0, 2) === 0 ? this.#any(plan.keys) : null,
+      afterVersion: randomBetween(random, 0, 1) === 0 ? 0 : (this.#newest.get(map) ?? 0),
+      told: () => this.watchEvents++,
+      ended: () => {
+        this.#watchers.delete(watcher);
+        this.#watchLater(lane, 100);
+      },
+    });
+    this.#watchers.add(watcher);
+    if (randomBetween(random, 0, 2) === 0) return;
+    client.process.timers.set(randomUnit(random) * 3000, () => {
+      if (!this.#isWorking || !this.#watchers.has(watcher)) return;
+      watcher.stop();
+      this.#watchers.delete(watcher);
+      this.#watchLater(lane, 10);
+    });
+  }
+
+  #watchLater(lane: RecordedLane, ms: number): void {
+    this.client.process.timers.set(ms, () => {
+      if (this.#isWorking) this.#watch(lane);
+    });
+  }
+
+  #settle<T>(lane: RecordedLane, next: () => void, valueOf: (result: T) => HistoryValue): Done<T> {
+    return (error, result) => {
+      if (error !== null) lane.failed(error);
+      else lane.ok(valueOf(result as T));
+      next();
+    };
+  }
+
+  #any(names: readonly string[]): string {
+    return names[randomBetween(this.#init.random, 0, names.length - 1)] as string;
+  }
+}
+
+interface Put {
+  readonly name: string;
+  readonly key: string;
+  readonly op: 'set' | 'setIfAbsent' | 'compareAndSet';
+  readonly ttlMs: number | null;
+  readonly version: number;
+  readonly fence: { readonly object: string; readonly fence: Fence } | null;
+}
+
+interface Entry {
+  readonly value: Uint8Array;
+  readonly version: number;
+}
+interface KeyedEntry extends Entry {
+  readonly key: Uint8Array;
+}
+
+/** Names in the history: unique whatever the kind. */
+export function objectOf(kind: string, name: string): string {
+  return `${kind}/${name}`;
+}
+
+function tokenOf(token: Token): readonly number[] {
+  return [token.epoch, token.index];
+}
+
+function entryOf({ value, version }: Entry): HistoryFields {
+  return { value: fromUtf8(value), version };
+}
