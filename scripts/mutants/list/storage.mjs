@@ -23,7 +23,7 @@ export const STORAGE = [
           }
         }
 `,
-    tests: ['storage/failure.test.ts: T25: storage: the n-th sync fails'],
+    tests: ['storage/failure.test.ts: T25: storage: a sync fails, the next life', 'storage/failure.test.ts: T33:'],
   },
   {
     id: 'failed-sync-is-not-final',
@@ -41,7 +41,7 @@ export const STORAGE = [
     file: 'packages/storage/src/checkpoint-writer.ts',
     old: '        else disk.putInPlace(CHECKPOINT_NEW, checkpointPath(captured.number), ended);',
     new: '        else {\n          disk.putInPlace(CHECKPOINT_NEW, checkpointPath(captured.number), () => {});\n          ended(null);\n        }',
-    tests: ['storage/crash.test.ts: T26: storage: power lost before, midway'],
+    tests: ['storage/crash.test.ts: T26: storage: a checkpoint takes long to get its name'],
   },
   {
     id: 'journal-file-name-not-synced',
@@ -122,7 +122,7 @@ export const STORAGE = [
     file: 'packages/storage/src/checkpoint-writer.ts',
     old: '(fault === null ? this.#options.pace.sync(file, done) : done(fault))',
     new: '(fault === null ? this.#options.pace.sync(file, () => done(null)) : done(fault))',
-    tests: ['storage/failure.test.ts: T33:'],
+    tests: ['storage/failed-checkpoint.test.ts: T33:'],
   },
   {
     id: 'frame-in-flight-counts-after-cut',
