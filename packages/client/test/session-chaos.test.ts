@@ -109,7 +109,7 @@ function stopFor(cluster: SessionCluster, random: Random): void {
 
 const STORMS = Number(process.env['SESSION_STORMS'] ?? 10);
 
-test('sessions: rules 8 to 12, 17, 18, T63, T66: cuts, elections, late, doubled and split answers → every command once and in order, every event once', () => {
+test('sessions: rules 9 to 12, 17, 18, T63, T66: cuts, elections, late, doubled and split answers → every command once and in order, every event once', () => {
   fc.assert(
     fc.property(fc.record({ seed: fc.nat(), steps: fc.integer({ min: 20, max: 100 }), isRough: fc.constant(false) }), (options) => {
       const { cluster, probes, losses } = storm(options);

@@ -24,7 +24,7 @@ test('catalogue: a name created twice → the same group, created once', () => {
 test('catalogue: a listing in pages → every name once, in order, whatever the page size', () => {
   fc.assert(
     fc.property(
-      fc.uniqueArray(fc.string({ minLength: 1, maxLength: 6 }), { maxLength: 40 }),
+      fc.uniqueArray(fc.string({ minLength: 1, maxLength: 6 }), { maxLength: 40, size: 'max' }),
       fc.integer({ min: 1, max: 7 }),
       (names, limit) => {
         const catalogue = new Catalogue();
@@ -60,7 +60,10 @@ test('catalogue: names created between listings, with any prefix and start → e
   const part = fc.string({ unit: fc.constantFrom('a', 'b', '\u{1f600}', 'é'), maxLength: 2 });
   fc.assert(
     fc.property(
-      fc.array(fc.oneof(name, fc.record({ prefix: part, after: part, limit: fc.integer({ min: 1, max: 5 }) })), { maxLength: 60 }),
+      fc.array(fc.oneof(name, fc.record({ prefix: part, after: part, limit: fc.integer({ min: 1, max: 5 }) })), {
+        maxLength: 60,
+        size: 'max',
+      }),
       (steps) => {
         const catalogue = new Catalogue();
         const names = new Set<string>();

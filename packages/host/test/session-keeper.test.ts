@@ -34,7 +34,7 @@ function upTo(max: number): OverLimits {
 test('DueHeap: entries set, moved and removed at random → the first is always the earliest', () => {
   const step = fc.record({ what: fc.constantFrom('set', 'remove', 'pop'), id: fc.nat(15), dueMs: fc.nat(40) });
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 200, size: 'max' }), (steps) => {
       const heap = new DueHeap<Due & { readonly id: number }>();
       const entries = Array.from({ length: 16 }, (_, id) => ({ id, dueMs: 0, heapAt: -1 }));
       const model = new Map<number, number>();
@@ -82,7 +82,7 @@ test('rule 13, T58: sessions opened, carried, heard of, lost and closed, leaders
     grace: fc.oneof(fc.nat(60), fc.nat(800)),
   });
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 120, size: 'max' }), (steps) => {
       const keeper = new SessionKeeper();
       const model = new KeeperModel();
       let nowMs = 0;
@@ -194,7 +194,7 @@ test('T42: SessionKeeper: the machine is another one → sessions that it alone 
 
 test('T75: AwakeClock: ticks at any distance → never goes back, never ahead of the clock, and a pause counts 60 ms at most', () => {
   fc.assert(
-    fc.property(fc.array(fc.record({ ms: fc.nat(200), isTick: fc.boolean() }), { maxLength: 100 }), (steps) => {
+    fc.property(fc.array(fc.record({ ms: fc.nat(200), isTick: fc.boolean() }), { maxLength: 100, size: 'max' }), (steps) => {
       let nowMs = 1000;
       const awake = new AwakeClock({ nowMs: () => nowMs, wallMs: () => 0 });
       let last = awake.nowMs();

@@ -79,7 +79,7 @@ test('T39: leader dies while it sends a snapshot → the next one sends its own,
   assert.ok(interrupted >= 2, `${interrupted} transfers were interrupted`);
 });
 
-test('T42, rule 3: answer to a command lost, its client cut off, a node that knows of it by a snapshot only leads → the retry gets the old answer', () => {
+test('T42, rule 19: answer to a command lost, its client cut off, a node that knows of it by a snapshot only leads → the retry gets the old answer', () => {
   const cluster = sessionCluster(450, { settings: snapshotSettings() });
   const options = { sessionTtlMs: 60_000 };
   const user = new TallyUser(cluster, 'a', options).open();

@@ -93,7 +93,7 @@ test('snapshots: the bytes of a log by index → as a plain list of batches says
     { weight: 1, arbitrary: fc.record({ drop: fc.double({ min: 0, max: 1, noNaN: true }) }) },
   );
   fc.assert(
-    fc.property(fc.integer({ min: 0, max: 1000 }), fc.array(action, { maxLength: 600 }), (start, actions) => {
+    fc.property(fc.integer({ min: 0, max: 1000 }), fc.array(action, { maxLength: 600, size: 'max' }), (start, actions) => {
       const keeping = new LogKeeping(start);
       let batches: { index: number; bytes: number }[] = [];
       let index = start;

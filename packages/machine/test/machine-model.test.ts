@@ -104,7 +104,7 @@ const PRELUDE: readonly Timed[] = [
 
 const steps = (maxLength: number): fc.Arbitrary<Timed[]> =>
   fc
-    .array(fc.record({ afterMs: fc.constantFrom(0, 0, 1, 5, 40), step }), { minLength: 5, maxLength })
+    .array(fc.record({ afterMs: fc.constantFrom(0, 0, 1, 5, 40), step }), { minLength: 5, maxLength, size: 'max' })
     .map((drawn) => [...PRELUDE, ...drawn]);
 
 /** One of those that exist, mostly. */

@@ -30,6 +30,8 @@ export interface RaftInit {
   readonly nowMs: number;
 }
 
+/** A replica whose disk hangs takes no more entries than this many windows, so that it cannot fill the memory. */
+const TAIL_WINDOWS_MAX = 4;
 /** Most ms that a replica waits before a pre-vote once it knows that its leader is gone: enough that two rarely start together. */
 const GONE_DELAY_MS = 50;
 
@@ -107,6 +109,11 @@ export class Core {
   /** A learner, or a replica outside of the configuration, never stands for election. */
   get canCampaign(): boolean {
     return !this.isLearner && this.voters.includes(this.self);
+  }
+
+  /** As much waits for the disk of this replica as may. */
+  get isTailFull(): boolean {
+    return this.log.tailBytes >= this.options.windowBytes * TAIL_WINDOWS_MAX;
   }
 
   /** Queues a message; it leaves once the present hard state is durable. */

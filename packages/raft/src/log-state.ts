@@ -70,6 +70,11 @@ export class LogState {
   get tailBytes(): number {
     return this.#tailBytes;
   }
+  /** Others are quicker: most of what is not durable here is committed. */
+  get isOutrun(): boolean {
+    const middle = this.#tail[this.#tail.length >> 1];
+    return middle !== undefined && middle.lastIndex <= this.#commitIndex;
+  }
   get hasFacts(): boolean {
     return this.#appends.length > 0 || this.#truncateAfter !== null || this.#restart !== null;
   }

@@ -102,10 +102,13 @@ export class Raft {
     else if (this.#core.canCampaign && this.#core.nowMs >= this.#core.electionDueMs) onElectionDue(this.#core);
   }
 
-  /** Appends commands on the leader; refused elsewhere and while leadership is being transferred. */
+  /**
+   * Appends commands on the leader; refused elsewhere and while leadership is being transferred. A leader whose disk hangs while its followers
+   * commit hands over rather than fill its memory (T06).
+   */
   propose(input: Proposal, nowMs: number): Proposed {
     this.#now(nowMs);
-    if (!this.#takesProposals) return 'notLeader';
+    if (!this.#takesProposals || (this.#isLeftBehind && this.transferLeader(0, nowMs))) return 'notLeader';
     const { payloadChecksum, count, loggedTimeMs = this.#core.ownLoggedTimeMs } = input;
     return { index: this.#core.appendOwn('commands', input.payload, { payloadChecksum, count, loggedTimeMs }), term: this.#core.term };
   }
@@ -115,6 +118,10 @@ export class Raft {
     this.#now(nowMs);
     if (!this.#takesProposals) return 'notLeader';
     return { index: appendNoop(this.#core), term: this.#core.term };
+  }
+
+  get #isLeftBehind(): boolean {
+    return this.#core.isTailFull && this.#core.log.isOutrun;
   }
 
   get #takesProposals(): boolean {

@@ -20,7 +20,7 @@ test('step: peers that send any decodable messages in any role, contradictory on
           waitMs: fc.integer({ min: 0, max: 200 }),
           propose: fc.boolean(),
         }),
-        { minLength: 1, maxLength: 60 },
+        { minLength: 1, maxLength: 60, size: 'max' },
       ),
       (seed, isLearner, list) => {
         const disk = new PlainDisk([1, 2, 3].map(nodeId), isLearner);

@@ -13,7 +13,7 @@ const steps = fc.array(
     },
     { weight: 1, arbitrary: fc.record({ truncate: fc.nat({ max: 60 }) }) },
   ) as fc.Arbitrary<Step>,
-  { maxLength: 40 },
+  { maxLength: 40, size: 'max' },
 );
 
 test('term map: any appends and cuts → same as a plain array of terms', () => {

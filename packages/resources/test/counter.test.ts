@@ -68,7 +68,7 @@ const step = fc.oneof(
 
 test('counter: any commands → as a BigInt counts, on every replica', () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 40, size: 'max' }), (steps) => {
       const { driver, session, counter } = opened();
       let model = 0n;
       for (const each of steps) {

@@ -195,7 +195,7 @@ test('T57, T66, rule 21: random use of locks, elections and watches with lost se
   let grants = 0;
   let changes = 0;
   await fc.assert(
-    fc.asyncProperty(fc.nat(), fc.array(step, { minLength: 20, maxLength: 120 }), async (seed, steps) => {
+    fc.asyncProperty(fc.nat(), fc.array(step, { minLength: 20, maxLength: 120, size: 'max' }), async (seed, steps) => {
       const run = new Run(seed);
       const { time } = run.cluster;
       const witness = run.cluster.resources().resources;

@@ -201,7 +201,7 @@ function stepsOf<A>(action: fc.Arbitrary<A>): fc.Arbitrary<ModelStep<A>[]> {
     { weight: 2, arbitrary: fc.record({ type: fc.constant('tick' as const), afterMs: fc.nat({ max: 15 }) }) },
     { weight: 3, arbitrary: fc.record({ type: fc.constantFrom('leader' as const, 'reload' as const, 'open' as const) }) },
   );
-  return fc.array(step, { maxLength: 40 });
+  return fc.array(step, { maxLength: 40, size: 'max' });
 }
 
 test('lock: any claims, releases, ends of sessions, times, leaders and snapshots → as the model says, on every replica', () => {

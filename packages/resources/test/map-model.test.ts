@@ -270,7 +270,9 @@ function runMap(steps: readonly ModelStep<Action>[], ranges: readonly Range[], c
 
 test('map: any commands, ends of sessions, times, leaders and snapshots → as the model says, on every replica', () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 40 }), fc.array(range, { maxLength: 3 }), (steps, ranges) => runMap(steps, ranges, 0)),
+    fc.property(fc.array(step, { maxLength: 40, size: 'max' }), fc.array(range, { maxLength: 3 }), (steps, ranges) =>
+      runMap(steps, ranges, 0),
+    ),
     { numRuns: 80 },
   );
 });
@@ -278,8 +280,10 @@ test('map: any commands, ends of sessions, times, leaders and snapshots → as t
 test('T66, T69: the same around the oldest change that is remembered → as the model says', () => {
   const { changesKept } = RESOURCE_LIMITS;
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 20 }), fc.integer({ min: changesKept - 10, max: changesKept + 3 }), (steps, before) =>
-      runMap(steps, [], before),
+    fc.property(
+      fc.array(step, { maxLength: 20, size: 'max' }),
+      fc.integer({ min: changesKept - 10, max: changesKept + 3 }),
+      (steps, before) => runMap(steps, [], before),
     ),
     { numRuns: 15 },
   );

@@ -175,7 +175,7 @@ const steps = fc.array(
     count: fc.integer({ min: 1, max: 3 }),
     isNoop: fc.boolean(),
   }),
-  { maxLength: 60 },
+  { maxLength: 60, size: 'max' },
 );
 
 function show(outcome: AppendOutcome): string {

@@ -5,9 +5,6 @@ import type { AppendRequest } from '../messages.js';
 import { admitSelf, becomeFollower } from '../roles/follower.js';
 import type { CandidateState, FollowerState, LeaderState, PreCandidateState } from '../roles/states.js';
 
-/** A replica whose disk hangs takes no more entries than this many windows, so that it cannot fill the memory. */
-const TAIL_WINDOWS_MAX = 4;
-
 /** Somebody else won this term. */
 export function appendToCandidate(core: Core, _state: PreCandidateState | CandidateState, from: NodeId, message: AppendRequest): void {
   if (isUsurped(core, from)) return;
@@ -108,7 +105,7 @@ function takeBatches(core: Core, from: NodeId, message: AppendRequest, agreed: L
       }
       core.truncate(header.baseIndex - 1);
     }
-    if (log.tailBytes >= core.options.windowBytes * TAIL_WINDOWS_MAX) break;
+    if (core.isTailFull) break;
     log.append(header, batch);
     core.loggedAtMs = core.nowMs;
     verified = lastIndex;

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { DEFAULT_GROUP } from '@quorate/base';
+import { TallyUser, leaderOf, metric, others, sessionCluster } from './session-rig.js';
+
+test('T56, rule 9: a client saw more by a linearizable read than its own commands did, a replica behind that is asked → it waits', () => {
+  const cluster = sessionCluster(15);
+  const leader = leaderOf(cluster);
+  const [lagging, near] = others(cluster, leader);
+  assert.ok(lagging !== undefined && near !== undefined);
+  const writer = new TallyUser(cluster, 'writer').open();
+  const reader = new TallyUser(cluster, 'reader', { readFrom: lagging.address }).open();
+  writer.run('add', { amount: 1 });
+  assert.equal(reader.ask('get', { consistency: 'sequential' }).value, 1);
+  for (const node of [leader, near]) cluster.network.cut(lagging.name, node.name);
+  writer.run('add', { amount: 1 });
+  assert.equal(reader.ask('get', { consistency: 'linearizable' }).value, 2);
+  let value: unknown = null;
+  reader.query('get', { consistency: 'sequential' }, (ended) => (value = ended.value));
+  cluster.runFor(30);
+  assert.deepEqual([value, metric(lagging, 'queriesWaiting')], [null, 1]);
+  cluster.network.healAll();
+  cluster.runUntil(() => value !== null, 2000, 'the replica catches up');
+  assert.equal(value, 2);
+});
+
+test('rule 14, T59: nothing is written for seconds, not even an acknowledgement, then a timer is due → it fires in time, by a tick', () => {
+  const cluster = sessionCluster(16);
+  const user = new TallyUser(cluster, 'user').open();
+  const applied = (): number => leaderOf(cluster).appliedState(DEFAULT_GROUP)?.appliedIndex ?? 0;
+  user.run('watch');
+  user.run('delay', { afterMs: 20_000 });
+  const fromMs = cluster.scheduler.nowMs;
+  cluster.runFor(10_000);
+  const before = applied();
+  cluster.runFor(9500);
+  assert.equal(applied(), before, 'all is acknowledged, and nothing is written');
+  cluster.runUntil(() => user.events.length === 1, 5000, 'the timer fires');
+  const tookMs = cluster.scheduler.nowMs - fromMs;
+  assert.ok(tookMs >= 19_900 && tookMs < 20_300, `${tookMs}`);
+});

@@ -1,0 +1,48 @@
+// Mutants of the wire, and of the bytes below it.
+export const WIRE = [
+  {
+    id: 'reserves-what-a-length-says',
+    shows: ['T80', 'T71'],
+    bug: 'Memory for a frame is reserved as soon as its length is read.',
+    file: 'packages/wire/src/frame-decoder.ts',
+    old: 'const capacity = Math.max(needed, Math.min(bytesMax, Math.max(this.#partial.length * 2, PARTIAL_BYTES_MIN)));',
+    new: 'const capacity = Math.max(needed, bytesMax, PARTIAL_BYTES_MIN);',
+    tests: ['wire/frame-decoder.test.ts: T80: the largest length announced'],
+  },
+  {
+    id: 'frame-length-unchecked-in-pieces',
+    shows: ['T80'],
+    bug: 'A length that comes in pieces is not compared with the limit.',
+    file: 'packages/wire/src/frame-decoder.ts',
+    old: 'const whole = LENGTH_BYTES + this.#checkLength(readU32(this.#partial, 0));',
+    new: 'const whole = LENGTH_BYTES + readU32(this.#partial, 0);',
+    tests: ['wire/frame-pieces.test.ts: T80:'],
+  },
+  {
+    id: 'frame-one-byte-too-long',
+    shows: ['T16'],
+    bug: 'The type of a frame is not counted when it is compared with the limit.',
+    file: 'packages/wire/src/outgoing-frames.ts',
+    old: '    let length = 1;\n    for (const part of parts) length += part.length;\n    if (length > this.#frameBytesMax) {',
+    new: '    let length = 1;\n    for (const part of parts) length += part.length;\n    if (length - 1 > this.#frameBytesMax) {',
+    tests: ['wire/frame-decoder.test.ts: T16: an outgoing frame over the limit'],
+  },
+  {
+    id: 'number-beyond-53-bits',
+    shows: ['T80'],
+    bug: 'A number of 64 bits that no double holds is taken as what it is rounded to.',
+    file: 'packages/base/src/bytes.ts',
+    old: "    if (!Number.isSafeInteger(value)) throw new QuorateError('malformedFrame', `number at ${at} is beyond 2^53`, { at });\n",
+    new: '',
+    tests: ['base/bytes.test.ts: T80: reader: a 64-bit number'],
+  },
+  {
+    id: 'batch-length-off-by-header',
+    shows: ['T16'],
+    bug: 'The limit of a payload is compared with one byte of slack.',
+    file: 'packages/base/src/batch.ts',
+    old: '    payloadBytes > LIMITS.batchPayloadBytesMax ||',
+    new: '    payloadBytes >= LIMITS.batchPayloadBytesMax ||',
+    tests: ['base/batch.test.ts: T16: batch: payload of the limit'],
+  },
+];
