@@ -326,7 +326,7 @@ export class BatchApplier {
   /** What was published at this index becomes batches. Sessions that have no room for theirs end; that may publish more. */
   #settle(): void {
     const { events, index } = this.#state;
-    if (events.pendingCount === 0) return;
+    if (events.isSettled) return;
     for (let over = events.overflowing(); over.length > 0; over = events.overflowing()) {
       for (const session of over) this.#endings.end(session, true);
     }

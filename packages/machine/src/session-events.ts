@@ -48,6 +48,11 @@ export class SessionEvents {
     return this.#pending.length;
   }
 
+  /** True if no session has events of this index, or too many for one: there is nothing to flush. */
+  get isSettled(): boolean {
+    return this.#totals.size === 0;
+  }
+
   /** Bytes that are pending for all sessions. */
   get pendingBytes(): number {
     return this.#pendingBytes;
@@ -90,8 +95,12 @@ export class SessionEvents {
       total.count--;
       total.bytes -= bytes;
     }
-    for (const total of this.#totals.values()) if (total.overAt !== null && total.overAt >= mark) total.overAt = null;
     this.#pending.length = mark;
+    for (const [session, total] of this.#totals) {
+      if (total.overAt !== null && total.overAt >= mark) total.overAt = null;
+      // With nothing left to keep there is no `flush`, and the record of another batch is another object.
+      if (total.count === 0 && total.overAt === null) this.#totals.delete(session);
+    }
   }
 
   /** The sessions that may not get what is pending for them, ascending: they must end instead, as no event is ever skipped. */
