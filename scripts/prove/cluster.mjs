@@ -7,11 +7,13 @@ import { Process, QUORATE, until } from './processes.mjs';
 import { nodeStatus } from './node-status.mjs';
 
 class ServerNode {
-  constructor(cluster, id, port) {
+  constructor(cluster, id, { listen, advertise }, directory) {
     this.cluster = cluster;
     this.id = id;
-    this.address = `127.0.0.1:${port}`;
-    this.directory = join(cluster.directory, `node-${id}`);
+    this.listen = listen;
+    /** Under which others reach it. */
+    this.address = advertise;
+    this.directory = directory;
     this.process = null;
     /** How earlier processes of this node ended, and the end of what they said. */
     this.history = [];
@@ -34,6 +36,8 @@ class ServerNode {
       '--data',
       this.directory,
       '--listen',
+      this.listen,
+      '--advertise',
       this.address,
       '--members',
       this.cluster.members,
@@ -76,14 +80,20 @@ class ServerNode {
 }
 
 export class Cluster {
-  /** `wrapperOf`: of a node's id, what changes the command and the arguments that start it. */
-  constructor({ nodes = 3, settings = {}, logLevel = 'info', directory, wrapperOf = () => (command, args) => [command, args] } = {}) {
+  /**
+   * Of a node's id: `wrapperOf`, what changes the command and the arguments that start it; `placeOf`, where it listens and what it tells others;
+   * `directoryOf`, where its data is.
+   */
+  constructor(options = {}) {
+    const { nodes = 3, settings = {}, logLevel = 'info', directory, wrapperOf = () => (command, args) => [command, args] } = options;
     this.directory = directory ?? mkdtempSync(join(tmpdir(), 'quorate-prove-'));
     this.configFile = join(this.directory, 'settings.json');
     this.settings = settings;
     this.logLevel = logLevel;
     this.count = nodes;
     this.wrapperOf = wrapperOf;
+    this.placeOf = options.placeOf;
+    this.directoryOf = options.directoryOf ?? ((id) => join(this.directory, `node-${id}`));
     this.nodes = [];
   }
 
@@ -116,8 +126,13 @@ export class Cluster {
   async #prepare() {
     mkdirSync(this.directory, { recursive: true });
     writeFileSync(this.configFile, JSON.stringify({ logLevel: this.logLevel, settings: this.settings }));
-    const ports = await freePorts(this.count);
-    this.nodes = ports.map((port, index) => new ServerNode(this, index + 1, port));
+    const ports = this.placeOf === undefined ? await freePorts(this.count) : [];
+    const onLoopback = (id) => ({ listen: `127.0.0.1:${ports[id - 1]}`, advertise: `127.0.0.1:${ports[id - 1]}` });
+    const placeOf = this.placeOf ?? onLoopback;
+    this.nodes = Array.from(
+      { length: this.count },
+      (_, index) => new ServerNode(this, index + 1, placeOf(index + 1), this.directoryOf(index + 1)),
+    );
     this.members = this.nodes.map((node) => `${node.id}=${node.address}`).join(',');
   }
 

@@ -1,0 +1,110 @@
+// `npm run exhaustive -- [crashes|failures|graphs] …`: short runs in the simulator, each of a whole class: power lost at every call to the disk and
+// at every call of the recoveries, every call failing once, every way in which the cables between nodes can be cut.
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { ROOT, build, ensureInstalled, main, parseFlags, say, wholeNumber } from './workspace.mjs';
+
+const HELP = `npm run exhaustive -- [KIND] [--seed N] [--length N] [--from N] [--to N] [--sample N]
+
+KIND is one of these; all of them if none is given:
+  crashes    a script of --length operations (200) on one node; power is lost at each call to its disk, at each call of the recovery from that, and
+             at each call of the recovery from one of those; --from and --to: only these calls of the script
+  failures   the same script; each call to the disk fails once, with an I/O error and with "no space"
+  graphs     three nodes: all 64 ways in which the directions between them can work; five nodes: all graphs of cables that work both ways, and
+             --sample (40) with single directions drawn at random; names those under which nothing is acknowledged though a quorum is connected
+
+Exit code: 0 nothing found, 1 a promise was broken, 2 wrong usage.
+`;
+const KINDS = ['crashes', 'failures', 'graphs'];
+const CALLS_MAX = 1_000_000;
+
+const args = process.argv.slice(2);
+if (args.includes('--help')) {
+  process.stdout.write(HELP);
+  process.exit(0);
+}
+const kind = args[0] !== undefined && !args[0].startsWith('--') ? args.shift() : undefined;
+if (kind !== undefined && !KINDS.includes(kind)) {
+  process.stderr.write(`error: unknown kind "${kind}"; known: ${KINDS.join(', ')}\n`);
+  process.exit(2);
+}
+
+await main(async () => {
+  const flags = parseFlags(args, ['seed', 'length', 'from', 'to', 'sample']);
+  const seed = wholeNumber(flags, 'seed', { min: 0, max: 0xffff_ffff, fallback: 1 });
+  const script = {
+    seed,
+    length: wholeNumber(flags, 'length', { min: 1, max: 10_000, fallback: 200 }),
+    from: wholeNumber(flags, 'from', { min: 0, max: CALLS_MAX, fallback: 0 }),
+    to: wholeNumber(flags, 'to', { min: 1, max: CALLS_MAX, fallback: CALLS_MAX }),
+  };
+  const sample = wholeNumber(flags, 'sample', { min: 0, max: 100_000, fallback: 40 });
+  await ensureInstalled();
+  await build(['packages/testkit']);
+  const testkit = await import(pathToFileURL(join(ROOT, 'packages', 'testkit', 'dist', 'index.js')).href);
+  if (kind === undefined || kind === 'crashes') crashes(testkit, script);
+  if (kind === undefined || kind === 'failures') failures(testkit, script);
+  if (kind === undefined || kind === 'graphs') graphs(testkit, seed, sample);
+});
+
+/** Says how far it is, at most every few seconds. */
+function progress(what) {
+  let saidMs = performance.now();
+  return (tell) => {
+    if (performance.now() - saidMs < 5000) return;
+    saidMs = performance.now();
+    say(`${what}: ${tell()}`);
+  };
+}
+
+const inWords = ({ calls, recoveries, secondRecoveries }) =>
+  `${calls} calls of the script, ${recoveries} of the recoveries, ${secondRecoveries} of the recoveries from those`;
+
+function crashes({ crashEverywhere }, script) {
+  const tell = progress('crashes');
+  const counts = crashEverywhere({ ...script, progress: (tried) => tell(() => inWords(tried)) });
+  if (counts.calls === 0) throw new Error(`the script has no call ${script.from} to the disk`);
+  say(`crashes: power was lost at ${inWords(counts)}; nothing that was acknowledged was missing`);
+}
+
+function failures({ failEverywhere }, script) {
+  for (const [name, failing] of [
+    ['an I/O error', 'io'],
+    ['no space', 'full'],
+  ]) {
+    const tell = progress(`failures (${name})`);
+    const { calls } = failEverywhere({ ...script, progress: (tried) => tell(() => `${tried.calls} calls`) }, failing);
+    if (calls === 0) throw new Error(`the script has no call ${script.from} to the disk`);
+    say(`failures: ${calls} calls failed with ${name}, each once; the script came to its end, nothing that was acknowledged was missing`);
+  }
+}
+
+function graphs({ runConnectivity, pairGraphs, directionsOf, describeGraph }, seed, sample) {
+  const five = directionsOf(5).length;
+  const drawn = Array.from({ length: sample }, (_, i) => (Math.imul(seed + i + 1, 0x9e37_79b1) >>> 0) & (2 ** five - 1));
+  const classes = [
+    ['three nodes, every graph of single directions', 3, Array.from({ length: 2 ** directionsOf(3).length }, (_, graph) => graph)],
+    ['five nodes, every graph of cables', 5, pairGraphs(5)],
+    ['five nodes, single directions at random', 5, drawn],
+  ];
+  for (const [name, nodes, all] of classes) {
+    const tell = progress(`graphs: ${name}`);
+    const results = [];
+    for (const graph of all) {
+      results.push(runConnectivity(graph, { seed, nodes }));
+      tell(() => `${results.length} of ${all.length}`);
+    }
+    if (results.length === 0) continue;
+    const connected = results.filter(({ hasQuorum }) => hasQuorum);
+    const without = connected.filter(({ lateAcknowledged }) => lateAcknowledged === 0);
+    const slowest = Math.max(0, ...connected.map(({ resumedMs }) => resumedMs ?? 0));
+    const mended = Math.max(0, ...results.map(({ mendedMs }) => mendedMs));
+    const wrong = results.filter(({ hasQuorum, resumedMs }) => !hasQuorum && resumedMs !== null);
+    for (const { graph } of wrong) throw new Error(`acknowledged without a quorum: ${describeGraph(nodes, graph)}`);
+    say(
+      `graphs: ${name}: ${results.length}, ${connected.length} with a quorum, ${without.length} of these without progress; ` +
+        `writes resumed after ${Math.round(slowest)} virtual ms at most, after mending ${Math.round(mended)}`,
+    );
+    for (const { graph, leaderships } of without) say(`graphs:   no progress: ${describeGraph(nodes, graph)} (${leaderships} leaderships)`);
+  }
+}
