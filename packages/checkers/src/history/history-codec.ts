@@ -55,7 +55,7 @@ export function decodeHeader(line: string): HistoryHeader {
   const json = parseLine(line);
   if (json['format'] !== 'quorate-history')
     throw historyError('not a history: the first line must have "format":"quorate-history"', 'format');
-  if (json['version'] !== 1) throw historyError(`version ${String(json['version'])} of the format is not known, only 1`, 'version');
+  if (json['version'] !== 1) throw historyError(`version ${shown(json['version'])} of the format is not known, only 1`, 'version');
   if (typeof json['source'] !== 'string') throw historyError('source must be a text', 'source');
   const list = json['objects'];
   if (!Array.isArray(list)) throw historyError('objects must be a list', 'objects');
@@ -69,6 +69,11 @@ export function decodeHeader(line: string): HistoryHeader {
     return object;
   });
   return { format: 'quorate-history', version: 1, source: json['source'], objects };
+}
+
+/** For a message. An object is only named: making a text of one may call what it holds, or never end. */
+function shown(value: unknown): string {
+  return typeof value === 'object' && value !== null ? 'that is no number' : String(value);
 }
 
 function decodeObject(value: unknown, field: string): HistoryObject {
@@ -103,7 +108,8 @@ export function decodeEvent(line: string): HistoryEvent {
   const fields = typeof type === 'string' && Object.hasOwn(EVENT_FIELDS, type) ? EVENT_FIELDS[type as HistoryEvent['type']] : undefined;
   if (fields === undefined) throw historyError(`type must be one of: ${Object.keys(EVENT_FIELDS).join(', ')}`, 'type');
   const timeMs = json['timeMs'];
-  if (typeof timeMs !== 'number' || !Number.isFinite(timeMs)) throw historyError('timeMs must be a number', 'timeMs');
+  if (typeof timeMs !== 'number') throw historyError('timeMs must be a number', 'timeMs');
+  checkNumber(timeMs, 'timeMs');
   for (const name in fields) decodeField(json, name, fields[name] as FieldType);
   for (const name in json) {
     if (name !== 'type' && name !== 'timeMs' && !Object.hasOwn(fields, name))
