@@ -218,3 +218,8 @@ test('T80: format: a version that is an object without a text, or lists too deep
     );
   }
 });
+
+test('format: a zero with a minus → the zero that it is written as', () => {
+  const event = decodeEvent('{"type":"ok","timeMs":-0,"process":-0,"result":[-0,{"int":"-0"}]}');
+  assert.deepEqual(event, { type: 'ok', timeMs: 0, process: 0, result: [0, 0] });
+});

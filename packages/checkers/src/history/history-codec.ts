@@ -110,6 +110,7 @@ export function decodeEvent(line: string): HistoryEvent {
   const timeMs = json['timeMs'];
   if (typeof timeMs !== 'number') throw historyError('timeMs must be a number', 'timeMs');
   checkNumber(timeMs, 'timeMs');
+  json['timeMs'] = withoutSign(timeMs);
   for (const name in fields) decodeField(json, name, fields[name] as FieldType);
   for (const name in json) {
     if (name !== 'type' && name !== 'timeMs' && !Object.hasOwn(fields, name))
@@ -128,6 +129,7 @@ function decodeField(json: Json, name: string, type: FieldType): void {
     case 'whole':
     case 'whole?':
       if (!Number.isSafeInteger(value) || (value as number) < 0) throw historyError(`${name} must be a whole number from 0`, name);
+      json[name] = withoutSign(value as number);
       return;
     case 'text':
     case 'text?':
@@ -152,7 +154,7 @@ function decodeValue(value: unknown, field: string, depth: number): HistoryValue
   if (value === null || typeof value === 'boolean') return value;
   if (typeof value === 'number') {
     checkNumber(value, field);
-    return value;
+    return withoutSign(value);
   }
   if (typeof value === 'string') {
     if (isIllFormed(value)) throw historyError(`${field} has a lone surrogate, which no text has; write bytes as {"base64":…}`, field);
@@ -191,7 +193,12 @@ function decodeInt(value: unknown, field: string): number | bigint {
   if (typeof value !== 'string' || !/^-?(?:0|[1-9]\d{0,39})$/.test(value))
     throw historyError(`${field}.int must be a whole number as text`, field);
   const number = Number(value);
-  return Number.isSafeInteger(number) ? number : BigInt(value);
+  return Number.isSafeInteger(number) ? withoutSign(number) : BigInt(value);
+}
+
+/** JSON can say -0, which is 0 and must be the same as it. */
+function withoutSign(value: number): number {
+  return value === 0 ? 0 : value;
 }
 
 function checkNumber(value: number, field = 'value'): void {
