@@ -78,9 +78,8 @@ export const DECODERS: readonly FuzzedDecoder[] = [
     fc.maxSafeInteger().map((value) => value + 0),
     String,
   ),
-  ofArgument('duration', duration(1), fc.integer({ min: 1, max: 999_999_999 }), (ms) =>
-    ms > 999_999_999 ? `${(ms / 86_400_000).toFixed(3)}d` : `${ms}ms`,
-  ),
+  // Up to what seconds with three decimals can say.
+  ofArgument('duration', duration(1, 999_999_999_000), fc.integer({ min: 1, max: 999_999_999_000 }), (ms) => `${(ms / 1000).toFixed(3)}s`),
   ofArgument('fence', fence, someFence, (value) => JSON.stringify(value)),
   ofArgument('fence with a changed structure', (given) => JSON.stringify(fence(given)), editedJson(someFence), String),
   ofArgument(

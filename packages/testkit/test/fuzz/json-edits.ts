@@ -16,7 +16,7 @@ const VALUES: readonly Json[] = [
   -1,
   1.5,
   1e21,
-  9007199254740993,
+  2 ** 53,
   '',
   '0',
   'x'.repeat(5000),
@@ -83,7 +83,7 @@ function placesOf(value: Json): Place[] {
 function changedOnce(value: Json, change_: Change): Json {
   const places = placesOf(value);
   const place = places[change_.at % Math.max(1, places.length)];
-  if (place === undefined) return change_.type === 'replace' ? change_.value : value;
+  if (place === undefined) return change_.type === 'replace' ? structuredClone(change_.value) : value;
   const { holder, key } = place;
   switch (change_.type) {
     case 'remove':
@@ -91,8 +91,8 @@ function changedOnce(value: Json, change_: Change): Json {
       else delete holder[key];
       break;
     case 'double':
-      if (Array.isArray(holder)) holder.push(holder[Number(key)]);
-      else put(holder, `${key}2`, holder[key]);
+      if (Array.isArray(holder)) holder.push(structuredClone(holder[Number(key)]));
+      else put(holder, `${key}2`, structuredClone(holder[key]));
       break;
     case 'rename':
       if (Array.isArray(holder)) break;
@@ -100,7 +100,8 @@ function changedOnce(value: Json, change_: Change): Json {
       delete holder[key];
       break;
     case 'replace':
-      put(holder, key, change_.value);
+      // A copy: what is changed further must not change the next case.
+      put(holder, key, structuredClone(change_.value));
       break;
     case 'move': {
       const target = places[change_.to % places.length];
