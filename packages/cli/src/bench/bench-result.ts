@@ -31,7 +31,9 @@ export interface RoundResult {
   readonly syncsPerOp: number | null;
   /** System calls that read or write files or sockets, over all servers. */
   readonly ioCallsPerOp: number | null;
-  /** Bytes written to disks by all servers together, per byte of payload. */
+  /** Bytes that the storage of all servers together wrote, per byte of payload, as they count them. */
+  readonly storageBytesPerPayloadByte: number | null;
+  /** Bytes that the system wrote to disks for all servers together, per byte of payload: whole pages, and files filled beforehand. */
   readonly diskBytesPerPayloadByte: number | null;
   /** Of each server at the end. */
   readonly residentBytes: readonly (number | null)[];
@@ -61,6 +63,7 @@ export const FIGURES = [
   'clientCpuShare',
   'syncsPerOp',
   'ioCallsPerOp',
+  'storageBytesPerPayloadByte',
   'diskBytesPerPayloadByte',
 ] as const;
 /** One of them. */

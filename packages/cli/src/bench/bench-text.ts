@@ -56,7 +56,11 @@ export function loadText(result: LoadResult): string {
     ...(result.systemCallsPerOp === null
       ? []
       : [['system calls per op', `${result.systemCallsPerOp.toFixed(3)} of all kinds, counted apart`] as const]),
-    ['written per payload byte', withSpread(spreads.diskBytesPerPayloadByte, (value) => `${value.toFixed(2)} bytes over all nodes`)],
+    ['stored per payload byte', withSpread(spreads.storageBytesPerPayloadByte, (value) => `${value.toFixed(2)} bytes over all nodes`)],
+    [
+      'disk per payload byte',
+      withSpread(spreads.diskBytesPerPayloadByte, (value) => `${value.toFixed(2)} bytes over all nodes, in whole pages`),
+    ],
     ['memory per node', last?.residentBytes.map(mebibytes).join(', ') ?? ''],
     ['event loop held up', `${delays.join(', ')} (99.9th percentile / longest of each node)`],
   ];

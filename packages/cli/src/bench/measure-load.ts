@@ -186,6 +186,7 @@ type ServerFigure =
   | 'serverCpuMicrosPerOp'
   | 'syncsPerOp'
   | 'ioCallsPerOp'
+  | 'storageBytesPerPayloadByte'
   | 'diskBytesPerPayloadByte'
   | 'residentBytes'
   | 'eventLoopDelayP999Ms'
@@ -220,6 +221,10 @@ function serverFigures(facts: {
     ioCallsPerOp: per(
       grownBy(({ usage }) => usage?.ioCalls ?? null),
       operations,
+    ),
+    storageBytesPerPayloadByte: per(
+      grownBy(({ storageBytes }) => storageBytes),
+      operations * payloadBytes,
     ),
     diskBytesPerPayloadByte: per(
       grownBy(({ usage }) => usage?.diskBytes ?? null),

@@ -3,9 +3,7 @@ import type { QuorateClient } from '@quorate/client';
 import { MAP, type MapDeclaration, type ResourceHandle, promiseOf } from '@quorate/resources';
 import { openClient } from '../connection.js';
 import type { Driver, DriverSettings } from './driver.js';
-
-/** Entries that are written at a time before they are read. */
-const FILL_IN_FLIGHT = 512;
+import { fill } from './fill.js';
 
 type Call = (turn: number, done: (errorCode: string | null) => void) => void;
 
@@ -73,22 +71,5 @@ function settled(begin: (done: (errorCode: string | null) => void) => void): Pro
       if (errorCode === null) resolve();
       else reject(new QuorateError(errorCode as ErrorCode, 'the first operation failed'));
     });
-  });
-}
-
-/** Writes each key once. */
-function fill(keys: number, set: Call): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let next = 0;
-    let filled = 0;
-    const one = (): void => {
-      if (next === keys) return;
-      set(next++, (errorCode) => {
-        if (errorCode !== null) reject(new QuorateError(errorCode as ErrorCode, 'the entries to read could not be written'));
-        else if (++filled === keys) resolve();
-        else one();
-      });
-    };
-    for (let slot = 0; slot < Math.min(FILL_IN_FLIGHT, keys); slot++) one();
   });
 }

@@ -7,6 +7,8 @@ export interface ServerSample {
   readonly usage: ProcessUsage | null;
   /** Syncs of its storage since its start. */
   readonly syncs: number | null;
+  /** Bytes that its storage has written since its start. */
+  readonly storageBytes: number | null;
   /** How long its event loop was held up since it was asked last: 99.9th percentile and longest, in ms. */
   readonly loopDelayP999Ms: number | null;
   readonly loopDelayMaxMs: number | null;
@@ -27,7 +29,7 @@ export function serverProcesses(pids: readonly number[]): Servers {
       pids.map((pid) => {
         const usage = usageOf(pid);
         if (usage === null && process.platform === 'linux') throw new QuorateError('unavailable', `server process ${pid} is gone`);
-        return { usage, syncs: null, loopDelayP999Ms: null, loopDelayMaxMs: null };
+        return { usage, syncs: null, storageBytes: null, loopDelayP999Ms: null, loopDelayMaxMs: null };
       }),
     pids: async () => pids,
   };
@@ -43,6 +45,7 @@ export async function quorateServers(client: QuorateClient): Promise<Servers> {
       (await statuses()).map(({ address, status: { pid, metrics } }) => ({
         usage: isLoopback(address) ? usageOf(pid) : null,
         syncs: metrics['syncs'] ?? null,
+        storageBytes: metrics['bytesWritten'] ?? null,
         loopDelayP999Ms: metrics['eventLoopDelayP999Ms'] ?? null,
         loopDelayMaxMs: metrics['eventLoopDelayMaxMs'] ?? null,
       })),

@@ -24,3 +24,6 @@ export const WORKLOADS: readonly Workload[] = [
 
 /** Needs the processes of the servers, which only `npm run bench` has. */
 export const FAILOVER = 'failover';
+
+/** Names of `WORKLOADS`. */
+export const WORKLOAD_NAMES: readonly string[] = WORKLOADS.map(({ name }) => name);
