@@ -21,7 +21,16 @@ export async function measureFailovers(cluster, { kills, bytes = 128, onKill = (
     const leader = await cluster.ready();
     const { addresses } = cluster;
     // A connection to each: how a client finds the next leader is no part of what is measured for those who go to all.
-    const settings = { operation: 'put', connections: addresses.length, bytes, batch: 1, keys: KEYS, streams: 1, timeoutMs: 5000, isFirst: true };
+    const settings = {
+      operation: 'put',
+      connections: addresses.length,
+      bytes,
+      batch: 1,
+      keys: KEYS,
+      streams: 1,
+      timeoutMs: 5000,
+      isFirst: true,
+    };
     const driver = await openDriver({ addresses, ...settings });
     const probe = new GapProbe(driver, PROBE_MS);
     try {

@@ -32,7 +32,8 @@ export function parseOptions(argv, spec) {
 export function whole(least, most = 1_000_000) {
   return (text, name) => {
     const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
-    if (!(value >= least && value <= most)) throw new UsageError(`${name}: it must be a whole number from ${least} to ${most}, not "${text}"`);
+    if (!(value >= least && value <= most))
+      throw new UsageError(`${name}: it must be a whole number from ${least} to ${most}, not "${text}"`);
     return value;
   };
 }

@@ -36,7 +36,21 @@ const SPEC = {
   help: { help: 'this text' },
 };
 const PASSED_ON = ['rounds', 'seconds', 'warmup', 'bytes', 'keys', 'streams', 'transfers'];
-const HEAD = ['workload', 'in flight', 'conns', 'op/s', 'MB/s', 'p50 ms', 'p99 ms', 'p99.9 ms', 'max ms', 'srv µs/op', 'cli µs/op', 'syncs/op', 'RSS MiB'];
+const HEAD = [
+  'workload',
+  'in flight',
+  'conns',
+  'op/s',
+  'MB/s',
+  'p50 ms',
+  'p99 ms',
+  'p99.9 ms',
+  'max ms',
+  'srv µs/op',
+  'cli µs/op',
+  'syncs/op',
+  'RSS MiB',
+];
 
 const argv = process.argv.slice(2);
 // The timers of a client that waits do not keep the process alive.
@@ -67,7 +81,8 @@ function shapesOf(values) {
   const isGiven = inFlight !== null || connections !== null;
   const shapes = isGiven ? [{ inFlight: inFlight ?? 64, connections: connections ?? Math.min(4, inFlight ?? 4) }] : SHAPES;
   const fitting = shapes.filter((shape) => processes <= Math.min(shape.inFlight, shape.connections));
-  if (fitting.length === 0) throw new UsageError(`--processes: ${processes} client processes need as many connections and operations in flight`);
+  if (fitting.length === 0)
+    throw new UsageError(`--processes: ${processes} client processes need as many connections and operations in flight`);
   return fitting;
 }
 
@@ -99,7 +114,8 @@ async function failovers(cluster, { kills, bytes }) {
 
 async function runBench(cluster, workload, shape, values) {
   const flags = PASSED_ON.flatMap((name) => [`--${name}`, String(values[name])]);
-  if (shape !== null) flags.push('--in-flight', String(shape.inFlight), '--connections', String(shape.connections), '--processes', String(values.processes));
+  if (shape !== null)
+    flags.push('--in-flight', String(shape.inFlight), '--connections', String(shape.connections), '--processes', String(values.processes));
   if (shape !== null && values.rate !== null) flags.push('--rate', String(values.rate));
   if (values['system-calls']) flags.push('--system-calls');
   progress(shape === null ? workload : `${workload}: ${shape.inFlight} in flight over ${shape.connections} connections`);
@@ -113,7 +129,10 @@ async function runBench(cluster, workload, shape, values) {
 
 function cells(result) {
   const figure = (value, digits) => (value === null || value === undefined ? '-' : value.toFixed(digits));
-  const resident = result.rounds?.at(-1)?.residentBytes.map((bytes) => (bytes === null ? '?' : Math.round(bytes / 1_048_576))).join(' ');
+  const resident = result.rounds
+    ?.at(-1)
+    ?.residentBytes.map((bytes) => (bytes === null ? '?' : Math.round(bytes / 1_048_576)))
+    .join(' ');
   return [
     result.workload,
     result.inFlight ?? '-',

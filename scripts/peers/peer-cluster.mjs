@@ -64,7 +64,12 @@ export class PeerCluster {
     try {
       return await until(`${this.name} to elect a leader`, () => this.kind.leaderOf(this), { withinMs: READY_MS, everyMs: 100 });
     } catch (error) {
-      const words = this.ids.flatMap((id) => this.processes.get(id).lines.slice(-5).map((line) => `[${this.name} ${id}] ${line}`));
+      const words = this.ids.flatMap((id) =>
+        this.processes
+          .get(id)
+          .lines.slice(-5)
+          .map((line) => `[${this.name} ${id}] ${line}`),
+      );
       throw new Error(`${error.message}\n${words.join('\n')}`, { cause: error });
     }
   }

@@ -1,11 +1,12 @@
 // ZooKeeper as Debian's package `zookeeper` has it, with its own defaults: each node syncs before it acknowledges (forceSync).
-import { existsSync, mkdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { freePorts } from '../prove/free-ports.mjs';
 import { MissingPeer, isInstalled } from './missing-peer.mjs';
 
-const JARS = ['zookeeper.jar', 'zookeeper-jute.jar'].map((name) => join('/usr/share/java', name));
+const FOLDER = '/usr/share/java';
+const JARS = ['zookeeper.jar', 'zookeeper-jute.jar'].map((name) => join(FOLDER, name));
 const HEAP = '-Xmx512m';
 const ASK_MS = 1000;
 
@@ -16,7 +17,8 @@ export const ZOOKEEPER = {
   version() {
     if (!JARS.every(existsSync)) throw new MissingPeer(`ZooKeeper is not in ${JARS[0]} (Debian package zookeeper)`);
     if (!isInstalled('java')) throw new MissingPeer('java is not on the path (Debian package default-jdk-headless)');
-    return /zookeeper-([0-9.]+)\.jar/.exec(readlinkSync(JARS[0]))?.[1] ?? 'unknown';
+    const versions = readdirSync(FOLDER).flatMap((name) => /^zookeeper-([0-9.]+)\.jar$/.exec(name)?.[1] ?? []);
+    return versions[0] ?? 'unknown';
   },
 
   async prepare(cluster) {

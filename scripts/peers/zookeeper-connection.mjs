@@ -36,7 +36,14 @@ export class ZookeeperConnection {
       const socket = connect({ host, port: Number(port), noDelay: true });
       const reader = new FrameReader();
       socket.once('connect', () => {
-        const session = Buffer.concat([int(0), Buffer.alloc(8), int(SESSION_MS), Buffer.alloc(8), bytes(Buffer.alloc(16)), Buffer.from([0])]);
+        const session = Buffer.concat([
+          int(0),
+          Buffer.alloc(8),
+          int(SESSION_MS),
+          Buffer.alloc(8),
+          bytes(Buffer.alloc(16)),
+          Buffer.from([0]),
+        ]);
         socket.write(frame(session));
       });
       socket.on('data', (chunk) => {

@@ -46,6 +46,9 @@ export interface RoundResult {
   readonly histogram: readonly (readonly [upToMs: number, count: number])[];
 }
 
+/** A client process that uses more than this share of a core is near its limit. */
+export const LIMIT_SHARE = 0.9;
+
 /** Names of the figures of a round that are one number. */
 export const FIGURES = [
   'seconds',

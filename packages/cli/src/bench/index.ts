@@ -1,4 +1,4 @@
-export { FIGURES, type Figure, type RoundResult, type Spread, spreadOf, spreadsOf } from './bench-result.js';
+export { FIGURES, type Figure, LIMIT_SHARE, type RoundResult, type Spread, spreadOf, spreadsOf } from './bench-result.js';
 export { type LoadResult, gapText, loadText } from './bench-text.js';
 export { type Driver, type DriverSettings, OPERATIONS, type OpenDriver, type Operation } from './driver.js';
 export { fill } from './fill.js';

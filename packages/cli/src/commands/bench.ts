@@ -1,6 +1,6 @@
 import { type ErrorCode, QuorateError } from '@quorate/base';
 import type { QuorateClient } from '@quorate/client';
-import { type RoundResult, spreadsOf } from '../bench/bench-result.js';
+import { LIMIT_SHARE, type RoundResult, spreadsOf } from '../bench/bench-result.js';
 import { type LoadResult, gapText, loadText } from '../bench/bench-text.js';
 import type { DriverSettings } from '../bench/driver.js';
 import { type LoadMeasurement, type Progress, measureLoad } from '../bench/measure-load.js';
@@ -32,8 +32,6 @@ export interface BenchFlags extends ConnectFlags {
   readonly systemCalls: boolean;
 }
 
-/** Above this share of a core a client process is near its limit. */
-const LIMIT_SHARE = 0.9;
 const STALL_MS_MIN = 2000;
 
 /** `quorate bench`: one workload after the other. */
