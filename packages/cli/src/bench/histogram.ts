@@ -81,7 +81,7 @@ export class Histogram {
     const rows = new Map<number, number>();
     this.#buckets.forEach((count, bucket) => {
       if (count === 0) return;
-      const power = Math.ceil(Math.log2(upperMs(bucket) * TENTHS_PER_MS));
+      const power = Math.max(0, Math.ceil(Math.log2(upperMs(bucket) * TENTHS_PER_MS)));
       rows.set(power, (rows.get(power) ?? 0) + count);
     });
     if (rows.size === 0) return [];
