@@ -12,9 +12,15 @@ import { ZOOKEEPER } from './peers/zookeeper-cluster.mjs';
 
 const OWN = 'quorate';
 const PEERS = [ETCD, ZOOKEEPER];
-const LOADS = ['put', 'read'];
+/** What an operation of each is with each system: scripts/peers/*-driver.mjs. */
+const LOADS = {
+  put: { operation: 'put', bytes: null },
+  append: { operation: 'append', bytes: null },
+  'append-1k': { operation: 'append', bytes: 1024 },
+  read: { operation: 'read', bytes: null },
+};
 const FAILOVER = 'failover';
-const WORKLOADS = [...LOADS, FAILOVER];
+const WORKLOADS = [...Object.keys(LOADS), FAILOVER];
 const SHAPES = [
   { inFlight: 1, connections: 1 },
   { inFlight: 64, connections: 4 },
@@ -129,9 +135,8 @@ async function withClusters(kinds, body, started = []) {
 }
 
 async function measureAll({ clusters, workloads, shapes, values }) {
-  const cells = LOADS.filter((load) => workloads.includes(load)).flatMap((workload) =>
-    shapes.map((shape) => ({ workload, ...shape, rounds: {} })),
-  );
+  const loads = workloads.filter((workload) => workload !== FAILOVER);
+  const cells = loads.flatMap((workload) => shapes.map((shape) => ({ workload, ...shape, rounds: {} })));
   const loadAverages = [];
   for (let round = 1; round <= values.rounds; round++) {
     // Whoever is first in one round is last in the next.
@@ -206,7 +211,7 @@ async function measureFailover(clusters, { kills, bytes }) {
   for (const cluster of clusters) {
     const onKill = (kill, ms) => progress(`failover: ${cluster.name}: kill ${kill} of ${kills}: ${ms.toFixed(0)} ms`);
     try {
-      const { operations, partial, partialReasons, errors, histogram, ...gaps } = await measureFailovers(cluster, { kills, bytes, onKill });
+      const { operations, partial, partialReasons, histogram, ...gaps } = await measureFailovers(cluster, { kills, bytes, onKill });
       const spreads = Object.fromEntries(GAPS.map((name) => [name, { min: gaps[name], median: gaps[name], max: gaps[name] }]));
       systems[cluster.name] = { operations, ...spreads, partial, partialReasons, errors: [], histogram };
     } catch (error) {

@@ -37,7 +37,7 @@ export class GrpcConnection {
   /** `done(errorCode, answer)`, once, later. */
   call(path, message, done) {
     if (this.#session === null || this.#session.destroyed) {
-      setImmediate(done, 'disconnected', null);
+      setImmediate(() => done('disconnected', null));
       return;
     }
     const request = this.#session.request({ ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' });

@@ -7,7 +7,8 @@ import { MissingPeer, isInstalled } from './missing-peer.mjs';
 
 const FOLDER = '/usr/share/java';
 const JARS = ['zookeeper.jar', 'zookeeper-jute.jar'].map((name) => join(FOLDER, name));
-const HEAP = '-Xmx512m';
+/** Appends stay in memory. */
+const HEAP = '-Xmx1g';
 const ASK_MS = 1000;
 
 export const ZOOKEEPER = {

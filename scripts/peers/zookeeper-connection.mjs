@@ -8,6 +8,7 @@ const SESSION_MS = 10_000;
 const PING_MS = 3000;
 const REOPEN_MS = 20;
 const PERSISTENT = 0;
+const PERSISTENT_SEQUENTIAL = 2;
 /** Everybody may do all: perms, scheme and id of the only entry. */
 const OPEN_ACL = Buffer.concat([int(1), int(31), text('world'), text('anyone')]);
 const NODE_EXISTS = -110;
@@ -94,7 +95,7 @@ export class ZookeeperConnection {
 
   #send(type, done, ...parts) {
     if (!this.#isReady) {
-      setImmediate(done, 'disconnected');
+      setImmediate(() => done('disconnected'));
       return;
     }
     this.#waiting.push(done);
@@ -110,6 +111,11 @@ export class ZookeeperConnection {
   create(path, value, done) {
     const settle = (error) => done(error === `zookeeper${NODE_EXISTS}` ? null : error);
     this.#send(TYPES.create, settle, text(path), bytes(value), OPEN_ACL, int(PERSISTENT));
+  }
+
+  /** Under a name that the server completes with the next number of its folder. */
+  createNext(path, value, done) {
+    this.#send(TYPES.create, done, text(path), bytes(value), OPEN_ACL, int(PERSISTENT_SEQUENTIAL));
   }
 
   /** Of any version. */

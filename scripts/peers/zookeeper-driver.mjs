@@ -1,5 +1,6 @@
 // Load on ZooKeeper in its own protocol: `openDriver` as `@quorate/cli/bench` wants it. Each connection is to one of the addresses, in turn.
-// A put is `setData` of an entry that exists; a read is `sync`, then `getData`, which is as near to linearizable as ZooKeeper has it.
+// A put is `setData` of an entry that exists; a read is `sync`, then `getData`, which is as near to linearizable as ZooKeeper has it;
+// an append creates a sequential entry.
 import { fill } from '@quorate/cli/bench';
 import { ZookeeperConnection } from './zookeeper-connection.mjs';
 
@@ -27,8 +28,9 @@ export async function openDriver({ addresses, operation, connections, bytes, key
     // Answered once all that was written before is seen by each of these servers.
     await Promise.all(open.map((connection) => new Promise((resolve) => connection.syncedGet(folder, resolve))));
     const put = (turn, done) => open[turn % open.length].setData(pathOf(turn), value, done);
+    const append = (turn, done) => open[turn % open.length].createNext(`${folder}/record-`, value, done);
     const read = (turn, done) => open[turn % open.length].syncedGet(pathOf(turn), done);
-    return { call: operation === 'read' ? read : put, close };
+    return { call: { put, read, append }[operation], close };
   } catch (error) {
     await close();
     throw error;

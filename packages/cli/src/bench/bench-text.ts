@@ -38,7 +38,7 @@ export function loadText(result: LoadResult): string {
   const delays = last?.eventLoopDelayP999Ms.map((value, index) => `${value ?? '?'} / ${last.eventLoopDelayMaxMs[index] ?? '?'} ms`) ?? [];
   const rows: (readonly [string, string])[] = [
     ['load', loadOf(result)],
-    ['operations', withSpread(spreads.operations, (value) => `${value.toFixed(0)}`)],
+    ['operations', withSpread(spreads.operations, (value) => value.toFixed(0))],
     ['op/s', withSpread(spreads.opsPerSecond, (value) => value.toFixed(0))],
     ['payload', withSpread(spreads.payloadMegabytesPerSecond, (value) => `${value.toFixed(2)} MB/s`)],
     ['p50', ms(spreads.p50Ms)],

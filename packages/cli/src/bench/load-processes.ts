@@ -11,6 +11,7 @@ const ANSWER_MS_MAX = 10_000;
 /** Filling a map with a million entries takes its time; a cluster that is down is told by the driver itself. */
 const OPEN_MS_MAX = 300_000;
 
+/** A load over several client processes. */
 export interface LoadProcessesOptions {
   /** URL of a module that exports `openDriver`. */
   readonly module: string;

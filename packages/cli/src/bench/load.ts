@@ -6,6 +6,7 @@ const REST_MS = 20;
 /** Between two looks at what is due, with a rate. */
 const LOOK_MS = 1;
 
+/** How a driver is kept busy. */
 export interface LoadOptions {
   /** Most operations under way. */
   readonly inFlight: number;

@@ -30,6 +30,7 @@ export interface MeasureOptions extends LoadProcessesOptions {
   readonly onRound?: (round: RoundResult) => void;
 }
 
+/** How a measurement goes at one moment. */
 export interface Progress {
   /** 0: warming up. */
   readonly round: number;

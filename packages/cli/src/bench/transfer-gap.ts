@@ -27,6 +27,7 @@ export interface GapResult {
   readonly histogram: readonly (readonly [upToMs: number, count: number])[];
 }
 
+/** How transfers of the leadership are measured. */
 export interface TransferOptions {
   readonly client: QuorateClient;
   /** Begins the writes of the probe. */
