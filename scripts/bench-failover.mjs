@@ -1,6 +1,6 @@
-// How long a cluster acknowledges nothing after its leader was killed.
+// How long a cluster acknowledges nothing after its leader was killed, or has handed over.
 import { setTimeout as delay } from 'node:timers/promises';
-import { GapProbe, Histogram, gapResult } from '@quorate/cli/bench';
+import { GapProbe, Histogram, gapResult, measureTransfers } from '@quorate/cli/bench';
 
 /** Between two writes of the probe: the gap is right to that. */
 const PROBE_MS = 5;
@@ -49,4 +49,22 @@ export async function measureFailovers(cluster, { kills, bytes = 128, onKill = (
     await cluster.restart(leader);
   }
   return gapResult(gaps, {}, reasons);
+}
+
+/** Has leadership handed over `transfers` times while a write begins every ms: the longest times without an acknowledgement. */
+export async function measureHandovers(cluster, { transfers, bytes = 128, onProgress = () => {} }) {
+  const { openDriver } = await import(cluster.module);
+  await cluster.ready();
+  const driver = await openDriver(probeSettings(cluster, bytes));
+  try {
+    return await measureTransfers({ transfer: cluster.transfer, driver, transfers, timeoutMs: RECOVERY_MS_MAX, onProgress });
+  } finally {
+    await driver.close();
+  }
+}
+
+/** A connection to each node: how a client finds the next leader is no part of what is measured for those who go to all. */
+function probeSettings({ addresses }, bytes) {
+  const settings = { operation: 'put', connections: addresses.length, batch: 1, keys: KEYS, streams: 1, timeoutMs: 5000, isFirst: true };
+  return { addresses, bytes, ...settings };
 }

@@ -1,6 +1,6 @@
 // npm run bench:peers: Quorate, etcd and ZooKeeper under the same loads on the same machine, three processes each, one after the other in each round.
 import { LIMIT_SHARE, measureLoad, spreadOf } from '@quorate/cli/bench';
-import { measureFailovers } from './bench-failover.mjs';
+import { measureFailovers, measureHandovers } from './bench-failover.mjs';
 import { commandLine, loadAverage, runFacts } from './bench-machine.mjs';
 import { UsageError, chosen, helpText, parseOptions, seconds, whole } from './bench-options.mjs';
 import { peersText } from './peers/peers-text.mjs';
@@ -20,7 +20,8 @@ const LOADS = {
   read: { operation: 'read', bytes: null },
 };
 const FAILOVER = 'failover';
-const WORKLOADS = [...Object.keys(LOADS), FAILOVER];
+const TRANSFER = 'transfer';
+const WORKLOADS = [...Object.keys(LOADS), TRANSFER, FAILOVER];
 const SHAPES = [
   { inFlight: 1, connections: 1 },
   { inFlight: 64, connections: 4 },
@@ -57,6 +58,7 @@ const SPEC = {
   'in-flight': { default: null, parse: whole(1, 100_000), help: 'only this many operations under way (default: 1, 64 and 1000)' },
   connections: { default: null, parse: whole(1, 1000), help: 'only this many connections (default: 1, 4 and 8)' },
   processes: { default: 1, parse: whole(1, 64), help: 'client processes' },
+  transfers: { default: 20, parse: whole(1, 10_000), help: 'how often transfer hands leadership over' },
   kills: { default: 7, parse: whole(1, 1000), help: 'how often failover kills each leader' },
   json: { help: 'one JSON object on standard output, nothing else there' },
   help: { help: 'this text' },
@@ -96,10 +98,10 @@ async function main() {
     if (missing !== undefined) process.stderr.write(`MISSING: ${name}: ${missing}\n`);
   const run = runFacts(commandLine('bench:peers', argv));
   const measured = await withClusters(present, (clusters) => measureAll({ clusters, workloads, shapes, values }));
-  const { rounds, kills, bytes, keys, processes } = values;
+  const { rounds, kills, transfers, bytes, keys, processes } = values;
   const result = {
     run,
-    options: { rounds, seconds: values.seconds, warmupSeconds: values.warmup, bytes, keys, processes, kills },
+    options: { rounds, seconds: values.seconds, warmupSeconds: values.warmup, bytes, keys, processes, kills, transfers },
     systems: versions,
     ...measured,
   };
@@ -135,7 +137,7 @@ async function withClusters(kinds, body, started = []) {
 }
 
 async function measureAll({ clusters, workloads, shapes, values }) {
-  const loads = workloads.filter((workload) => workload !== FAILOVER);
+  const loads = workloads.filter((workload) => workload in LOADS);
   const cells = loads.flatMap((workload) => shapes.map((shape) => ({ workload, ...shape, rounds: {} })));
   const loadAverages = [];
   for (let round = 1; round <= values.rounds; round++) {
@@ -144,8 +146,17 @@ async function measureAll({ clusters, workloads, shapes, values }) {
     loadAverages.push(loadAverage());
     for (const cell of cells) for (const cluster of order) await measureCell(cell, cluster, round, values);
   }
-  const failovers = workloads.includes(FAILOVER) ? [await measureFailover(clusters, values)] : [];
-  return { loadAverages, cells: [...cells.map(loadCell), ...failovers] };
+  const gaps = [];
+  if (workloads.includes(TRANSFER))
+    gaps.push(
+      await gapCell(
+        TRANSFER,
+        clusters.filter(({ transfer }) => transfer !== null),
+        (cluster) => handovers(cluster, values),
+      ),
+    );
+  if (workloads.includes(FAILOVER)) gaps.push(await gapCell(FAILOVER, clusters, (cluster) => failovers(cluster, values)));
+  return { loadAverages, cells: [...cells.map(loadCell), ...gaps] };
 }
 
 async function measureCell(cell, cluster, round, values) {
@@ -154,9 +165,9 @@ async function measureCell(cell, cluster, round, values) {
   progress(`round ${round} of ${values.rounds}: ${cluster.name}: ${workload}, ${inFlight} in flight over ${connections} connections`);
   const settings = {
     addresses: await cluster.loadAddresses(),
-    operation: workload,
+    operation: LOADS[workload].operation,
     connections,
-    bytes,
+    bytes: LOADS[workload].bytes ?? bytes,
     batch: 1,
     keys,
     streams: 1,
@@ -206,20 +217,30 @@ function ratiosOf(systems, figures) {
   );
 }
 
-async function measureFailover(clusters, { kills, bytes }) {
+function failovers(cluster, { kills, bytes }) {
+  const onKill = (kill, ms) => progress(`failover: ${cluster.name}: kill ${kill} of ${kills}: ${ms.toFixed(0)} ms`);
+  return measureFailovers(cluster, { kills, bytes, onKill });
+}
+
+function handovers(cluster, { transfers, bytes }) {
+  const onProgress = (done) => progress(`transfer: ${cluster.name}: ${done} of ${transfers}`);
+  return measureHandovers(cluster, { transfers, bytes, onProgress });
+}
+
+/** One system after the other: what is measured is far longer than what others do meanwhile. */
+async function gapCell(workload, clusters, measure) {
   const systems = {};
   for (const cluster of clusters) {
-    const onKill = (kill, ms) => progress(`failover: ${cluster.name}: kill ${kill} of ${kills}: ${ms.toFixed(0)} ms`);
     try {
-      const { operations, partial, partialReasons, histogram, ...gaps } = await measureFailovers(cluster, { kills, bytes, onKill });
+      const { operations, partial, partialReasons, errors, histogram, ...gaps } = await measure(cluster);
       const spreads = Object.fromEntries(GAPS.map((name) => [name, { min: gaps[name], median: gaps[name], max: gaps[name] }]));
-      systems[cluster.name] = { operations, ...spreads, partial, partialReasons, errors: [], histogram };
+      systems[cluster.name] = { operations, ...spreads, partial, partialReasons, errors: [errors], histogram };
     } catch (error) {
       systems[cluster.name] = { operations: 0, partial: true, partialReasons: [error.message], errors: [] };
     }
     progress('');
   }
-  return { workload: FAILOVER, inFlight: null, connections: null, systems, ratios: ratiosOf(systems, GAPS) };
+  return { workload, inFlight: null, connections: null, systems, ratios: ratiosOf(systems, GAPS) };
 }
 
 /** On a terminal only; an empty text clears the line. */

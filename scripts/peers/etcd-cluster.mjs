@@ -4,10 +4,13 @@ import { join } from 'node:path';
 import { freePorts } from '../prove/free-ports.mjs';
 import { GrpcConnection } from './grpc-connection.mjs';
 import { MissingPeer, isInstalled } from './missing-peer.mjs';
-import { readFields } from './protobuf.mjs';
+import { numberField, readFields } from './protobuf.mjs';
 
 const STATUS = '/etcdserverpb.Maintenance/Status';
-/** Fields of its answer. */
+const MOVE_LEADER = '/etcdserverpb.Maintenance/MoveLeader';
+/** Field of its request. */
+const TARGET_ID = 1;
+/** Fields of the answer to `STATUS`. */
 const HEADER = 1;
 const LEADER = 4;
 const MEMBER_ID = 2;
@@ -43,6 +46,14 @@ export const ETCD = {
     return views.findIndex(({ member, leader }) => member === leader) + 1;
   },
 
+  /** Hands leadership to the next node; resolves when it has it. */
+  async transfer(cluster) {
+    const leader = await cluster.ready();
+    const next = cluster.addresses[leader % cluster.addresses.length];
+    const { member } = await viewOf(next);
+    await asked(cluster.addresses[leader - 1], MOVE_LEADER, numberField(TARGET_ID, member));
+  },
+
   /** To the leader only: what another node forwards costs it more. */
   loadAddresses(cluster, leader) {
     return [cluster.addresses[leader - 1]];
@@ -51,14 +62,18 @@ export const ETCD = {
 
 /** What a node says of itself and of the leader. */
 async function viewOf(address) {
+  const fields = readFields(await asked(address, STATUS, Buffer.alloc(0)));
+  return { member: readFields(fields.get(HEADER)).get(MEMBER_ID), leader: fields.get(LEADER) ?? 0n };
+}
+
+/** The answer to one call on a connection of its own. */
+async function asked(address, path, message) {
   const connection = new GrpcConnection(address);
   try {
     await connection.open();
-    const answer = await new Promise((resolve, reject) => {
-      connection.call(STATUS, Buffer.alloc(0), (error, message) => (error === null ? resolve(message) : reject(new Error(error))));
+    return await new Promise((resolve, reject) => {
+      connection.call(path, message, (error, answer) => (error === null ? resolve(answer) : reject(new Error(`${path}: ${error}`))));
     });
-    const fields = readFields(answer);
-    return { member: readFields(fields.get(HEADER)).get(MEMBER_ID), leader: fields.get(LEADER) ?? 0n };
   } finally {
     connection.close();
   }

@@ -11,7 +11,8 @@ const READY_MS = 60_000;
 /**
  * A peer is told by `kind`: `name`; `version()`, which throws `MissingPeer`; `prepare(cluster)`, which chooses ports and writes configurations;
  * `commandOf(cluster, id)`; `leaderOf(cluster)`, the id of the leader if all nodes that run agree; `loadAddresses(cluster, leader)`, where the load
- * goes; `driver`, URL of its module.
+ * goes; `driver`, URL of its module;
+ * `transfer(cluster)`, if leadership can be handed over.
  */
 export class PeerCluster {
   constructor(kind) {
@@ -84,6 +85,11 @@ export class PeerCluster {
     await this.processes.get(id).ended;
     this.start(id);
     await this.ready();
+  }
+
+  /** How leadership is handed over; null: this peer has no such thing. */
+  get transfer() {
+    return this.kind.transfer === undefined ? null : () => this.kind.transfer(this);
   }
 
   async loadAddresses() {

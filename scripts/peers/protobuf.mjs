@@ -5,14 +5,19 @@ export function bytesField(number, bytes) {
   return Buffer.concat([varint((number << 3) | 2), varint(bytes.length), bytes]);
 }
 
+/** A field of a whole number up to 2^64 - 1, given as a `bigint`. */
+export function numberField(number, value) {
+  return Buffer.concat([varint(number << 3), varint(value)]);
+}
+
 function varint(value) {
   const out = [];
-  for (let rest = value; ; rest = Math.floor(rest / 128)) {
-    if (rest < 128) {
-      out.push(rest);
+  for (let rest = BigInt(value); ; rest >>= 7n) {
+    if (rest < 128n) {
+      out.push(Number(rest));
       return Buffer.from(out);
     }
-    out.push((rest % 128) | 128);
+    out.push(Number(rest & 127n) | 128);
   }
 }
 

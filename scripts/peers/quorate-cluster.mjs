@@ -62,6 +62,10 @@ export class QuorateCluster {
     await this.ready();
   }
 
+  get transfer() {
+    return () => this.#observer.transferLeader(DEFAULT_GROUP);
+  }
+
   async loadAddresses() {
     await this.ready();
     return this.addresses;

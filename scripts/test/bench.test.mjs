@@ -8,7 +8,7 @@ import { UsageError, chosen, parseOptions, seconds, whole } from '../bench-optio
 import { tablesOf, withSection } from '../bench-table.mjs';
 import { FrameReader, bytes, frame, int, text } from '../peers/jute.mjs';
 import { peersTable, peersText, thousands } from '../peers/peers-text.mjs';
-import { bytesField, readFields } from '../peers/protobuf.mjs';
+import { bytesField, numberField, readFields } from '../peers/protobuf.mjs';
 import { ZookeeperConnection } from '../peers/zookeeper-connection.mjs';
 import { ROOT } from '../workspace.mjs';
 
@@ -28,7 +28,7 @@ test('bench scripts: impossible options → a message that names the option, exi
     ['bench.mjs', ['--connections', '0'], /--connections/],
     ['bench.mjs', ['--rate'], /--rate/],
     ['bench.mjs', ['--processes', '9'], /--processes/],
-    ['bench-peers.mjs', ['transfer'], /no workload "transfer"/],
+    ['bench-peers.mjs', ['fly'], /no workload "fly"/],
     ['bench-peers.mjs', ['--rounds', 'many'], /--rounds/],
     ['bench-peers.mjs', ['--seconds', '0'], /--seconds/],
     ['bench-table.mjs', ['/nowhere/at/all'], /nowhere/],
@@ -96,6 +96,7 @@ test('protobuf: fields written and read back → the same; a number of ten bytes
   const fields = readFields(Buffer.concat([bytesField(1, inner), Buffer.from([0x20, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1])]));
   assert.deepEqual(readFields(fields.get(1)).get(3), Buffer.alloc(300, 1));
   assert.equal(fields.get(4), 2n ** 64n - 1n);
+  assert.equal(readFields(numberField(5, 2n ** 64n - 1n)).get(5), 2n ** 64n - 1n);
 });
 
 test('jute: frames cut anywhere → whole bodies in order', () => {

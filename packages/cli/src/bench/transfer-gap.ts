@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { DEFAULT_GROUP, asQuorateError } from '@quorate/base';
-import type { QuorateClient } from '@quorate/client';
+import { asQuorateError } from '@quorate/base';
 import type { Driver } from './driver.js';
 import { GapProbe } from './gap-probe.js';
 import { Histogram } from './histogram.js';
@@ -29,7 +28,8 @@ export interface GapResult {
 
 /** How transfers of the leadership are measured. */
 export interface TransferOptions {
-  readonly client: QuorateClient;
+  /** Hands leadership over; resolves when it was. */
+  readonly transfer: () => Promise<void>;
   /** Begins the writes of the probe. */
   readonly driver: Driver;
   readonly transfers: number;
@@ -38,9 +38,9 @@ export interface TransferOptions {
   readonly onProgress?: (done: number) => void;
 }
 
-/** Hands leadership of the group of the maps over, again and again, while entries are written, and measures for how long no write was acknowledged. */
+/** Has leadership handed over, again and again, while entries are written, and measures for how long no write was acknowledged. */
 export async function measureTransfers(options: TransferOptions): Promise<GapResult> {
-  const { client, driver, transfers, timeoutMs, signal, onProgress } = options;
+  const { transfer, driver, transfers, timeoutMs, signal, onProgress } = options;
   const probe = new GapProbe(driver, PROBE_MS);
   const gaps = new Histogram();
   const errors: Record<string, number> = {};
@@ -54,7 +54,7 @@ export async function measureTransfers(options: TransferOptions): Promise<GapRes
       await delay(SETTLE_MS);
       probe.reset();
       try {
-        await client.transferLeader(DEFAULT_GROUP);
+        await transfer();
       } catch (thrown) {
         const { code } = asQuorateError(thrown);
         errors[code] = (errors[code] ?? 0) + 1;

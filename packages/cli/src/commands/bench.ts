@@ -1,4 +1,4 @@
-import { type ErrorCode, QuorateError } from '@quorate/base';
+import { DEFAULT_GROUP, type ErrorCode, QuorateError } from '@quorate/base';
 import type { QuorateClient } from '@quorate/client';
 import { LIMIT_SHARE, type RoundResult, spreadsOf } from '../bench/bench-result.js';
 import { type LoadResult, gapText, loadText } from '../bench/bench-text.js';
@@ -140,7 +140,7 @@ class WorkloadRun {
     const driver = await openDriver({ ...this.#settings('put'), connections: 1, isFirst: true });
     try {
       const gaps = await measureTransfers({
-        client,
+        transfer: () => client.transferLeader(DEFAULT_GROUP),
         driver,
         transfers,
         timeoutMs: timeout * 1000,
