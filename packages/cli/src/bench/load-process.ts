@@ -1,11 +1,15 @@
 // A client process of `quorate bench`: opens a driver and keeps it busy, as its parent says. Ends with its parent.
 import process from 'node:process';
+import { setTimeout as delay } from 'node:timers/promises';
 import { asQuorateError } from '@quorate/base';
 import type { Driver, OpenDriver } from './driver.js';
 import type { LoadAnswer, LoadRequest } from './load-messages.js';
 import { Load } from './load.js';
 
 const PROGRESS_MS = 250;
+/** Below the time in which the parent wants an answer. */
+const FIRST_MS_MAX = 5000;
+const LOOK_MS = 5;
 /** Operations of a cluster that does not answer must not keep the process. */
 const STOP_MS_MAX = 5000;
 
@@ -42,6 +46,13 @@ function start(running: Load): void {
   setInterval(() => tell({ type: 'progress', ...running.progress }), PROGRESS_MS);
 }
 
+/** A round without an operation has no figures: one that is shorter than an operation here lasts until the first has ended. */
+async function report(running: Load): Promise<void> {
+  const latestMs = performance.now() + FIRST_MS_MAX;
+  while (!running.hasMeasured && performance.now() < latestMs) await delay(LOOK_MS);
+  tell({ type: 'report', report: { ...running.endMeasure(), cpuMicros: cpuMicros() - cpuBefore } });
+}
+
 process.on('message', (request: LoadRequest) => {
   switch (request.type) {
     case 'open':
@@ -58,7 +69,7 @@ process.on('message', (request: LoadRequest) => {
       load?.beginMeasure();
       break;
     case 'endMeasure':
-      if (load !== null) tell({ type: 'report', report: { ...load.endMeasure(), cpuMicros: cpuMicros() - cpuBefore } });
+      if (load !== null) void report(load);
       break;
     case 'stop':
       void stop();

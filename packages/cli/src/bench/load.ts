@@ -56,6 +56,11 @@ export class Load {
     return { acknowledged: this.#acknowledged, failed: this.#failed };
   }
 
+  /** Since `beginMeasure` an operation was acknowledged or failed. */
+  get hasMeasured(): boolean {
+    return this.#operations > 0 || Object.keys(this.#errors).length > 0;
+  }
+
   start(): void {
     this.#isRunning = true;
     if (this.#options.rate === null) {
