@@ -17,6 +17,7 @@ const OWN_KEY = 'a key that the machine itself has made';
 /** By package: what has such a name and no fuzz case of its own, and why. */
 export const EXEMPT = {
   base: { readU16: FIXED, readU32: FIXED, readU64: FIXED, ByteReader: 'every decoder of wire, raft and machine runs on it' },
+  cli: { loadText: 'the text of a load that `bench` made, for people' },
   host: { loadMachine: 'gives the chunks of a verified snapshot to MachineLoader' },
   machine: {
     fence: 'a field, in the fuzz case of fields',
