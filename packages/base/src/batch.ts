@@ -91,7 +91,10 @@ export function tryDecodeBatchHeader(bytes: Uint8Array, checksum: Checksum): Bat
     baseIndex < 1 ||
     !Number.isSafeInteger(term) ||
     !Number.isSafeInteger(baseIndex + count) ||
-    !Number.isSafeInteger(loggedTimeMs)
+    !Number.isSafeInteger(loggedTimeMs) ||
+    // A later version may give these bytes a meaning; a batch that has one must not be taken for one without.
+    readU32(bytes, 44) !== 0 ||
+    readU32(bytes, 48) !== 0
   ) {
     return 'fields';
   }

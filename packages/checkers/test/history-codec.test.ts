@@ -132,6 +132,7 @@ test('format: a line that is wrong → refused with its field or column', () => 
   refused(() => decodeEvent(event({ type: 'begin' })), /type must be one of: invoke, ok/, { field: 'type' });
   refused(() => decodeEvent(event({ type: 'toString' })), /type must be one of/, { field: 'type' });
   refused(() => decodeEvent(event({ timeMs: '1' })), /timeMs must be a number/, { field: 'timeMs' });
+  refused(() => decodeEvent(event({ timeMs: 1e21 })), /timeMs is a number beyond 2\^53/, { field: 'timeMs' });
   refused(() => decodeEvent(event({ process: -1 })), /process must be a whole number/, { field: 'process' });
   refused(() => decodeEvent(event({ process: undefined })), /process is missing/, { field: 'process' });
   refused(() => decodeEvent(event({ op: 7 })), /op must be a text/, { field: 'op' });
@@ -206,4 +207,19 @@ test('lines: no UTF-8, or a line beyond the limit → refused with its number, w
   const splitter = new LineSplitter();
   splitter.push(long.subarray(1), ignore);
   refused(() => splitter.push(Uint8Array.of(97, 10), ignore), /line 1: longer than/, { line: 1 });
+});
+
+test('T80: format: a version that is an object without a text, or lists too deep to be one → refused like any other version', () => {
+  for (const version of ['{"toString":1,"valueOf":1}', '['.repeat(100_000) + ']'.repeat(100_000)]) {
+    refused(
+      () => decodeHeader(`{"format":"quorate-history","version":${version},"source":"","objects":[]}`),
+      /version that is no number of the format is not known/,
+      { field: 'version' },
+    );
+  }
+});
+
+test('format: a zero with a minus → the zero that it is written as', () => {
+  const event = decodeEvent('{"type":"ok","timeMs":-0,"process":-0,"result":[-0,{"int":"-0"}]}');
+  assert.deepEqual(event, { type: 'ok', timeMs: 0, process: 0, result: [0, 0] });
 });

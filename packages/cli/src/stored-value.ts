@@ -12,7 +12,10 @@ export const STORED_VALUES: ValueCodec<StoredValue> = {
   encode: (stored) => (stored.type === 'json' ? JSON_CODEC.encode(stored.value) : stored.bytes),
   decode: (bytes) => {
     try {
-      return { type: 'json', value: JSON_CODEC.decode(bytes) };
+      const value = JSON_CODEC.decode(bytes);
+      // Lists in lists beyond what clients write can be read, but not be made a text again: they are shown as the bytes they are.
+      JSON_CODEC.encode(value);
+      return { type: 'json', value };
     } catch {
       return { type: 'bytes', bytes: bytes.slice() };
     }

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { testDecoders } from '../../testkit/dist-test/fuzz/test-decoders.js';
 import { fuzzHost } from './fuzz-cases.js';
+import { DECODERS } from './fuzz-decoders.js';
+import { fuzzConnections } from './hostile-fuzz-cases.js';
+
+testDecoders(DECODERS, import.meta.url);
 
 const CASES = 20_000;
 
@@ -12,4 +17,8 @@ test('T80: host: fuzzed catalogue commands, new seed each run → the same', (co
   const seed = Date.now() >>> 0;
   context.diagnostic(`seed ${seed}`);
   assert.deepEqual(fuzzHost(seed, CASES), { cases: CASES });
+});
+
+test('T80: host: connections that send anything to a cluster that serves → no node stops, others are served, no connection stays', () => {
+  fuzzConnections(1, 12);
 });

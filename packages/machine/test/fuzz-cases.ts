@@ -195,3 +195,6 @@ const KINDS = [mutatedPayloads, mutatedPayloads, randomPayload, randomPayload, c
 export function fuzzMachine(seed: number, cases: number): { cases: number } {
   return runFuzz('fuzzMachine', KINDS, seed, cases);
 }
+
+/** What takes the bytes of a snapshot. */
+export const COVERS: Readonly<Record<string, readonly string[]>> = { fuzzMachine: ['MachineLoader'] };

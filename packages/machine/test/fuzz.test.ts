@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { testDecoders } from '../../testkit/dist-test/fuzz/test-decoders.js';
 import { fuzzMachine } from './fuzz-cases.js';
+import { DECODERS } from './fuzz-decoders.js';
+
+testDecoders(DECODERS, import.meta.url);
 
 const CASES = 300;
 

@@ -124,7 +124,11 @@ function fileText(key: ConfigKey, value: unknown, source: string): string {
   if (key === 'node' && typeof value === 'number') return String(value);
   if (key === 'members' && typeof value === 'object' && value !== null && !Array.isArray(value)) {
     return Object.entries(value)
-      .map(([node, address]) => `${node}=${String(address)}`)
+      .map(([node, address]) => {
+        if (typeof address !== 'string')
+          throw new QuorateError('invalidArgument', `${source}: the address of member "${node}" must be a text`, { source });
+        return `${node}=${address}`;
+      })
       .join(',');
   }
   const wanted = key === 'node' ? 'a number' : key === 'members' ? 'a text or an object { "1": "HOST:PORT" }' : 'a text';

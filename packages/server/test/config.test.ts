@@ -169,6 +169,12 @@ const WRONG: readonly Wrong[] = [
     message: /^quorate\.json: data: must be a text/,
   },
   {
+    what: 'T80: a member whose address is an object without a text',
+    given: { file: '{"node": 1, "data": "d", "members": {"1": {"toString": 1, "valueOf": 1}}}', flags: {} },
+    source: 'quorate.json: members',
+    message: /^quorate\.json: members: the address of member "1" must be a text/,
+  },
+  {
     what: 'an unknown setting',
     given: { file: '{"settings": {"tick": 1}}' },
     source: 'quorate.json: settings.tick',

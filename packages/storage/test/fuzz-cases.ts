@@ -330,3 +330,8 @@ const KINDS = [
 export function fuzzStorage(seed: number, cases: number): { cases: number } {
   return runFuzz('fuzzStorage', KINDS, seed, cases);
 }
+
+/** What a directory is opened and inspected by. */
+export const COVERS: Readonly<Record<string, readonly string[]>> = {
+  fuzzStorage: ['openStorage', 'recover', 'recoverSnapshots', 'scanJournal', 'inspectStorage'],
+};

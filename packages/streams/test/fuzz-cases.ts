@@ -186,3 +186,6 @@ const KINDS = [roundTrip, mutated, mutated, mutated, truncated, noise, evilLengt
 export function fuzzStreams(seed: number, cases: number): { cases: number } {
   return runFuzz('fuzzStreams', KINDS, seed, cases);
 }
+
+/** What reads records out of a log of any payloads. */
+export const COVERS: Readonly<Record<string, readonly string[]>> = { fuzzStreams: ['readRecords'] };

@@ -55,7 +55,7 @@ export function decodeHeader(line: string): HistoryHeader {
   const json = parseLine(line);
   if (json['format'] !== 'quorate-history')
     throw historyError('not a history: the first line must have "format":"quorate-history"', 'format');
-  if (json['version'] !== 1) throw historyError(`version ${String(json['version'])} of the format is not known, only 1`, 'version');
+  if (json['version'] !== 1) throw historyError(`version ${shown(json['version'])} of the format is not known, only 1`, 'version');
   if (typeof json['source'] !== 'string') throw historyError('source must be a text', 'source');
   const list = json['objects'];
   if (!Array.isArray(list)) throw historyError('objects must be a list', 'objects');
@@ -69,6 +69,11 @@ export function decodeHeader(line: string): HistoryHeader {
     return object;
   });
   return { format: 'quorate-history', version: 1, source: json['source'], objects };
+}
+
+/** For a message. An object is only named: making a text of one may call what it holds, or never end. */
+function shown(value: unknown): string {
+  return typeof value === 'object' && value !== null ? 'that is no number' : String(value);
 }
 
 function decodeObject(value: unknown, field: string): HistoryObject {
@@ -103,7 +108,9 @@ export function decodeEvent(line: string): HistoryEvent {
   const fields = typeof type === 'string' && Object.hasOwn(EVENT_FIELDS, type) ? EVENT_FIELDS[type as HistoryEvent['type']] : undefined;
   if (fields === undefined) throw historyError(`type must be one of: ${Object.keys(EVENT_FIELDS).join(', ')}`, 'type');
   const timeMs = json['timeMs'];
-  if (typeof timeMs !== 'number' || !Number.isFinite(timeMs)) throw historyError('timeMs must be a number', 'timeMs');
+  if (typeof timeMs !== 'number') throw historyError('timeMs must be a number', 'timeMs');
+  checkNumber(timeMs, 'timeMs');
+  json['timeMs'] = withoutSign(timeMs);
   for (const name in fields) decodeField(json, name, fields[name] as FieldType);
   for (const name in json) {
     if (name !== 'type' && name !== 'timeMs' && !Object.hasOwn(fields, name))
@@ -122,6 +129,7 @@ function decodeField(json: Json, name: string, type: FieldType): void {
     case 'whole':
     case 'whole?':
       if (!Number.isSafeInteger(value) || (value as number) < 0) throw historyError(`${name} must be a whole number from 0`, name);
+      json[name] = withoutSign(value as number);
       return;
     case 'text':
     case 'text?':
@@ -146,7 +154,7 @@ function decodeValue(value: unknown, field: string, depth: number): HistoryValue
   if (value === null || typeof value === 'boolean') return value;
   if (typeof value === 'number') {
     checkNumber(value, field);
-    return value;
+    return withoutSign(value);
   }
   if (typeof value === 'string') {
     if (isIllFormed(value)) throw historyError(`${field} has a lone surrogate, which no text has; write bytes as {"base64":…}`, field);
@@ -185,7 +193,12 @@ function decodeInt(value: unknown, field: string): number | bigint {
   if (typeof value !== 'string' || !/^-?(?:0|[1-9]\d{0,39})$/.test(value))
     throw historyError(`${field}.int must be a whole number as text`, field);
   const number = Number(value);
-  return Number.isSafeInteger(number) ? number : BigInt(value);
+  return Number.isSafeInteger(number) ? withoutSign(number) : BigInt(value);
+}
+
+/** JSON can say -0, which is 0 and must be the same as it. */
+function withoutSign(value: number): number {
+  return value === 0 ? 0 : value;
 }
 
 function checkNumber(value: number, field = 'value'): void {

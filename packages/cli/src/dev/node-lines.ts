@@ -6,10 +6,15 @@ export function readableLine(line: string): string {
   const fields = parseLine(line);
   if (fields === null) return line;
   const time = (typeof fields['time'] === 'string' ? fields['time'] : '').slice(11, 23);
-  const rest = Object.entries(fields)
-    .filter(([key]) => !PLACED.has(key))
-    .map(([key, value]) => `${key}=${readableValue(value)}`);
-  return [time, String(fields['level']).padEnd(5), String(fields['msg']), ...rest].join(' ');
+  try {
+    const rest = Object.entries(fields)
+      .filter(([key]) => !PLACED.has(key))
+      .map(([key, value]) => `${key}=${readableValue(value)}`);
+    return [time, String(fields['level']).padEnd(5), String(fields['msg']), ...rest].join(' ');
+  } catch {
+    // A line that somebody else wrote: nested too deep, or with objects that have no text.
+    return line;
+  }
 }
 
 /** The fields of a JSON log line; null: not one. */
