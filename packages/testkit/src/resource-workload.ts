@@ -18,11 +18,11 @@ import type { HistoryRecorder, RecordedLane } from './history-recorder.js';
 import type { HolderWatch } from './holder-watch.js';
 import { MapWatcher } from './map-watcher.js';
 import { type ResourceCallKind, type ResourcePlan, drawCallKind } from './resource-plan.js';
-import type { SimClient } from './sim-client.js';
+import type { WorkloadClient } from './workload-client.js';
 
 /** What a workload of resources works with. */
 export interface ResourceWorkloadInit {
-  readonly client: SimClient;
+  readonly client: WorkloadClient;
   readonly plan: ResourcePlan;
   readonly random: Random;
   readonly recorder: HistoryRecorder;
@@ -42,7 +42,7 @@ interface Held {
 
 /** One client that uses maps, counters, locks and elections at random, in its session; everything it calls and sees is recorded. */
 export class ResourceWorkload {
-  readonly client: SimClient;
+  readonly client: WorkloadClient;
   /** Sessions lost, and connections of a session that were made good. */
   sessionsLost = 0;
   sessionsResumed = 0;
