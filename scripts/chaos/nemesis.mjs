@@ -183,7 +183,8 @@ export class Nemesis {
   async #stopInOrder(node) {
     const exit = await node.process.stop();
     const isExcused = performance.now() - (this.#fullAtMs.get(node.id) ?? Number.NEGATIVE_INFINITY) <= EXCUSE_MS;
-    if (exit.code === 0 || isExcused) return;
+    // Ended by the signal itself: it had only just begun.
+    if (exit.code === 0 || exit.signal === 'SIGTERM' || isExcused) return;
     this.#options.problem(`node ${node.id} did not stop in order: ${JSON.stringify(exit)}\n${node.process.lines.slice(-20).join('\n')}`);
   }
 
