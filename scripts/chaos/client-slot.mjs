@@ -31,7 +31,7 @@ export class ClientSlot {
   start() {
     const { slot, folder, within, seed, argumentsOf, problem } = this.#options;
     const number = this.lives.length;
-    const life = { name: `${slot}.${number}`, file: join(folder, `${slot}.${number}.jsonl`), endNs: null, figures: {} };
+    const life = { name: `${slot}.${number}`, file: join(folder, `${slot}.${number}.jsonl`), endNs: null, hasStarted: false, figures: {} };
     this.lives.push(life);
     this.#isKilling = false;
     this.isPaused = false;
@@ -40,6 +40,7 @@ export class ClientSlot {
     const started = new Process(command, args, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
     this.process = started;
     started.child.on('message', (message) => {
+      if (message.started) life.hasStarted = true;
       if (message.problem) problem(message.problem);
       if (message.figures) life.figures = message.figures;
       if (message.stopped) this.#isStopped = true;
@@ -50,6 +51,11 @@ export class ClientSlot {
       life.endNs = process.hrtime.bigint();
       if (!this.#isKilling) problem(`client ${life.name} ended by itself: ${code ?? signal}\n${started.lines.slice(-20).join('\n')}`);
     });
+  }
+
+  /** It works. */
+  get hasStarted() {
+    return this.lives.at(-1)?.hasStarted === true;
   }
 
   async kill() {

@@ -131,7 +131,8 @@ async function watchesReach(watchers, final) {
 const quorate = await connected();
 const work = isAuditor ? new Auditor(quorate) : new Worker(quorate);
 tell({ started: true });
-const sendFigures = () => tell({ figures: { calls: recorder.calls, answered: recorder.answered, unknown: recorder.unknown, ...work.figures } });
+const sendFigures = () =>
+  tell({ figures: { calls: recorder.calls, answered: recorder.answered, unknown: recorder.unknown, ...work.figures } });
 setInterval(sendFigures, 500).unref();
 
 async function stop() {

@@ -24,5 +24,7 @@ export const FAULTS = {
 /** Why a fault cannot be injected over that network; null if it can. */
 export function impossible(fault, network) {
   const isPacketFault = fault === 'loss' || fault === 'cutClient';
-  return isPacketFault && network.kind !== 'namespaces' ? 'needs network namespaces: proxies know no packets, and no client from another' : null;
+  return isPacketFault && network.kind !== 'namespaces'
+    ? 'needs network namespaces: proxies know no packets, and no client from another'
+    : null;
 }

@@ -230,8 +230,8 @@ export class Nemesis {
     const disk = this.#options.disks.get(node.id);
     this.#busy.add(`disk ${node.id}`);
     this.#fullAtMs.set(node.id, Number.POSITIVE_INFINITY);
-    disk.fill(this.#random.between(0, 1_000_000));
-    this.#later(this.#random.between(1000, 8000), () => {
+    disk.fill(this.#random.of([0, 4096, 50_000, 1_000_000]));
+    this.#later(this.#random.between(2000, 15_000), () => {
       disk.free();
       this.#busy.delete(`disk ${node.id}`);
       this.#fullAtMs.set(node.id, performance.now());

@@ -1,8 +1,8 @@
 // One run: a cluster, clients, faults, and the verdict on it all.
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { HistoryCheck, encodeEvent, encodeHeader } from '@quorate/checkers';
 import { Cluster } from '../prove/cluster.mjs';
-import { delay } from '../prove/processes.mjs';
+import { delay, until } from '../prove/processes.mjs';
 import { compareStates } from '../prove/state-hashes.mjs';
 import { ClientSlot } from './client-slot.mjs';
 import { impossible } from './faults.mjs';
@@ -58,7 +58,8 @@ export class Chaos {
       const options = {
         nodes: NODES,
         directory: this.#machine.folder('cluster'),
-        settings: { snapshotLogBytes: 1_048_576 },
+        // Small, so that files are made and removed all the time.
+        settings: { journalFileBytes: 4_194_304, snapshotLogBytes: 65_536 },
         placeOf: (id) => network.listener(`n${id}`),
         directoryOf: (id) => this.#machine.dataOf(id),
         wrapperOf: (id) => this.#machine.wrapperOf(id),
@@ -121,7 +122,9 @@ export class Chaos {
     await this.#reader.connect(cluster.addresses);
     this.#auditor = this.#slot('auditor', seed, true);
     this.#clients = slots.map((slot, at) => this.#slot(slot, seed + at, false));
-    for (const client of [this.#auditor, ...this.#clients]) client.start();
+    const everybody = [this.#auditor, ...this.#clients];
+    for (const client of everybody) client.start();
+    await until('the clients to work', () => everybody.every((client) => client.hasStarted), { withinMs: MEND_MS });
     const nemesis = new Nemesis({
       cluster,
       clients: this.#clients,
@@ -177,6 +180,7 @@ export class Chaos {
       this.#problem(`it does not come to its end: ${error.stack}\n${cluster.lastWords().join('\n')}`);
     }
     for (const name of ['sessionsLost', 'sessionsResumed', 'watchEvents']) this.figures[name] = this.#counted(name);
+    this.figures.logged = this.#logged();
     this.figures.clients = this.#clients.reduce((sum, { lives }) => sum + lives.length, 0);
     await Promise.all([...this.#clients, this.#auditor].map((client) => client.kill()));
   }
@@ -193,20 +197,38 @@ export class Chaos {
       writeSync(fd, `${lines.join('\n')}\n`);
       lines = [];
     };
+    const errors = new Map();
     const lives = [...this.#clients, this.#auditor].flatMap((slot) => slot.lives);
-    const sources = lives.map(({ name, file: events, endNs }) => ({ name, file: events, endMs: endNs === null ? null : this.#msOf(endNs) }));
+    const sources = lives.map(({ name, file: events, endNs }) => ({
+      name,
+      file: events,
+      endMs: endNs === null ? null : this.#msOf(endNs),
+    }));
     for (const event of mergedEvents([...sources, { name: 'reader', file: this.#historyOf('reader'), endMs: null }])) {
       check.take(event);
+      if (event.error !== undefined) count(errors, event.error);
       lines.push(encodeEvent(event));
       if (lines.length >= LINES_MAX) flush();
     }
     if (lines.length > 0) flush();
     closeSync(fd);
+    this.figures.errors = listOf(errors);
     const { problems, problemCount, stats } = check.finish();
     for (const { type, rule, object, line, text } of problems)
       this.#problem(`line ${line}: ${object}: ${rule}${type === 'undecided' ? ' (undecided)' : ''}: ${text}`);
     if (problemCount > problems.length) this.#problem(`… and ${problemCount - problems.length} more in the history`);
     Object.assign(this.figures, { history: file, judged: stats });
+  }
+
+  /** Warnings and errors that the nodes logged. */
+  #logged() {
+    const counts = new Map();
+    for (const line of this.#cluster.nodes.flatMap(({ history }) => history.flatMap(({ lines }) => lines))) {
+      if (!line.includes('"level":"warn"') && !line.includes('"level":"error"')) continue;
+      const { msg, code } = JSON.parse(line);
+      count(counts, code === undefined ? msg : `${msg} (${code})`);
+    }
+    return listOf(counts);
   }
 
   #msOf(ns) {
@@ -215,7 +237,22 @@ export class Chaos {
 
   #remove() {
     for (const client of [...this.#clients, this.#auditor]) client?.process?.signal('SIGKILL');
-    for (const node of this.#cluster?.nodes ?? []) node.process?.signal('SIGKILL');
+    for (const node of this.#cluster?.nodes ?? []) {
+      node.process?.signal('SIGKILL');
+      if (!this.#options.isKeeping) continue;
+      const lines = node.history.flatMap(({ pid, exit, lines: said }) => [`process ${pid}, ended: ${JSON.stringify(exit)}`, ...said]);
+      writeFileSync(this.#machine.folder(`n${node.id}.log`), `${lines.join('\n')}\n`);
+    }
+    this.#cluster = null;
     this.#machine.remove(this.#options);
   }
+}
+
+function count(counts, name) {
+  counts.set(name, (counts.get(name) ?? 0) + 1);
+}
+
+function listOf(counts) {
+  const most = [...counts].sort((a, b) => b[1] - a[1]);
+  return most.map(([name, times]) => `${name} ${times}`).join(', ') || 'none';
 }

@@ -6,6 +6,9 @@ import { delay } from '../prove/processes.mjs';
 const LANES = 2;
 const READ_SHARE = 0.15;
 const PAUSE_MS_MAX = 60;
+const LONG_SHARE = 0.05;
+const LONG_BYTES = 16_384;
+const READ_RECORDS_MAX = 10;
 
 export class StreamWork {
   #options;
@@ -42,7 +45,8 @@ export class StreamWork {
 
   async #append(lane, stream) {
     const { name, random, quorate, deadlineMs } = this.#options;
-    const length = randomBetween(random, 1, 200);
+    // Some are long, so that journals go on to new files.
+    const length = randomUnit(random) < LONG_SHARE ? LONG_BYTES : randomBetween(random, 1, 200);
     const values = Array.from({ length: randomBetween(random, 1, 3) }, () => `${name}:${this.#values++}:`.padEnd(length, 'x'));
     lane.invoke({ object: objectOf('stream', stream), op: 'append', args: { values } });
     try {
@@ -59,7 +63,7 @@ export class StreamWork {
     const end = this.#ends.get(stream) ?? 0;
     // Mostly near the end, where a stale answer would show.
     const from = randomBetween(random, 0, 3) === 0 ? randomBetween(random, 0, end) : Math.max(0, end - 1);
-    return readOnce({ quorate, lane, stream, from, limit: 100, deadlineMs });
+    return readOnce({ quorate, lane, stream, from, limit: READ_RECORDS_MAX, deadlineMs });
   }
 }
 
