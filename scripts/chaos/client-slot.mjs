@@ -1,4 +1,5 @@
 // A place for one client: the process that is there now, those that were there before, and what they have written.
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Process, until } from '../prove/processes.mjs';
@@ -33,6 +34,7 @@ export class ClientSlot {
     const number = this.lives.length;
     const life = { name: `${slot}.${number}`, file: join(folder, `${slot}.${number}.jsonl`), endNs: null, hasStarted: false, figures: {} };
     this.lives.push(life);
+    writeFileSync(life.file, '');
     this.#isKilling = false;
     this.isPaused = false;
     const given = JSON.stringify({ ...argumentsOf(), name: life.name, file: life.file, seed: seed + 1000 * number });
@@ -46,11 +48,15 @@ export class ClientSlot {
       if (message.stopped) this.#isStopped = true;
       if (message.finished) this.#isFinished = true;
     });
-    void started.ended.then(({ code, signal }) => {
-      if (code === 0) return;
-      life.endNs = process.hrtime.bigint();
-      if (!this.#isKilling) problem(`client ${life.name} ended by itself: ${code ?? signal}\n${started.lines.slice(-20).join('\n')}`);
-    });
+    void this.#watch(started, life);
+  }
+
+  async #watch(started, life) {
+    const { code, signal } = await started.ended;
+    if (code === 0) return;
+    life.endNs = process.hrtime.bigint();
+    if (this.#isKilling) return;
+    this.#options.problem(`client ${life.name} ended by itself: ${code ?? signal}\n${started.lines.slice(-20).join('\n')}`);
   }
 
   /** It works. */

@@ -79,7 +79,7 @@ export class Chaos {
   }
 
   #nowMs() {
-    return Number(process.hrtime.bigint() - this.#began) / 1e6;
+    return this.#msOf(process.hrtime.bigint());
   }
   #historyOf(name) {
     return this.#machine.folder(`histories/${name}.jsonl`);
@@ -232,7 +232,7 @@ export class Chaos {
   }
 
   #msOf(ns) {
-    return Number(ns - this.#began) / 1e6;
+    return Number(BigInt.asIntN(64, ns - this.#began)) / 1e6;
   }
 
   #remove() {

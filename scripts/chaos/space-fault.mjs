@@ -27,7 +27,7 @@ fs.writevSync = (fd, parts, position) => {
 };
 fs.writev = (fd, parts, position, done) => {
   const some = fitting(parts);
-  if (some === null) setImmediate(done, noSpace(), 0, parts);
+  if (some === null) setImmediate(() => done(noSpace(), 0, parts));
   else writev(fd, some, position, done);
 };
 syncBuiltinESMExports();
