@@ -8,6 +8,7 @@ const NETWORK = 'network';
 /** Time after a full disk in which a node may be down for it. */
 const EXCUSE_MS = 15_000;
 const WATCH_MS = 250;
+const CALM_MS = 8000;
 
 export class Nemesis {
   /** Faults injected, by class. */
@@ -38,7 +39,8 @@ export class Nemesis {
   async #injectAll() {
     const { faults, note } = this.#options;
     while (this.#isRunning && faults.length > 0) {
-      await delay(this.#random.between(200, 3000));
+      // Now and then long enough for all to be well again.
+      await delay(this.#random.between(0, 7) === 0 ? CALM_MS : this.#random.between(200, 3000));
       if (!this.#isRunning) return;
       const fault = this.#random.of(faults);
       const target = await this.#perform(fault);
