@@ -27,6 +27,8 @@ function report({ figures, problems, remarks }, options, impossible) {
 }
 
 const options = readOptions(process.argv.slice(2));
+// By way of `exit`, so that all that was made goes.
+process.once('SIGINT', () => process.exit(130)).once('SIGTERM', () => process.exit(143));
 try {
   await ensureInstalled();
   await build();
