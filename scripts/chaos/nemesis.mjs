@@ -80,8 +80,10 @@ export class Nemesis {
     await Promise.all(this.#loops);
     const { cluster, clients, network, disks, note } = this.#options;
     // What was begun is ended now; ends of processes are waited for.
-    for (const pending of this.#pending) pending.now();
-    await Promise.all([...this.#pending].map(({ over }) => over));
+    while (this.#pending.size > 0) {
+      for (const pending of this.#pending) pending.now();
+      await Promise.all([...this.#pending].map(({ over }) => over));
+    }
     network.healAll();
     for (const [id, disk] of disks) {
       disk.free();
