@@ -1,10 +1,10 @@
 // Loaded into a node's process (`node --import`): its clocks go wrong as a file says: {"jumpMs": N, "rate": R}. The time of day jumps; the
-// monotonic clock goes at another rate, and never back.
+// monotonic clock goes at another rate, and never back. The file is named by `?file=` of this module's address.
 import { readFileSync, watchFile } from 'node:fs';
 
-const file = process.env.CLOCK_FAULT_FILE;
+const file = new URL(import.meta.url).searchParams.get('file');
 
-if (file !== undefined) {
+if (file !== null) {
   const trueNow = performance.now.bind(performance);
   const trueDate = Date.now;
   let jumpMs = 0;

@@ -1,98 +1,125 @@
 // Breaks real processes, their network, disks and clocks at random, and mends them again.
 import { writeFileSync } from 'node:fs';
 import { DEFAULT_GROUP, SYSTEM_GROUP } from '@quorate/base';
-import { Choices } from '../prove/random.mjs';
 import { delay } from '../prove/processes.mjs';
+import { Choices } from '../prove/random.mjs';
 
-/** What can be done, and what a machine must allow for it. */
-export const FAULTS = {
-  kill: 'SIGKILL of a node',
-  killLeader: 'SIGKILL of a node that leads',
-  killAll: 'SIGKILL of all nodes at once',
-  stop: 'SIGTERM of a node',
-  pause: 'SIGSTOP of a node, for up to 15 s',
-  pauseLeader: 'SIGSTOP of a node that leads',
-  pauseClient: 'SIGSTOP of a client, also for longer than its session lives',
-  isolate: 'a node is cut off from all other nodes',
-  cut: 'two nodes are cut off from each other',
-  cutOneWay: 'what a node sends to another does not arrive',
-  cutClient: 'a client is cut off from some nodes',
-  reset: 'connections between two nodes break',
-  loss: 'a part of the packets to a node is lost',
-  diskFull: 'a node has no disk space left',
-  clockJump: 'the time of day jumps on a node',
-  clockRate: 'the monotonic clock of a node goes faster or slower',
-};
+const NETWORK = 'network';
+/** Time after a full disk in which a node may be down for it. */
+const EXCUSE_MS = 15_000;
+const WATCH_MS = 250;
+const CALM_MS = 8000;
 
 export class Nemesis {
+  /** Faults injected, by class. */
   counts = {};
-  #cluster;
-  #clients;
-  #network;
-  #disks;
-  #clockFileOf;
+  /** Times that a node without space ended by itself. */
+  endedForSpace = 0;
+  #options;
   #random;
-  #faults;
-  #note;
   #isRunning = true;
+  /** What something is done to: node ids, names of clients, the network. */
   #busy = new Set();
+  #pending = new Set();
+  #loops = [];
+  /** By node id: when its disk was last full. */
+  #fullAtMs = new Map();
 
-  /** `note`: told what is done to whom. `disks`: by node id, or null where there are none. */
-  constructor({ cluster, clients, network, disks, clockFileOf, seed, faults, note }) {
-    this.#cluster = cluster;
-    this.#clients = clients;
-    this.#network = network;
-    this.#disks = disks;
-    this.#clockFileOf = clockFileOf;
-    this.#random = new Choices(seed);
-    this.#note = note;
-    this.#faults = faults.filter((fault) => this.#can(fault));
-    for (const fault of this.#faults) this.counts[fault] = 0;
+  /**
+   * `clients`: slots; `disks` and `clockFileOf`: by node id; `faults`: those that may be injected; `note`: told what is done to whom;
+   * `problem`: told what must not happen.
+   */
+  constructor(options) {
+    this.#options = options;
+    this.#random = new Choices(options.seed);
+    for (const fault of options.faults) this.counts[fault] = 0;
+    this.#loops = [this.#injectAll(), this.#watchNodes()];
   }
 
-  #can(fault) {
-    if (fault === 'diskFull') return this.#disks !== null;
-    if (fault === 'loss' || fault === 'cutClient') return this.#network.kind === 'namespaces';
-    return true;
-  }
-
-  /** Until `stop`. */
-  async run() {
-    while (this.#isRunning) {
-      await delay(this.#random.between(200, 2500));
-      if (!this.#isRunning) break;
-      const fault = this.#random.of(this.#faults);
+  async #injectAll() {
+    const { faults, note } = this.#options;
+    while (this.#isRunning && faults.length > 0) {
+      // Now and then long enough for all to be well again.
+      await delay(this.#random.between(0, 7) === 0 ? CALM_MS : this.#random.between(200, 3000));
+      if (!this.#isRunning) return;
+      const fault = this.#random.of(faults);
       const target = await this.#perform(fault);
       if (target === null) continue;
       this.counts[fault]++;
-      this.#note(fault, target);
+      note(fault, target);
     }
   }
 
-  /** Mends everything and starts what is down; until all nodes serve. */
+  /** A node that ends by itself is started again; only one without space may. */
+  async #watchNodes() {
+    const { cluster, note, problem } = this.#options;
+    while (this.#isRunning) {
+      await delay(WATCH_MS);
+      for (const node of cluster.nodes) {
+        if (node.isRunning || this.#busy.has(node.id) || !this.#isRunning) continue;
+        await node.process.ended;
+        const { exit, lines } = node.process;
+        if (performance.now() - (this.#fullAtMs.get(node.id) ?? Number.NEGATIVE_INFINITY) > EXCUSE_MS) {
+          problem(`node ${node.id} ended by itself: ${JSON.stringify(exit)}\n${lines.slice(-20).join('\n')}`);
+        } else this.endedForSpace++;
+        note('ended', nameOf(node));
+        this.#busy.add(node.id);
+        this.#later(1000, () => this.#startAgain(node));
+      }
+    }
+  }
+
+  #startAgain(node) {
+    this.#busy.delete(node.id);
+    if (!node.isRunning) node.start();
+  }
+
+  /** Ends what is done, and starts what is down. */
   async stop() {
     this.#isRunning = false;
-    await this.#mend();
-    for (const node of this.#cluster.nodes) {
+    await Promise.all(this.#loops);
+    const { cluster, clients, network, disks, note } = this.#options;
+    // What was begun is ended now; ends of processes are waited for.
+    while (this.#pending.size > 0) {
+      for (const pending of this.#pending) pending.now();
+      await Promise.all([...this.#pending].map(({ over }) => over));
+    }
+    network.healAll();
+    for (const [id, disk] of disks) {
+      disk.free();
+      this.#setClock(id, 0, 1);
+    }
+    for (const node of cluster.nodes) {
       if (node.isPaused) node.resume();
       if (!node.isRunning) node.start();
     }
-    for (const client of this.#clients) client.process.signal('SIGCONT');
-  }
-
-  async #mend() {
-    this.#network.healAll();
-    for (const disk of this.#disks?.values() ?? []) disk.free();
-    for (const { id } of this.#cluster.nodes) this.#setClock(id, 0, 1);
+    for (const client of clients) {
+      if (client.isPaused) client.resume();
+      if (!client.isRunning) client.start();
+    }
+    note('healed', null);
   }
 
   #setClock(id, jumpMs, rate) {
-    writeFileSync(this.#clockFileOf(id), JSON.stringify({ jumpMs, rate }));
+    writeFileSync(this.#options.clockFileOf(id), JSON.stringify({ jumpMs, rate }));
+  }
+
+  #later(ms, act) {
+    const pending = {};
+    const wait = new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      pending.now = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    pending.over = wait.then(act).then(() => this.#pending.delete(pending));
+    this.#pending.add(pending);
   }
 
   /** A running node that nothing is done to; undefined: there is none. */
   #anyNode() {
-    const free = this.#cluster.nodes.filter((node) => this.#isFree(node));
+    const free = this.#options.cluster.nodes.filter((node) => this.#isFree(node));
     return free.length === 0 ? undefined : this.#random.of(free);
   }
   #isFree(node) {
@@ -100,9 +127,15 @@ export class Nemesis {
   }
 
   async #leader() {
-    const id = await this.#cluster.leaderOf(this.#random.of([SYSTEM_GROUP, DEFAULT_GROUP]));
-    const node = id === undefined ? undefined : this.#cluster.node(id);
+    const { cluster } = this.#options;
+    const id = await cluster.leaderOf(this.#random.of([SYSTEM_GROUP, DEFAULT_GROUP]));
+    const node = id === undefined ? undefined : cluster.node(id);
     return node !== undefined && this.#isFree(node) ? node : undefined;
+  }
+
+  #anyClient() {
+    const free = this.#options.clients.filter((client) => client.isRunning && !client.isPaused && !this.#busy.has(client.name));
+    return free.length === 0 ? undefined : this.#random.of(free);
   }
 
   /** Gives whom it hit; null: it does not fit the moment. */
@@ -113,19 +146,18 @@ export class Nemesis {
         return this.#end(this.#anyNode(), fault);
       case 'killLeader':
         return this.#end(await this.#leader(), fault);
-      case 'killAll': {
-        const running = this.#cluster.nodes.filter((node) => this.#isFree(node));
-        for (const node of running) this.#end(node, fault);
-        return running.length > 0 ? 'all' : null;
-      }
+      case 'killAll':
+        return this.#endAll();
       case 'pause':
         return this.#pause(this.#anyNode());
       case 'pauseLeader':
         return this.#pause(await this.#leader());
+      case 'killClient':
+        return this.#killClient(this.#anyClient());
       case 'pauseClient':
-        return this.#pauseClient();
+        return this.#pauseClient(this.#anyClient());
       case 'diskFull':
-        return this.#fillDisk();
+        return this.#fillDisk(this.#anyNode());
       case 'clockJump':
       case 'clockRate':
         return this.#disturbClock(fault);
@@ -134,17 +166,30 @@ export class Nemesis {
     }
   }
 
+  #endAll() {
+    const nodes = this.#options.cluster.nodes.filter((node) => this.#isFree(node));
+    for (const node of nodes) this.#end(node, 'killAll');
+    return nodes.length > 0 ? nodes.map(nameOf).join(' ') : null;
+  }
+
   #end(node, fault) {
     if (node === undefined) return null;
     this.#busy.add(node.id);
-    const ended = fault === 'stop' ? node.process.stop() : node.kill();
-    void ended
-      .then(() => delay(this.#random.between(0, 3000)))
-      .then(() => {
-        this.#busy.delete(node.id);
-        if (this.#isRunning && !node.isRunning) node.start();
-      });
-    return `n${node.id}`;
+    const downMs = this.#random.between(0, 3000);
+    const ended = fault === 'stop' ? this.#stopInOrder(node) : node.kill();
+    this.#later(0, async () => {
+      await ended;
+      this.#later(downMs, () => this.#startAgain(node));
+    });
+    return nameOf(node);
+  }
+
+  async #stopInOrder(node) {
+    const exit = await node.process.stop();
+    const isExcused = performance.now() - (this.#fullAtMs.get(node.id) ?? Number.NEGATIVE_INFINITY) <= EXCUSE_MS;
+    // Ended by the signal itself: it had only just begun.
+    if (exit.code === 0 || exit.signal === 'SIGTERM' || isExcused) return;
+    this.#options.problem(`node ${node.id} did not stop in order: ${JSON.stringify(exit)}\n${node.process.lines.slice(-20).join('\n')}`);
   }
 
   #pause(node) {
@@ -153,73 +198,110 @@ export class Nemesis {
     node.pause();
     this.#later(this.#random.of([300, 1000, 4000, 15_000]), () => {
       this.#busy.delete(node.id);
-      if (node.isPaused && node.isRunning) node.resume();
+      node.resume();
     });
-    return `n${node.id}`;
+    return nameOf(node);
   }
 
-  #pauseClient() {
-    const client = this.#random.of(this.#clients);
-    client.process.signal('SIGSTOP');
-    this.#later(this.#random.of([300, 2000, 8000]), () => client.process.signal('SIGCONT'));
+  #killClient(client) {
+    if (client === undefined) return null;
+    this.#busy.add(client.name);
+    const downMs = this.#random.between(0, 2000);
+    const ended = client.kill();
+    this.#later(0, async () => {
+      await ended;
+      this.#later(downMs, () => {
+        this.#busy.delete(client.name);
+        if (!client.isRunning) client.start();
+      });
+    });
     return client.name;
   }
 
-  #fillDisk() {
-    const node = this.#anyNode();
-    if (node === undefined) return null;
-    const disk = this.#disks.get(node.id);
-    disk.fill(this.#random.between(0, 2_000_000));
-    this.#later(this.#random.between(500, 6000), () => disk.free());
-    return `n${node.id}`;
+  #pauseClient(client) {
+    if (client === undefined) return null;
+    this.#busy.add(client.name);
+    client.pause();
+    this.#later(this.#random.of([300, 2000, 12_000]), () => {
+      this.#busy.delete(client.name);
+      client.resume();
+    });
+    return client.name;
+  }
+
+  #fillDisk(node) {
+    if (node === undefined || this.#busy.has(`disk ${node.id}`)) return null;
+    const disk = this.#options.disks.get(node.id);
+    this.#busy.add(`disk ${node.id}`);
+    this.#fullAtMs.set(node.id, Number.POSITIVE_INFINITY);
+    disk.fill(this.#random.of([0, 4096, 50_000, 1_000_000]));
+    this.#later(this.#random.between(2000, 15_000), () => {
+      disk.free();
+      this.#busy.delete(`disk ${node.id}`);
+      this.#fullAtMs.set(node.id, performance.now());
+    });
+    return nameOf(node);
   }
 
   #disturbClock(fault) {
-    const { id } = this.#random.of(this.#cluster.nodes);
-    if (fault === 'clockJump') this.#setClock(id, this.#random.between(-7_200_000, 7_200_000), 1);
-    else this.#setClock(id, 0, 1 + this.#random.between(-20, 20) / 1000);
-    return `n${id}`;
+    const node = this.#random.of(this.#options.cluster.nodes);
+    if (fault === 'clockJump') this.#setClock(node.id, this.#random.between(-7_200_000, 7_200_000), 1);
+    else this.#setClock(node.id, 0, 1 + this.#random.between(-20, 20) / 1000);
+    return nameOf(node);
   }
 
   #disturbNetwork(fault) {
-    const names = this.#cluster.nodes.map(({ id }) => `n${id}`);
+    const { cluster, network } = this.#options;
+    if (this.#busy.has(NETWORK)) return null;
+    const names = cluster.nodes.map(nameOf);
     const a = this.#random.of(names);
     const b = this.#random.of(names.filter((name) => name !== a));
+    if (fault === 'reset') {
+      network.reset(a, b);
+      return `${a} ${b}`;
+    }
+    const target = this.#breakNetwork(fault, a, b);
+    if (target === null) return null;
+    this.#busy.add(NETWORK);
+    this.#later(this.#random.between(200, 8000), () => {
+      network.healAll();
+      this.#busy.delete(NETWORK);
+    });
+    return target;
+  }
+
+  #breakNetwork(fault, a, b) {
+    const { cluster, network } = this.#options;
     const both = (x, y) => {
-      this.#network.cut(x, y);
-      this.#network.cut(y, x);
+      network.cut(x, y);
+      network.cut(y, x);
     };
     switch (fault) {
       case 'isolate':
-        for (const name of names) if (name !== a) both(a, name);
-        break;
+        for (const name of cluster.nodes.map(nameOf)) if (name !== a) both(a, name);
+        return a;
       case 'cut':
         both(a, b);
-        break;
+        return `${a} ${b}`;
       case 'cutOneWay':
-        this.#network.cut(a, b);
-        break;
-      case 'cutClient': {
-        const { name } = this.#random.of(this.#clients);
-        both(name, a);
-        if (this.#random.between(0, 1) === 0) both(name, b);
-        this.#later(this.#random.between(200, 8000), () => this.#network.healAll());
-        return name;
-      }
-      case 'reset':
-        this.#network.reset(a, b);
+        network.cut(a, b);
         return `${a} ${b}`;
       case 'loss':
-        this.#network.lose(a, this.#random.between(1, 20) / 100);
-        break;
+        network.lose(a, this.#random.between(1, 20) / 100);
+        return a;
+      case 'cutClient': {
+        const client = this.#anyClient();
+        if (client === undefined) return null;
+        both(client.name, a);
+        if (this.#random.between(0, 1) === 0) both(client.name, b);
+        return client.name;
+      }
       default:
         throw new Error(`unknown fault ${fault}`);
     }
-    this.#later(this.#random.between(200, 8000), () => this.#network.healAll());
-    return fault === 'isolate' || fault === 'loss' ? a : `${a} ${b}`;
   }
+}
 
-  #later(ms, act) {
-    void delay(ms).then(act);
-  }
+function nameOf({ id }) {
+  return `n${id}`;
 }

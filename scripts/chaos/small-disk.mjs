@@ -45,8 +45,12 @@ export class SmallDisk {
   fill(leaveBytes) {
     const { bavail, bsize } = statfsSync(this.path);
     let left = bavail * bsize - leaveBytes;
+    if (left <= 0) return;
+    const filler = join(this.path, FILLER);
+    // At once, where the command is there.
+    if (spawnSync('fallocate', ['-l', String(left), filler], { stdio: 'ignore' }).status === 0) return;
     const block = Buffer.alloc(MIB, 0xee);
-    const fd = openSync(join(this.path, FILLER), 'a');
+    const fd = openSync(filler, 'w');
     try {
       while (left > 0) left -= writeSync(fd, block, 0, Math.min(left, MIB));
     } catch (error) {

@@ -9,7 +9,7 @@ export interface RecordedCall {
   readonly consistency?: ReadConsistency;
 }
 
-/** Writes down what the clients of a simulation called and saw, in the form of docs/formats/history.md. */
+/** Writes down what clients called and saw, in the form of docs/formats/history.md. */
 export class HistoryRecorder {
   readonly events: HistoryEvent[] = [];
   /** Calls whose outcome is unknown. */
@@ -20,10 +20,13 @@ export class HistoryRecorder {
   readonly #objects = new Map<string, HistoryObject>();
   readonly #lanes: RecordedLane[] = [];
   readonly #nowMs: () => number;
+  readonly #take: (event: HistoryEvent) => void;
   #open = 0;
 
-  constructor(nowMs: () => number) {
+  /** `take` is given each event at once; by default they are kept in `events`. */
+  constructor(nowMs: () => number, take?: (event: HistoryEvent) => void) {
     this.#nowMs = nowMs;
+    this.#take = take ?? ((event) => this.events.push(event));
   }
 
   /** Calls that have no outcome. */
@@ -60,23 +63,23 @@ export class HistoryRecorder {
   }
 
   told(client: string, object: string, event: string, fields: HistoryFields): void {
-    this.events.push({ type: 'told', timeMs: this.#nowMs(), client, object, event, fields });
+    this.#take({ type: 'told', timeMs: this.#nowMs(), client, object, event, fields });
   }
 
   /** `session`: unique in the history. */
   session(client: string, session: string, state: 'opened' | 'lost' | 'closed'): void {
-    this.events.push({ type: 'session', timeMs: this.#nowMs(), client, session, state });
+    this.#take({ type: 'session', timeMs: this.#nowMs(), client, session, state });
   }
 
   fault(fault: string, target: string | null): void {
-    this.events.push({ type: 'fault', timeMs: this.#nowMs(), fault, ...(target === null ? {} : { target }) });
+    this.#take({ type: 'fault', timeMs: this.#nowMs(), fault, ...(target === null ? {} : { target }) });
   }
 
   /** A call of a lane begins. */
   invoked(lane: number, client: string, call: RecordedCall): void {
     this.calls++;
     this.#open++;
-    this.events.push({ type: 'invoke', timeMs: this.#nowMs(), process: lane, client, ...call });
+    this.#take({ type: 'invoke', timeMs: this.#nowMs(), process: lane, client, ...call });
   }
 
   /** The call of a lane ended: null, it was answered. */
@@ -85,12 +88,12 @@ export class HistoryRecorder {
     const timeMs = this.#nowMs();
     if (error === null) {
       this.answered++;
-      this.events.push({ type: 'ok', timeMs, process: lane, result });
+      this.#take({ type: 'ok', timeMs, process: lane, result });
     } else if (error.retry === 'unknown') {
       this.unknown++;
-      this.events.push({ type: 'info', timeMs, process: lane, error: error.code });
+      this.#take({ type: 'info', timeMs, process: lane, error: error.code });
     } else {
-      this.events.push({ type: 'fail', timeMs, process: lane, error: error.code });
+      this.#take({ type: 'fail', timeMs, process: lane, error: error.code });
     }
   }
 }

@@ -1,12 +1,12 @@
 import type { Holding } from '@quorate/resources';
-import type { SimClient } from './sim-client.js';
+import type { WorkloadClient } from './workload-client.js';
 
 /** Whoever holds something now, as far as it knows: two at a time is a fault (T57). */
 export class HolderWatch {
   /** Grants seen, and grants while another holding of the same was looked at. */
   grants = 0;
   compared = 0;
-  readonly #last = new Map<string, { readonly client: SimClient; readonly holding: Holding }[]>();
+  readonly #last = new Map<string, { readonly client: WorkloadClient; readonly holding: Holding }[]>();
   readonly #fault: (message: string) => void;
 
   /** `fault` is told what is wrong; it must end the run. */
@@ -14,7 +14,7 @@ export class HolderWatch {
     this.#fault = fault;
   }
 
-  granted(object: string, client: SimClient, holding: Holding): void {
+  granted(object: string, client: WorkloadClient, holding: Holding): void {
     this.grants++;
     const others = (this.#last.get(object) ?? []).filter((other) => other.client.process.isAlive);
     for (const other of others) {

@@ -34,3 +34,4 @@ export * from './sim-process.js';
 export * from './sparse-bytes.js';
 export * from './swarm.js';
 export * from './trace-hash.js';
+export * from './workload-client.js';

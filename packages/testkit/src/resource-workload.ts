@@ -18,11 +18,11 @@ import type { HistoryRecorder, RecordedLane } from './history-recorder.js';
 import type { HolderWatch } from './holder-watch.js';
 import { MapWatcher } from './map-watcher.js';
 import { type ResourceCallKind, type ResourcePlan, drawCallKind } from './resource-plan.js';
-import type { SimClient } from './sim-client.js';
+import type { WorkloadClient } from './workload-client.js';
 
 /** What a workload of resources works with. */
 export interface ResourceWorkloadInit {
-  readonly client: SimClient;
+  readonly client: WorkloadClient;
   readonly plan: ResourcePlan;
   readonly random: Random;
   readonly recorder: HistoryRecorder;
@@ -42,7 +42,7 @@ interface Held {
 
 /** One client that uses maps, counters, locks and elections at random, in its session; everything it calls and sees is recorded. */
 export class ResourceWorkload {
-  readonly client: SimClient;
+  readonly client: WorkloadClient;
   /** Sessions lost, and connections of a session that were made good. */
   sessionsLost = 0;
   sessionsResumed = 0;
@@ -88,14 +88,15 @@ export class ResourceWorkload {
   }
 
   #listenToSession(): void {
-    const { recorder, client, plan } = this.#init;
-    const handle = this.#resources.handle(COUNTER, plan.counters[0] as string);
+    const { recorder, client } = this.#init;
     const stateChanged = (state: SessionState): void => {
       if (state === 'open' && this.#state === 'suspended') this.sessionsResumed++;
       if (state === 'expired') recorder.session(client.name, `${client.name}, session ${this.sessionsLost++}`, 'lost');
       this.#state = state;
     };
-    handle.listen({ stateChanged });
+    // From the first session on: a listener of one resource hears of none before the first call of that resource.
+    const nothing = (): void => {};
+    this.#resources.context.commands.listen(0, { event: nothing, sessionLost: nothing, sessionDoubted: nothing, stateChanged });
   }
 
   #pause(lane: RecordedLane): void {
@@ -290,7 +291,8 @@ export class ResourceWorkload {
     lane.invoke({ object, op: end, args: { token: tokenOf(holding.token) } });
     const settled: Done<undefined> = (error) => {
       if (error === null) lane.ok(true);
-      else lane.failed(error);
+      // It goes on after its deadline: whatever the error says of the attempt, the end of the claim may still come.
+      else lane.failed(error.code === 'notHeld' ? error : new QuorateError('aborted', error.message));
       this.#pause(lane);
     };
     const pending: PendingCall | null =
