@@ -171,4 +171,13 @@ export const CLIENT = [
     new: 'if (first === null && !isSameFence(first, fence)) break;',
     tests: ['client/append-fences.test.ts: client: appends of one turn'],
   },
+  {
+    id: 'refused-list-goes-on',
+    shows: ['T63'],
+    bug: 'The first payload of a long list is refused for good and its call ends; the payloads behind it are stored all the same.',
+    file: 'packages/client/src/core/producer.ts',
+    old: '    this.#window.withdraw(failed);\n',
+    new: '',
+    tests: ['client/append-fences.test.ts: client: the first payload of a long list is refused for good'],
+  },
 ];
