@@ -4,14 +4,17 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ROOT, build, ensureInstalled, main, parseFlags, say, wholeNumber } from './workspace.mjs';
 
-const HELP = `npm run exhaustive -- [KIND] [--seed N] [--length N] [--from N] [--to N] [--sample N]
+const HELP = `npm run exhaustive -- [KIND] [--seed N] [--seeds N] [--length N] [--from N] [--to N] [--every N] [--depth N] [--sample N]
 
 KIND is one of these; all of them if none is given:
-  crashes    a script of --length operations (200) on one node; power is lost at each call to its disk, at each call of the recovery from that, and
-             at each call of the recovery from one of those; --from and --to: only these calls of the script
+  crashes    a script of --length operations (200) on one node; power is lost at each call to its disk, and of what was not synced nothing,
+             everything or any part is left; then at each call of the recovery from that, and at each call of the recovery from one of those
+             (--depth 1 or 2: without these); --from, --to, --every: only these calls of the script
   failures   the same script; each call to the disk fails once, with an I/O error and with "no space"
   graphs     three nodes: all 64 ways in which the directions between them can work; five nodes: all graphs of cables that work both ways, and
              --sample (40) with single directions drawn at random; names those under which nothing is acknowledged though a quorum is connected
+
+--seeds N tries N seeds, one after the other: each has orders of calls of its own, and the ways of syncing take turns.
 
 Exit code: 0 nothing found, 1 a promise was broken, 2 wrong usage.
 `;
@@ -30,21 +33,26 @@ if (kind !== undefined && !KINDS.includes(kind)) {
 }
 
 await main(async () => {
-  const flags = parseFlags(args, ['seed', 'length', 'from', 'to', 'sample']);
+  const flags = parseFlags(args, ['seed', 'seeds', 'length', 'from', 'to', 'every', 'depth', 'sample']);
   const seed = wholeNumber(flags, 'seed', { min: 0, max: 0xffff_ffff, fallback: 1 });
+  const seeds = wholeNumber(flags, 'seeds', { min: 1, max: 10_000, fallback: 1 });
   const script = {
-    seed,
     length: wholeNumber(flags, 'length', { min: 1, max: 10_000, fallback: 200 }),
     from: wholeNumber(flags, 'from', { min: 0, max: CALLS_MAX, fallback: 0 }),
     to: wholeNumber(flags, 'to', { min: 1, max: CALLS_MAX, fallback: CALLS_MAX }),
+    every: wholeNumber(flags, 'every', { min: 1, max: CALLS_MAX, fallback: 1 }),
+    depth: wholeNumber(flags, 'depth', { min: 1, max: 3, fallback: 3 }),
   };
   const sample = wholeNumber(flags, 'sample', { min: 0, max: 100_000, fallback: 40 });
   await ensureInstalled();
   await build(['packages/testkit']);
   const testkit = await import(pathToFileURL(join(ROOT, 'packages', 'testkit', 'dist', 'index.js')).href);
-  if (kind === undefined || kind === 'crashes') crashes(testkit, script);
-  if (kind === undefined || kind === 'failures') failures(testkit, script);
-  if (kind === undefined || kind === 'graphs') graphs(testkit, seed, sample);
+  for (let each = seed; each < seed + seeds; each++) {
+    if (seeds > 1) say(`exhaustive: seed ${each}`);
+    if (kind === undefined || kind === 'crashes') crashes(testkit, { ...script, seed: each });
+    if (kind === undefined || kind === 'failures') failures(testkit, { ...script, seed: each });
+    if (kind === undefined || kind === 'graphs') graphs(testkit, each, sample);
+  }
 });
 
 /** Says how far it is, at most every few seconds. */

@@ -1,7 +1,8 @@
-// `npm run mutants -- [--only ID,…] [--jobs N] [--sim SEEDS] [--list] [--json]`: puts known bugs of this trade into scratch copies of the
+// `npm run mutants -- [--only ID,…] [--jobs N] [--sim SEEDS [--record]] [--list] [--json]`: puts known bugs of this trade into scratch copies of the
 // repository, one at a time, and demands that the test that is named for each fails with it and passes without it. The bugs are in
 // scripts/mutants/list, the traps and rules that they stand for in scripts/mutants/traps.mjs. `--list` shows which test and which mutant stand
-// for which trap; `--sim SEEDS` also asks the general simulation, which knows none of the traps, three times for up to SEEDS seeds each.
+// for which trap; `--sim SEEDS` also asks the general simulation, which knows none of the traps, three times for up to SEEDS seeds each;
+// `--record` keeps what it says in scripts/mutants/simulated.json, and later tables show that.
 // Exit code 0: all caught; 1: one survived, or is no good; 2: wrong use.
 import { availableParallelism } from 'node:os';
 import { ROOT, build, ensureInstalled, main, say } from './workspace.mjs';
@@ -9,6 +10,7 @@ import { MUTANTS, mutantsOf, problemsOf } from './mutants/catalogue.mjs';
 import { readOptions } from './mutants/options.mjs';
 import { printReport, rowOf } from './mutants/report.mjs';
 import { runMutants } from './mutants/run.mjs';
+import { record } from './mutants/simulated.mjs';
 import { coverage } from './mutants/traps.mjs';
 
 /** Which tests and mutants stand for each trap and rule. */
@@ -59,7 +61,10 @@ await main(async () => {
   const results = await runMutants(mutants, {
     jobs,
     simSeeds: options.simSeeds,
-    ended: (result, done) => tell(`mutants: ${done} of ${mutants.length}: ${rowOf(result)}`),
+    ended: (result, done) => {
+      tell(`mutants: ${done} of ${mutants.length}: ${rowOf(result)}`);
+      if (options.isRecording && result.sim !== null && result.sim.error === undefined) record([result]);
+    },
   });
   if (options.isJson) process.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
   else printReport(results);

@@ -1,14 +1,15 @@
 // The command line of `npm run mutants`; wrong use ends the process with code 2.
 import { MUTANTS } from './catalogue.mjs';
 
-const USAGE = 'usage: npm run mutants -- [--only ID,…] [--jobs N] [--sim SEEDS] [--list] [--json]';
+const USAGE = 'usage: npm run mutants -- [--only ID,…] [--jobs N] [--sim SEEDS [--record]] [--list] [--json]';
 
 export function readOptions(args) {
-  const options = { only: null, jobs: null, simSeeds: 0, isList: false, isJson: false };
+  const options = { only: null, jobs: null, simSeeds: 0, isRecording: false, isList: false, isJson: false };
   const value = (flag, at, inline) => inline ?? args[at + 1] ?? fail(`${flag} needs a value`);
   for (let at = 0; at < args.length; at++) {
     const [flag, inline] = splitFlag(args[at]);
     if (flag === '--list' && inline === undefined) options.isList = true;
+    else if (flag === '--record' && inline === undefined) options.isRecording = true;
     else if (flag === '--json' && inline === undefined) options.isJson = true;
     else if (flag === '--only') options.only = knownIds(value(flag, at, inline));
     else if (flag === '--jobs') options.jobs = wholeNumber(flag, value(flag, at, inline), 64);
@@ -16,6 +17,7 @@ export function readOptions(args) {
     else fail(`unknown argument "${args[at]}"`);
     if (['--only', '--jobs', '--sim'].includes(flag) && inline === undefined) at++;
   }
+  if (options.isRecording && options.simSeeds === 0) fail('--record needs --sim');
   return options;
 }
 

@@ -20,7 +20,7 @@ export async function runMutants(mutants, { jobs, simSeeds = 0, ended = () => {}
         const mutant = mutants[at];
         const result = await evaluate(mutant, scratch, baseline);
         const sim = simSeeds > 0 && result.outcome !== 'error' ? await simulate(mutant, scratch, simSeeds) : null;
-        results[at] = { ...result, shows: mutant.shows, bug: mutant.bug, sim };
+        results[at] = { ...result, shows: mutant.shows, bug: mutant.bug, mutant, sim };
         ended(results[at], ++done);
       }
     } finally {

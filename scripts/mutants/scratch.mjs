@@ -19,6 +19,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative, sep } from 'node:path';
 import { ROOT } from '../workspace.mjs';
 import { runChild } from './child.mjs';
+import { nearestPlace } from './nearest.mjs';
 
 /** What the tests and the simulator read. */
 const COPIED = ['packages', 'scripts'];
@@ -92,7 +93,7 @@ export function reasonNotApplicable({ file, old, new: changed }, root = ROOT) {
   const path = join(root, file);
   if (!existsSync(path)) return `${file} is gone`;
   const parts = readFileSync(path, 'utf8').split(old).length - 1;
-  if (parts === 0) return `the old text is gone from ${file}`;
+  if (parts === 0) return `the old text is gone from ${file}; ${nearestPlace(old, file, root)}`;
   if (parts > 1) return `the old text stands ${parts} times in ${file}`;
   return old === changed ? 'it changes nothing' : null;
 }

@@ -4,30 +4,47 @@ import { runChild } from './child.mjs';
 
 /** First seeds of the ranges; the result is the median over them. */
 const RANGES = [1, 1_000_001, 2_000_001];
-/** Seconds for one seed, and for a start. */
-const SEED_SECONDS_MAX = 60;
+/** Seconds in which a range may begin seeds, and what the last one, and the start, may take on top. */
+const RANGE_SECONDS_MAX = 600;
+const SEED_SECONDS_MAX = 120;
 
-/** Seeds until the first failure in each range (null: none), and their median (null: not found in most). */
-export async function simulate(mutant, scratch, seeds) {
+/**
+ * Seeds until the first failure in each range (null: none), their median (null: not found in most), the fewest seeds that a range tried
+ * without finding it, and what the first failure said. Once two ranges agree that it is not found the third is not asked.
+ */
+export async function simulate(mutant, scratch, seeds, secondsMax = RANGE_SECONDS_MAX) {
   const reason = await scratch.apply(mutant);
   try {
-    if (reason !== null) return { error: reason, found: [], median: null };
+    if (reason !== null) return { error: reason, found: [], median: null, tried: 0, said: null };
     const found = [];
-    for (const first of RANGES) found.push(await seedsUntilFailure(scratch.path, first, seeds));
-    const sorted = found.map((count) => count ?? Number.POSITIVE_INFINITY).sort((a, b) => a - b);
-    const median = sorted[sorted.length >> 1];
-    return { found, median: Number.isFinite(median) ? median : null };
+    let tried = seeds;
+    let said = null;
+    for (const first of RANGES) {
+      const range = await seedsUntilFailure(scratch.path, first, seeds, secondsMax);
+      found.push(range.failed);
+      if (range.failed === null) tried = Math.min(tried, range.tried);
+      said ??= range.said;
+      if (found.filter((count) => count === null).length * 2 > RANGES.length) break;
+    }
+    return { found, median: medianOf(found), tried, said };
   } finally {
     scratch.restore();
   }
 }
 
-async function seedsUntilFailure(root, first, count) {
-  const args = [join('scripts', 'sim.mjs'), '--seed', String(first), '--count', String(count)];
-  const { code, output } = await runChild(args, { cwd: root, secondsMax: 60 + SEED_SECONDS_MAX * count });
-  if (code === 0) return null;
-  const failed = /seeds that failed: ([0-9]+)/u.exec(output);
-  if (failed !== null) return Number(failed[1]) - first + 1;
-  // The process itself broke, or did not end: the seed after the last that was reported.
-  return output.split('\n').filter((line) => /sim: seed [0-9]+:/u.test(line)).length + 1;
+function medianOf(found) {
+  if (found.filter((count) => count !== null).length * 2 <= RANGES.length) return null;
+  const sorted = found.map((count) => count ?? Number.POSITIVE_INFINITY).sort((a, b) => a - b);
+  return sorted[sorted.length >> 1];
+}
+
+async function seedsUntilFailure(root, first, count, secondsMax) {
+  const args = [join('scripts', 'mutants', 'seeds.mjs'), String(first), String(count), String(secondsMax)];
+  const { output } = await runChild(args, { cwd: root, secondsMax: secondsMax + SEED_SECONDS_MAX });
+  const lines = output.split('\n');
+  const held = lines.filter((line) => line.startsWith('held ')).length;
+  if (lines.includes('end')) return { failed: null, tried: held, said: null };
+  // `failed`, or the process itself broke, or hung with that seed.
+  const failed = lines.find((line) => line.startsWith('failed '));
+  return { failed: held + 1, tried: held + 1, said: failed?.replace(/^failed [0-9]+ /u, '') ?? 'the process broke or did not end' };
 }

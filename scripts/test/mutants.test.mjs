@@ -1,13 +1,16 @@
 // Mutants: the list fits the tree, traps have tests, and one of them is put in and caught.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ROOT } from '../workspace.mjs';
 import { CANARY, MUTANTS, mutantsOf, problemsOf } from '../mutants/catalogue.mjs';
 import { namedIn } from '../mutants/named-tests.mjs';
 import { runMutants } from '../mutants/run.mjs';
+import { reasonNotApplicable } from '../mutants/scratch.mjs';
+import { inWords, readSimulated, record, simulatedOf } from '../mutants/simulated.mjs';
 import { coverage } from '../mutants/traps.mjs';
 
 const rows = coverage(MUTANTS, ROOT);
@@ -54,12 +57,55 @@ test('mutants: the canary, one that changes nothing, does not compile, has lost 
     ],
   );
   assert.match(results[2].detail, /does not compile/u);
-  assert.match(results[3].detail, /is gone from/u);
+  assert.match(results[3].detail, /is gone from .* nothing in its package is like it/u);
   assert.equal(readFileSync(join(ROOT, canary.file), 'utf8'), before, 'the repository itself is not touched');
 });
 
+test('mutants: the text of one was changed, stands in another file → told where it is now', () => {
+  const [canary] = mutantsOf([CANARY]);
+  const changed = { ...canary, old: canary.old.replace('this.leader = 0;', 'this.knownLeader = 0;') };
+  const line = readFileSync(join(ROOT, canary.file), 'utf8').split(canary.old)[0].split('\n').length;
+  assert.match(
+    reasonNotApplicable(changed),
+    new RegExp(`is gone from .*most like it, [0-9]+ %, is ${canary.file}:${line}\n +leaderIsGone`, 'u'),
+  );
+  const moved = { ...canary, file: 'packages/raft/src/raft.ts' };
+  assert.match(reasonNotApplicable(moved), new RegExp(`it stands in ${canary.file}:${line}$`, 'u'));
+});
+
+test('mutants: what the simulation said of them → of mutants that there are; of one that was changed since nothing counts', () => {
+  const known = readSimulated();
+  const ids = MUTANTS.map(({ id }) => id);
+  assert.deepEqual(
+    Object.keys(known).filter((id) => !ids.includes(id)),
+    [],
+  );
+  const folder = mkdtempSync(join(tmpdir(), 'quorate-simulated-'));
+  try {
+    const path = join(folder, 'simulated.json');
+    const [mutant] = mutantsOf([CANARY]);
+    const sim = { median: null, found: [null, 3, null], tried: 5, said: 'two leaders' };
+    record([{ mutant, sim }], path);
+    const kept = simulatedOf(mutant, readSimulated(path));
+    assert.equal(inWords(kept), 'found by simulation in 1 of 3 ranges of 5 seeds');
+    assert.equal(inWords({ ...kept, found: [null, null] }), 'not in 10 seeds of the simulation');
+    assert.equal(inWords({ ...kept, median: 1 }), 'found by simulation: median 1 seed');
+    assert.equal(simulatedOf({ ...mutant, new: `${mutant.new} // changed` }, readSimulated(path)), null);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test('mutants: bad command line → exit code 2, and what is wrong', () => {
-  for (const args of [['--only', 'no-such-mutant'], ['--only'], ['--jobs', '0'], ['--sim', 'many'], ['--list=yes'], ['canary']]) {
+  for (const args of [
+    ['--only', 'no-such-mutant'],
+    ['--only'],
+    ['--jobs', '0'],
+    ['--sim', 'many'],
+    ['--record'],
+    ['--list=yes'],
+    ['canary'],
+  ]) {
     const { status, stderr } = spawnSync(process.execPath, [join(ROOT, 'scripts', 'mutants.mjs'), ...args], { encoding: 'utf8' });
     assert.deepEqual([status, stderr.startsWith('error: ')], [2, true], args.join(' '));
   }

@@ -60,7 +60,7 @@ test('pending proposals: many through a short queue → memory of settled ones i
   assert.equal(proposer.told.length, 9997);
 });
 
-test('pending reads: confirmed but not applied → waits; failed, confirmed again or unknown → told once', () => {
+test('T52: pending reads: confirmed but not applied → waits; failed, confirmed again or unknown → told once', () => {
   const reads = new PendingReads();
   const told: string[] = [];
   const read = (name: string): number =>

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { DEFAULT_GROUP } from '@quorate/base';
+import { RawClient } from './raw-client.js';
+import { TALLY } from './tally.js';
 import { TallyUser, leaderOf, metric, others, sessionCluster } from './session-rig.js';
 
 test('T56, rule 9: a client saw more by a linearizable read than its own commands did, a replica behind that is asked → it waits', () => {
@@ -22,6 +24,38 @@ test('T56, rule 9: a client saw more by a linearizable read than its own command
   cluster.network.healAll();
   cluster.runUntil(() => value !== null, 2000, 'the replica catches up');
   assert.equal(value, 2);
+});
+
+test('T55, rule 7: a leader is stopped, another one takes commands, the first is asked when it wakes → never answered from what it holds', () => {
+  for (const seed of [17, 18, 19]) {
+    const cluster = sessionCluster(seed);
+    const old = leaderOf(cluster);
+    const writer = new TallyUser(cluster, 'writer').open();
+    writer.run('add', { amount: 1 });
+    const raw = new RawClient(cluster, old);
+    cluster.runUntil(() => raw.isOpen, 1000, 'a connection');
+    const ask = (): number =>
+      raw.send({
+        type: 'query',
+        group: DEFAULT_GROUP,
+        session: 0,
+        afterNumber: 0,
+        minIndex: 0,
+        consistency: 'linearizable',
+        resource: writer.tally,
+        operation: TALLY.operations.get.code,
+        args: new Uint8Array(0),
+      });
+    const first = ask();
+    cluster.runUntil(() => raw.answers.has(first), 1000, 'an answer of the leader');
+    assert.equal(raw.answers.get(first)?.type, 'queryResult');
+    old.pause();
+    const late = ask();
+    writer.run('add', { amount: 1 });
+    old.resume();
+    cluster.runUntil(() => raw.answers.has(late), 6000, 'an answer of the one that led');
+    assert.equal(raw.answers.get(late)?.type, 'error', `seed ${seed}: one addition is missing in what it holds`);
+  }
 });
 
 test('rule 14, T59: nothing is written for seconds, not even an acknowledgement, then a timer is due → it fires in time, by a tick', () => {

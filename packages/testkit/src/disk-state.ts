@@ -12,6 +12,8 @@ export interface DiskImage {
 export interface PowerCutOptions {
   /** Probability that a sector which was being written holds rubbish or a mix of old and new. Default 0.05. */
   readonly tornChance?: number;
+  /** Probability with which a change that was not synced is there all the same; 0: all of them are lost. Default: drawn for each cut. */
+  readonly keepChance?: number;
 }
 
 /** Versions of one sector that were written over it since the last sync are remembered up to this many. */
@@ -246,7 +248,7 @@ export class DiskState {
   /** One of the contents that a power cut now could leave. */
   powerCutImage(random: Random, options: PowerCutOptions = {}): DiskImage {
     // Each cut has a temper of its own: some lose everything unsynced, some nothing, most a part.
-    const keepChance = (): number => [0, 1, randomUnit(random), 0.5, 0.9][randomBetween(random, 0, 4)] as number;
+    const keepChance = (): number => options.keepChance ?? ([0, 1, randomUnit(random), 0.5, 0.9][randomBetween(random, 0, 4)] as number);
     const names = new Map(this.#durable);
     const keepNames = keepChance();
     for (const change of this.#unsynced) if (randomChance(random, keepNames)) assign(names, change);

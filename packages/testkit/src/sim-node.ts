@@ -13,7 +13,7 @@ import {
 import { type AppliedState, type ConfiguredMember, type Host, type HostSettings, startHost } from '@quorate/host';
 import type { AnyResourceType } from '@quorate/machine';
 import type { NodeStatus } from '@quorate/wire';
-import type { DiskImage } from './disk-state.js';
+import type { DiskImage, PowerCutOptions } from './disk-state.js';
 import type { SimScheduler } from './scheduler.js';
 import { type DiskLatency, SimDisk } from './sim-disk.js';
 import type { SimNetwork } from './sim-network.js';
@@ -138,12 +138,12 @@ export class SimNode {
   }
 
   /** Power is lost, also if no process runs: what was not synced may be gone, and nobody is told. */
-  powerCut(random: Random): void {
+  powerCut(random: Random, options: PowerCutOptions = {}): void {
     if (this.#process !== null) {
       this.#context.network.powerLost(this.#process, SILENCE_MS);
       this.#process.kill();
     }
-    this.disk.powerCut(random);
+    this.disk.powerCut(random, options);
   }
 
   /** SIGTERM: the host hands over and closes; `done` once the process has ended. */

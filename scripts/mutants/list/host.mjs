@@ -7,7 +7,7 @@ export const HOST = [
     file: 'packages/host/src/groups/pending-reads.ts',
     old: '    this.#confirmed.push({ index, read });\n',
     new: '    if (index >= 0) read.run();\n',
-    tests: ['host/pending.test.ts: pending reads: confirmed but not applied'],
+    tests: ['host/pending.test.ts: T52: pending reads: confirmed but not applied'],
   },
   {
     id: 'query-ignores-what-was-seen',
@@ -192,5 +192,23 @@ export const HOST = [
     old: 'else for (const group of new Set(groups.flatMap((list) => list ?? []))) storage.resetGroup(group);',
     new: 'else for (const group of new Set(groups.flatMap((list) => list ?? []))) if (group === 0) storage.resetGroup(group);',
     tests: ['host/snapshot-boot.test.ts: T36: a byte of a snapshot'],
+  },
+  {
+    id: 'query-without-round',
+    shows: ['T55', 'rule 7'],
+    bug: 'A node that takes itself for the leader answers linearizable queries of sessions without asking the others.',
+    file: 'packages/host/src/clients/session-requests.ts',
+    old: 'if (isLinearizable) replica.readLinearizable({ bytes, run: wait, fail });',
+    new: 'if (isLinearizable && !replica.isLeader) replica.readLinearizable({ bytes, run: wait, fail });',
+    tests: ['host/seen-reads.test.ts: T55, rule 7:'],
+  },
+  {
+    id: 'snapshots-without-rests',
+    shows: ['T73', 'T75'],
+    bug: 'The work of a snapshot takes the event loop for itself, step after step.',
+    file: 'packages/host/src/snapshots/pace.ts',
+    old: 'if (restMs <= 0 || this.#isBehind()) {',
+    new: 'if (restMs <= REST_MAX_MS || this.#isBehind()) {',
+    tests: ['host/snapshot-parts.test.ts: pace: a calm loop', 'host/snapshot-parts.test.ts: pace: a loop that is late'],
   },
 ];

@@ -197,12 +197,16 @@ export const RAFT = [
   },
   {
     id: 'acknowledge-before-durable',
-    shows: ['T22'],
+    shows: ['T22', 'T24'],
     bug: 'A follower acknowledges what it has in memory.',
     file: 'packages/raft/src/roles/follower.ts',
     old: '  const matchIndex = Math.min(core.log.durableIndex, core.verifiedIndex);\n',
     new: '  const matchIndex = core.verifiedIndex;\n',
-    tests: ['raft/durable-index.test.ts: T22: follower has', 'testkit/acknowledgement.test.ts: T22:'],
+    tests: [
+      'raft/durable-index.test.ts: T22: follower has',
+      'testkit/acknowledgement.test.ts: T22:',
+      'testkit/acknowledgement.test.ts: T24: power is lost on all nodes',
+    ],
   },
   {
     id: 'learner-votes',
@@ -301,7 +305,7 @@ export const RAFT = [
     file: 'packages/raft/src/roles/leader.ts',
     old: 'votersOf(core, leader, core.log.durableIndex, (peer) => peer.matchIndex, 0)',
     new: 'votersOf(core, leader, core.voters.length === 1 ? core.log.lastIndex : core.log.durableIndex, (peer) => peer.matchIndex, 0)',
-    tests: ['raft/elections.test.ts: T70:'],
+    tests: ['raft/elections.test.ts: T70:', 'testkit/exhaustive.test.ts: exhaustive: T24, T70:'],
   },
   {
     id: 'timer-restarted-by-any-append',

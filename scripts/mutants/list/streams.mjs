@@ -90,4 +90,44 @@ export const STREAMS = [
     new: 'return at <= payload.length ? null :',
     tests: ['streams/append-payload.test.ts: append payload: T80: every single field'],
   },
+  {
+    id: 'resend-judged-by-a-newer-token',
+    shows: ['T62', 'rule 21'],
+    bug: 'A copy of an append that was stored is refused as fenced, because a newer token was seen since.',
+    file: 'packages/streams/src/stream-machine.ts',
+    old: "      if (verdict >= 0) return { status: 'duplicate', offset: verdict, count };\n",
+    new: `      const own = appendFence(payload);
+      const late = own === null ? null : this.#tokens.refusalOf(own);
+      if (late !== null) return refused('fenced', late.message, late.details);
+      if (verdict >= 0) return { status: 'duplicate', offset: verdict, count };
+`,
+    tests: ['streams/fences.test.ts: stream fences: T62: copies', 'client/append-fences.test.ts: client: T63: stored, the answer lost'],
+  },
+  {
+    id: 'refused-fence-takes-no-number',
+    shows: ['T62', 'T63'],
+    bug: 'An append that was refused as fenced is not remembered, so its copies are judged anew and all behind it is out of order.',
+    file: 'packages/streams/src/stream-machine.ts',
+    old: '      this.#producers.remember(key, { epoch, firstNumber, count, verdict: VERDICTS[code] });\n',
+    new: '',
+    tests: ['streams/fences.test.ts: stream fences: T62: a refused append', 'client/append-fences.test.ts: client: T63: refused'],
+  },
+  {
+    id: 'late-holder-appends',
+    shows: ['T57', 'T65', 'rule 21'],
+    bug: 'Only whether the lock is known is looked at, not whether a newer token of it was seen.',
+    file: 'packages/machine/src/seen-tokens.ts',
+    old: 'if (compareTokens(token, seen) >= 0) return null;',
+    new: 'if (token.epoch >= seen.epoch) return null;',
+    tests: ['streams/fences.test.ts: stream fences: rule 21:', 'testkit/fenced-appends.test.ts: fenced appends: rule 21, T57, T65:'],
+  },
+  {
+    id: 'lower-token-takes-the-place',
+    shows: ['rule 21', 'T71'],
+    bug: 'With more locks than can be remembered a new one is let through, and not remembered.',
+    file: 'packages/machine/src/seen-tokens.ts',
+    old: 'if (this.#store.size < this.#max) return null;',
+    new: 'if (this.#store.size <= this.#max) return null;',
+    tests: ['streams/fences.test.ts: stream fences: T71: more locks'],
+  },
 ];
