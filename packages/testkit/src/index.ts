@@ -14,6 +14,7 @@ export * from './fuzz.js';
 export * from './history-recorder.js';
 export * from './history.js';
 export * from './holder-watch.js';
+export * from './live-check.js';
 export * from './map-watcher.js';
 export * from './nemesis.js';
 export * from './recorded-calls.js';

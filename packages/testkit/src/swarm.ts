@@ -1,5 +1,6 @@
 import { QuorateError, type Random, SeededRandom, randomBetween, randomChance, randomUnit } from '@quorate/base';
 import type { HistoryEvent, HistoryHeader } from '@quorate/checkers';
+import { LiveCheck } from './live-check.js';
 import { type NemesisAction, Nemesis } from './nemesis.js';
 import { type ResourcePlan, randomResourcePlan } from './resource-plan.js';
 import { type ResourceFigures, ResourceRun } from './resource-run.js';
@@ -49,6 +50,8 @@ export interface SimulationResult {
   readonly expiries: number;
   /** Pairs of states of two nodes at the same index that were compared. */
   readonly statesCompared: number;
+  /** How much each rule of the checkers judged. */
+  readonly judged: Readonly<Record<string, number>>;
 }
 
 /** Far more than a sound run takes; one that spins fails in seconds. */
@@ -76,7 +79,30 @@ function run(seed: number, options: SimulationOptions): SimulationResult {
   cluster.startAll();
   cluster.awaitLeader();
   const count = options.clients ?? randomBetween(random, 1, 3);
-  const resources = new ResourceRun(cluster, new SeededRandom(random.nextUint32()), options.plan ?? randomResourcePlan(random));
+  const resources = new ResourceRun(cluster, new SeededRandom(random.nextUint32()), options.plan ?? randomResourcePlan(random), streams);
+  const { recorder } = resources;
+  cluster.history.recorder = recorder;
+  const live = new LiveCheck(resources.header(), (fault) => cluster.failLater(fault));
+  recorder.onEvent = (event) => live.take(event);
+  try {
+    return work({ seed, cluster, random, streams, count, resources, live, options });
+  } finally {
+    options.history?.(resources.header(), recorder.events);
+  }
+}
+
+interface Run {
+  readonly seed: number;
+  readonly cluster: SimCluster;
+  readonly random: Random;
+  readonly streams: readonly string[];
+  readonly count: number;
+  readonly resources: ResourceRun;
+  readonly live: LiveCheck;
+  readonly options: SimulationOptions;
+}
+
+function work({ seed, cluster, random, streams, count, resources, live, options }: Run): SimulationResult {
   startStreams(cluster, random, streams, count);
   resources.start(count);
   const nemesis = options.actions?.length === 0 ? null : new Nemesis(cluster, random, options.actions);
@@ -86,17 +112,19 @@ function run(seed: number, options: SimulationOptions): SimulationResult {
   cluster.runFor(2000);
   for (const client of cluster.clients) client.stopWork();
   resources.stop();
-  const final = cluster.check(streams);
   const faults = resources.check();
-  options.history?.(resources.header(), resources.recorder.events);
-  if (faults.length > 0) throw cluster.fault(`guarantees of resources broken:\n  ${faults.join('\n  ')}\n`);
+  const final = cluster.check(streams);
+  resources.recorder.onEvent = () => {};
+  const { faults: found, judged } = live.finish();
+  faults.push(...found);
+  if (faults.length > 0) throw cluster.fault(`guarantees broken:\n  ${faults.join('\n  ')}\n`);
   const figures = resources.figures();
   return {
     seed,
     traceHash: cluster.scheduler.traceHash,
     virtualMs: cluster.scheduler.nowMs,
     steps: cluster.scheduler.steps,
-    operations: cluster.history.appends.length + cluster.history.reads.length + figures.resourceCalls,
+    operations: figures.resourceCalls,
     acknowledged: cluster.history.acknowledged,
     records: [...final.values()].reduce((sum, values) => sum + values.length, 0),
     faults: nemesis?.counts ?? {},
@@ -105,6 +133,7 @@ function run(seed: number, options: SimulationOptions): SimulationResult {
     snapshotsInstalled: cluster.logged.get('snapshot installed') ?? 0,
     expiries: cluster.logged.get('sessions expire') ?? 0,
     statesCompared: cluster.invariants.statesCompared,
+    judged,
   };
 }
 
