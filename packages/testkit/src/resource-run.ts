@@ -86,6 +86,20 @@ export class ResourceRun {
     for (const workload of this.#workloads) workload.stop();
   }
 
+  /** A majority is there: what is asked is answered in time. */
+  demandProgress(client: SimClient, withinMs: number): void {
+    const [name] = this.#plan.counters;
+    if (name === undefined) return;
+    const lane = this.recorder.freeLane(client.name);
+    lane.invoke({ object: objectOf('counter', name), op: 'add', args: { delta: 1 } });
+    const handle = client.face.resources.client.handle(COUNTER, name);
+    lane.ok(
+      this.#cluster.await<number>(`progress of ${name}`, withinMs, (done) =>
+        handle.command('add', { delta: 1, fence: null }, { deadlineMs: withinMs }, done),
+      ),
+    );
+  }
+
   /** After mending and `stop`: waits until every call has settled, and returns the faults that it finds. */
   check(withinMs = 60_000): string[] {
     const cluster = this.#cluster;

@@ -1,10 +1,13 @@
 import { QuorateError, type Random, SeededRandom, randomBetween, randomChance, randomUnit } from '@quorate/base';
 import type { HistoryEvent, HistoryHeader } from '@quorate/checkers';
 import { LiveCheck } from './live-check.js';
-import { type NemesisAction, Nemesis } from './nemesis.js';
+import { Nemesis } from './nemesis.js';
+import type { NemesisAction } from './nemesis-actions.js';
+import type { RareBranch } from './rare-branches.js';
 import { type ResourcePlan, randomResourcePlan } from './resource-plan.js';
 import { type ResourceFigures, ResourceRun } from './resource-run.js';
 import type { SimClient } from './sim-client.js';
+import type { SimNode } from './sim-node.js';
 import { SimCluster } from './sim-cluster.js';
 import { randomLinkConditions } from './sim-network.js';
 
@@ -51,6 +54,7 @@ export interface SimulationResult {
   /** Pairs of states of two nodes at the same index that were compared. */
   readonly statesCompared: number;
   /** How much each rule of the checkers judged. */
+  readonly branches: Readonly<Record<RareBranch, number>>;
   readonly judged: Readonly<Record<string, number>>;
 }
 
@@ -83,7 +87,10 @@ function run(seed: number, options: SimulationOptions): SimulationResult {
   const { recorder } = resources;
   cluster.history.recorder = recorder;
   const live = new LiveCheck(resources.header(), (fault) => cluster.failLater(fault));
-  recorder.onEvent = (event) => live.take(event);
+  recorder.onEvent = (event) => {
+    cluster.branches.seen(event);
+    live.take(event);
+  };
   try {
     return work({ seed, cluster, random, streams, count, resources, live, options });
   } finally {
@@ -110,6 +117,7 @@ function work({ seed, cluster, random, streams, count, resources, live, options 
   cluster.runFor(options.faultMs ?? 8000);
   nemesis?.stop();
   cluster.runFor(2000);
+  demandProgress(cluster, random, streams, resources);
   for (const client of cluster.clients) client.stopWork();
   resources.stop();
   const faults = resources.check();
@@ -134,7 +142,49 @@ function work({ seed, cluster, random, streams, count, resources, live, options 
     expiries: cluster.logged.get('sessions expire') ?? 0,
     statesCompared: cluster.invariants.statesCompared,
     judged,
+    branches: { ...cluster.branches.counts, sessionResumed: figures.sessionsResumed },
   };
+}
+
+/** Virtual time in which all nodes must be whole after mending, and in which a majority must answer. */
+const WHOLE_MS = 60_000;
+const PROGRESS_MS = 10_000;
+
+/**
+ * Liveness: a majority that can talk to each other makes progress in bounded time. Often a minority stays away meanwhile, paused or cut off; it
+ * comes back afterwards.
+ */
+function demandProgress(cluster: SimCluster, random: Random, streams: readonly string[], resources: ResourceRun): void {
+  const { nodes } = cluster;
+  const away = randomChance(random, 0.5) ? (nodes.length - 1) >> 1 : 0;
+  const isPausing = randomChance(random, 0.5);
+  const first = randomBetween(random, 0, nodes.length - 1);
+  const gone = Array.from({ length: away }, (_, i) => nodes[(first + i) % nodes.length] as SimNode);
+  const isWhole = (node: SimNode): boolean => {
+    const status = node.status();
+    return status !== null && status.groups.length > 0 && status.groups.every(({ isLearner, role }) => !isLearner && role !== 'stopped');
+  };
+  if (away > 0) {
+    const giveUpAtMs = cluster.scheduler.nowMs + WHOLE_MS;
+    while (!nodes.every(isWhole)) {
+      if (cluster.scheduler.nowMs > giveUpAtMs) throw cluster.fault(`nodes that were not whole ${WHOLE_MS} ms after mending`);
+      cluster.runFor(50);
+    }
+    cluster.branches.reached('minorityAway');
+  }
+  for (const node of gone) {
+    if (isPausing) node.pause();
+    else for (const other of [...nodes, ...cluster.clients]) if (other !== node) cluster.network.cut(node.name, other.name, 'reset');
+  }
+  const client = cluster.client(`progress-${cluster.clients.length}`);
+  client.isSpared = true;
+  for (const stream of streams) {
+    cluster.await(`progress of ${stream} without ${gone.map(({ name }) => name).join() || 'nobody'}`, PROGRESS_MS, (done) =>
+      client.append(stream, { deadlineMs: PROGRESS_MS }, done),
+    );
+  }
+  resources.demandProgress(client, PROGRESS_MS);
+  cluster.healAll();
 }
 
 /** Clients that append and read; one that is killed is replaced. */
