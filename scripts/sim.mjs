@@ -9,6 +9,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync 
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { cpuMsSince } from './sim/cpu-time.mjs';
 import { explore } from './sim/explore.mjs';
 import { Totals, counted } from './sim/totals.mjs';
 import { ROOT, build, ensureInstalled, parseFlags, say, wholeNumber } from './workspace.mjs';
@@ -77,10 +78,10 @@ async function runHere({ seeds, failuresMax, options, log, history, totals, onRe
   const failed = [];
   for (const seed of seeds) {
     if (failed.length >= failuresMax) break;
-    const started = performance.now();
+    const started = process.cpuUsage();
     try {
       const result = runSimulation(seed, all);
-      const ms = performance.now() - started;
+      const ms = cpuMsSince(started);
       totals.add(result, ms);
       onResult(seed, ms, result);
     } catch (error) {

@@ -12,6 +12,7 @@ export * from './exhaustive.js';
 export * from './faults.js';
 export * from './fuzz.js';
 export * from './history-recorder.js';
+export * from './history-values.js';
 export * from './history.js';
 export * from './holder-watch.js';
 export * from './live-check.js';

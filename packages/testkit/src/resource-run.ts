@@ -8,7 +8,8 @@ import { HolderWatch } from './holder-watch.js';
 import { MapWatcher } from './map-watcher.js';
 import { objectsOf } from './recorded-calls.js';
 import type { ResourcePlan } from './resource-plan.js';
-import { ResourceWorkload, guardedBy, objectOf } from './resource-workload.js';
+import { objectOf } from './history-values.js';
+import { ResourceWorkload, guardedBy } from './resource-workload.js';
 import type { SimClient, SimClientOptions } from './sim-client.js';
 import type { SimCluster } from './sim-cluster.js';
 

@@ -1,6 +1,6 @@
 import { QuorateError, type Random, fromUtf8, randomBetween, randomUnit, utf8 } from '@quorate/base';
 import type { HistoryFields, HistoryValue } from '@quorate/checkers';
-import type { Done, Fence, PendingCall, SessionState, Token } from '@quorate/machine';
+import type { Done, Fence, PendingCall, SessionState } from '@quorate/machine';
 import {
   COUNTER,
   ELECTION,
@@ -17,6 +17,7 @@ import {
 import type { HistoryRecorder, RecordedLane } from './history-recorder.js';
 import type { HolderWatch } from './holder-watch.js';
 import { MapWatcher } from './map-watcher.js';
+import { type KeyedEntry, entryOf, objectOf, tokenOf } from './history-values.js';
 import { type ResourceCallKind, type ResourcePlan, drawCallKind } from './resource-plan.js';
 import type { SimClient } from './sim-client.js';
 
@@ -384,25 +385,4 @@ interface Put {
   readonly ttlMs: number | null;
   readonly version: number;
   readonly fence: { readonly object: string; readonly fence: Fence } | null;
-}
-
-interface Entry {
-  readonly value: Uint8Array;
-  readonly version: number;
-}
-interface KeyedEntry extends Entry {
-  readonly key: Uint8Array;
-}
-
-/** Names in the history: unique whatever the kind. */
-export function objectOf(kind: string, name: string): string {
-  return `${kind}/${name}`;
-}
-
-function tokenOf(token: Token): readonly number[] {
-  return [token.epoch, token.index];
-}
-
-function entryOf({ value, version }: Entry): HistoryFields {
-  return { value: fromUtf8(value), version };
 }
