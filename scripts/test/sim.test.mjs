@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { ROOT } from '../workspace.mjs';
 import { Totals } from '../sim/totals.mjs';
 
-function sim(...args) {
+function sim(args) {
   const { status, stderr } = spawnSync(process.execPath, [join(ROOT, 'scripts', 'sim.mjs'), ...args], { encoding: 'utf8' });
   return { status, stderr };
 }
@@ -21,7 +21,7 @@ for (const [what, args, message] of [
   ['a replay that is not there', ['--replay', join(tmpdir(), 'no-such-failure.json')], /no failure of the simulation/],
 ]) {
   test(`sim: ${what} → a clear message, exit code 2`, () => {
-    const { status, stderr } = sim(...args);
+    const { status, stderr } = sim(args);
     assert.match(stderr, message);
     assert.equal(status, 2, stderr);
   });
@@ -32,7 +32,7 @@ test('sim: a file to replay without a seed → a clear message, exit code 2', ()
   try {
     const path = join(folder, 'seed.json');
     writeFileSync(path, '{"seed":"x"}');
-    const { status, stderr } = sim('--replay', path);
+    const { status, stderr } = sim(['--replay', path]);
     assert.match(stderr, /it has no seed/);
     assert.equal(status, 2, stderr);
   } finally {
