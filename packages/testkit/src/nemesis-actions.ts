@@ -1,4 +1,4 @@
-/** The kinds of faults. The last five destroy data: at most a minority of nodes gets them in a run, one at a time. */
+/** The kinds of faults. The last six destroy data: at most a minority of nodes gets them in a run, one at a time. */
 export const NEMESIS_ACTIONS = [
   'kill',
   'powerCut',
@@ -18,13 +18,13 @@ export const NEMESIS_ACTIONS = [
   'fullDisk',
   'crashInDisk',
   'failSync',
-  'failRead',
   'pauseClient',
   'killClient',
   'cutClient',
   'wipe',
   'oldImage',
   'flipBit',
+  'failRead',
   'lostWrite',
   'misdirectWrite',
 ] as const;

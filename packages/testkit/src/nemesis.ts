@@ -79,7 +79,7 @@ export class Nemesis {
   /** Processes that end by themselves (a fault injected late) are started again until all is well. */
   #keepAlive(): void {
     if (this.#isRunning) return;
-    for (const node of this.#cluster.nodes) if (!node.isUp) node.start();
+    for (const node of this.#cluster.nodes) if (!node.isUp) this.#start(node);
     this.#later(200, () => this.#keepAlive());
   }
 
@@ -116,12 +116,6 @@ export class Nemesis {
         return this.#partition(action);
       case 'clog':
         return this.#clog(node);
-      case 'failRead':
-        // As the process starts, all is read anew.
-        return this.#down(node, () => {
-          node.kill();
-          this.#inject(node, { operations: ['read'], skip: randomBetween(this.#random, 0, 20), effect: { type: 'fail', kind: 'io' } });
-        });
       case 'slowDisk':
       case 'fullDisk':
       case 'crashInDisk':
@@ -134,6 +128,7 @@ export class Nemesis {
       case 'wipe':
       case 'oldImage':
       case 'flipBit':
+      case 'failRead':
       case 'lostWrite':
       case 'misdirectWrite':
         return this.#destroy(action);
@@ -147,9 +142,15 @@ export class Nemesis {
     return true;
   }
 
+  /** As who runs it would: a node that cannot even read who it is gets an empty disk. */
+  #start(node: SimNode): void {
+    if (node === this.#victim && node.failure?.code === 'dataDamaged') node.wipe();
+    node.start();
+  }
+
   #restartLater(node: SimNode): void {
     this.#later(randomUnit(this.#random) * (randomChance(this.#random, 0.2) ? 3000 : 300), () => {
-      if (!node.isUp) node.start();
+      if (!node.isUp) this.#start(node);
       else if (node.host === null || node.isPaused) this.#restartLater(node);
     });
   }
@@ -245,7 +246,7 @@ export class Nemesis {
   }
 
   /** Data may be lost on one node, once the last loss was made good: more than a minority at a time nobody survives. */
-  #destroy(action: 'wipe' | 'oldImage' | 'flipBit' | 'lostWrite' | 'misdirectWrite'): boolean {
+  #destroy(action: 'wipe' | 'oldImage' | 'flipBit' | 'failRead' | 'lostWrite' | 'misdirectWrite'): boolean {
     const { nodes } = this.#cluster;
     if (nodes.length < 3) return false;
     this.#victim ??= this.#anyNode();
@@ -263,6 +264,9 @@ export class Nemesis {
     victim.kill();
     this.#oldImage = null;
     if (action === 'wipe') victim.wipe();
+    // What cannot be read as the process starts is gone, as far as the node can know.
+    else if (action === 'failRead')
+      this.#inject(victim, { operations: ['read'], skip: randomBetween(this.#random, 0, 20), effect: { type: 'fail', kind: 'io' } });
     else this.#flip(victim);
     this.#restartLater(victim);
     return true;
@@ -314,7 +318,7 @@ export class Nemesis {
     let before = '';
     const look = (): void => {
       if (!this.#isRunning) return otherwise();
-      for (const node of nodes) if (!node.isUp) node.start();
+      for (const node of nodes) if (!node.isUp) this.#start(node);
       if (before !== lives() || !nodes.every((node) => !node.isPaused && this.#isWhole(node))) calmSinceMs = scheduler.nowMs;
       before = lives();
       const isCalm = scheduler.nowMs - calmSinceMs >= CALM_MS;
