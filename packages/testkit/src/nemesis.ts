@@ -1,52 +1,10 @@
 import { type Random, randomBetween, randomChance, randomUnit } from '@quorate/base';
 import type { DiskRule, InjectedRule } from './disk-rules.js';
 import type { DiskImage } from './disk-state.js';
+import { NEMESIS_ACTIONS, type NemesisAction } from './nemesis-actions.js';
+import { type PartitionForm, cutPairs } from './partition-forms.js';
 import type { SimCluster } from './sim-cluster.js';
 import type { SimNode } from './sim-node.js';
-
-/** The kinds of faults. The last three destroy data: at most a minority of nodes gets them in a run, one at a time. */
-export type NemesisAction =
-  | 'kill'
-  | 'powerCut'
-  | 'powerCutAll'
-  | 'pause'
-  | 'stop'
-  | 'cut'
-  | 'cutReset'
-  | 'cutOneWay'
-  | 'reset'
-  | 'slowDisk'
-  | 'fullDisk'
-  | 'crashInDisk'
-  | 'failSync'
-  | 'pauseClient'
-  | 'killClient'
-  | 'cutClient'
-  | 'wipe'
-  | 'oldImage'
-  | 'flipBit';
-
-const ACTIONS: readonly NemesisAction[] = [
-  'kill',
-  'powerCut',
-  'powerCutAll',
-  'pause',
-  'stop',
-  'cut',
-  'cutReset',
-  'cutOneWay',
-  'reset',
-  'slowDisk',
-  'fullDisk',
-  'crashInDisk',
-  'failSync',
-  'pauseClient',
-  'killClient',
-  'cutClient',
-  'wipe',
-  'oldImage',
-  'flipBit',
-];
 
 /** Time in which every node hears of the journals of all others and stores it, on the slowest links and disks that are drawn. */
 const CALM_MS = 1000;
@@ -69,7 +27,7 @@ export class Nemesis {
   /** A full disk leaves no room to make good what a failed sync lost, so both on one node would destroy data: a node gets one of them. */
   readonly #diskFaults = new Map<SimNode, 'fullDisk' | 'failSync'>();
 
-  constructor(cluster: SimCluster, random: Random, actions: readonly NemesisAction[] = ACTIONS) {
+  constructor(cluster: SimCluster, random: Random, actions: readonly NemesisAction[] = NEMESIS_ACTIONS) {
     this.#cluster = cluster;
     this.#random = random;
     // A mix of its own for each run finds more than the same mix always: a fault may hide another.
@@ -93,7 +51,9 @@ export class Nemesis {
   #mend(): void {
     for (const node of this.#cluster.nodes) node.disk.capacityBytes = Number.POSITIVE_INFINITY;
     for (const rule of this.#rules) rule.remove();
-    for (const client of this.#cluster.clients) client.process.resume();
+    const { clients, network, nodes } = this.#cluster;
+    for (const client of clients) client.process.resume();
+    for (const node of nodes) for (const other of nodes) if (other !== node) network.resetLink(node.name, other.name);
     this.#cluster.healAll();
   }
 
@@ -119,7 +79,7 @@ export class Nemesis {
   /** Processes that end by themselves (a fault injected late) are started again until all is well. */
   #keepAlive(): void {
     if (this.#isRunning) return;
-    for (const node of this.#cluster.nodes) if (!node.isUp) node.start();
+    for (const node of this.#cluster.nodes) if (!node.isUp) this.#start(node);
     this.#later(200, () => this.#keepAlive());
   }
 
@@ -149,6 +109,13 @@ export class Nemesis {
       case 'cutOneWay':
       case 'reset':
         return this.#disturbLink(action, node);
+      case 'isolate':
+      case 'halves':
+      case 'bridge':
+      case 'ring':
+        return this.#partition(action);
+      case 'clog':
+        return this.#clog(node);
       case 'slowDisk':
       case 'fullDisk':
       case 'crashInDisk':
@@ -161,6 +128,9 @@ export class Nemesis {
       case 'wipe':
       case 'oldImage':
       case 'flipBit':
+      case 'failRead':
+      case 'lostWrite':
+      case 'misdirectWrite':
         return this.#destroy(action);
     }
   }
@@ -172,9 +142,15 @@ export class Nemesis {
     return true;
   }
 
+  /** As who runs it would: a node that cannot even read who it is gets an empty disk. */
+  #start(node: SimNode): void {
+    if (node === this.#victim && node.failure?.code === 'dataDamaged') node.wipe();
+    node.start();
+  }
+
   #restartLater(node: SimNode): void {
     this.#later(randomUnit(this.#random) * (randomChance(this.#random, 0.2) ? 3000 : 300), () => {
-      if (!node.isUp) node.start();
+      if (!node.isUp) this.#start(node);
       else if (node.host === null || node.isPaused) this.#restartLater(node);
     });
   }
@@ -188,6 +164,27 @@ export class Nemesis {
     else network.cut(node.name, other.name, action === 'cut' ? 'hold' : 'reset');
     this.#later(randomUnit(this.#random) * 2000, () => network.heal(node.name, other.name));
     return true;
+  }
+
+  #partition(form: PartitionForm): boolean {
+    const { network, nodes } = this.#cluster;
+    const pairs = cutPairs(form, nodes.length, randomBetween(this.#random, 0, nodes.length - 1));
+    const how = randomChance(this.#random, 0.5) ? 'hold' : 'reset';
+    const nameOf = (at: number): string => (nodes[at] as SimNode).name;
+    for (const [a, b] of pairs) network.cut(nameOf(a), nameOf(b), how);
+    this.#later(randomUnit(this.#random) * 2000, () => pairs.forEach(([a, b]) => network.heal(nameOf(a), nameOf(b))));
+    return pairs.length > 0;
+  }
+
+  /** All that a node sends comes late, in order, as when TCP sends what was lost again and again. */
+  #clog(node: SimNode): boolean {
+    const { network, nodes } = this.#cluster;
+    const latencyMs = randomBetween(this.#random, 20, 400);
+    const others = nodes.filter((other) => other !== node);
+    for (const other of others) network.setLink(node.name, other.name, { latencyMs });
+    const mend = (): void => others.forEach((other) => network.resetLink(node.name, other.name));
+    this.#later(randomUnit(this.#random) * 1500, mend);
+    return others.length > 0;
   }
 
   #disturbClient(action: 'pauseClient' | 'killClient' | 'cutClient', node: SimNode): boolean {
@@ -249,7 +246,7 @@ export class Nemesis {
   }
 
   /** Data may be lost on one node, once the last loss was made good: more than a minority at a time nobody survives. */
-  #destroy(action: 'wipe' | 'oldImage' | 'flipBit'): boolean {
+  #destroy(action: 'wipe' | 'oldImage' | 'flipBit' | 'failRead' | 'lostWrite' | 'misdirectWrite'): boolean {
     const { nodes } = this.#cluster;
     if (nodes.length < 3) return false;
     this.#victim ??= this.#anyNode();
@@ -260,9 +257,16 @@ export class Nemesis {
       else this.#awaitCalm(() => this.#restore(victim));
       return false;
     }
+    if (action === 'lostWrite' || action === 'misdirectWrite') {
+      this.#loseWrite(action, victim);
+      return false;
+    }
     victim.kill();
     this.#oldImage = null;
     if (action === 'wipe') victim.wipe();
+    // What cannot be read as the process starts is gone, as far as the node can know.
+    else if (action === 'failRead')
+      this.#inject(victim, { operations: ['read'], skip: randomBetween(this.#random, 0, 20), effect: { type: 'fail', kind: 'io' } });
     else this.#flip(victim);
     this.#restartLater(victim);
     return true;
@@ -281,8 +285,30 @@ export class Nemesis {
     this.#count('oldImage');
   }
 
-  /** Mends everything and does `action` once all nodes were well for a while; not at all if that takes too long. */
-  #awaitCalm(action: () => void): void {
+  /** A write that the disk reported and lost, or put elsewhere in the file. As with an old image, others must have heard of the journal. */
+  #loseWrite(action: 'lostWrite' | 'misdirectWrite', victim: SimNode): void {
+    let rule: InjectedRule | null = null;
+    const destroyed = (isCalm: boolean): void => {
+      rule?.remove();
+      this.#oldImage = null;
+      if ((rule?.hits ?? 0) === 0) return;
+      if (victim.isUp) victim.kill();
+      // Not to be found out: too much for the others to lose with it.
+      if (!isCalm) victim.wipe();
+      this.#restartLater(victim);
+      this.#count(action);
+    };
+    this.#awaitCalm(
+      () => destroyed(true),
+      () => destroyed(false),
+    );
+    const position = randomBetween(this.#random, 0, 100_000);
+    const effect = action === 'lostWrite' ? ({ type: 'lost' } as const) : ({ type: 'misdirect', position } as const);
+    rule = victim.disk.inject({ operations: ['write'], skip: randomBetween(this.#random, 0, 5), effect });
+  }
+
+  /** Mends everything and does `action` once all nodes were well for a while; `otherwise` if that takes too long. */
+  #awaitCalm(action: () => void, otherwise: () => void = () => {}): void {
     const { nodes, scheduler } = this.#cluster;
     this.#isCalm = true;
     this.#mend();
@@ -291,13 +317,14 @@ export class Nemesis {
     let calmSinceMs = scheduler.nowMs;
     let before = '';
     const look = (): void => {
-      if (!this.#isRunning) return;
-      for (const node of nodes) if (!node.isUp) node.start();
+      if (!this.#isRunning) return otherwise();
+      for (const node of nodes) if (!node.isUp) this.#start(node);
       if (before !== lives() || !nodes.every((node) => !node.isPaused && this.#isWhole(node))) calmSinceMs = scheduler.nowMs;
       before = lives();
       const isCalm = scheduler.nowMs - calmSinceMs >= CALM_MS;
       if (!isCalm && scheduler.nowMs < giveUpAtMs) return this.#later(10, look);
       if (isCalm) action();
+      else otherwise();
       this.#isCalm = false;
     };
     look();

@@ -1,6 +1,6 @@
 import { QuorateError, type Random, fromUtf8, randomBetween, randomUnit, utf8 } from '@quorate/base';
 import type { HistoryFields, HistoryValue } from '@quorate/checkers';
-import type { Done, Fence, PendingCall, SessionState, Token } from '@quorate/machine';
+import type { Done, Fence, PendingCall, SessionState } from '@quorate/machine';
 import {
   COUNTER,
   ELECTION,
@@ -17,6 +17,7 @@ import {
 import type { HistoryRecorder, RecordedLane } from './history-recorder.js';
 import type { HolderWatch } from './holder-watch.js';
 import { MapWatcher } from './map-watcher.js';
+import { type KeyedEntry, entryOf, objectOf, tokenOf } from './history-values.js';
 import { type ResourceCallKind, type ResourcePlan, drawCallKind } from './resource-plan.js';
 import type { WorkloadClient } from './workload-client.js';
 
@@ -27,6 +28,8 @@ export interface ResourceWorkloadInit {
   readonly random: Random;
   readonly recorder: HistoryRecorder;
   readonly holders: HolderWatch;
+  /** Appended to under what is held. */
+  readonly streams: readonly string[];
 }
 
 /** The map that is written only under a lock or a leadership: one for each, by its name. */
@@ -47,6 +50,8 @@ export class ResourceWorkload {
   sessionsLost = 0;
   sessionsResumed = 0;
   watchEvents = 0;
+  /** What it holds and has not given up. */
+  holds = 0;
   readonly #init: ResourceWorkloadInit;
   readonly #resources: ResourceClient;
   readonly #watchers = new Set<MapWatcher>();
@@ -64,6 +69,7 @@ export class ResourceWorkload {
     this.#resources = init.client.face.resources.client;
     init.client.process.onKilled(() => {
       this.#isWorking = false;
+      this.holds = 0;
       init.recorder.abandon(init.client.name);
     });
   }
@@ -267,6 +273,7 @@ export class ResourceWorkload {
       return;
     }
     const { object, holding } = held;
+    this.holds++;
     holders.granted(object, this.client, holding);
     holding.onLost(() => recorder.told(this.client.name, object, 'lost', { token: tokenOf(holding.token) }));
     this.#hold(lane, held, randomBetween(this.#init.random, 0, 3));
@@ -281,6 +288,14 @@ export class ResourceWorkload {
         return;
       }
       const fence = { object: held.object, fence: held.holding.fence };
+      const { streams } = this.#init;
+      if (streams.length > 0 && randomBetween(random, 0, 2) === 0) {
+        const fenceInHistory = { lock: fence.object, token: tokenOf(held.holding.token) };
+        client.append(this.#any(streams), { fence: fence.fence, fenceInHistory, deadlineMs: plan.deadlineMs }, () =>
+          this.#hold(lane, held, writes - 1),
+        );
+        return;
+      }
       const write: Put = { name: guardedBy(held.name), key: 'k', op: 'set', ttlMs: null, version: 0, fence };
       this.#put(lane, write, () => this.#hold(lane, held, writes - 1));
     });
@@ -293,13 +308,15 @@ export class ResourceWorkload {
       if (error === null) lane.ok(true);
       // It goes on after its deadline: whatever the error says of the attempt, the end of the claim may still come.
       else lane.failed(error.code === 'notHeld' ? error : new QuorateError('aborted', error.message));
+      this.holds--;
       this.#pause(lane);
     };
     const pending: PendingCall | null =
       end === 'release'
         ? releaseLock(this.#resources.handle(LOCK, name), holding, time, settled)
         : stepDown(this.#resources.handle(ELECTION, name), holding, time, settled);
-    if (pending === null) settled(new QuorateError('notHeld', 'it was lost before'), null);
+    // The client has lost it and knows; for the cluster it may still be held, until that ends the session too.
+    if (pending === null) settled(new QuorateError('aborted', 'it was lost before'), null);
   }
 
   #observe(name: string): void {
@@ -369,25 +386,4 @@ interface Put {
   readonly ttlMs: number | null;
   readonly version: number;
   readonly fence: { readonly object: string; readonly fence: Fence } | null;
-}
-
-interface Entry {
-  readonly value: Uint8Array;
-  readonly version: number;
-}
-interface KeyedEntry extends Entry {
-  readonly key: Uint8Array;
-}
-
-/** Names in the history: unique whatever the kind. */
-export function objectOf(kind: string, name: string): string {
-  return `${kind}/${name}`;
-}
-
-function tokenOf(token: Token): readonly number[] {
-  return [token.epoch, token.index];
-}
-
-function entryOf({ value, version }: Entry): HistoryFields {
-  return { value: fromUtf8(value), version };
 }

@@ -16,6 +16,7 @@ import { ClusterInvariants } from './cluster-invariants.js';
 import { checkStreams } from './check-streams.js';
 import type { SimulationFault } from './faults.js';
 import { History } from './history.js';
+import { RareBranches } from './rare-branches.js';
 import { SimScheduler } from './scheduler.js';
 import { SimClient, type SimClientOptions } from './sim-client.js';
 import type { DiskLatency } from './sim-disk.js';
@@ -59,6 +60,8 @@ export class SimCluster {
   readonly nodes: readonly SimNode[];
   readonly history: History = new History();
   readonly invariants: ClusterInvariants;
+  /** What seldom happens, as far as it happened. */
+  readonly branches: RareBranches = new RareBranches();
   /** Leaderships that nodes logged. */
   leadershipsLogged = 0;
   /** How often nodes and clients logged each event. */
@@ -247,6 +250,7 @@ export class SimCluster {
   }
 
   #count(who: string, event: string, fields: object): void {
+    this.branches.logged(event);
     this.logged.set(event, (this.logged.get(event) ?? 0) + 1);
     this.scheduler.trace.mixText(`${who} ${event} ${JSON.stringify(fields)}`);
   }
@@ -261,7 +265,7 @@ export class SimCluster {
   }
 
   #observe(): void {
-    const faults = this.invariants.observe(this.nodes);
+    const faults = this.invariants.observe(this.nodes, (node, status) => this.branches.observed(`${node.name}/${node.starts}`, status));
     if (faults.length > 0) this.#fail(faults);
     this.scheduler.schedule(this.scheduler.nowMs + OBSERVE_EVERY_MS, () => this.#observe(), null);
   }

@@ -1,9 +1,13 @@
 import { QuorateError, type Random, SeededRandom, randomBetween, randomChance, randomUnit } from '@quorate/base';
 import type { HistoryEvent, HistoryHeader } from '@quorate/checkers';
-import { type NemesisAction, Nemesis } from './nemesis.js';
+import { LiveCheck } from './live-check.js';
+import { Nemesis } from './nemesis.js';
+import type { NemesisAction } from './nemesis-actions.js';
+import type { RareBranch } from './rare-branches.js';
 import { type ResourcePlan, randomResourcePlan } from './resource-plan.js';
 import { type ResourceFigures, ResourceRun } from './resource-run.js';
 import type { SimClient } from './sim-client.js';
+import type { SimNode } from './sim-node.js';
 import { SimCluster } from './sim-cluster.js';
 import { randomLinkConditions } from './sim-network.js';
 
@@ -49,6 +53,9 @@ export interface SimulationResult {
   readonly expiries: number;
   /** Pairs of states of two nodes at the same index that were compared. */
   readonly statesCompared: number;
+  /** How much each rule of the checkers judged. */
+  readonly branches: Readonly<Record<RareBranch, number>>;
+  readonly judged: Readonly<Record<string, number>>;
 }
 
 /** Far more than a sound run takes; one that spins fails in seconds. */
@@ -76,7 +83,33 @@ function run(seed: number, options: SimulationOptions): SimulationResult {
   cluster.startAll();
   cluster.awaitLeader();
   const count = options.clients ?? randomBetween(random, 1, 3);
-  const resources = new ResourceRun(cluster, new SeededRandom(random.nextUint32()), options.plan ?? randomResourcePlan(random));
+  const resources = new ResourceRun(cluster, new SeededRandom(random.nextUint32()), options.plan ?? randomResourcePlan(random), streams);
+  const { recorder } = resources;
+  cluster.history.recorder = recorder;
+  const live = new LiveCheck(resources.header(), (fault) => cluster.failLater(fault));
+  recorder.onEvent = (event) => {
+    cluster.branches.seen(event);
+    live.take(event);
+  };
+  try {
+    return work({ seed, cluster, random, streams, count, resources, live, options });
+  } finally {
+    options.history?.(resources.header(), recorder.events);
+  }
+}
+
+interface Run {
+  readonly seed: number;
+  readonly cluster: SimCluster;
+  readonly random: Random;
+  readonly streams: readonly string[];
+  readonly count: number;
+  readonly resources: ResourceRun;
+  readonly live: LiveCheck;
+  readonly options: SimulationOptions;
+}
+
+function work({ seed, cluster, random, streams, count, resources, live, options }: Run): SimulationResult {
   startStreams(cluster, random, streams, count);
   resources.start(count);
   const nemesis = options.actions?.length === 0 ? null : new Nemesis(cluster, random, options.actions);
@@ -84,19 +117,22 @@ function run(seed: number, options: SimulationOptions): SimulationResult {
   cluster.runFor(options.faultMs ?? 8000);
   nemesis?.stop();
   cluster.runFor(2000);
+  demandProgress(cluster, random, streams, resources);
   for (const client of cluster.clients) client.stopWork();
   resources.stop();
-  const final = cluster.check(streams);
   const faults = resources.check();
-  options.history?.(resources.header(), resources.recorder.events);
-  if (faults.length > 0) throw cluster.fault(`guarantees of resources broken:\n  ${faults.join('\n  ')}\n`);
+  const final = cluster.check(streams);
+  resources.recorder.onEvent = () => {};
+  const { faults: found, judged } = live.finish();
+  faults.push(...found);
+  if (faults.length > 0) throw cluster.fault(`guarantees broken:\n  ${faults.join('\n  ')}\n`);
   const figures = resources.figures();
   return {
     seed,
     traceHash: cluster.scheduler.traceHash,
     virtualMs: cluster.scheduler.nowMs,
     steps: cluster.scheduler.steps,
-    operations: cluster.history.appends.length + cluster.history.reads.length + figures.resourceCalls,
+    operations: figures.resourceCalls,
     acknowledged: cluster.history.acknowledged,
     records: [...final.values()].reduce((sum, values) => sum + values.length, 0),
     faults: nemesis?.counts ?? {},
@@ -105,7 +141,63 @@ function run(seed: number, options: SimulationOptions): SimulationResult {
     snapshotsInstalled: cluster.logged.get('snapshot installed') ?? 0,
     expiries: cluster.logged.get('sessions expire') ?? 0,
     statesCompared: cluster.invariants.statesCompared,
+    judged,
+    branches: { ...cluster.branches.counts, sessionResumed: figures.sessionsResumed },
   };
+}
+
+/** Virtual time in which all nodes must be whole after mending, and in which a majority must answer. */
+const WHOLE_MS = 60_000;
+const PROGRESS_MS = 10_000;
+
+/**
+ * Liveness: a majority that can talk to each other makes progress in bounded time. Often a minority stays away meanwhile, paused or cut off; it
+ * comes back afterwards.
+ */
+function demandProgress(cluster: SimCluster, random: Random, streams: readonly string[], resources: ResourceRun): void {
+  const { nodes } = cluster;
+  const away = randomChance(random, 0.5) ? (nodes.length - 1) >> 1 : 0;
+  const isPausing = randomChance(random, 0.5);
+  const first = randomBetween(random, 0, nodes.length - 1);
+  const gone = Array.from({ length: away }, (_, i) => nodes[(first + i) % nodes.length] as SimNode);
+  const isWhole = (node: SimNode): boolean => {
+    const status = node.status();
+    return status !== null && status.groups.length > 0 && status.groups.every(({ isLearner, role }) => !isLearner && role !== 'stopped');
+  };
+  if (away > 0) {
+    const giveUpAtMs = cluster.scheduler.nowMs + WHOLE_MS;
+    while (!nodes.every(isWhole)) {
+      if (cluster.scheduler.nowMs > giveUpAtMs)
+        throw cluster.fault(
+          `not whole ${WHOLE_MS} ms after mending: ${nodes
+            .filter((node) => !isWhole(node))
+            .map(describeNode)
+            .join('; ')}`,
+        );
+      cluster.runFor(50);
+    }
+    cluster.branches.reached('minorityAway');
+  }
+  for (const node of gone) {
+    if (isPausing) node.pause();
+    else for (const other of [...nodes, ...cluster.clients]) if (other !== node) cluster.network.cut(node.name, other.name, 'reset');
+  }
+  const client = cluster.client(`progress-${cluster.clients.length}`);
+  client.isSpared = true;
+  for (const stream of streams) {
+    cluster.await(`progress of ${stream} without ${gone.map(({ name }) => name).join() || 'nobody'}`, PROGRESS_MS, (done) =>
+      client.append(stream, { deadlineMs: PROGRESS_MS }, done),
+    );
+  }
+  resources.demandProgress(client, PROGRESS_MS);
+  cluster.healAll();
+}
+
+/** Why a node is not whole, as far as it can be seen. */
+function describeNode(node: SimNode): string {
+  const groups = (node.status()?.groups ?? []).filter(({ isLearner, role }) => isLearner || role === 'stopped');
+  const waiting = groups.map(({ group, role, isLearner }) => `group ${group} is ${isLearner ? 'a learner' : role}`).join(', ');
+  return `${node.name} ${node.isUp ? 'runs' : 'does not run'}${node.failure === null ? '' : `, failed with ${node.failure.code}: ${node.failure.message}`} ${waiting}`;
 }
 
 /** Clients that append and read; one that is killed is replaced. */

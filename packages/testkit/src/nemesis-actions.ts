@@ -1,0 +1,32 @@
+/** The kinds of faults. The last six destroy data: at most a minority of nodes gets them in a run, one at a time. */
+export const NEMESIS_ACTIONS = [
+  'kill',
+  'powerCut',
+  'powerCutAll',
+  'pause',
+  'stop',
+  'cut',
+  'cutReset',
+  'cutOneWay',
+  'reset',
+  'isolate',
+  'halves',
+  'bridge',
+  'ring',
+  'clog',
+  'slowDisk',
+  'fullDisk',
+  'crashInDisk',
+  'failSync',
+  'pauseClient',
+  'killClient',
+  'cutClient',
+  'wipe',
+  'oldImage',
+  'flipBit',
+  'failRead',
+  'lostWrite',
+  'misdirectWrite',
+] as const;
+/** One of them. */
+export type NemesisAction = (typeof NEMESIS_ACTIONS)[number];
