@@ -1,86 +1,60 @@
-import { type Random, randomBetween, randomChance, randomUnit } from '@quorate/base';
+import { type Random, SeededRandom, randomBetween, randomChance, randomUnit } from '@quorate/base';
 import type { DiskRule, InjectedRule } from './disk-rules.js';
 import type { DiskImage } from './disk-state.js';
+import type { FaultPlan, FaultStep, NemesisAction } from './fault-plan.js';
+import { seedByName } from './random-by-name.js';
+import type { SimClient } from './sim-client.js';
 import type { SimCluster } from './sim-cluster.js';
 import type { SimNode } from './sim-node.js';
-
-/** The kinds of faults. The last three destroy data: at most a minority of nodes gets them in a run, one at a time. */
-export type NemesisAction =
-  | 'kill'
-  | 'powerCut'
-  | 'powerCutAll'
-  | 'pause'
-  | 'stop'
-  | 'cut'
-  | 'cutReset'
-  | 'cutOneWay'
-  | 'reset'
-  | 'slowDisk'
-  | 'fullDisk'
-  | 'crashInDisk'
-  | 'failSync'
-  | 'pauseClient'
-  | 'killClient'
-  | 'cutClient'
-  | 'wipe'
-  | 'oldImage'
-  | 'flipBit';
-
-const ACTIONS: readonly NemesisAction[] = [
-  'kill',
-  'powerCut',
-  'powerCutAll',
-  'pause',
-  'stop',
-  'cut',
-  'cutReset',
-  'cutOneWay',
-  'reset',
-  'slowDisk',
-  'fullDisk',
-  'crashInDisk',
-  'failSync',
-  'pauseClient',
-  'killClient',
-  'cutClient',
-  'wipe',
-  'oldImage',
-  'flipBit',
-];
 
 /** Time in which every node hears of the journals of all others and stores it, on the slowest links and disks that are drawn. */
 const CALM_MS = 1000;
 /** Time after which the nemesis no longer waits for calm. */
 const CALM_WAIT_MS = 3000;
 
-/** Breaks things at random and mends them again, all from its random source. */
+/** A fault that was injected, for the story of a run. Times in ms of virtual time. */
+export interface InjectedFault {
+  /** Of its step in the plan. */
+  readonly id: number;
+  readonly action: NemesisAction;
+  readonly atMs: number;
+  /** When the last of it was mended; equal to `atMs` for what is over at once. */
+  untilMs: number;
+  /** Names of the nodes and clients it hit. */
+  targets: readonly string[];
+}
+
+/** The fault that is being done now: its random source is its own. */
+interface Scope {
+  readonly random: Random;
+  readonly fault: InjectedFault;
+}
+
+/** Breaks things as planned and mends them again. */
 export class Nemesis {
   readonly counts: Record<string, number> = {};
+  /** What was injected, in order. */
+  readonly injected: InjectedFault[] = [];
   readonly #cluster: SimCluster;
-  readonly #random: Random;
-  readonly #actions: readonly NemesisAction[];
-  readonly #pauseMsMax: number;
+  readonly #plan: FaultPlan;
   readonly #rules: InjectedRule[] = [];
+  #scope: Scope | null = null;
   #isRunning = false;
-  /** The only node whose data may be destroyed, and whether it waits to be whole again. */
-  #victim: SimNode | null = null;
   #oldImage: DiskImage | null = null;
   #isCalm = false;
   /** A full disk leaves no room to make good what a failed sync lost, so both on one node would destroy data: a node gets one of them. */
   readonly #diskFaults = new Map<SimNode, 'fullDisk' | 'failSync'>();
 
-  constructor(cluster: SimCluster, random: Random, actions: readonly NemesisAction[] = ACTIONS) {
+  constructor(cluster: SimCluster, plan: FaultPlan) {
     this.#cluster = cluster;
-    this.#random = random;
-    // A mix of its own for each run finds more than the same mix always: a fault may hide another.
-    const drawn = actions.filter(() => randomChance(random, 0.5));
-    this.#actions = drawn.length > 0 ? drawn : actions;
-    this.#pauseMsMax = [100, 500, 2000][randomBetween(random, 0, 2)] ?? 500;
+    this.#plan = plan;
   }
 
   start(): void {
     this.#isRunning = true;
-    this.#next();
+    const { scheduler } = this.#cluster;
+    const startMs = scheduler.nowMs;
+    for (const step of this.#plan.steps) scheduler.schedule(startMs + step.atMs, () => this.#do(step), null);
   }
 
   /** Mends everything: cables, disks, processes. */
@@ -97,23 +71,41 @@ export class Nemesis {
     this.#cluster.healAll();
   }
 
-  #next(): void {
-    const { scheduler } = this.#cluster;
-    scheduler.schedule(
-      scheduler.nowMs + randomUnit(this.#random) * this.#pauseMsMax,
-      () => {
-        if (!this.#isRunning) return;
-        const action = this.#actions[randomBetween(this.#random, 0, this.#actions.length - 1)] as NemesisAction;
-        if (!this.#isCalm && this.#perform(action)) this.#count(action);
-        this.#next();
-      },
-      null,
-    );
+  #do(step: FaultStep): void {
+    if (!this.#isRunning || this.#isCalm) return;
+    const { nowMs } = this.#cluster.scheduler;
+    const node = this.#numbered(step.node);
+    const fault: InjectedFault = { id: step.id, action: step.action, atMs: nowMs, untilMs: nowMs, targets: [node.name] };
+    this.#as({ random: new SeededRandom(step.seed), fault }, () => {
+      if (this.#perform(step.action, node)) this.#count(fault);
+    });
   }
 
-  #count(action: NemesisAction): void {
-    this.counts[action] = (this.counts[action] ?? 0) + 1;
-    this.#cluster.scheduler.trace.mixText(action);
+  #count(fault: InjectedFault): void {
+    this.injected.push(fault);
+    this.counts[fault.action] = (this.counts[fault.action] ?? 0) + 1;
+    this.#cluster.scheduler.trace.mixText(fault.action);
+  }
+
+  /** Runs `action` as part of a fault. */
+  #as(scope: Scope | null, action: () => void): void {
+    const before = this.#scope;
+    this.#scope = scope;
+    try {
+      action();
+    } finally {
+      this.#scope = before;
+    }
+  }
+
+  /** Of the fault that is being done. */
+  get #random(): Random {
+    if (this.#scope === null) throw this.#cluster.fault('a fault was drawn outside of any step');
+    return this.#scope.random;
+  }
+
+  #hits(...targets: string[]): void {
+    if (this.#scope !== null) this.#scope.fault.targets = targets;
   }
 
   /** Processes that end by themselves (a fault injected late) are started again until all is well. */
@@ -124,14 +116,14 @@ export class Nemesis {
   }
 
   /** False if the fault does not fit the moment. */
-  #perform(action: NemesisAction): boolean {
-    const node = this.#anyNode();
+  #perform(action: NemesisAction, node: SimNode): boolean {
     switch (action) {
       case 'kill':
         return this.#down(node, () => node.kill());
       case 'powerCut':
         return this.#down(node, () => node.powerCut(this.#random));
       case 'powerCutAll':
+        this.#hits(...this.#cluster.nodes.map(({ name }) => name));
         for (const each of this.#cluster.nodes) {
           each.powerCut(this.#random);
           this.#restartLater(each);
@@ -183,6 +175,7 @@ export class Nemesis {
     const { network } = this.#cluster;
     const other = this.#anyNode();
     if (other === node) return false;
+    this.#hits(node.name, other.name);
     if (action === 'reset') return network.resetConnections(node.name, other.name) > 0;
     if (action === 'cutOneWay') network.cutOneWay(node.name, other.name);
     else network.cut(node.name, other.name, action === 'cut' ? 'hold' : 'reset');
@@ -191,9 +184,9 @@ export class Nemesis {
   }
 
   #disturbClient(action: 'pauseClient' | 'killClient' | 'cutClient', node: SimNode): boolean {
-    const clients = this.#cluster.clients.filter(({ process, isSpared }) => process.isAlive && !isSpared);
-    const client = clients[randomBetween(this.#random, 0, clients.length - 1)];
-    if (client === undefined) return false;
+    const client = this.#anyClient();
+    if (client === null) return false;
+    this.#hits(client.name, ...(action === 'cutClient' ? [node.name] : []));
     if (action === 'killClient') {
       client.kill();
     } else if (action === 'pauseClient') {
@@ -231,7 +224,7 @@ export class Nemesis {
       case 'crashInDisk': {
         const when = (['before', 'midway', 'after'] as const)[randomBetween(this.#random, 0, 2)] ?? 'after';
         this.#inject(node, { skip: randomBetween(this.#random, 0, 30), effect: { type: 'crash', when } });
-        node.process?.onKilled(() => {
+        this.#whenKilled(node, () => {
           if (this.#isRunning && randomChance(this.#random, 0.5)) this.#later(0.01, () => !node.isUp && node.powerCut(this.#random));
           this.#restartLater(node);
         });
@@ -239,7 +232,7 @@ export class Nemesis {
       }
       case 'failSync':
         this.#inject(node, { operations: ['sync'], skip: randomBetween(this.#random, 0, 10), effect: { type: 'fail', kind: 'io' } });
-        node.process?.onKilled(() => this.#restartLater(node));
+        this.#whenKilled(node, () => this.#restartLater(node));
         return true;
     }
   }
@@ -252,8 +245,8 @@ export class Nemesis {
   #destroy(action: 'wipe' | 'oldImage' | 'flipBit'): boolean {
     const { nodes } = this.#cluster;
     if (nodes.length < 3) return false;
-    this.#victim ??= this.#anyNode();
-    const victim = this.#victim;
+    const victim = this.#numbered(this.#plan.victim);
+    this.#hits(victim.name);
     if (!this.#isWhole(victim)) return false;
     if (action === 'oldImage') {
       if (this.#oldImage === null) this.#oldImage = victim.disk.image();
@@ -278,7 +271,7 @@ export class Nemesis {
     this.#oldImage = null;
     victim.restoreImage(image);
     this.#restartLater(victim);
-    this.#count('oldImage');
+    if (this.#scope !== null) this.#count(this.#scope.fault);
   }
 
   /** Mends everything and does `action` once all nodes were well for a while; not at all if that takes too long. */
@@ -331,7 +324,36 @@ export class Nemesis {
     return nodes[randomBetween(this.#random, 0, nodes.length - 1)] as SimNode;
   }
 
+  /** Counted from 1, and round. */
+  #numbered(number: number): SimNode {
+    const { nodes } = this.#cluster;
+    return nodes[(number - 1) % nodes.length] as SimNode;
+  }
+
+  /** Of those that run. The fault prefers one by its name, so it finds the same one whoever else is there. */
+  #anyClient(): SimClient | null {
+    const seed = this.#random.nextUint32();
+    let chosen: SimClient | null = null;
+    let least = Number.POSITIVE_INFINITY;
+    for (const client of this.#cluster.clients) {
+      if (!client.process.isAlive || client.isSpared) continue;
+      const rank = seedByName(seed, client.name.replaceAll("'", ''));
+      if (rank >= least) continue;
+      least = rank;
+      chosen = client;
+    }
+    return chosen;
+  }
+
+  #whenKilled(node: SimNode, action: () => void): void {
+    const scope = this.#scope;
+    node.process?.onKilled(() => this.#as(scope, action));
+  }
+
   #later(ms: number, action: () => void): void {
-    this.#cluster.scheduler.schedule(this.#cluster.scheduler.nowMs + ms, action, null);
+    const scope = this.#scope;
+    const atMs = this.#cluster.scheduler.nowMs + ms;
+    if (scope !== null) scope.fault.untilMs = Math.max(scope.fault.untilMs, atMs);
+    this.#cluster.scheduler.schedule(atMs, () => this.#as(scope, action), null);
   }
 }
