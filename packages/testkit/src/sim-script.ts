@@ -1,4 +1,4 @@
-import { type Random, randomBetween, randomChance, randomUnit } from '@quorate/base';
+import { QuorateError, type Random, randomBetween, randomChance, randomUnit } from '@quorate/base';
 import { type FaultPlan, type NemesisAction, drawFaultPlan } from './fault-plan.js';
 import { randomByName } from './random-by-name.js';
 import { type ResourceCallKind, type ResourcePlan, randomResourcePlan } from './resource-plan.js';
@@ -86,6 +86,7 @@ export function drawScript(seed: number, options: ScriptOptions = {}): SimScript
   const random = (name: string): Random => randomByName(seed, name);
   const faultMs = options.faultMs ?? 8000;
   const clients = options.clients ?? randomBetween(random('clients'), 1, 3);
+  if (clients === 0) throw new QuorateError('invalidArgument', `seed ${seed}: a simulation needs a client`);
   const plan = options.plan ?? randomResourcePlan(random('plan'));
   const { actions } = options;
   return {

@@ -1,4 +1,3 @@
-import { QuorateError } from '@quorate/base';
 import type { HistoryEvent, HistoryHeader } from '@quorate/checkers';
 import { CallScript } from './call-turns.js';
 import { Nemesis } from './nemesis.js';
@@ -181,10 +180,7 @@ class ScriptRun {
 
   /** Clients that append and read; one that is killed is replaced. */
   #startStreams(): void {
-    const { streams, streamClients, resourceClients, calls } = this.#script;
-    // In the script of a seed; a smaller one may have no clients at all.
-    if (streamClients.length + resourceClients.length === 0 && calls === null)
-      throw new QuorateError('invalidArgument', 'a simulation needs a client');
+    const { streams, streamClients } = this.#script;
     const creator = this.cluster.client('creator');
     creator.isSpared = true;
     for (const stream of streams) this.cluster.await(`creating ${stream}`, 60_000, (done) => creator.createStream(stream, done));
