@@ -1,9 +1,11 @@
-// `npm run sim -- [--seed N] [--count N] [--failures N] [--log FILE] [--history FILE]`: runs whole clusters in the simulator, one per seed; stops
+// `npm run sim -- [--seed N] [--count N] [--failures N] [--log FILE] [--history FILE] [--shrink-seconds N] [--replay FILE]`: runs whole clusters in the simulator, one per seed; stops
 // at the first that breaks a promise, or at the N-th with `--failures N`. With `--log` the log lines of all nodes and clients go to a file, with
-// `--history` what the clients of resources of the last run called and saw (docs/formats/history.md).
+// `--history` what the clients of resources of the last run called and saw (docs/formats/history.md). A failing run is made smaller for at most
+// `--shrink-seconds` (default 60, 0: not at all) and kept under tmp/sim: `--replay` runs such a file again.
 import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { replay, tellFailure } from './sim/failure.mjs';
 import { ROOT, build, ensureInstalled, main, parseFlags, say, wholeNumber } from './workspace.mjs';
 
 const counted = (counts) =>
@@ -45,14 +47,15 @@ function addTo(sums, numbers) {
 }
 
 await main(async () => {
-  const flags = parseFlags(process.argv.slice(2), ['seed', 'count', 'failures', 'log', 'history']);
+  const flags = parseFlags(process.argv.slice(2), ['seed', 'count', 'failures', 'log', 'history', 'shrink-seconds', 'replay']);
   const seed = wholeNumber(flags, 'seed', { min: 0, max: 0xffff_ffff, fallback: 1 });
   const count = wholeNumber(flags, 'count', { min: 1, max: 1_000_000, fallback: flags.seed === undefined ? 20 : 1 });
   const failuresMax = wholeNumber(flags, 'failures', { min: 1, max: 1_000_000, fallback: 1 });
+  const shrinkSeconds = wholeNumber(flags, 'shrink-seconds', { min: 0, max: 86_400, fallback: 60 });
   await ensureInstalled();
   await build(['packages/testkit']);
   const load = (name) => import(pathToFileURL(join(ROOT, 'packages', name, 'dist', 'index.js')).href);
-  const { runSimulation } = await load('testkit');
+  const testkit = await load('testkit');
   const { encodeEvent, encodeHeader } = await load('checkers');
   const file = flags.log === undefined ? null : openSync(flags.log, 'w');
   const options = {
@@ -63,13 +66,14 @@ await main(async () => {
           history: (header, events) => writeFileSync(flags.history, `${[encodeHeader(header), ...events.map(encodeEvent)].join('\n')}\n`),
         }),
   };
+  if (flags.replay !== undefined) return replay(testkit, flags.replay, options);
   const totals = new Totals();
   let realMs = 0;
   const failed = [];
   for (let at = seed; at < seed + count && failed.length < failuresMax; at++) {
     const started = performance.now();
     try {
-      const result = runSimulation(at, options);
+      const result = testkit.runSimulation(at, options);
       const ms = performance.now() - started;
       realMs += ms;
       totals.add(result);
@@ -77,6 +81,7 @@ await main(async () => {
     } catch (error) {
       process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
       failed.push(at);
+      if (shrinkSeconds > 0) tellFailure(testkit, testkit.drawScript(at), { seconds: shrinkSeconds });
     }
   }
   if (file !== null) closeSync(file);

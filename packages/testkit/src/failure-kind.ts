@@ -12,8 +12,11 @@ export function failureKind(message: string): string {
   // "guarantees broken:" says nothing without the first of them.
   const told = head.endsWith(':') ? `${head} ${first}` : head;
   return told
-    .replaceAll(/"[^"]*"|'[^']*'|\{.*\}/g, '…')
-    .replaceAll(/\b(?:stream|writer|client|reader|checker|map|guarded-map|k|counter|guarded-lock|lock|guarded-election|election|n)-?\d+'*/g, '…')
+    .replaceAll(
+      /\b(?:stream|writer|client|reader|checker|map|guarded-map|k|counter|guarded-lock|lock|guarded-election|election|n)-?\d+'*/g,
+      '…',
+    )
+    .replaceAll(/"[^"]*"|\{.*\}/g, '…')
     .replaceAll(/\d+(?:\.\d+)?/g, (number, at: number, whole: string) => (whole[at - 1] === 'T' ? number : '#'))
     .slice(0, 300);
 }

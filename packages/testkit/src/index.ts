@@ -11,6 +11,7 @@ export * from './disk-state.js';
 export * from './event-heap.js';
 export * from './exhaustive.js';
 export * from './failure-kind.js';
+export * from './failure-report.js';
 export * from './fault-plan.js';
 export * from './faults.js';
 export * from './fuzz.js';

@@ -65,6 +65,8 @@ export class Nemesis {
   }
 
   #mend(): void {
+    const { nowMs } = this.#cluster.scheduler;
+    for (const fault of this.injected) fault.untilMs = Math.min(fault.untilMs, nowMs);
     for (const node of this.#cluster.nodes) node.disk.capacityBytes = Number.POSITIVE_INFINITY;
     for (const rule of this.#rules) rule.remove();
     for (const client of this.#cluster.clients) client.process.resume();

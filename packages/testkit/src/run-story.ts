@@ -101,7 +101,9 @@ export function faultText({ id, action, atMs, untilMs, targets }: InjectedFault)
 function logText({ level, event, fields }: LoggedLine): string {
   if (event === 'leadership') {
     const { group, role, term, leader } = fields;
-    return role === 'leader' ? `LEADS group ${String(group)} in term ${String(term)}` : `group ${String(group)}: ${String(role)} in term ${String(term)}, leader ${String(leader)}`;
+    return role === 'leader'
+      ? `LEADS group ${String(group)} in term ${String(term)}`
+      : `group ${String(group)}: ${String(role)} in term ${String(term)}, leader ${String(leader)}`;
   }
   const sign = level === 'error' || level === 'warn' ? `${level}: ` : '';
   return short(`${sign}${event} ${fieldsText(fields as HistoryFields)}`);

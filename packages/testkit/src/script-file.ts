@@ -93,7 +93,8 @@ function checkCluster(cluster: Fields): void {
 function checkPlan(plan: Fields): void {
   for (const name of ['maps', 'keys', 'counters', 'locks', 'elections'])
     if (texts(plan, name).length === 0) throw wrong(`"${name}" has none`);
-  for (const name of ['lanes', 'pauseMsMax', 'holdMsMax', 'watches', 'deadlineMs', 'valueBytesMax']) number(plan, name, { min: 0, max: 1e7 });
+  for (const name of ['lanes', 'pauseMsMax', 'holdMsMax', 'watches', 'deadlineMs', 'valueBytesMax'])
+    number(plan, name, { min: 0, max: 1e7 });
   const weights = object(plan, 'weights');
   for (const kind of RESOURCE_CALL_KINDS) number(weights, kind, { min: 0, max: 1e6 });
 }
@@ -139,5 +140,6 @@ function number(fields: Fields, name: string, { min, max }: { readonly min: numb
 }
 
 function oneOf(value: unknown, known: readonly string[], name: string): void {
-  if (typeof value !== 'string' || !known.includes(value)) throw wrong(`"${name}" has "${String(value)}", which is none of ${known.join(', ')}`);
+  if (typeof value !== 'string' || !known.includes(value))
+    throw wrong(`"${name}" has "${String(value)}", which is none of ${known.join(', ')}`);
 }

@@ -97,6 +97,8 @@ class Shrinker {
   /** What makes runs short comes first: then all that follows is quicker. */
   #round(): void {
     this.#shorten();
+    // While there are faults to choose from: in a smaller cluster they hit others.
+    this.#fewerNodes();
     this.#fewerFaults();
     this.#shorten();
     this.#fewerClients();
@@ -140,6 +142,9 @@ class Shrinker {
     // A failure while the faults go on: what is after it cannot matter.
     const needed = faultsFromMs === null ? 0 : Math.ceil(atMs - faultsFromMs) + REST_MS;
     if (needed < faultMs && this.#try(this.#cutAt(needed))) return;
+    // Found out in the end: what was needed may be over with the last fault.
+    const last = Math.max(0, ...this.#script.faults.steps.map((step) => Math.ceil(step.atMs))) + REST_MS;
+    if (last < faultMs && this.#try(this.#cutAt(last))) return;
     for (let part = 0.125; part < 1; part = part * 2 > 0.9 ? 1 : Math.min(part * 2, part + 0.25)) {
       const shorter = Math.floor(faultMs * part);
       if (shorter < faultMs && this.#try(this.#cutAt(shorter))) return;
@@ -149,6 +154,12 @@ class Shrinker {
   #cutAt(faultMs: number): Partial<SimScript> {
     const { faults } = this.#script;
     return { faultMs, faults: { ...faults, steps: faults.steps.filter((step) => step.atMs < faultMs) } };
+  }
+
+  #fewerNodes(): void {
+    this.#stage = 'nodes';
+    const { cluster } = this.#script;
+    for (const nodes of [1, 3]) if (nodes < cluster.nodes && this.#try({ cluster: { ...cluster, nodes } })) return;
   }
 
   #fewerFaults(): void {
@@ -201,11 +212,10 @@ class Shrinker {
 
   #simplerCluster(): void {
     this.#stage = 'cluster';
-    const simpler = (part: Partial<SimScript['cluster']>): boolean => {
+    const simpler = (part: Partial<SimScript['cluster']>): void => {
       const cluster = { ...this.#script.cluster, ...part };
-      return JSON.stringify(cluster) !== JSON.stringify(this.#script.cluster) && this.#try({ cluster });
+      if (JSON.stringify(cluster) !== JSON.stringify(this.#script.cluster)) this.#try({ cluster });
     };
-    for (const nodes of [1, 3]) if (nodes < this.#script.cluster.nodes && simpler({ nodes })) break;
     simpler({ link: { latencyMs: 0.25, jitterMs: 0, chunkChance: 0 } });
     simpler({ diskLatency: { writeMs: [0.05, 0.05], syncMs: [0.5, 0.5] } });
     simpler({ timerSlackMs: 0 });

@@ -262,7 +262,12 @@ export class SimNetwork {
       this.#open.delete(end);
       this.#other.delete(end);
     };
-    const shared = { random: randomByName(this.#seed, `connection ${this.#opened}`), trace: this.#scheduler.trace, windowBytes: this.#windowBytes, onGone };
+    const shared = {
+      random: randomByName(this.#seed, `connection ${this.#opened}`),
+      trace: this.#scheduler.trace,
+      windowBytes: this.#windowBytes,
+      onGone,
+    };
     const near = new SimConnection({ ...shared, process: client, remote: serverAddress, outward: there, inward: back });
     const far = new SimConnection({
       ...shared,

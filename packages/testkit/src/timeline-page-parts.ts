@@ -5,15 +5,17 @@ h1 { font-size: 16px; margin: 0 0 6px; }
 pre { font: 12px/1.4 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; margin: 4px 0; }
 #problem { background: #fdeaea; border-left: 4px solid #c62828; padding: 6px 8px; max-height: 12em; overflow: auto; }
 #help { color: #666; margin: 4px 0; }
+#legend { margin: 4px 0; }
+#legend b { display: inline-block; width: 12px; height: 10px; margin: 0 4px 0 10px; }
 #about { min-height: 6em; background: #f5f5f5; padding: 6px 8px; }
 svg { width: 100%; display: block; background: #fff; border: 1px solid #ccc; cursor: grab; user-select: none; touch-action: none; }
 .name { font: 12px ui-monospace, monospace; fill: #333; }
 .time { font: 11px ui-monospace, monospace; fill: #777; }
 .grid { stroke: #eee; } .lane { stroke: #ddd; }
-.up { fill: #e3eef9; } .paused { fill: #d3d3d3; }
-.fault { fill: #ef6c00; fill-opacity: 0.28; stroke: #ef6c00; stroke-opacity: 0.6; }
-.ok { fill: #2e7d32; } .failed { fill: #f9a825; } .unknown { fill: #8e24aa; } .open { fill: #c62828; }
-.mark { fill: #607d8b; } .leads { fill: #1565c0; }
+.up { fill: #e3eef9; background: #e3eef9; } .paused { fill: #d3d3d3; background: #d3d3d3; }
+.fault { fill: #ef6c00; fill-opacity: 0.14; stroke: #ef6c00; stroke-opacity: 0.5; background: #f9c998; }
+.ok { fill: #2e7d32; background: #2e7d32; } .failed { fill: #f9a825; background: #f9a825; } .unknown { fill: #8e24aa; background: #8e24aa; } .open { fill: #c62828; background: #c62828; }
+.mark { fill: #607d8b; background: #607d8b; } .leads { fill: #1565c0; background: #1565c0; }
 .message { stroke: #90a4ae; stroke-width: 0.7; }
 .end { stroke: #c62828; stroke-width: 2; }
 `;
@@ -30,8 +32,7 @@ export const PAGE_SCRIPT = `
   svg.setAttribute('height', TOP + data.lanes.length * LANE + 6);
   view.appendChild(svg);
   var whole = [0, Math.max(1, data.endMs * 1.02)];
-  var from = data.isFailed ? Math.max(0, data.endMs - Math.max(200, data.endMs / 4)) : 0;
-  var to = whole[1];
+  var from = whole[0], to = whole[1];
   function width() { return Math.max(300, svg.clientWidth || 1000); }
   function x(ms) { return LEFT + (ms - from) / (to - from) * (width() - LEFT); }
   function y(lane) { return TOP + lane * LANE; }

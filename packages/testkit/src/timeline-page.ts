@@ -37,7 +37,10 @@ export function timelinePage(init: PageInit): string {
 function pageOf({ record, failure, title, words }: PageInit, share: number): string {
   const message = failure?.message ?? 'all promises held';
   // What is written into a script element must not end it.
-  const data = JSON.stringify(pageData(record, failure, share)).replaceAll('<', '\\u003c').replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
+  const data = JSON.stringify(pageData(record, failure, share))
+    .replaceAll('<', '\\u003c')
+    .replaceAll('\u2028', '\\u2028')
+    .replaceAll('\u2029', '\\u2029');
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -51,6 +54,8 @@ function pageOf({ record, failure, title, words }: PageInit, share: number): str
 <pre id="problem">${escapeHtml(message)}</pre>
 <details><summary>The script</summary><pre>${escapeHtml(words)}</pre></details>
 <p id="help">Wheel: zoom at the pointer. Drag: move. Double click: everything. Zoomed in, messages show as thin lines.</p>
+<p id="legend"><b class="ok"></b>call answered <b class="failed"></b>refused <b class="unknown"></b>outcome unknown <b class="open"></b>never ended
+<b class="fault"></b>fault <b class="up"></b>process runs <b class="paused"></b>paused <b class="leads"></b>leads a group <b class="mark"></b>logged or told</p>
 <div id="view"></div>
 <pre id="about"> </pre>
 <script id="data" type="application/json">${data}</script>
@@ -72,36 +77,46 @@ function pageData(record: RunRecord, failure: RunFailure | null, share: number):
   };
   const round = (ms: number): number => Math.round(ms * 1000) / 1000;
   const endMs = failure?.atMs ?? record.endMs;
-  const lanes = [...record.nodes, ...record.clients];
-  const lane = new Map(lanes.map((name, at) => [name, at]));
-  const marks = storyLines(record, failure).filter(({ kind, who }) => (kind === 'log' || kind === 'told') && lane.has(who));
+  // All lives of a client lie in one lane.
+  const slot = (name: string): string => name.replace(/'+$/, '');
+  const lanes = [...record.nodes, ...new Set(record.clients.map(slot))];
+  const numbers = new Map(lanes.map((name, at) => [name, at]));
+  const laneOf = (name: string): number => numbers.get(slot(name)) ?? -1;
+  const ends = new Map(record.lives.items.filter(({ what }) => what === 'ended').map(({ who, atMs }) => [who, atMs]));
+  const nameOf = (who: string): string => (numbers.has(who) ? '' : `${who}: `);
+  const marks = storyLines(record, failure).filter(({ kind, who }) => (kind === 'log' || kind === 'told') && laneOf(who) >= 0);
   return {
     endMs: round(endMs),
     isFailed: failure !== null,
     lanes,
     nodes: record.nodes.length,
     counts: { messages: record.messages.count, logged: record.logged.count },
-    lives: newest(record.lives.items, 'lives').map(({ atMs, who, what }) => [round(atMs), lane.get(who) ?? -1, what]),
+    lives: newest(record.lives.items, 'lives').map(({ atMs, who, what }) => [round(atMs), laneOf(who), what]),
     faults: newest(record.faults, 'faults').map((fault) => [
       round(fault.atMs),
       round(Math.min(fault.untilMs, endMs)),
-      fault.targets.map((name) => lane.get(name) ?? -1),
+      fault.targets.map(laneOf),
       faultText(fault),
     ]),
     calls: newest(storyCalls(record), 'calls').map(({ who, what, fromMs, toMs, outcome, told }) => [
       round(fromMs),
-      round(toMs ?? endMs),
-      lane.get(who) ?? -1,
+      round(toMs ?? Math.max(fromMs, ends.get(who) ?? endMs)),
+      laneOf(who),
       outcome,
-      what,
+      nameOf(who) + what,
       told,
     ]),
-    marks: newest(marks, 'marks').map(({ atMs, who, text }) => [round(atMs), lane.get(who) ?? -1, text.startsWith('LEADS') ? 1 : 0, text]),
+    marks: newest(marks, 'marks').map(({ atMs, who, text }) => [
+      round(atMs),
+      laneOf(who),
+      text.startsWith('LEADS') ? 1 : 0,
+      nameOf(who) + text,
+    ]),
     messages: newest(record.messages.items, 'messages').map(({ from, to, bytes, sentMs, arrivesMs }) => [
       round(sentMs),
       round(arrivesMs),
-      lane.get(from) ?? -1,
-      lane.get(to) ?? -1,
+      laneOf(from),
+      laneOf(to),
       bytes,
     ]),
   };

@@ -13,7 +13,9 @@ export function timelineText(record: RunRecord, failure: RunFailure | null, exte
   const lines = storyLines(record, failure);
   const shown = extent === 'all' ? lines : nearest(lines, failure?.message ?? '');
   const left = lines.length - shown.length;
-  const text = shown.map(({ atMs, kind, who, text: told }) => `${atMs.toFixed(3).padStart(11)} ${SIGNS[kind]} ${who.padEnd(10)} ${told.trimEnd()}`);
+  const text = shown.map(
+    ({ atMs, kind, who, text: told }) => `${atMs.toFixed(3).padStart(11)} ${SIGNS[kind]} ${who.padEnd(10)} ${told.trimEnd()}`,
+  );
   return `${left > 0 ? `  (${left} more lines in the file)\n` : ''}${text.join('\n')}\n`;
 }
 
@@ -36,7 +38,7 @@ export function scriptText(script: SimScript, record: RunRecord): string {
   const { latencyMs = 0.25, jitterMs = 0.25, chunkChance = 0 } = cluster.link;
   const lines = [
     `${cluster.nodes} node${cluster.nodes === 1 ? '' : 's'}; links ${latencyMs.toFixed(2)} ms + up to ${jitterMs.toFixed(2)}, cut into pieces ${(chunkChance * 100).toFixed(0)} %; sync ${cluster.syncMode}, at most ${cluster.diskLatency.syncMs[1]} ms; timers up to ${cluster.timerSlackMs.toFixed(2)} ms late; snapshots every ${cluster.snapshotLogBytes} bytes`,
-    `${Math.round(faultMs)} ms under faults: ${record.faults.length === 0 ? 'none' : ''}`,
+    `${Math.round(faultMs)} ms under faults:${record.faults.length === 0 ? ' none' : ''}`,
     ...record.faults.map((fault) => `  at ${fault.atMs.toFixed(1)} ms: ${faultText(fault)}`),
   ];
   for (const { name, lanes } of streamClients) lines.push(`${name}: ${lanes.length} calls at a time on ${streams.join(', ') || 'nothing'}`);
@@ -47,6 +49,12 @@ export function scriptText(script: SimScript, record: RunRecord): string {
     lines.push(`  on ${[...plan.maps, ...plan.counters, ...plan.locks, ...plan.elections].join(', ')}; keys ${plan.keys.join(', ')}`);
     lines.push(`  kinds: ${kinds.map(([kind]) => kind).join(', ') || 'none'}`);
   }
-  if (calls !== null) lines.push(`just ${calls.length} calls: ${record.calls.slice(0, 20).map(({ id, atMs, kind }) => `${kind} (${id}) at ${atMs.toFixed(1)} ms`).join(', ')}${record.calls.length > 20 ? ' …' : ''}`);
+  if (calls !== null)
+    lines.push(
+      `just ${calls.length} calls: ${record.calls
+        .slice(0, 20)
+        .map(({ id, atMs, kind }) => `${kind} (${id}) at ${atMs.toFixed(1)} ms`)
+        .join(', ')}${record.calls.length > 20 ? ' …' : ''}`,
+    );
   return `${lines.join('\n')}\n`;
 }
