@@ -4,8 +4,6 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { ROOT, say } from '../workspace.mjs';
 
-/** Where failures are kept. */
-const FOLDER = join(ROOT, 'tmp', 'sim');
 const PROGRESS_EVERY_MS = 2000;
 
 /** Of the sources, with a `+` if they were changed since; empty without git. */
@@ -19,7 +17,7 @@ export function commitOfSources() {
 }
 
 /** Shrinks a failing script for at most so many seconds, prints the report, writes the files; returns their paths. */
-export function tellFailure(testkit, script, { seconds, folder = FOLDER, rule }) {
+export function tellFailure(testkit, script, { seconds, folder, rule }) {
   let toldMs = performance.now();
   const progress = (stage, runs, size) => {
     if (performance.now() - toldMs < PROGRESS_EVERY_MS) return;
@@ -36,8 +34,17 @@ export function tellFailure(testkit, script, { seconds, folder = FOLDER, rule })
   return report.files.map(({ name }) => join(folder, name));
 }
 
-/** Runs a saved script again. Throws with what is different if it does not fail as it did; an unreadable file ends the process with code 2. */
-export function replay(testkit, file, options) {
+/** True for a file with a script; others name a seed. */
+export function isScriptFile(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')).format !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** Runs a saved script again and tells its story; gives the exit code. An unreadable file ends the process with code 2. */
+export function replayScript(testkit, file) {
   let saved;
   try {
     saved = testkit.decodeScriptFile(readFileSync(file, 'utf8'));
@@ -45,8 +52,7 @@ export function replay(testkit, file, options) {
     process.stderr.write(`error: ${file}: ${error.message}\n`);
     process.exit(2);
   }
-  const record = new testkit.RunRecord();
-  const { failure } = testkit.tryScript(saved.script, { ...options, record });
+  const { record, failure } = testkit.tellStory(saved.script);
   process.stderr.write(`${testkit.scriptText(saved.script, record)}\n${testkit.timelineText(record, failure, 'screen')}\n`);
   const difference = testkit.replayDifference(saved.failure, failure);
   const sources = saved.commit === '' ? '' : ` (saved with commit ${saved.commit})`;

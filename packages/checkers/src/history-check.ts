@@ -8,7 +8,7 @@ import { HolderRule } from './rules/holder-rule.js';
 import { MapRule } from './rules/map-rule.js';
 import { SessionRule } from './rules/session-rule.js';
 import { StreamRule } from './rules/stream-rule.js';
-import { Findings, type Verdict } from './verdict.js';
+import { Findings, type Problem, type Verdict } from './verdict.js';
 
 /** Bounds of a check; the defaults suit histories of any length with up to some thousand calls open at once. */
 export interface CheckOptions {
@@ -42,6 +42,11 @@ export class HistoryCheck {
   /** Problems found so far: a simulation can end at the first. */
   get problemCount(): number {
     return this.#findings.problemCount;
+  }
+
+  /** The first of them. */
+  get problems(): readonly Problem[] {
+    return this.#findings.problems;
   }
 
   finish(): Verdict {

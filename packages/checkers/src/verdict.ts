@@ -49,6 +49,9 @@ export class Findings {
     this.#stats.set(name, (this.#stats.get(name) ?? 0) + by);
   }
 
+  get problems(): readonly Problem[] {
+    return this.#shown;
+  }
   get problemCount(): number {
     return this.#problems;
   }

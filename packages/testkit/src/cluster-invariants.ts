@@ -1,3 +1,4 @@
+import type { NodeStatus } from '@quorate/wire';
 import type { SimNode } from './sim-node.js';
 
 /** What the invariants look at; a `SimNode` is one. */
@@ -25,12 +26,14 @@ export class ClusterInvariants {
     this.#isComparing = isComparing;
   }
 
-  observe(nodes: readonly ObservedNode[]): string[] {
+  /** `also` is given each status, so that it need not be made twice. */
+  observe(nodes: readonly ObservedNode[], also: (node: ObservedNode, status: NodeStatus) => void = () => {}): string[] {
     const faults: string[] = [];
     this.observations++;
     for (const node of nodes) {
       const status = node.status();
       if (status === null) continue;
+      also(node, status);
       for (const group of status.groups) {
         if (group.role === 'leader') {
           const fault = this.leads(node.nodeId, group.group, group.term);

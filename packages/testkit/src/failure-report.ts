@@ -36,7 +36,7 @@ export function reportFailure({ script, commit, pathOf, shrink }: FailureReportI
   const told = tellStory(shrunk.script, shrink.rule === undefined ? {} : { rule: shrink.rule });
   const { failure, kind } = shrunk;
   const { message, traceHash, atMs } = failure;
-  const names = { script: `seed-${seed}.json`, text: `seed-${seed}.txt`, page: `seed-${seed}.html` };
+  const names = { script: `seed-${seed}-small.json`, text: `seed-${seed}-small.txt`, page: `seed-${seed}-small.html` };
   const head = [
     `seed ${seed}${commit === '' ? '' : `, commit ${commit}`}`,
     `repeat the seed:         npm run sim -- --seed ${seed}`,

@@ -1,49 +1,5 @@
 import { type Random, randomBetween, randomChance, randomUnit } from '@quorate/base';
-
-/** The kinds of faults. The last three destroy data: at most a minority of nodes gets them in a run, one at a time. */
-export type NemesisAction =
-  | 'kill'
-  | 'powerCut'
-  | 'powerCutAll'
-  | 'pause'
-  | 'stop'
-  | 'cut'
-  | 'cutReset'
-  | 'cutOneWay'
-  | 'reset'
-  | 'slowDisk'
-  | 'fullDisk'
-  | 'crashInDisk'
-  | 'failSync'
-  | 'pauseClient'
-  | 'killClient'
-  | 'cutClient'
-  | 'wipe'
-  | 'oldImage'
-  | 'flipBit';
-
-/** All kinds of faults. */
-export const NEMESIS_ACTIONS: readonly NemesisAction[] = [
-  'kill',
-  'powerCut',
-  'powerCutAll',
-  'pause',
-  'stop',
-  'cut',
-  'cutReset',
-  'cutOneWay',
-  'reset',
-  'slowDisk',
-  'fullDisk',
-  'crashInDisk',
-  'failSync',
-  'pauseClient',
-  'killClient',
-  'cutClient',
-  'wipe',
-  'oldImage',
-  'flipBit',
-];
+import { NEMESIS_ACTIONS, type NemesisAction } from './nemesis-actions.js';
 
 /** One fault that is to happen. */
 export interface FaultStep {

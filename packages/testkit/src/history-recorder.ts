@@ -17,8 +17,12 @@ export class HistoryRecorder {
   /** Calls that were made, and those that were answered. */
   calls = 0;
   answered = 0;
+  /** Given each event as it happens. */
+  onEvent: (event: HistoryEvent) => void = () => {};
+  readonly #abandoned = new Set<string>();
   readonly #objects = new Map<string, HistoryObject>();
   readonly #lanes: RecordedLane[] = [];
+  readonly #pools = new Map<string, RecordedLane[]>();
   readonly #nowMs: () => number;
   #open = 0;
 
@@ -53,30 +57,46 @@ export class HistoryRecorder {
     return lane;
   }
 
+  /** A lane of the client that has no call open. */
+  freeLane(client: string): RecordedLane {
+    let lanes = this.#pools.get(client);
+    if (lanes === undefined) this.#pools.set(client, (lanes = []));
+    let lane = lanes.find(({ call }) => call === null);
+    if (lane === undefined) lanes.push((lane = this.lane(client)));
+    return lane;
+  }
+
   /** The process of a client died: nobody knows what became of its open calls, and it holds nothing any more. */
   abandon(client: string): void {
+    if (this.#abandoned.has(client)) return;
+    this.#abandoned.add(client);
     this.session(client, `${client}, killed`, 'lost');
     for (const lane of this.#lanes) if (lane.client === client) lane.abandon();
   }
 
   told(client: string, object: string, event: string, fields: HistoryFields): void {
-    this.events.push({ type: 'told', timeMs: this.#nowMs(), client, object, event, fields });
+    this.#push({ type: 'told', timeMs: this.#nowMs(), client, object, event, fields });
   }
 
   /** `session`: unique in the history. */
   session(client: string, session: string, state: 'opened' | 'lost' | 'closed'): void {
-    this.events.push({ type: 'session', timeMs: this.#nowMs(), client, session, state });
+    this.#push({ type: 'session', timeMs: this.#nowMs(), client, session, state });
   }
 
   fault(fault: string, target: string | null): void {
-    this.events.push({ type: 'fault', timeMs: this.#nowMs(), fault, ...(target === null ? {} : { target }) });
+    this.#push({ type: 'fault', timeMs: this.#nowMs(), fault, ...(target === null ? {} : { target }) });
+  }
+
+  #push(event: HistoryEvent): void {
+    this.events.push(event);
+    this.onEvent(event);
   }
 
   /** A call of a lane begins. */
   invoked(lane: number, client: string, call: RecordedCall): void {
     this.calls++;
     this.#open++;
-    this.events.push({ type: 'invoke', timeMs: this.#nowMs(), process: lane, client, ...call });
+    this.#push({ type: 'invoke', timeMs: this.#nowMs(), process: lane, client, ...call });
   }
 
   /** The call of a lane ended: null, it was answered. */
@@ -85,12 +105,12 @@ export class HistoryRecorder {
     const timeMs = this.#nowMs();
     if (error === null) {
       this.answered++;
-      this.events.push({ type: 'ok', timeMs, process: lane, result });
+      this.#push({ type: 'ok', timeMs, process: lane, result });
     } else if (error.retry === 'unknown') {
       this.unknown++;
-      this.events.push({ type: 'info', timeMs, process: lane, error: error.code });
+      this.#push({ type: 'info', timeMs, process: lane, error: error.code });
     } else {
-      this.events.push({ type: 'fail', timeMs, process: lane, error: error.code });
+      this.#push({ type: 'fail', timeMs, process: lane, error: error.code });
     }
   }
 }

@@ -1,4 +1,6 @@
 import type { Offset, QuorateError, RetryClass } from '@quorate/base';
+import type { HistoryFields } from '@quorate/checkers';
+import type { HistoryRecorder, RecordedLane } from './history-recorder.js';
 
 /** How a call ended: `done`, or with an error of that retry class (`unknown`: it may have happened). */
 export type CallOutcome = 'pending' | 'done' | RetryClass;
@@ -37,6 +39,9 @@ export interface ReadRecord {
 export class History {
   readonly appends: AppendRecord[] = [];
   readonly reads: ReadRecord[] = [];
+  /** Written down in the common form as well, if given before the first call. */
+  recorder: HistoryRecorder | null = null;
+  readonly #lanes = new Map<AppendRecord | ReadRecord, RecordedLane>();
   #moment = 0;
   #open = 0;
   #value = 0;
@@ -59,8 +64,10 @@ export class History {
     readonly stream: string;
     readonly values: readonly string[];
     readonly nowMs: number;
+    /** As the history has it: the lock or election, and its token. */
+    readonly fence?: HistoryFields;
   }): AppendRecord {
-    const { nowMs, ...rest } = init;
+    const { nowMs, fence, ...rest } = init;
     const append: AppendRecord = {
       ...rest,
       startMs: nowMs,
@@ -74,6 +81,7 @@ export class History {
     };
     this.appends.push(append);
     this.#open++;
+    this.#record(append, 'append', { values: init.values, ...(fence === undefined ? {} : { fence }) });
     return append;
   }
 
@@ -86,12 +94,18 @@ export class History {
     append.code = error?.code ?? '';
     append.offset = offset;
     this.#open--;
+    const lane = this.#lanes.get(append);
+    this.#lanes.delete(append);
+    if (error === null) lane?.ok({ offset });
+    else lane?.failed(error);
   }
 
   /** The client died: nobody knows what became of its open calls. */
   abandon(client: string): void {
+    this.recorder?.abandon(client);
     for (const call of [...this.appends, ...this.reads]) {
       if (call.client !== client || call.outcome !== 'pending') continue;
+      this.#lanes.delete(call);
       call.settled++;
       call.endedAt = this.#moment++;
       call.outcome = 'unknown';
@@ -103,15 +117,33 @@ export class History {
     const read: ReadRecord = { ...init, startedAt: this.#moment++, endedAt: -1, outcome: 'pending', values: [], settled: 0 };
     this.reads.push(read);
     this.#open++;
+    this.#record(read, 'read', { from: init.fromOffset });
     return read;
   }
 
-  endRead(read: ReadRecord, error: QuorateError | null, values: readonly string[]): void {
+  #record(call: AppendRecord | ReadRecord, op: string, args: HistoryFields): void {
+    if (this.recorder === null) return;
+    const lane = this.recorder.freeLane(call.client);
+    lane.invoke({ object: `stream/${call.stream}`, op, args });
+    this.#lanes.set(call, lane);
+  }
+
+  /** `nextOffset`: where the stream ended then; default: after the values. */
+  endRead(
+    read: ReadRecord,
+    error: QuorateError | null,
+    values: readonly string[],
+    nextOffset: Offset = read.fromOffset + values.length,
+  ): void {
     read.settled++;
     if (read.settled > 1) return;
     read.endedAt = this.#moment++;
     read.outcome = error === null ? 'done' : error.retry;
     read.values = values;
     this.#open--;
+    const lane = this.#lanes.get(read);
+    this.#lanes.delete(read);
+    if (error === null) lane?.ok({ values, from: read.fromOffset, nextOffset });
+    else lane?.failed(error);
   }
 }

@@ -1,7 +1,9 @@
 import { type Random, SeededRandom, randomBetween, randomChance, randomUnit } from '@quorate/base';
 import type { DiskRule, InjectedRule } from './disk-rules.js';
 import type { DiskImage } from './disk-state.js';
-import type { FaultPlan, FaultStep, NemesisAction } from './fault-plan.js';
+import type { FaultPlan, FaultStep } from './fault-plan.js';
+import type { NemesisAction } from './nemesis-actions.js';
+import { type PartitionForm, cutPairs } from './partition-forms.js';
 import { seedByName } from './random-by-name.js';
 import type { SimClient } from './sim-client.js';
 import type { SimCluster } from './sim-cluster.js';
@@ -69,7 +71,9 @@ export class Nemesis {
     for (const fault of this.injected) fault.untilMs = Math.min(fault.untilMs, nowMs);
     for (const node of this.#cluster.nodes) node.disk.capacityBytes = Number.POSITIVE_INFINITY;
     for (const rule of this.#rules) rule.remove();
-    for (const client of this.#cluster.clients) client.process.resume();
+    const { clients, network, nodes } = this.#cluster;
+    for (const client of clients) client.process.resume();
+    for (const node of nodes) for (const other of nodes) if (other !== node) network.resetLink(node.name, other.name);
     this.#cluster.healAll();
   }
 
@@ -143,6 +147,19 @@ export class Nemesis {
       case 'cutOneWay':
       case 'reset':
         return this.#disturbLink(action, node);
+      case 'isolate':
+      case 'halves':
+      case 'bridge':
+      case 'ring':
+        return this.#partition(action);
+      case 'clog':
+        return this.#clog(node);
+      case 'failRead':
+        // As the process starts, all is read anew.
+        return this.#down(node, () => {
+          node.kill();
+          this.#inject(node, { operations: ['read'], skip: randomBetween(this.#random, 0, 20), effect: { type: 'fail', kind: 'io' } });
+        });
       case 'slowDisk':
       case 'fullDisk':
       case 'crashInDisk':
@@ -155,6 +172,8 @@ export class Nemesis {
       case 'wipe':
       case 'oldImage':
       case 'flipBit':
+      case 'lostWrite':
+      case 'misdirectWrite':
         return this.#destroy(action);
     }
   }
@@ -183,6 +202,28 @@ export class Nemesis {
     else network.cut(node.name, other.name, action === 'cut' ? 'hold' : 'reset');
     this.#later(randomUnit(this.#random) * 2000, () => network.heal(node.name, other.name));
     return true;
+  }
+
+  #partition(form: PartitionForm): boolean {
+    const { network, nodes } = this.#cluster;
+    const pairs = cutPairs(form, nodes.length, randomBetween(this.#random, 0, nodes.length - 1));
+    const how = randomChance(this.#random, 0.5) ? 'hold' : 'reset';
+    const nameOf = (at: number): string => (nodes[at] as SimNode).name;
+    this.#hits(...nodes.map(({ name }) => name));
+    for (const [a, b] of pairs) network.cut(nameOf(a), nameOf(b), how);
+    this.#later(randomUnit(this.#random) * 2000, () => pairs.forEach(([a, b]) => network.heal(nameOf(a), nameOf(b))));
+    return pairs.length > 0;
+  }
+
+  /** All that a node sends comes late, in order, as when TCP sends what was lost again and again. */
+  #clog(node: SimNode): boolean {
+    const { network, nodes } = this.#cluster;
+    const latencyMs = randomBetween(this.#random, 20, 400);
+    const others = nodes.filter((other) => other !== node);
+    for (const other of others) network.setLink(node.name, other.name, { latencyMs });
+    const mend = (): void => others.forEach((other) => network.resetLink(node.name, other.name));
+    this.#later(randomUnit(this.#random) * 1500, mend);
+    return others.length > 0;
   }
 
   #disturbClient(action: 'pauseClient' | 'killClient' | 'cutClient', node: SimNode): boolean {
@@ -244,7 +285,7 @@ export class Nemesis {
   }
 
   /** Data may be lost on one node, once the last loss was made good: more than a minority at a time nobody survives. */
-  #destroy(action: 'wipe' | 'oldImage' | 'flipBit'): boolean {
+  #destroy(action: 'wipe' | 'oldImage' | 'flipBit' | 'lostWrite' | 'misdirectWrite'): boolean {
     const { nodes } = this.#cluster;
     if (nodes.length < 3) return false;
     const victim = this.#numbered(this.#plan.victim);
@@ -253,6 +294,10 @@ export class Nemesis {
     if (action === 'oldImage') {
       if (this.#oldImage === null) this.#oldImage = victim.disk.image();
       else this.#awaitCalm(() => this.#restore(victim));
+      return false;
+    }
+    if (action === 'lostWrite' || action === 'misdirectWrite') {
+      this.#loseWrite(action, victim);
       return false;
     }
     victim.kill();
@@ -276,8 +321,30 @@ export class Nemesis {
     if (this.#scope !== null) this.#count(this.#scope.fault);
   }
 
-  /** Mends everything and does `action` once all nodes were well for a while; not at all if that takes too long. */
-  #awaitCalm(action: () => void): void {
+  /** A write that the disk reported and lost, or put elsewhere in the file. As with an old image, others must have heard of the journal. */
+  #loseWrite(action: 'lostWrite' | 'misdirectWrite', victim: SimNode): void {
+    let rule: InjectedRule | null = null;
+    const destroyed = (isCalm: boolean): void => {
+      rule?.remove();
+      this.#oldImage = null;
+      if ((rule?.hits ?? 0) === 0) return;
+      if (victim.isUp) victim.kill();
+      // Not to be found out: too much for the others to lose with it.
+      if (!isCalm) victim.wipe();
+      this.#restartLater(victim);
+      if (this.#scope !== null) this.#count(this.#scope.fault);
+    };
+    this.#awaitCalm(
+      () => destroyed(true),
+      () => destroyed(false),
+    );
+    const position = randomBetween(this.#random, 0, 100_000);
+    const effect = action === 'lostWrite' ? ({ type: 'lost' } as const) : ({ type: 'misdirect', position } as const);
+    rule = victim.disk.inject({ operations: ['write'], skip: randomBetween(this.#random, 0, 5), effect });
+  }
+
+  /** Mends everything and does `action` once all nodes were well for a while; `otherwise` if that takes too long. */
+  #awaitCalm(action: () => void, otherwise: () => void = () => {}): void {
     const { nodes, scheduler } = this.#cluster;
     this.#isCalm = true;
     this.#mend();
@@ -286,13 +353,14 @@ export class Nemesis {
     let calmSinceMs = scheduler.nowMs;
     let before = '';
     const look = (): void => {
-      if (!this.#isRunning) return;
+      if (!this.#isRunning) return otherwise();
       for (const node of nodes) if (!node.isUp) node.start();
       if (before !== lives() || !nodes.every((node) => !node.isPaused && this.#isWhole(node))) calmSinceMs = scheduler.nowMs;
       before = lives();
       const isCalm = scheduler.nowMs - calmSinceMs >= CALM_MS;
       if (!isCalm && scheduler.nowMs < giveUpAtMs) return this.#later(10, look);
       if (isCalm) action();
+      else otherwise();
       this.#isCalm = false;
     };
     look();

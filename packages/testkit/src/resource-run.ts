@@ -1,4 +1,4 @@
-import { fromUtf8, randomUnit } from '@quorate/base';
+import { DEFAULT_GROUP, fromUtf8, randomUnit } from '@quorate/base';
 import type { HistoryHeader, ObjectKind } from '@quorate/checkers';
 import { COUNTER, ELECTION, LeaderObservers, MAP } from '@quorate/resources';
 import type { CallScript } from './call-turns.js';
@@ -14,7 +14,7 @@ import { guardedBy, objectOf } from './resource-names.js';
 import { ResourceWorkload } from './resource-workload.js';
 import type { SimClient } from './sim-client.js';
 import type { SimCluster } from './sim-cluster.js';
-import type { ResourceClientScript } from './sim-script.js';
+import type { ResourceClientScript, SimScript } from './sim-script.js';
 
 /** What the clients of resources saw, in numbers. */
 export interface ResourceFigures {
@@ -42,17 +42,20 @@ export class ResourceRun {
   readonly #holders: HolderWatch;
   readonly #workloads: ResourceWorkload[] = [];
   readonly #audit: MapWatcher[] = [];
+  readonly #streams: readonly string[];
   #isWorking = true;
 
-  constructor(cluster: SimCluster, plan: ResourcePlan, calls: CallScript) {
+  constructor(cluster: SimCluster, { plan, streams }: SimScript, calls: CallScript) {
+    this.#streams = streams;
     this.#cluster = cluster;
     this.#plan = plan;
     this.#calls = calls;
     this.recorder = new HistoryRecorder(() => cluster.scheduler.nowMs);
     this.#holders = new HolderWatch((fault) => cluster.failLater(fault));
     const declare = (kind: ObjectKind, names: readonly string[]): void => {
-      for (const name of names) this.recorder.declare({ name: objectOf(kind, name), kind });
+      for (const name of names) this.recorder.declare({ name: objectOf(kind, name), kind, group: DEFAULT_GROUP });
     };
+    for (const name of streams) this.recorder.declare({ name: objectOf('stream', name), kind: 'stream' });
     declare('map', this.#maps);
     declare('counter', plan.counters);
     declare('lock', plan.locks);
@@ -87,11 +90,25 @@ export class ResourceRun {
     for (const workload of this.#workloads) workload.stop();
   }
 
+  /** A majority is there: what is asked is answered in time. */
+  demandProgress(client: SimClient, withinMs: number): void {
+    const [name] = this.#plan.counters;
+    if (name === undefined) return;
+    const lane = this.recorder.freeLane(client.name);
+    lane.invoke({ object: objectOf('counter', name), op: 'add', args: { delta: 1 } });
+    const handle = client.face.resources.client.handle(COUNTER, name);
+    lane.ok(
+      this.#cluster.await<number>(`progress of ${name}`, withinMs, (done) =>
+        handle.command('add', { delta: 1, fence: null }, { deadlineMs: withinMs }, done),
+      ),
+    );
+  }
+
   /** After mending and `stop`: waits until every call has settled, and returns the faults that it finds. */
   check(withinMs = 60_000): string[] {
     const cluster = this.#cluster;
     const giveUpAtMs = cluster.scheduler.nowMs + withinMs;
-    const isSettled = (): boolean => this.recorder.open === 0;
+    const isSettled = (): boolean => this.recorder.open === 0 && this.#workloads.every(({ holds }) => holds === 0);
     cluster.runUntil(() => isSettled() || cluster.scheduler.nowMs >= giveUpAtMs, withinMs + 100, 'open calls of resources settle');
     if (!isSettled()) return [`T77: calls that were not settled within ${withinMs} ms: ${this.recorder.openCalls().join(', ')}`];
     cluster.runFor(TTLS_OVER_MS);
@@ -111,7 +128,10 @@ export class ResourceRun {
     for (const name of this.#plan.counters) {
       const history = objects.get(objectOf('counter', name));
       const handle = reader.face.resources.client.handle(COUNTER, name);
+      const lane = this.recorder.freeLane(reader.name);
+      lane.invoke({ object: objectOf('counter', name), op: 'get', args: {} });
       const final = cluster.await<number>(`reading ${name}`, withinMs, (done) => handle.query('get', {}, {}, done));
+      lane.ok(final);
       if (history !== undefined) checkCounter(name, history, final, tell);
     }
     for (const [kind, names] of [
@@ -131,15 +151,22 @@ export class ResourceRun {
   #readMap(reader: SimClient, name: string, withinMs: number): FinalMap {
     const handle = reader.face.resources.client.handle(MAP, name);
     const args = { from: null, to: null, prefix: null, limit: 1000, isReverse: false, isKeysOnly: false };
-    const page = this.#cluster.await<{ readonly entries: readonly { key: Uint8Array; value: Uint8Array; version: number }[] }>(
+    const lane = this.recorder.freeLane(reader.name);
+    const object = objectOf('map', name);
+    lane.invoke({ object, op: 'scan', args: { limit: 1000 } });
+    const page = this.#cluster.await<{
+      readonly entries: readonly { key: Uint8Array; value: Uint8Array; version: number }[];
+      readonly hasMore: boolean;
+    }>(`reading ${name}`, withinMs, (done) => handle.query('scan', args, {}, done));
+    const entries = page.entries.map((entry) => ({ key: fromUtf8(entry.key), value: fromUtf8(entry.value), version: entry.version }));
+    lane.ok({ entries, hasMore: page.hasMore });
+    lane.invoke({ object, op: 'size', args: {} });
+    const { size, version } = this.#cluster.await<{ readonly size: number; readonly version: number }>(
       `reading ${name}`,
       withinMs,
-      (done) => handle.query('scan', args, {}, done),
+      (done) => handle.query('size', {}, {}, done),
     );
-    const { version } = this.#cluster.await<{ readonly version: number }>(`reading ${name}`, withinMs, (done) =>
-      handle.query('size', {}, {}, done),
-    );
-    const entries = page.entries.map((entry) => ({ key: fromUtf8(entry.key), value: fromUtf8(entry.value), version: entry.version }));
+    lane.ok({ size, version });
     return { version, entries };
   }
 
@@ -198,7 +225,15 @@ export class ResourceRun {
     const { name, sessionTtlMs, disconnectGraceMs } = script;
     const client = this.#cluster.client(name, { sessionTtlMs, ...(disconnectGraceMs === undefined ? {} : { disconnectGraceMs }) });
     const calls = this.#calls;
-    const workload = new ResourceWorkload({ client, script, plan: this.#plan, calls, recorder: this.recorder, holders: this.#holders });
+    const workload = new ResourceWorkload({
+      client,
+      script,
+      plan: this.#plan,
+      calls,
+      recorder: this.recorder,
+      holders: this.#holders,
+      streams: this.#streams,
+    });
     this.#workloads.push(workload);
     workload.start();
     client.process.onKilled(() => {

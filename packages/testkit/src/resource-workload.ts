@@ -31,6 +31,8 @@ export interface ResourceWorkloadInit {
   readonly calls: CallScript;
   readonly recorder: HistoryRecorder;
   readonly holders: HolderWatch;
+  /** Appended to under what is held. */
+  readonly streams: readonly string[];
 }
 
 /** Something held under a name, and how it is given up. */
@@ -48,6 +50,8 @@ export class ResourceWorkload {
   sessionsLost = 0;
   sessionsResumed = 0;
   watchEvents = 0;
+  /** What it holds and has not given up. */
+  holds = 0;
   readonly #init: ResourceWorkloadInit;
   readonly #resources: ResourceClient;
   readonly #watchers = new Set<MapWatcher>();
@@ -66,6 +70,7 @@ export class ResourceWorkload {
     this.#resources = init.client.face.resources.client;
     init.client.process.onKilled(() => {
       this.#isWorking = false;
+      this.holds = 0;
       init.recorder.abandon(init.client.name);
     });
   }
@@ -288,6 +293,7 @@ export class ResourceWorkload {
       return;
     }
     const { object, holding } = held;
+    this.holds++;
     holders.granted(object, this.client, holding);
     holding.onLost(() => recorder.told(this.client.name, object, 'lost', { token: tokenOf(holding.token) }));
     this.#hold(lane, held, randomBetween(this.#turnsOf(lane).random, 0, 3));
@@ -303,6 +309,14 @@ export class ResourceWorkload {
         return;
       }
       const fence = { object: held.object, fence: held.holding.fence };
+      const { streams } = this.#init;
+      if (streams.length > 0 && randomBetween(random, 0, 2) === 0) {
+        const fenceInHistory = { lock: fence.object, token: tokenOf(held.holding.token) };
+        client.append(this.#any(lane, streams), { fence: fence.fence, fenceInHistory, deadlineMs: plan.deadlineMs }, () =>
+          this.#hold(lane, held, writes - 1),
+        );
+        return;
+      }
       const write: Put = { name: guardedBy(held.name), key: 'k', op: 'set', ttlMs: null, version: 0, fence };
       this.#put(lane, write, () => this.#hold(lane, held, writes - 1));
     });
@@ -313,14 +327,17 @@ export class ResourceWorkload {
     lane.invoke({ object, op: end, args: { token: tokenOf(holding.token) } });
     const settled: Done<undefined> = (error) => {
       if (error === null) lane.ok(true);
-      else lane.failed(error);
+      // Any other goes on by itself after its deadline.
+      else lane.failed(error.code === 'notHeld' ? error : new QuorateError('aborted', error.message));
+      this.holds--;
       this.#pause(lane);
     };
     const pending: PendingCall | null =
       end === 'release'
         ? releaseLock(this.#resources.handle(LOCK, name), holding, time, settled)
         : stepDown(this.#resources.handle(ELECTION, name), holding, time, settled);
-    if (pending === null) settled(new QuorateError('notHeld', 'it was lost before'), null);
+    // The client has lost it and knows; for the cluster it may still be held, until that ends the session too.
+    if (pending === null) settled(new QuorateError('aborted', 'it was lost before'), null);
   }
 
   #observe(name: string): void {

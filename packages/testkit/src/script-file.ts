@@ -1,5 +1,5 @@
 import { QuorateError } from '@quorate/base';
-import { NEMESIS_ACTIONS } from './fault-plan.js';
+import { NEMESIS_ACTIONS } from './nemesis-actions.js';
 import { RESOURCE_CALL_KINDS } from './resource-plan.js';
 import type { SimScript } from './sim-script.js';
 

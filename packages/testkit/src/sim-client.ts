@@ -11,6 +11,7 @@ import {
   randomUnit,
   utf8,
 } from '@quorate/base';
+import type { HistoryFields } from '@quorate/checkers';
 import { ClientCore, QuorateClient, type SessionOptions } from '@quorate/client';
 import type { Fence } from '@quorate/machine';
 import { CallScript, type CallTurns } from './call-turns.js';
@@ -98,11 +99,23 @@ export class SimClient {
   /** Appends values of its own making, which no other append has. */
   append(
     stream: string,
-    options: { readonly count?: number; readonly valueBytes?: number; readonly deadlineMs?: number; readonly fence?: Fence } = {},
+    options: {
+      readonly count?: number;
+      readonly valueBytes?: number;
+      readonly deadlineMs?: number;
+      readonly fence?: Fence;
+      readonly fenceInHistory?: HistoryFields;
+    } = {},
     done: AppendDone = () => {},
   ): AppendRecord {
     const values = Array.from({ length: options.count ?? 1 }, () => this.#history.nextValue(this.name, options.valueBytes ?? 20));
-    const append = this.#history.beginAppend({ client: this.name, stream, values, nowMs: this.#scheduler.nowMs });
+    const append = this.#history.beginAppend({
+      client: this.name,
+      stream,
+      values,
+      nowMs: this.#scheduler.nowMs,
+      ...(options.fenceInHistory === undefined ? {} : { fence: options.fenceInHistory }),
+    });
     const { deadlineMs, fence } = options;
     const how = { ...(deadlineMs === undefined ? {} : { deadlineMs }), ...(fence === undefined ? {} : { fence }) };
     this.core.append(stream, values.map(utf8), how, (error, result) => {
@@ -117,7 +130,7 @@ export class SimClient {
     const read = this.#history.beginRead({ client: this.name, stream, fromOffset });
     this.core.read(stream, { from: fromOffset }, (error, result) => {
       // The bytes are views into the connection's buffer: text is made of them now.
-      this.#history.endRead(read, error, result?.records.map((record) => fromUtf8(record.value)) ?? []);
+      this.#history.endRead(read, error, result?.records.map((record) => fromUtf8(record.value)) ?? [], result?.nextOffset);
       done();
     });
   }
@@ -126,7 +139,9 @@ export class SimClient {
   readAll(stream: string, done: (error: QuorateError | null, values: string[]) => void): void {
     const values: string[] = [];
     const next = (): void => {
+      const read = this.#history.beginRead({ client: this.name, stream, fromOffset: values.length });
       this.core.read(stream, { from: values.length, deadlineMs: 30_000 }, (error, result) => {
+        this.#history.endRead(read, error, result?.records.map((record) => fromUtf8(record.value)) ?? [], result?.nextOffset);
         if (error !== null || result === null) {
           done(error, values);
           return;

@@ -17,6 +17,7 @@ import { checkStreams } from './check-streams.js';
 import type { SimulationFault } from './faults.js';
 import { History } from './history.js';
 import { randomByName } from './random-by-name.js';
+import { RareBranches } from './rare-branches.js';
 import type { RunRecord } from './run-record.js';
 import { SimScheduler } from './scheduler.js';
 import { SimClient, type SimClientOptions } from './sim-client.js';
@@ -63,6 +64,8 @@ export class SimCluster {
   readonly nodes: readonly SimNode[];
   readonly history: History = new History();
   readonly invariants: ClusterInvariants;
+  /** What seldom happens, as far as it happened. */
+  readonly branches: RareBranches = new RareBranches();
   /** Leaderships that nodes logged. */
   leadershipsLogged = 0;
   /** How often nodes and clients logged each event. */
@@ -254,6 +257,7 @@ export class SimCluster {
   }
 
   #count(who: string, event: string, fields: object): void {
+    this.branches.logged(event);
     this.logged.set(event, (this.logged.get(event) ?? 0) + 1);
     this.scheduler.trace.mixText(`${who} ${event} ${JSON.stringify(fields)}`);
   }
@@ -268,7 +272,7 @@ export class SimCluster {
   }
 
   #observe(): void {
-    const faults = this.invariants.observe(this.nodes);
+    const faults = this.invariants.observe(this.nodes, (node, status) => this.branches.observed(`${node.name}/${node.starts}`, status));
     if (faults.length > 0) this.#fail(faults);
     this.scheduler.schedule(this.scheduler.nowMs + OBSERVE_EVERY_MS, () => this.#observe(), null);
   }

@@ -104,6 +104,11 @@ export class SimNetwork {
     link.conditions = { ...link.conditions, ...conditions };
   }
 
+  /** The conditions that the network began with. */
+  resetLink(from: string, to: string): void {
+    this.#link(from, to).conditions = this.#conditions;
+  }
+
   /** Cuts one direction: what is sent waits until `heal`. */
   cutOneWay(from: string, to: string): void {
     this.#link(from, to).cut();

@@ -1,5 +1,6 @@
 import { QuorateError, type Random, randomBetween, randomChance, randomUnit } from '@quorate/base';
-import { type FaultPlan, type NemesisAction, drawFaultPlan } from './fault-plan.js';
+import { type FaultPlan, drawFaultPlan } from './fault-plan.js';
+import type { NemesisAction } from './nemesis-actions.js';
 import { randomByName } from './random-by-name.js';
 import { type ResourceCallKind, type ResourcePlan, randomResourcePlan } from './resource-plan.js';
 import type { DiskLatency } from './sim-disk.js';

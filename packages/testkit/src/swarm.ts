@@ -1,6 +1,9 @@
 import type { HistoryEvent, HistoryHeader } from '@quorate/checkers';
 import { CallScript } from './call-turns.js';
+import { demandProgress } from './demand-progress.js';
+import { LiveCheck } from './live-check.js';
 import { Nemesis } from './nemesis.js';
+import type { RareBranch } from './rare-branches.js';
 import { type ResourceFigures, ResourceRun } from './resource-run.js';
 import type { RunRecord } from './run-record.js';
 import type { SimClient } from './sim-client.js';
@@ -55,6 +58,9 @@ export interface SimulationResult {
   readonly expiries: number;
   /** Pairs of states of two nodes at the same index that were compared. */
   readonly statesCompared: number;
+  /** How much each rule of the checkers judged. */
+  readonly branches: Readonly<Record<RareBranch, number>>;
+  readonly judged: Readonly<Record<string, number>>;
 }
 
 /** Far more than a sound run takes; one that spins fails in seconds. */
@@ -122,7 +128,7 @@ class ScriptRun {
     this.cluster = clusterOf(script, options);
     this.calls = new CallScript(script.seed, script.calls, script.kindsOff);
     this.nemesis = new Nemesis(this.cluster, script.faults);
-    this.#resources = new ResourceRun(this.cluster, script.plan, this.calls);
+    this.#resources = new ResourceRun(this.cluster, script, this.calls);
   }
 
   run(): SimulationResult {
@@ -131,6 +137,13 @@ class ScriptRun {
     const resources = this.#resources;
     cluster.startAll();
     cluster.awaitLeader();
+    const { recorder } = resources;
+    cluster.history.recorder = recorder;
+    const live = new LiveCheck(resources.header(), (fault) => cluster.failLater(fault));
+    recorder.onEvent = (event) => {
+      cluster.branches.seen(event);
+      live.take(event);
+    };
     this.#startStreams();
     resources.start(script.resourceClients);
     this.faultsFromMs = cluster.scheduler.nowMs;
@@ -138,12 +151,16 @@ class ScriptRun {
     cluster.runFor(script.faultMs);
     nemesis.stop();
     cluster.runFor(2000);
+    demandProgress(cluster, script.streams, resources);
     for (const client of cluster.clients) client.stopWork();
     resources.stop();
-    const final = cluster.check(script.streams);
     const faults = resources.check();
-    if (faults.length > 0) throw cluster.fault(`guarantees of resources broken:\n  ${faults.join('\n  ')}\n`);
-    const broken = this.#options.rule?.({ cluster, nemesis, events: resources.recorder.events }) ?? null;
+    const final = cluster.check(script.streams);
+    recorder.onEvent = () => {};
+    const { faults: found, judged } = live.finish();
+    faults.push(...found);
+    if (faults.length > 0) throw cluster.fault(`guarantees broken:\n  ${faults.join('\n  ')}\n`);
+    const broken = this.#options.rule?.({ cluster, nemesis, events: recorder.events }) ?? null;
     if (broken !== null) throw cluster.fault(broken);
     const figures = resources.figures();
     return {
@@ -151,7 +168,7 @@ class ScriptRun {
       traceHash: cluster.scheduler.traceHash,
       virtualMs: cluster.scheduler.nowMs,
       steps: cluster.scheduler.steps,
-      operations: cluster.history.appends.length + cluster.history.reads.length + figures.resourceCalls,
+      operations: figures.resourceCalls,
       acknowledged: cluster.history.acknowledged,
       records: [...final.values()].reduce((sum, values) => sum + values.length, 0),
       faults: nemesis.counts,
@@ -160,6 +177,8 @@ class ScriptRun {
       snapshotsInstalled: cluster.logged.get('snapshot installed') ?? 0,
       expiries: cluster.logged.get('sessions expire') ?? 0,
       statesCompared: cluster.invariants.statesCompared,
+      judged,
+      branches: { ...cluster.branches.counts, sessionResumed: figures.sessionsResumed },
     };
   }
 

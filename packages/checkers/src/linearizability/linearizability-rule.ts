@@ -1,6 +1,6 @@
 import { type Call, describeCall } from '../history/call.js';
 import type { HistoryListener } from '../history/call-tracker.js';
-import type { ObjectKind } from '../history/event.js';
+import type { HistoryFields, HistoryObject, ObjectKind, ToldEvent } from '../history/event.js';
 import type { Findings } from '../verdict.js';
 import { lockModel } from './lock-model.js';
 import { mapModel } from './map-model.js';
@@ -12,18 +12,20 @@ import { counterModel, registerModel } from './register-model.js';
 /** The sequential object of each kind; streams have a rule of their own. */
 // oxlint-disable-next-line typescript/no-explicit-any -- a model is used only with its own states
 type AnyModel = Model<any>;
-const MODELS: Readonly<Record<ObjectKind, AnyModel | null>> = {
-  register: registerModel,
+const MODELS: Readonly<Record<ObjectKind, (() => AnyModel) | null>> = {
+  register: () => registerModel,
   map: mapModel,
-  counter: counterModel,
-  lock: lockModel,
-  election: lockModel,
-  queue: queueModel,
+  counter: () => counterModel,
+  lock: () => lockModel,
+  election: () => lockModel,
+  queue: () => queueModel,
   stream: null,
 };
 
 interface ObjectParts {
+  /** Says to which part a call belongs. */
   readonly model: AnyModel;
+  readonly newModel: () => AnyModel;
   readonly parts: Map<string, Partition<unknown>>;
 }
 
@@ -44,6 +46,9 @@ export class LinearizabilityRule implements HistoryListener {
   }
 
   returned(call: Call): void {
+    if (call.op === 'scan' && call.outcome === 'ok' && call.args['isKeysOnly'] !== true) {
+      for (const entry of (call.result as { readonly entries: readonly HistoryFields[] }).entries) this.#saw(call.object, entry);
+    }
     const part = this.#partOf(call);
     if (part === null || part.stuck !== null) return;
     part.returned(call);
@@ -60,6 +65,10 @@ export class LinearizabilityRule implements HistoryListener {
     });
   }
 
+  told({ event, fields }: ToldEvent, object: HistoryObject): void {
+    if (event === 'changed' && fields['change'] === 'set') this.#saw(object, fields);
+  }
+
   finished(): void {
     let parts = 0;
     let explained = 0;
@@ -72,19 +81,25 @@ export class LinearizabilityRule implements HistoryListener {
     this.#findings.count('linearizability.pastsMost', this.#pastsMost);
   }
 
+  /** What is told of an entry places an unknown write. */
+  #saw(object: HistoryObject, { key, version, value }: HistoryFields): void {
+    const part = this.#objects.get(object.name)?.parts.get(key as string);
+    part?.saw(version as number, value, object.hasUniqueValues !== false);
+  }
+
   #partOf(call: Call): Partition<unknown> | null {
     let object = this.#objects.get(call.object.name);
     if (object === undefined) {
-      const model = MODELS[call.object.kind];
-      if (model === null) return null;
-      object = { model, parts: new Map() };
+      const newModel = MODELS[call.object.kind];
+      if (newModel === null) return null;
+      object = { model: newModel(), newModel, parts: new Map() };
       this.#objects.set(call.object.name, object);
     }
     const name = object.model.partition(call);
     if (name === undefined) return null;
     let part = object.parts.get(name);
     if (part === undefined) {
-      part = new Partition<unknown>(object.model, this.#limits);
+      part = new Partition<unknown>(object.newModel(), this.#limits);
       object.parts.set(name, part);
     }
     return part;

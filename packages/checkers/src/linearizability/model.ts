@@ -1,5 +1,5 @@
 import { Call } from '../history/call.js';
-import type { HistoryFields } from '../history/event.js';
+import type { HistoryFields, HistoryValue } from '../history/event.js';
 
 /**
  * A sequential object, or the part of one that a partition holds: what each call does if calls happen one after the other. States are never
@@ -35,11 +35,19 @@ export interface Model<S> {
   readonly unknowns: 'before' | 'anywhere';
   /** Unknown calls that this call brings with it: an entry with a time to live may expire, a holder may lose its session. */
   implied?(this: void, call: Call): readonly Call[];
+  /** Whether the unknown call, somewhere before `call`, can help it to happen. Saves trying it. */
+  helps?(this: void, unknown: Call, call: Call): boolean;
   /**
-   * Whether the unknown call, somewhere before `call`, can help it to happen. `unnamed`: it can, and what `call` leaves does not tell which of
-   * several such calls it was; none is counted as used then. Saves trying it.
+   * If given, unknown calls are not counted as used, as other rules see to that; so a past does not multiply with the ways in which it can be
+   * explained. Gives the state after a call that unknown ones helped, without telling which it were.
    */
-  helps?(this: void, unknown: Call, call: Call): boolean | 'unnamed';
+  unnamed?(this: void, state: S, call: Call): S;
+  /** True if no unknown calls can make the call possible any more. */
+  isTooLate?(this: void, state: S, call: Call): boolean;
+  /** An answer of this part was told; it will be judged later. */
+  learn?(this: void, call: Call): void;
+  /** Somebody was told that a version of this part is this value. */
+  saw?(this: void, version: number, value: HistoryValue | undefined, isUnique: boolean): void;
   /** True if the unknown call can never change anything again, once this state was reached: it is forgotten. */
   isOver?(this: void, unknown: Call, state: S): boolean;
 }

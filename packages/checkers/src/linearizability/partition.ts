@@ -11,8 +11,10 @@
 // - a call that can happen and never changes anything happens at once: everything that could follow still can;
 // - a call whose result gives its place waits for those with lower places;
 // - an unknown call (it may happen at any time, or never) happens only where another needs it, if the model allows (`Model.unknowns`), and
-//   of two pasts that differ only in unknown calls used, the one that used less is enough.
+//   of two pasts that differ only in unknown calls used, the one that used less is enough;
+// - where other rules see to it that each unknown call is used once (maps: a value has one version), none is counted as used (`Model.unnamed`).
 import type { Call } from '../history/call.js';
+import type { HistoryValue } from '../history/event.js';
 import type { Model } from './model.js';
 import { type Past, PastSet } from './past.js';
 import { NONE_USED, UnknownCalls, type UsedCalls, using } from './unknown-calls.js';
@@ -46,6 +48,8 @@ interface QueuedEvent {
 const RECENT_MAX = 8;
 const SHOWN_MAX = 8;
 const FORGET_MIN = 16;
+/** Unknown calls in a row of which none is counted: an entry is written, expires, is written again and changed, and one to spare. */
+const UNNAMED_MAX = 5;
 
 class TooManySteps extends Error {}
 
@@ -99,6 +103,11 @@ export class Partition<S> {
     );
   }
 
+  /** Somebody was told that a version of this part is this value. */
+  saw(version: number, value: HistoryValue | undefined, isUnique: boolean): void {
+    this.#model.saw?.(version, value, isUnique);
+  }
+
   invoked(call: Call): void {
     if (this.#stuck !== null) return;
     this.#queue.push({ call, isReturn: false });
@@ -107,6 +116,7 @@ export class Partition<S> {
 
   returned(call: Call): void {
     if (this.#stuck !== null) return;
+    this.#model.learn?.(call);
     const isJudged = call.outcome === 'ok' || (call.outcome === 'fail' && this.#model.isTelling(call));
     const slot = this.#open.indexOf(call);
     if (slot >= 0) {
@@ -209,6 +219,11 @@ export class Partition<S> {
     const { isOver } = this.#model;
     if (isOver !== undefined) {
       this.#unknown.forget((call) => this.#pasts.every(({ state }) => isOver(call, state)), this.#pasts);
+      if (this.#pasts.length > 1) {
+        const merged = new PastSet<S>((state) => this.#model.key(state));
+        for (const past of this.#pasts) merged.add(past);
+        this.#pasts = merged.toArray();
+      }
     }
     this.#forgetAt = this.#unknown.size * 2 + FORGET_MIN;
   }
@@ -250,19 +265,20 @@ export class Partition<S> {
 
   /** Pasts in which unknown calls make `next` possible. */
   #afterUnknowns(past: Past<S>, next: Call): Past<S>[] {
-    const helpful = this.#helpful(past.used, next);
+    const { unnamed, isTooLate } = this.#model;
     const found: Past<S>[] = [];
+    if (this.#unknown.isEmpty || isTooLate?.(past.state, next) === true) return found;
+    const helpful = this.#helpful(past.used, next);
     if (helpful.size === 0) return found;
+    if (unnamed !== undefined) return this.#afterUnnamed(past, next, helpful).map((state) => ({ state, happened: 0n, used: past.used }));
     const seen = new PastSet<S>((state) => this.#model.key(state));
     const work: Past<S>[] = [{ ...past, happened: 0n }];
     for (let each = work.pop(); each !== undefined; each = work.pop()) {
       if (each.used !== past.used && !seen.has(each)) continue;
       for (const at of this.#unknown.available(each.used)) {
-        const help = helpful.get(at);
-        const state = help === undefined ? undefined : this.#step(each.state, this.#unknown.callOf(at));
+        const state = helpful.has(at) ? this.#step(each.state, this.#unknown.callOf(at)) : undefined;
         if (state === undefined) continue;
         const after = this.#step(state, next);
-        if (after !== undefined && help === 'unnamed') return [{ state: after, happened: 0n, used: past.used }];
         const used = using(each.used, at);
         if (after !== undefined) found.push({ state: after, happened: 0n, used });
         else {
@@ -274,18 +290,46 @@ export class Partition<S> {
     return found;
   }
 
+  /** The states after the fewest unknown calls that make `next` possible: others may still happen after it. */
+  #afterUnnamed({ state: first }: Past<S>, next: Call, helpful: ReadonlySet<number>): S[] {
+    const { key, unnamed } = this.#model;
+    const seen = new Set<string | number>();
+    let states: S[] = [first];
+    for (let depth = 0; depth < UNNAMED_MAX && states.length > 0; depth++) {
+      const found = new Map<string | number, S>();
+      const longer: S[] = [];
+      for (const before of states) {
+        for (const at of helpful) {
+          const state = this.#step(before, this.#unknown.callOf(at));
+          if (state === undefined || seen.has(key(state))) continue;
+          seen.add(key(state));
+          const stepped = this.#step(state, next);
+          if (stepped === undefined) {
+            longer.push(state);
+            continue;
+          }
+          const after = unnamed === undefined ? stepped : unnamed(stepped, next);
+          found.set(key(after), after);
+        }
+      }
+      if (found.size > 0) return [...found.values()];
+      states = longer;
+    }
+    return [];
+  }
+
   /** Classes that help `next`, or help one that helps it, and so on. */
-  #helpful(used: UsedCalls, next: Call): Map<number, boolean | 'unnamed'> {
+  #helpful(used: UsedCalls, next: Call): Set<number> {
     const { helps } = this.#model;
-    const helpful = new Map<number, boolean | 'unnamed'>();
     const left = new Set(this.#unknown.available(used));
+    if (helps === undefined) return left;
+    const helpful = new Set<number>();
     const goals = [next];
     for (let goal = goals.pop(); goal !== undefined; goal = goals.pop()) {
       for (const at of left) {
         const call = this.#unknown.callOf(at);
-        const help = helps === undefined ? true : helps(call, goal);
-        if (help === false) continue;
-        helpful.set(at, goal === next ? help : true);
+        if (!helps(call, goal)) continue;
+        helpful.add(at);
         left.delete(at);
         goals.push(call);
       }

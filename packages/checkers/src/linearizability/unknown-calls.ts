@@ -63,10 +63,14 @@ export class UnknownCalls {
     }
   }
 
-  /** Forgets what no past can use any more. */
-  forget(isOver: (call: Call) => boolean, pasts: readonly { readonly used: UsedCalls }[]): void {
+  /** Forgets what no past can use any more, and who used it. */
+  forget(isOver: (call: Call) => boolean, pasts: readonly { used: UsedCalls }[]): void {
     for (const [key, at] of this.#classOf) {
-      if (!isOver(this.callOf(at)) || pasts.some(({ used }) => usedOf(used, at) > 0)) continue;
+      if (!isOver(this.callOf(at))) continue;
+      for (const past of pasts) {
+        const count = usedOf(past.used, at);
+        if (count > 0) past.used = without(past.used, at, count);
+      }
       this.#classOf.delete(key);
       this.#free.push(at);
     }

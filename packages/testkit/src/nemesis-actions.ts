@@ -1,0 +1,32 @@
+/** The kinds of faults. The last five destroy data: at most a minority of nodes gets them in a run, one at a time. */
+export const NEMESIS_ACTIONS = [
+  'kill',
+  'powerCut',
+  'powerCutAll',
+  'pause',
+  'stop',
+  'cut',
+  'cutReset',
+  'cutOneWay',
+  'reset',
+  'isolate',
+  'halves',
+  'bridge',
+  'ring',
+  'clog',
+  'slowDisk',
+  'fullDisk',
+  'crashInDisk',
+  'failSync',
+  'failRead',
+  'pauseClient',
+  'killClient',
+  'cutClient',
+  'wipe',
+  'oldImage',
+  'flipBit',
+  'lostWrite',
+  'misdirectWrite',
+] as const;
+/** One of them. */
+export type NemesisAction = (typeof NEMESIS_ACTIONS)[number];

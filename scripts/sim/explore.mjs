@@ -1,0 +1,65 @@
+// Many seeds on many cores: a process for each core, each with one seed at a time.
+import { fork } from 'node:child_process';
+import { join } from 'node:path';
+import { ROOT, say } from '../workspace.mjs';
+
+/** Real time after which a seed counts as hanging. */
+const SEED_MS_MAX = 10 * 60_000;
+const PROGRESS_MS = 5000;
+
+/**
+ * Runs `next()` seeds until it gives null, or `untilMs` (by `performance.now()`) is over, or so many failed. Gives what failed; `broken` says why the
+ * simulator itself could not go on.
+ */
+export function explore({ jobs, next, options, untilMs, failuresMax, totals, onResult, onFailure }) {
+  return new Promise((resolve) => {
+    const failed = [];
+    let broken = null;
+    let running = 0;
+    const workers = new Set();
+    const progress = setInterval(() => say(`sim: ${totals.line}, ${failed.length} failed`), PROGRESS_MS);
+    const end = () => {
+      if (running > 0 && broken === null) return;
+      clearInterval(progress);
+      for (const worker of workers) worker.kill('SIGKILL');
+      resolve({ failed, broken });
+    };
+    const isOver = () => broken !== null || failed.length >= failuresMax || performance.now() >= untilMs;
+    const give = (worker) => {
+      const seed = isOver() ? null : next();
+      if (seed === null) {
+        workers.delete(worker);
+        worker.disconnect();
+        running--;
+        return end();
+      }
+      worker.timer = setTimeout(() => {
+        broken = `seed ${seed} did not end within ${SEED_MS_MAX / 1000} s`;
+        end();
+      }, SEED_MS_MAX);
+      worker.send({ seed, options });
+    };
+    for (let job = 0; job < jobs; job++) {
+      const worker = fork(join(ROOT, 'scripts', 'sim', 'worker.mjs'), [join(ROOT, 'packages', 'testkit', 'dist', 'index.js')]);
+      workers.add(worker);
+      running++;
+      worker.on('message', ({ seed, ms, result, failure }) => {
+        clearTimeout(worker.timer);
+        if (result !== undefined) {
+          totals.add(result, ms);
+          onResult(seed, ms, result);
+        } else if (failure !== undefined) {
+          failed.push(seed);
+          onFailure(seed, failure);
+        }
+        give(worker);
+      });
+      worker.on('exit', (code, signal) => {
+        clearTimeout(worker.timer);
+        if (!workers.delete(worker)) return;
+        broken ??= `a worker ended by itself: ${code === null ? signal : `exit code ${code}`}`;
+        end();
+      });
+    }
+  });
+}

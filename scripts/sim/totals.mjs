@@ -1,0 +1,70 @@
+// The numbers of many runs together, and how they are told.
+
+/** `name count, …` of what is not zero. */
+export function counted(counts) {
+  return (
+    Object.entries(counts)
+      .filter(([, count]) => count > 0)
+      .map(([name, count]) => `${name} ${count}`)
+      .join(', ') || 'none'
+  );
+}
+
+/** What all runs did; `names` are the closed lists of faults and of rare branches, so that what never happened is named. */
+export class Totals {
+  seeds = 0;
+  virtualMs = 0;
+  realMs = 0;
+  operations = 0;
+  checked = 0;
+  numbers = {};
+  faults;
+  branches;
+
+  constructor({ faults, branches }) {
+    this.faults = Object.fromEntries(faults.map((name) => [name, 0]));
+    this.branches = Object.fromEntries(branches.map((name) => [name, 0]));
+  }
+
+  add(result, ms) {
+    this.seeds++;
+    this.virtualMs += result.virtualMs;
+    this.realMs += ms;
+    this.operations += result.operations;
+    this.checked += result.judged.events ?? 0;
+    addTo(this.faults, result.faults);
+    addTo(this.branches, result.branches);
+    const { steps, snapshotsTaken, snapshotsInstalled, expiries, statesCompared, resources } = result;
+    addTo(this.numbers, { steps, snapshotsTaken, snapshotsInstalled, expiries, statesCompared, ...resources });
+  }
+
+  /** One line. Factor: virtual time by the time of one core. */
+  get line() {
+    const rate = this.virtualMs === 0 ? 0 : (this.operations / this.virtualMs) * 1000;
+    return `${this.seeds} seeds, ${(this.virtualMs / 3_600_000).toFixed(2)} virtual h, factor ${this.factor.toFixed(1)} a core at ${rate.toFixed(0)} calls per virtual second, ${this.operations} calls, ${this.checked} events judged`;
+  }
+
+  get factor() {
+    return this.realMs === 0 ? 0 : this.virtualMs / this.realMs;
+  }
+
+  get lines() {
+    const never = (counts) =>
+      Object.entries(counts)
+        .filter(([, count]) => count === 0)
+        .map(([name]) => name)
+        .join(', ') || 'none';
+    return [
+      this.line,
+      `faults: ${counted(this.faults)}`,
+      `faults that never happened: ${never(this.faults)}`,
+      `rare branches: ${counted(this.branches)}`,
+      `rare branches that were never reached: ${never(this.branches)}`,
+      counted(this.numbers),
+    ];
+  }
+}
+
+function addTo(sums, numbers) {
+  for (const [name, number] of Object.entries(numbers)) sums[name] = (sums[name] ?? 0) + number;
+}
