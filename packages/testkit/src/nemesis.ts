@@ -154,12 +154,6 @@ export class Nemesis {
         return this.#partition(action);
       case 'clog':
         return this.#clog(node);
-      case 'failRead':
-        // As the process starts, all is read anew.
-        return this.#down(node, () => {
-          node.kill();
-          this.#inject(node, { operations: ['read'], skip: randomBetween(this.#random, 0, 20), effect: { type: 'fail', kind: 'io' } });
-        });
       case 'slowDisk':
       case 'fullDisk':
       case 'crashInDisk':
@@ -174,6 +168,7 @@ export class Nemesis {
       case 'flipBit':
       case 'lostWrite':
       case 'misdirectWrite':
+      case 'failRead':
         return this.#destroy(action);
     }
   }
@@ -285,7 +280,7 @@ export class Nemesis {
   }
 
   /** Data may be lost on one node, once the last loss was made good: more than a minority at a time nobody survives. */
-  #destroy(action: 'wipe' | 'oldImage' | 'flipBit' | 'lostWrite' | 'misdirectWrite'): boolean {
+  #destroy(action: 'wipe' | 'oldImage' | 'flipBit' | 'lostWrite' | 'misdirectWrite' | 'failRead'): boolean {
     const { nodes } = this.#cluster;
     if (nodes.length < 3) return false;
     const victim = this.#numbered(this.#plan.victim);
@@ -303,7 +298,9 @@ export class Nemesis {
     victim.kill();
     this.#oldImage = null;
     if (action === 'wipe') victim.wipe();
-    else this.#flip(victim);
+    else if (action === 'flipBit') this.#flip(victim);
+    // As the process starts, all is read anew; what cannot be read counts as lost, and is fetched from the others.
+    else this.#inject(victim, { operations: ['read'], skip: randomBetween(this.#random, 0, 20), effect: { type: 'fail', kind: 'io' } });
     this.#restartLater(victim);
     return true;
   }

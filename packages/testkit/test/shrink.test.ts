@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { SeededRandom } from '@quorate/base';
 import {
   type FinishedRun,
+  type ResourcePlan,
   type ScriptOptions,
   type Shrunk,
   decodeScriptFile,
   drawScript,
   encodeScriptFile,
   failureKind,
+  randomResourcePlan,
   replayDifference,
   reportFailure,
   shrinkScript,
@@ -16,7 +19,10 @@ import {
 } from '@quorate/testkit';
 
 const SEED = 19;
+/** Clients that do little: the runs are many. */
+const PLAN: ResourcePlan = { ...randomResourcePlan(new SeededRandom(1)), lanes: 2, watches: 1, pauseMsMax: 30, deadlineMs: 1000 };
 const SMALL: ScriptOptions = {
+  plan: PLAN,
   nodes: 5,
   faultMs: 500,
   clients: 2,
