@@ -22,6 +22,18 @@ export interface FaultPlan {
   readonly victim: number;
 }
 
+/** A fault that was injected, for the story of a run. Times in ms of virtual time. */
+export interface InjectedFault {
+  /** Of its step in the plan. */
+  readonly id: number;
+  readonly action: NemesisAction;
+  readonly atMs: number;
+  /** When the last of it was mended; equal to `atMs` for what is over at once. */
+  untilMs: number;
+  /** Names of the nodes and clients it hit. */
+  targets: readonly string[];
+}
+
 /** Faults of a mix of their own for a run, over `durationMs` of virtual time. */
 export function drawFaultPlan(
   random: Random,

@@ -1,11 +1,10 @@
 import { type Random, SeededRandom, randomBetween, randomChance, randomUnit } from '@quorate/base';
 import type { DiskRule, InjectedRule } from './disk-rules.js';
 import type { DiskImage } from './disk-state.js';
-import type { FaultPlan, FaultStep } from './fault-plan.js';
+import type { FaultPlan, FaultStep, InjectedFault } from './fault-plan.js';
+import { flipAnyBit, isWhole, preferredClient } from './fault-targets.js';
 import type { NemesisAction } from './nemesis-actions.js';
 import { type PartitionForm, cutPairs } from './partition-forms.js';
-import { seedByName } from './random-by-name.js';
-import type { SimClient } from './sim-client.js';
 import type { SimCluster } from './sim-cluster.js';
 import type { SimNode } from './sim-node.js';
 
@@ -13,18 +12,6 @@ import type { SimNode } from './sim-node.js';
 const CALM_MS = 1000;
 /** Time after which the nemesis no longer waits for calm. */
 const CALM_WAIT_MS = 3000;
-
-/** A fault that was injected, for the story of a run. Times in ms of virtual time. */
-export interface InjectedFault {
-  /** Of its step in the plan. */
-  readonly id: number;
-  readonly action: NemesisAction;
-  readonly atMs: number;
-  /** When the last of it was mended; equal to `atMs` for what is over at once. */
-  untilMs: number;
-  /** Names of the nodes and clients it hit. */
-  targets: readonly string[];
-}
 
 /** The fault that is being done now: its random source is its own. */
 interface Scope {
@@ -222,7 +209,7 @@ export class Nemesis {
   }
 
   #disturbClient(action: 'pauseClient' | 'killClient' | 'cutClient', node: SimNode): boolean {
-    const client = this.#anyClient();
+    const client = preferredClient(this.#cluster.clients, this.#random.nextUint32());
     if (client === null) return false;
     this.#hits(client.name, ...(action === 'cutClient' ? [node.name] : []));
     if (action === 'killClient') {
@@ -285,7 +272,7 @@ export class Nemesis {
     if (nodes.length < 3) return false;
     const victim = this.#numbered(this.#plan.victim);
     this.#hits(victim.name);
-    if (!this.#isWhole(victim)) return false;
+    if (!isWhole(victim)) return false;
     if (action === 'oldImage') {
       if (this.#oldImage === null) this.#oldImage = victim.disk.image();
       else this.#awaitCalm(() => this.#restore(victim));
@@ -298,7 +285,7 @@ export class Nemesis {
     victim.kill();
     this.#oldImage = null;
     if (action === 'wipe') victim.wipe();
-    else if (action === 'flipBit') this.#flip(victim);
+    else if (action === 'flipBit') flipAnyBit(victim, this.#random);
     // As the process starts, all is read anew; what cannot be read counts as lost, and is fetched from the others.
     else this.#inject(victim, { operations: ['read'], skip: randomBetween(this.#random, 0, 20), effect: { type: 'fail', kind: 'io' } });
     this.#restartLater(victim);
@@ -311,7 +298,7 @@ export class Nemesis {
    */
   #restore(victim: SimNode): void {
     const image = this.#oldImage;
-    if (image === null || !this.#isWhole(victim)) return;
+    if (image === null || !isWhole(victim)) return;
     this.#oldImage = null;
     victim.restoreImage(image);
     this.#restartLater(victim);
@@ -352,7 +339,7 @@ export class Nemesis {
     const look = (): void => {
       if (!this.#isRunning) return otherwise();
       for (const node of nodes) if (!node.isUp) node.start();
-      if (before !== lives() || !nodes.every((node) => !node.isPaused && this.#isWhole(node))) calmSinceMs = scheduler.nowMs;
+      if (before !== lives() || !nodes.every((node) => !node.isPaused && isWhole(node))) calmSinceMs = scheduler.nowMs;
       before = lives();
       const isCalm = scheduler.nowMs - calmSinceMs >= CALM_MS;
       if (!isCalm && scheduler.nowMs < giveUpAtMs) return this.#later(10, look);
@@ -361,29 +348,6 @@ export class Nemesis {
       this.#isCalm = false;
     };
     look();
-  }
-
-  #flip(victim: SimNode): void {
-    const paths = victim.disk.paths().filter((path) => victim.disk.state.find(path).content.size > 0);
-    const path = paths[randomBetween(this.#random, 0, paths.length - 1)];
-    if (path === undefined) return;
-    victim.disk.flipBit(
-      path,
-      randomBetween(this.#random, 0, victim.disk.state.find(path).content.size - 1),
-      randomBetween(this.#random, 0, 7),
-    );
-  }
-
-  /** True if no replica on it waits to be let in again. */
-  #isWhole(node: SimNode): boolean {
-    const status = node.status();
-    return (
-      status !== null &&
-      status.state === 'serving' &&
-      status.metrics['diskFull'] === 0 &&
-      status.groups.length > 0 &&
-      status.groups.every((group) => !group.isLearner && group.role !== 'stopped')
-    );
   }
 
   #anyNode(): SimNode {
@@ -395,21 +359,6 @@ export class Nemesis {
   #numbered(number: number): SimNode {
     const { nodes } = this.#cluster;
     return nodes[(number - 1) % nodes.length] as SimNode;
-  }
-
-  /** Of those that run. The fault prefers one by its name, so it finds the same one whoever else is there. */
-  #anyClient(): SimClient | null {
-    const seed = this.#random.nextUint32();
-    let chosen: SimClient | null = null;
-    let least = Number.POSITIVE_INFINITY;
-    for (const client of this.#cluster.clients) {
-      if (!client.process.isAlive || client.isSpared) continue;
-      const rank = seedByName(seed, client.name.replaceAll("'", ''));
-      if (rank >= least) continue;
-      least = rank;
-      chosen = client;
-    }
-    return chosen;
   }
 
   #whenKilled(node: SimNode, action: () => void): void {

@@ -1,10 +1,9 @@
 import { QuorateError, fromUtf8, randomBetween, randomUnit, utf8 } from '@quorate/base';
 import type { HistoryFields, HistoryValue } from '@quorate/checkers';
-import type { Done, Fence, PendingCall, SessionState } from '@quorate/machine';
+import type { Done, PendingCall, SessionState } from '@quorate/machine';
 import {
   COUNTER,
   ELECTION,
-  type Holding,
   LOCK,
   LeaderObservers,
   MAP,
@@ -18,6 +17,7 @@ import type { CallScript, CallTurns } from './call-turns.js';
 import type { HistoryRecorder, RecordedLane } from './history-recorder.js';
 import type { HolderWatch } from './holder-watch.js';
 import { MapWatcher } from './map-watcher.js';
+import type { Held, Put } from './resource-calls.js';
 import { type KeyedEntry, entryOf, guardedBy, objectOf, tokenOf } from './resource-names.js';
 import { type ResourceCallKind, type ResourcePlan, drawCallKind } from './resource-plan.js';
 import type { SimClient } from './sim-client.js';
@@ -33,14 +33,6 @@ export interface ResourceWorkloadInit {
   readonly holders: HolderWatch;
   /** Appended to under what is held. */
   readonly streams: readonly string[];
-}
-
-/** Something held under a name, and how it is given up. */
-interface Held {
-  readonly object: string;
-  readonly name: string;
-  readonly holding: Holding;
-  readonly end: 'release' | 'resign';
 }
 
 /** One client that uses maps, counters, locks and elections at random, in its session; everything it calls and sees is recorded. */
@@ -399,13 +391,4 @@ export class ResourceWorkload {
   #any(lane: RecordedLane, names: readonly string[]): string {
     return names[randomBetween(this.#turnsOf(lane).random, 0, names.length - 1)] as string;
   }
-}
-
-interface Put {
-  readonly name: string;
-  readonly key: string;
-  readonly op: 'set' | 'setIfAbsent' | 'compareAndSet';
-  readonly ttlMs: number | null;
-  readonly version: number;
-  readonly fence: { readonly object: string; readonly fence: Fence } | null;
 }

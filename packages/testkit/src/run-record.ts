@@ -1,7 +1,7 @@
 import type { HistoryEvent } from '@quorate/checkers';
 import type { MadeCall } from './call-turns.js';
 import type { History } from './history.js';
-import type { InjectedFault } from './nemesis.js';
+import type { InjectedFault } from './fault-plan.js';
 
 /** Something that a node or client logged. */
 export interface LoggedLine {

@@ -1,5 +1,5 @@
 import type { HistoryEvent, HistoryFields, HistoryValue } from '@quorate/checkers';
-import type { InjectedFault } from './nemesis.js';
+import type { InjectedFault } from './fault-plan.js';
 import type { LoggedLine, RunRecord } from './run-record.js';
 import type { RunFailure } from './swarm.js';
 
@@ -112,7 +112,7 @@ function logText({ level, event, fields }: LoggedLine): string {
 function fieldsText(fields: HistoryFields): string {
   return short(
     Object.entries(fields)
-      .map(([name, value]) => `${name} ${valueText(value as HistoryValue)}`)
+      .map(([name, value]) => `${name} ${valueText(value)}`)
       .join(', '),
   );
 }
