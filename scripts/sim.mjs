@@ -10,6 +10,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync 
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { cpuMsSince } from './sim/cpu-time.mjs';
 import { explore } from './sim/explore.mjs';
 import { isScriptFile, replayScript, tellFailure } from './sim/failure.mjs';
 import { Totals, counted } from './sim/totals.mjs';
@@ -79,10 +80,10 @@ async function runHere({ seeds, failuresMax, options, log, history, totals, onRe
   const failed = [];
   for (const seed of seeds) {
     if (failed.length >= failuresMax) break;
-    const started = performance.now();
+    const started = process.cpuUsage();
     try {
       const result = runSimulation(seed, all);
-      const ms = performance.now() - started;
+      const ms = cpuMsSince(started);
       totals.add(result, ms);
       onResult(seed, ms, result);
     } catch (error) {

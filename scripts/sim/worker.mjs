@@ -1,19 +1,17 @@
 // A worker of `npm run sim`: runs the seeds that it is sent, one at a time, and answers each with what the run was, or how it failed.
 import { pathToFileURL } from 'node:url';
+import { cpuMsSince } from './cpu-time.mjs';
 
 const { runSimulation } = await import(pathToFileURL(process.argv[2]).href);
 
 process.on('message', ({ seed, options }) => {
-  const started = performance.now();
+  const started = process.cpuUsage();
   try {
     const result = runSimulation(seed, options);
-    process.send({ seed, ms: performance.now() - started, result });
+    process.send({ seed, ms: cpuMsSince(started), result });
   } catch (error) {
-    process.send({
-      seed,
-      ms: performance.now() - started,
-      failure: error instanceof Error ? (error.stack ?? error.message) : String(error),
-    });
+    const failure = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    process.send({ seed, ms: cpuMsSince(started), failure });
   }
 });
 process.on('disconnect', () => process.exit(0));

@@ -26,7 +26,10 @@ export function demandProgress(cluster: SimCluster, streams: readonly string[], 
   if (away > 0) {
     const giveUpAtMs = cluster.scheduler.nowMs + WHOLE_MS;
     while (!nodes.every(isWhole)) {
-      if (cluster.scheduler.nowMs > giveUpAtMs) throw cluster.fault(`nodes that were not whole ${WHOLE_MS} ms after mending`);
+      if (cluster.scheduler.nowMs > giveUpAtMs) {
+        const missing = nodes.filter((node) => !isWhole(node)).map(describeNode);
+        throw cluster.fault(`not whole ${WHOLE_MS} ms after mending: ${missing.join('; ')}`);
+      }
       cluster.runFor(50);
     }
     cluster.branches.reached('minorityAway');
@@ -44,4 +47,11 @@ export function demandProgress(cluster: SimCluster, streams: readonly string[], 
   }
   resources.demandProgress(client, PROGRESS_MS);
   cluster.healAll();
+}
+
+/** Why a node is not whole, as far as it can be seen. */
+function describeNode(node: SimNode): string {
+  const groups = (node.status()?.groups ?? []).filter(({ isLearner, role }) => isLearner || role === 'stopped');
+  const waiting = groups.map(({ group, role, isLearner }) => `group ${group} is ${isLearner ? 'a learner' : role}`).join(', ');
+  return `${node.name} ${node.isUp ? 'runs' : 'does not run'}${node.failure === null ? '' : `, failed with ${node.failure.code}: ${node.failure.message}`} ${waiting}`;
 }

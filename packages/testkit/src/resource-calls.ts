@@ -1,6 +1,9 @@
 import type { Fence } from '@quorate/machine';
 import type { Holding } from '@quorate/resources';
 
+/** The map that is written only under a lock or a leadership: one for each, by its name. */
+export const guardedBy = (name: string): string => `guarded-${name}`;
+
 /** Something held under a name, and how it is given up. */
 export interface Held {
   readonly object: string;

@@ -2,16 +2,12 @@ import { fromUtf8 } from '@quorate/base';
 import type { HistoryFields } from '@quorate/checkers';
 import type { Token } from '@quorate/machine';
 
-/** The map that is written only under a lock or a leadership: one for each, by its name. */
-export const guardedBy = (name: string): string => `guarded-${name}`;
-
-/** What a map has under a key. */
+/** An entry of a map as clients get it. */
 export interface Entry {
   readonly value: Uint8Array;
   readonly version: number;
 }
-
-/** The same with its key. */
+/** One of a page. */
 export interface KeyedEntry extends Entry {
   readonly key: Uint8Array;
 }
@@ -21,12 +17,12 @@ export function objectOf(kind: string, name: string): string {
   return `${kind}/${name}`;
 }
 
-/** A token as the history writes it. */
+/** A token in the history. */
 export function tokenOf(token: Token): readonly number[] {
   return [token.epoch, token.index];
 }
 
-/** What a map has under a key, as the history writes it. */
+/** An entry in the history. */
 export function entryOf({ value, version }: Entry): HistoryFields {
   return { value: fromUtf8(value), version };
 }
