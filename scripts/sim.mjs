@@ -1,7 +1,8 @@
 // `npm run sim`: whole clusters in the simulator, one per seed, judged while they run.
 //   --seed N [--count N]   these seeds; --log FILE, --history FILE for the last of them (docs/formats/history.md)
 //   --minutes M            fresh seeds on all cores for so long
-//   --replay FILE          a failure that was kept
+//   --replay FILE          a failure that was kept, or the smallest script that was found for one (…-small.json)
+//   --shrink-seconds N     how long the first failure is made smaller; default 60, 0: not at all
 //   --faults a,b           only these faults; --failures N: ends at the N-th failure; --jobs N: processes; --keep FOLDER: for failures
 // Exit codes: 0 all promises held, 1 a bug was found, 2 a wrong command line, 3 the simulator itself failed.
 import { execFileSync } from 'node:child_process';
@@ -11,10 +12,11 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { cpuMsSince } from './sim/cpu-time.mjs';
 import { explore } from './sim/explore.mjs';
+import { isScriptFile, replayScript, tellFailure } from './sim/failure.mjs';
 import { Totals, counted } from './sim/totals.mjs';
 import { ROOT, build, ensureInstalled, parseFlags, say, wholeNumber } from './workspace.mjs';
 
-const FLAGS = ['seed', 'count', 'minutes', 'failures', 'faults', 'jobs', 'keep', 'replay', 'log', 'history'];
+const FLAGS = ['seed', 'count', 'minutes', 'failures', 'faults', 'jobs', 'keep', 'replay', 'shrink-seconds', 'log', 'history'];
 const SEED_MAX = 0xffff_ffff;
 
 function wrongUse(message) {
@@ -95,7 +97,9 @@ async function runHere({ seeds, failuresMax, options, log, history, totals, onRe
 
 async function run() {
   const flags = parseFlags(process.argv.slice(2), FLAGS);
-  const replay = flags.replay === undefined ? null : readReplay(flags.replay);
+  const shrinkSeconds = wholeNumber(flags, 'shrink-seconds', { min: 0, max: 86_400, fallback: 60 });
+  const isScript = flags.replay !== undefined && isScriptFile(flags.replay);
+  const replay = flags.replay === undefined || isScript ? null : readReplay(flags.replay);
   const seed = replay?.seed ?? wholeNumber(flags, 'seed', { min: 0, max: SEED_MAX, fallback: 1 });
   const isOne = replay !== null || flags.seed !== undefined;
   const count = wholeNumber(flags, 'count', { min: 1, max: 1_000_000, fallback: isOne ? 1 : 20 });
@@ -105,7 +109,9 @@ async function run() {
   if (minutes > 0 && (flags.log !== undefined || flags.history !== undefined)) wrongUse('--log and --history are for single seeds');
   await ensureInstalled();
   await build(['packages/testkit']);
-  const { NEMESIS_ACTIONS, RARE_BRANCHES } = await import(pathToFileURL(join(ROOT, 'packages', 'testkit', 'dist', 'index.js')).href);
+  const testkit = await import(pathToFileURL(join(ROOT, 'packages', 'testkit', 'dist', 'index.js')).href);
+  if (isScript) return replayScript(testkit, flags.replay);
+  const { NEMESIS_ACTIONS, RARE_BRANCHES } = testkit;
   const faults = faultsOf(replay?.faults ?? flags.faults, NEMESIS_ACTIONS);
   const options = faults === undefined ? {} : { actions: faults };
   const totals = new Totals({ faults: faults ?? NEMESIS_ACTIONS, branches: RARE_BRANCHES });
@@ -134,6 +140,7 @@ async function run() {
     say(`sim: ${totals.seeds} seeds: all promises held`);
     return 0;
   }
+  if (shrinkSeconds > 0) tellFailure(testkit, testkit.drawScript(first, options), { seconds: shrinkSeconds, folder });
   process.stderr.write(
     `[quorate] error: seeds that failed: ${outcome.failed.join(', ')}; repeat one with: npm run sim -- --seed ${first}${faults === undefined ? '' : ` --faults ${faults.join(',')}`}\n`,
   );

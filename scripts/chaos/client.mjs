@@ -5,7 +5,7 @@ import { SeededRandom } from '@quorate/base';
 import { encodeEvent } from '@quorate/checkers';
 import { nodeTimers } from '@quorate/platform-node';
 import { LeaderObservers, ELECTION, MAP } from '@quorate/resources';
-import { HistoryRecorder, HolderWatch, MapWatcher, ResourceWorkload, objectOf } from '@quorate/testkit';
+import { CallScript, HistoryRecorder, HolderWatch, MapWatcher, ResourceWorkload, objectOf } from '@quorate/testkit';
 import { Quorate } from 'quorate';
 import { delay, until } from '../prove/processes.mjs';
 import { StreamWork } from './stream-work.mjs';
@@ -44,16 +44,33 @@ async function connected() {
   }
 }
 
+const numbers = (count) => Array.from({ length: count }, (_, at) => at);
+
 /** Works at random. */
 class Worker {
   #resources;
   #streams;
 
   constructor(quorate) {
-    const process = { isAlive: true, timers: nodeTimers, onKilled: () => {} };
+    const process = {
+      isAlive: true,
+      get nowMs() {
+        return performance.now();
+      },
+      timers: nodeTimers,
+      onKilled: () => {},
+    };
     const holders = new HolderWatch((fault) => fail(new Error(fault)));
-    const random = new SeededRandom(seed);
-    this.#resources = new ResourceWorkload({ client: { name, face: quorate, process }, plan, random, recorder, holders });
+    this.#resources = new ResourceWorkload({
+      client: { name, face: quorate, process },
+      script: { name, lanes: numbers(plan.lanes), watches: numbers(plan.watches), sessionTtlMs: 0 },
+      plan,
+      calls: new CallScript(seed, null, []),
+      recorder,
+      holders,
+      streams: [],
+      append: null,
+    });
     this.#streams = new StreamWork({ name, quorate, recorder, streams, random: new SeededRandom(seed + 1), deadlineMs: plan.deadlineMs });
     this.#resources.start();
     this.#streams.start();

@@ -1,7 +1,9 @@
-import { type Random, randomBetween, randomChance, randomUnit } from '@quorate/base';
+import { type Random, SeededRandom, randomBetween, randomChance, randomUnit } from '@quorate/base';
 import type { DiskRule, InjectedRule } from './disk-rules.js';
 import type { DiskImage } from './disk-state.js';
-import { NEMESIS_ACTIONS, type NemesisAction } from './nemesis-actions.js';
+import type { FaultPlan, FaultStep, InjectedFault } from './fault-plan.js';
+import { flipAnyBit, isWhole, preferredClient } from './fault-targets.js';
+import type { NemesisAction } from './nemesis-actions.js';
 import { type PartitionForm, cutPairs } from './partition-forms.js';
 import type { SimCluster } from './sim-cluster.js';
 import type { SimNode } from './sim-node.js';
@@ -11,34 +13,37 @@ const CALM_MS = 1000;
 /** Time after which the nemesis no longer waits for calm. */
 const CALM_WAIT_MS = 3000;
 
-/** Breaks things at random and mends them again, all from its random source. */
+/** The fault that is being done now: its random source is its own. */
+interface Scope {
+  readonly random: Random;
+  readonly fault: InjectedFault;
+}
+
+/** Breaks things as planned and mends them again. */
 export class Nemesis {
   readonly counts: Record<string, number> = {};
+  /** What was injected, in order. */
+  readonly injected: InjectedFault[] = [];
   readonly #cluster: SimCluster;
-  readonly #random: Random;
-  readonly #actions: readonly NemesisAction[];
-  readonly #pauseMsMax: number;
+  readonly #plan: FaultPlan;
   readonly #rules: InjectedRule[] = [];
+  #scope: Scope | null = null;
   #isRunning = false;
-  /** The only node whose data may be destroyed, and whether it waits to be whole again. */
-  #victim: SimNode | null = null;
   #oldImage: DiskImage | null = null;
   #isCalm = false;
   /** A full disk leaves no room to make good what a failed sync lost, so both on one node would destroy data: a node gets one of them. */
   readonly #diskFaults = new Map<SimNode, 'fullDisk' | 'failSync'>();
 
-  constructor(cluster: SimCluster, random: Random, actions: readonly NemesisAction[] = NEMESIS_ACTIONS) {
+  constructor(cluster: SimCluster, plan: FaultPlan) {
     this.#cluster = cluster;
-    this.#random = random;
-    // A mix of its own for each run finds more than the same mix always: a fault may hide another.
-    const drawn = actions.filter(() => randomChance(random, 0.5));
-    this.#actions = drawn.length > 0 ? drawn : actions;
-    this.#pauseMsMax = [100, 500, 2000][randomBetween(random, 0, 2)] ?? 500;
+    this.#plan = plan;
   }
 
   start(): void {
     this.#isRunning = true;
-    this.#next();
+    const { scheduler } = this.#cluster;
+    const startMs = scheduler.nowMs;
+    for (const step of this.#plan.steps) scheduler.schedule(startMs + step.atMs, () => this.#do(step), null);
   }
 
   /** Mends everything: cables, disks, processes. */
@@ -49,6 +54,8 @@ export class Nemesis {
   }
 
   #mend(): void {
+    const { nowMs } = this.#cluster.scheduler;
+    for (const fault of this.injected) fault.untilMs = Math.min(fault.untilMs, nowMs);
     for (const node of this.#cluster.nodes) node.disk.capacityBytes = Number.POSITIVE_INFINITY;
     for (const rule of this.#rules) rule.remove();
     const { clients, network, nodes } = this.#cluster;
@@ -57,23 +64,41 @@ export class Nemesis {
     this.#cluster.healAll();
   }
 
-  #next(): void {
-    const { scheduler } = this.#cluster;
-    scheduler.schedule(
-      scheduler.nowMs + randomUnit(this.#random) * this.#pauseMsMax,
-      () => {
-        if (!this.#isRunning) return;
-        const action = this.#actions[randomBetween(this.#random, 0, this.#actions.length - 1)] as NemesisAction;
-        if (!this.#isCalm && this.#perform(action)) this.#count(action);
-        this.#next();
-      },
-      null,
-    );
+  #do(step: FaultStep): void {
+    if (!this.#isRunning || this.#isCalm) return;
+    const { nowMs } = this.#cluster.scheduler;
+    const node = this.#numbered(step.node);
+    const fault: InjectedFault = { id: step.id, action: step.action, atMs: nowMs, untilMs: nowMs, targets: [node.name] };
+    this.#as({ random: new SeededRandom(step.seed), fault }, () => {
+      if (this.#perform(step.action, node)) this.#count(fault);
+    });
   }
 
-  #count(action: NemesisAction): void {
-    this.counts[action] = (this.counts[action] ?? 0) + 1;
-    this.#cluster.scheduler.trace.mixText(action);
+  #count(fault: InjectedFault): void {
+    this.injected.push(fault);
+    this.counts[fault.action] = (this.counts[fault.action] ?? 0) + 1;
+    this.#cluster.scheduler.trace.mixText(fault.action);
+  }
+
+  /** Runs `action` as part of a fault. */
+  #as(scope: Scope | null, action: () => void): void {
+    const before = this.#scope;
+    this.#scope = scope;
+    try {
+      action();
+    } finally {
+      this.#scope = before;
+    }
+  }
+
+  /** Of the fault that is being done. */
+  get #random(): Random {
+    if (this.#scope === null) throw this.#cluster.fault('a fault was drawn outside of any step');
+    return this.#scope.random;
+  }
+
+  #hits(...targets: string[]): void {
+    if (this.#scope !== null) this.#scope.fault.targets = targets;
   }
 
   /** Processes that end by themselves (a fault injected late) are started again until all is well. */
@@ -84,14 +109,14 @@ export class Nemesis {
   }
 
   /** False if the fault does not fit the moment. */
-  #perform(action: NemesisAction): boolean {
-    const node = this.#anyNode();
+  #perform(action: NemesisAction, node: SimNode): boolean {
     switch (action) {
       case 'kill':
         return this.#down(node, () => node.kill());
       case 'powerCut':
         return this.#down(node, () => node.powerCut(this.#random));
       case 'powerCutAll':
+        this.#hits(...this.#cluster.nodes.map(({ name }) => name));
         for (const each of this.#cluster.nodes) {
           each.powerCut(this.#random);
           this.#restartLater(each);
@@ -128,9 +153,9 @@ export class Nemesis {
       case 'wipe':
       case 'oldImage':
       case 'flipBit':
-      case 'failRead':
       case 'lostWrite':
       case 'misdirectWrite':
+      case 'failRead':
         return this.#destroy(action);
     }
   }
@@ -144,7 +169,7 @@ export class Nemesis {
 
   /** As who runs it would: a node that cannot even read who it is gets an empty disk. */
   #start(node: SimNode): void {
-    if (node === this.#victim && node.failure?.code === 'dataDamaged') node.wipe();
+    if (node === this.#numbered(this.#plan.victim) && node.failure?.code === 'dataDamaged') node.wipe();
     node.start();
   }
 
@@ -159,6 +184,7 @@ export class Nemesis {
     const { network } = this.#cluster;
     const other = this.#anyNode();
     if (other === node) return false;
+    this.#hits(node.name, other.name);
     if (action === 'reset') return network.resetConnections(node.name, other.name) > 0;
     if (action === 'cutOneWay') network.cutOneWay(node.name, other.name);
     else network.cut(node.name, other.name, action === 'cut' ? 'hold' : 'reset');
@@ -171,6 +197,7 @@ export class Nemesis {
     const pairs = cutPairs(form, nodes.length, randomBetween(this.#random, 0, nodes.length - 1));
     const how = randomChance(this.#random, 0.5) ? 'hold' : 'reset';
     const nameOf = (at: number): string => (nodes[at] as SimNode).name;
+    this.#hits(...nodes.map(({ name }) => name));
     for (const [a, b] of pairs) network.cut(nameOf(a), nameOf(b), how);
     this.#later(randomUnit(this.#random) * 2000, () => pairs.forEach(([a, b]) => network.heal(nameOf(a), nameOf(b))));
     return pairs.length > 0;
@@ -188,9 +215,9 @@ export class Nemesis {
   }
 
   #disturbClient(action: 'pauseClient' | 'killClient' | 'cutClient', node: SimNode): boolean {
-    const clients = this.#cluster.clients.filter(({ process, isSpared }) => process.isAlive && !isSpared);
-    const client = clients[randomBetween(this.#random, 0, clients.length - 1)];
-    if (client === undefined) return false;
+    const client = preferredClient(this.#cluster.clients, this.#random.nextUint32());
+    if (client === null) return false;
+    this.#hits(client.name, ...(action === 'cutClient' ? [node.name] : []));
     if (action === 'killClient') {
       client.kill();
     } else if (action === 'pauseClient') {
@@ -228,7 +255,7 @@ export class Nemesis {
       case 'crashInDisk': {
         const when = (['before', 'midway', 'after'] as const)[randomBetween(this.#random, 0, 2)] ?? 'after';
         this.#inject(node, { skip: randomBetween(this.#random, 0, 30), effect: { type: 'crash', when } });
-        node.process?.onKilled(() => {
+        this.#whenKilled(node, () => {
           if (this.#isRunning && randomChance(this.#random, 0.5)) this.#later(0.01, () => !node.isUp && node.powerCut(this.#random));
           this.#restartLater(node);
         });
@@ -236,7 +263,7 @@ export class Nemesis {
       }
       case 'failSync':
         this.#inject(node, { operations: ['sync'], skip: randomBetween(this.#random, 0, 10), effect: { type: 'fail', kind: 'io' } });
-        node.process?.onKilled(() => this.#restartLater(node));
+        this.#whenKilled(node, () => this.#restartLater(node));
         return true;
     }
   }
@@ -246,12 +273,12 @@ export class Nemesis {
   }
 
   /** Data may be lost on one node, once the last loss was made good: more than a minority at a time nobody survives. */
-  #destroy(action: 'wipe' | 'oldImage' | 'flipBit' | 'failRead' | 'lostWrite' | 'misdirectWrite'): boolean {
+  #destroy(action: 'wipe' | 'oldImage' | 'flipBit' | 'lostWrite' | 'misdirectWrite' | 'failRead'): boolean {
     const { nodes } = this.#cluster;
     if (nodes.length < 3) return false;
-    this.#victim ??= this.#anyNode();
-    const victim = this.#victim;
-    if (!this.#isWhole(victim)) return false;
+    const victim = this.#numbered(this.#plan.victim);
+    this.#hits(victim.name);
+    if (!isWhole(victim)) return false;
     if (action === 'oldImage') {
       if (this.#oldImage === null) this.#oldImage = victim.disk.image();
       else this.#awaitCalm(() => this.#restore(victim));
@@ -264,10 +291,9 @@ export class Nemesis {
     victim.kill();
     this.#oldImage = null;
     if (action === 'wipe') victim.wipe();
-    // What cannot be read as the process starts is gone, as far as the node can know.
-    else if (action === 'failRead')
-      this.#inject(victim, { operations: ['read'], skip: randomBetween(this.#random, 0, 20), effect: { type: 'fail', kind: 'io' } });
-    else this.#flip(victim);
+    else if (action === 'flipBit') flipAnyBit(victim, this.#random);
+    // As the process starts, all is read anew; what cannot be read counts as lost, and is fetched from the others.
+    else this.#inject(victim, { operations: ['read'], skip: randomBetween(this.#random, 0, 20), effect: { type: 'fail', kind: 'io' } });
     this.#restartLater(victim);
     return true;
   }
@@ -278,11 +304,11 @@ export class Nemesis {
    */
   #restore(victim: SimNode): void {
     const image = this.#oldImage;
-    if (image === null || !this.#isWhole(victim)) return;
+    if (image === null || !isWhole(victim)) return;
     this.#oldImage = null;
     victim.restoreImage(image);
     this.#restartLater(victim);
-    this.#count('oldImage');
+    if (this.#scope !== null) this.#count(this.#scope.fault);
   }
 
   /** A write that the disk reported and lost, or put elsewhere in the file. As with an old image, others must have heard of the journal. */
@@ -296,7 +322,7 @@ export class Nemesis {
       // Not to be found out: too much for the others to lose with it.
       if (!isCalm) victim.wipe();
       this.#restartLater(victim);
-      this.#count(action);
+      if (this.#scope !== null) this.#count(this.#scope.fault);
     };
     this.#awaitCalm(
       () => destroyed(true),
@@ -319,7 +345,7 @@ export class Nemesis {
     const look = (): void => {
       if (!this.#isRunning) return otherwise();
       for (const node of nodes) if (!node.isUp) this.#start(node);
-      if (before !== lives() || !nodes.every((node) => !node.isPaused && this.#isWhole(node))) calmSinceMs = scheduler.nowMs;
+      if (before !== lives() || !nodes.every((node) => !node.isPaused && isWhole(node))) calmSinceMs = scheduler.nowMs;
       before = lives();
       const isCalm = scheduler.nowMs - calmSinceMs >= CALM_MS;
       if (!isCalm && scheduler.nowMs < giveUpAtMs) return this.#later(10, look);
@@ -330,35 +356,26 @@ export class Nemesis {
     look();
   }
 
-  #flip(victim: SimNode): void {
-    const paths = victim.disk.paths().filter((path) => victim.disk.state.find(path).content.size > 0);
-    const path = paths[randomBetween(this.#random, 0, paths.length - 1)];
-    if (path === undefined) return;
-    victim.disk.flipBit(
-      path,
-      randomBetween(this.#random, 0, victim.disk.state.find(path).content.size - 1),
-      randomBetween(this.#random, 0, 7),
-    );
-  }
-
-  /** True if no replica on it waits to be let in again. */
-  #isWhole(node: SimNode): boolean {
-    const status = node.status();
-    return (
-      status !== null &&
-      status.state === 'serving' &&
-      status.metrics['diskFull'] === 0 &&
-      status.groups.length > 0 &&
-      status.groups.every((group) => !group.isLearner && group.role !== 'stopped')
-    );
-  }
-
   #anyNode(): SimNode {
     const { nodes } = this.#cluster;
     return nodes[randomBetween(this.#random, 0, nodes.length - 1)] as SimNode;
   }
 
+  /** Counted from 1, and round. */
+  #numbered(number: number): SimNode {
+    const { nodes } = this.#cluster;
+    return nodes[(number - 1) % nodes.length] as SimNode;
+  }
+
+  #whenKilled(node: SimNode, action: () => void): void {
+    const scope = this.#scope;
+    node.process?.onKilled(() => this.#as(scope, action));
+  }
+
   #later(ms: number, action: () => void): void {
-    this.#cluster.scheduler.schedule(this.#cluster.scheduler.nowMs + ms, action, null);
+    const scope = this.#scope;
+    const atMs = this.#cluster.scheduler.nowMs + ms;
+    if (scope !== null) scope.fault.untilMs = Math.max(scope.fault.untilMs, atMs);
+    this.#cluster.scheduler.schedule(atMs, () => this.#as(scope, action), null);
   }
 }

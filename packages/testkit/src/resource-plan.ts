@@ -37,7 +37,8 @@ export type ResourceCallKind =
   | 'lock'
   | 'lead';
 
-const KINDS: readonly ResourceCallKind[] = [
+/** All kinds of calls. */
+export const RESOURCE_CALL_KINDS: readonly ResourceCallKind[] = [
   'get',
   'set',
   'setWithTtl',
@@ -56,7 +57,7 @@ const named = (kind: string, count: number): string[] => Array.from({ length: co
 
 /** A plan of its own for a run. */
 export function randomResourcePlan(random: Random): ResourcePlan {
-  const drawn = KINDS.map((kind) => [kind, randomChance(random, 0.7) ? randomBetween(random, 1, 10) : 0] as const);
+  const drawn = RESOURCE_CALL_KINDS.map((kind) => [kind, randomChance(random, 0.7) ? randomBetween(random, 1, 10) : 0] as const);
   // Something must change, or there is nothing to see.
   const weights = { ...Object.fromEntries(drawn), set: 5 } as Record<ResourceCallKind, number>;
   return {
@@ -78,9 +79,9 @@ export function randomResourcePlan(random: Random): ResourcePlan {
 /** A kind of call by the weights. */
 export function drawCallKind(random: Random, plan: ResourcePlan): ResourceCallKind {
   let total = 0;
-  for (const kind of KINDS) total += plan.weights[kind];
+  for (const kind of RESOURCE_CALL_KINDS) total += plan.weights[kind];
   let left = randomBetween(random, 1, total);
-  for (const kind of KINDS) {
+  for (const kind of RESOURCE_CALL_KINDS) {
     left -= plan.weights[kind];
     if (left <= 0) return kind;
   }

@@ -1,17 +1,21 @@
-import { DEFAULT_GROUP, type Random, SeededRandom, fromUtf8, randomBetween, randomUnit } from '@quorate/base';
+import { DEFAULT_GROUP, fromUtf8, randomUnit } from '@quorate/base';
 import type { HistoryHeader, ObjectKind } from '@quorate/checkers';
 import { COUNTER, ELECTION, LeaderObservers, MAP } from '@quorate/resources';
+import type { CallScript } from './call-turns.js';
 import { checkCounter, checkFencedMap, checkHolders } from './check-holders.js';
 import { type FinalMap, checkMap } from './check-maps.js';
 import { HistoryRecorder } from './history-recorder.js';
 import { HolderWatch } from './holder-watch.js';
 import { MapWatcher } from './map-watcher.js';
 import { objectsOf } from './recorded-calls.js';
+import { randomByName } from './random-by-name.js';
 import type { ResourcePlan } from './resource-plan.js';
 import { objectOf } from './history-values.js';
-import { ResourceWorkload, guardedBy } from './resource-workload.js';
-import type { SimClient, SimClientOptions } from './sim-client.js';
+import { guardedBy } from './resource-calls.js';
+import { ResourceWorkload } from './resource-workload.js';
+import type { SimClient } from './sim-client.js';
 import type { SimCluster } from './sim-cluster.js';
+import type { ResourceClientScript, SimScript } from './sim-script.js';
 
 /** What the clients of resources saw, in numbers. */
 export interface ResourceFigures {
@@ -34,7 +38,7 @@ const TTLS_OVER_MS = 1500;
 export class ResourceRun {
   readonly recorder: HistoryRecorder;
   readonly #cluster: SimCluster;
-  readonly #random: Random;
+  readonly #calls: CallScript;
   readonly #plan: ResourcePlan;
   readonly #holders: HolderWatch;
   readonly #workloads: ResourceWorkload[] = [];
@@ -42,11 +46,11 @@ export class ResourceRun {
   readonly #streams: readonly string[];
   #isWorking = true;
 
-  constructor(cluster: SimCluster, random: Random, plan: ResourcePlan, streams: readonly string[]) {
+  constructor(cluster: SimCluster, { plan, streams }: SimScript, calls: CallScript) {
     this.#streams = streams;
     this.#cluster = cluster;
-    this.#random = random;
     this.#plan = plan;
+    this.#calls = calls;
     this.recorder = new HistoryRecorder(() => cluster.scheduler.nowMs);
     this.#holders = new HolderWatch((fault) => cluster.failLater(fault));
     const declare = (kind: ObjectKind, names: readonly string[]): void => {
@@ -63,9 +67,9 @@ export class ResourceRun {
     return [...this.#plan.maps, ...[...this.#plan.locks, ...this.#plan.elections].map(guardedBy)];
   }
 
-  start(clients: number): void {
+  start(clients: readonly ResourceClientScript[]): void {
     this.#startAuditor();
-    for (let i = 0; i < clients; i++) this.#startClient();
+    for (const client of clients) this.#startClient(client);
   }
 
   figures(): ResourceFigures {
@@ -218,27 +222,27 @@ export class ResourceRun {
     }
   }
 
-  #startClient(): void {
-    const random = new SeededRandom(this.#random.nextUint32());
-    const client = this.#cluster.client(`client-${this.#cluster.clients.length}`, randomClientOptions(random));
+  #startClient(script: ResourceClientScript): void {
+    const { name, sessionTtlMs, disconnectGraceMs } = script;
+    const client = this.#cluster.client(name, { sessionTtlMs, ...(disconnectGraceMs === undefined ? {} : { disconnectGraceMs }) });
+    const calls = this.#calls;
     const workload = new ResourceWorkload({
       client,
+      script,
       plan: this.#plan,
-      random,
+      calls,
       recorder: this.recorder,
       holders: this.#holders,
       streams: this.#streams,
+      append: (stream, options, done) => client.append(stream, options, () => done()),
     });
     this.#workloads.push(workload);
     workload.start();
     client.process.onKilled(() => {
       const { scheduler } = this.#cluster;
-      scheduler.schedule(scheduler.nowMs + randomUnit(random) * 500, () => this.#isWorking && this.#startClient(), null);
+      const next = { ...script, name: `${name}'` };
+      const afterMs = randomUnit(randomByName(calls.seed, next.name)) * 500;
+      scheduler.schedule(scheduler.nowMs + afterMs, () => this.#isWorking && this.#startClient(next), null);
     });
   }
-}
-
-function randomClientOptions(random: Random): SimClientOptions {
-  const sessionTtlMs = [300, 1000, 10_000][randomBetween(random, 0, 2)] ?? 1000;
-  return { sessionTtlMs, ...(randomBetween(random, 0, 3) === 0 ? { disconnectGraceMs: Math.floor(sessionTtlMs / 3) } : {}) };
 }

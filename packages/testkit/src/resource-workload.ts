@@ -1,10 +1,9 @@
-import { QuorateError, type Random, fromUtf8, randomBetween, randomUnit, utf8 } from '@quorate/base';
+import { QuorateError, fromUtf8, randomBetween, randomUnit, utf8 } from '@quorate/base';
 import type { HistoryFields, HistoryValue } from '@quorate/checkers';
-import type { Done, Fence, PendingCall, SessionState } from '@quorate/machine';
+import type { Done, PendingCall, SessionState } from '@quorate/machine';
 import {
   COUNTER,
   ELECTION,
-  type Holding,
   LOCK,
   LeaderObservers,
   MAP,
@@ -14,33 +13,28 @@ import {
   standForElection,
   stepDown,
 } from '@quorate/resources';
+import type { CallScript, CallTurns } from './call-turns.js';
 import type { HistoryRecorder, RecordedLane } from './history-recorder.js';
 import type { HolderWatch } from './holder-watch.js';
 import { MapWatcher } from './map-watcher.js';
 import { type KeyedEntry, entryOf, objectOf, tokenOf } from './history-values.js';
+import { type Held, type Put, guardedBy } from './resource-calls.js';
 import { type ResourceCallKind, type ResourcePlan, drawCallKind } from './resource-plan.js';
-import type { WorkloadClient } from './workload-client.js';
+import type { ResourceClientScript } from './sim-script.js';
+import type { FencedAppend, WorkloadClient } from './workload-client.js';
 
 /** What a workload of resources works with. */
 export interface ResourceWorkloadInit {
   readonly client: WorkloadClient;
   readonly plan: ResourcePlan;
-  readonly random: Random;
+  readonly script: ResourceClientScript;
+  readonly calls: CallScript;
   readonly recorder: HistoryRecorder;
   readonly holders: HolderWatch;
   /** Appended to under what is held. */
   readonly streams: readonly string[];
-}
-
-/** The map that is written only under a lock or a leadership: one for each, by its name. */
-export const guardedBy = (name: string): string => `guarded-${name}`;
-
-/** Something held under a name, and how it is given up. */
-interface Held {
-  readonly object: string;
-  readonly name: string;
-  readonly holding: Holding;
-  readonly end: 'release' | 'resign';
+  /** How; null: it is not done. */
+  readonly append: FencedAppend | null;
 }
 
 /** One client that uses maps, counters, locks and elections at random, in its session; everything it calls and sees is recorded. */
@@ -55,6 +49,7 @@ export class ResourceWorkload {
   readonly #init: ResourceWorkloadInit;
   readonly #resources: ResourceClient;
   readonly #watchers = new Set<MapWatcher>();
+  readonly #turns = new Map<RecordedLane, CallTurns>();
   /** Version of each entry as it was last seen, and the newest of each map. */
   readonly #seen = new Map<string, number>();
   readonly #newest = new Map<string, number>();
@@ -80,11 +75,16 @@ export class ResourceWorkload {
   }
 
   start(): void {
-    const { plan, recorder, client } = this.#init;
+    const { plan, recorder, client, script, calls } = this.#init;
     this.#isWorking = true;
     this.#listenToSession();
-    for (let lane = 0; lane < plan.lanes; lane++) this.#pause(recorder.lane(client.name));
-    for (let watch = 0; watch < plan.watches; watch++) this.#watch(recorder.lane(client.name));
+    const lane = (name: string): RecordedLane => {
+      const recorded = recorder.lane(client.name);
+      this.#turns.set(recorded, calls.turns(`${client.name}/${name}`, client.process, plan.pauseMsMax));
+      return recorded;
+    };
+    for (const number of script.lanes) this.#pause(lane(`${number}`));
+    for (const number of script.watches) this.#watch(lane(`watch-${number}`));
     for (const election of plan.elections) if (plan.weights.lead > 0) this.#observe(election);
   }
 
@@ -106,25 +106,36 @@ export class ResourceWorkload {
   }
 
   #pause(lane: RecordedLane): void {
-    const { client, plan, random } = this.#init;
-    client.process.timers.set(randomUnit(random) * plan.pauseMsMax, () => {
-      if (this.#isWorking) this.#act(lane, drawCallKind(random, plan));
+    const turns = this.#turnsOf(lane);
+    turns.next(() => {
+      if (!this.#isWorking) return;
+      const kind = drawCallKind(turns.random, this.#init.plan);
+      if (turns.makes(kind)) this.#act(lane, kind);
+      else this.#pause(lane);
     });
   }
 
+  /** Everything about a call is drawn from its own name. */
+  #turnsOf(lane: RecordedLane): CallTurns {
+    const turns = this.#turns.get(lane);
+    if (turns === undefined) throw new Error('a lane without turns');
+    return turns;
+  }
+
   #act(lane: RecordedLane, kind: ResourceCallKind): void {
-    const { plan, random } = this.#init;
+    const { plan } = this.#init;
+    const { random } = this.#turnsOf(lane);
     switch (kind) {
       case 'add':
-        return this.#add(lane, this.#any(plan.counters));
+        return this.#add(lane, this.#any(lane, plan.counters));
       case 'count':
-        return this.#count(lane, this.#any(plan.counters));
+        return this.#count(lane, this.#any(lane, plan.counters));
       case 'lock': {
-        const name = this.#any(plan.locks);
+        const name = this.#any(lane, plan.locks);
         return this.#lock(lane, name, randomBetween(random, 0, 3) === 0 ? 0 : ([50, 1000, null][randomBetween(random, 0, 2)] ?? null));
       }
       case 'lead':
-        return this.#campaign(lane, this.#any(plan.elections));
+        return this.#campaign(lane, this.#any(lane, plan.elections));
       case 'get':
       case 'size':
       case 'scan':
@@ -135,15 +146,16 @@ export class ResourceWorkload {
   }
 
   #read(lane: RecordedLane, kind: 'get' | 'size' | 'scan'): void {
-    const { plan, random } = this.#init;
-    const name = this.#any(plan.maps);
+    const { plan } = this.#init;
+    const { random } = this.#turnsOf(lane);
+    const name = this.#any(lane, plan.maps);
     const handle = this.#resources.handle(MAP, name);
     const object = objectOf('map', name);
     const consistency = randomBetween(random, 0, 2) === 0 ? 'sequential' : 'linearizable';
     const time = { deadlineMs: plan.deadlineMs, consistency } as const;
     const next = (): void => this.#pause(lane);
     if (kind === 'get') {
-      const key = this.#any(plan.keys);
+      const key = this.#any(lane, plan.keys);
       lane.invoke({ object, op: 'get', args: { key }, consistency });
       handle.query(
         'get',
@@ -170,9 +182,10 @@ export class ResourceWorkload {
   }
 
   #write(lane: RecordedLane, kind: 'set' | 'setWithTtl' | 'setIfAbsent' | 'compareAndSet' | 'remove'): void {
-    const { plan, random } = this.#init;
-    const name = this.#any(plan.maps);
-    const key = this.#any(plan.keys);
+    const { plan } = this.#init;
+    const { random } = this.#turnsOf(lane);
+    const name = this.#any(lane, plan.maps);
+    const key = this.#any(lane, plan.keys);
     const next = (): void => this.#pause(lane);
     const seen = this.#seen.get(`${name}/${key}`) ?? 0;
     if (kind === 'remove') {
@@ -195,7 +208,8 @@ export class ResourceWorkload {
 
   /** One write of a value that is written once. */
   #put(lane: RecordedLane, write: Put, done: () => void): void {
-    const { plan, random } = this.#init;
+    const { plan } = this.#init;
+    const { random } = this.#turnsOf(lane);
     const { name, key, op, ttlMs, version, fence } = write;
     const value = `${this.client.name}:${this.#values++}:`.padEnd(randomBetween(random, 1, plan.valueBytesMax), 'x');
     const args: Record<string, HistoryValue> = { key, value };
@@ -222,7 +236,8 @@ export class ResourceWorkload {
   }
 
   #add(lane: RecordedLane, name: string): void {
-    const { plan, random } = this.#init;
+    const { plan } = this.#init;
+    const { random } = this.#turnsOf(lane);
     const delta = randomBetween(random, 1, 3);
     lane.invoke({ object: objectOf('counter', name), op: 'add', args: { delta } });
     const settled = this.#settle(
@@ -276,22 +291,23 @@ export class ResourceWorkload {
     this.holds++;
     holders.granted(object, this.client, holding);
     holding.onLost(() => recorder.told(this.client.name, object, 'lost', { token: tokenOf(holding.token) }));
-    this.#hold(lane, held, randomBetween(this.#init.random, 0, 3));
+    this.#hold(lane, held, randomBetween(this.#turnsOf(lane).random, 0, 3));
   }
 
   /** Some writes under what is held, then it is given up. */
   #hold(lane: RecordedLane, held: Held, writes: number): void {
-    const { client, plan, random } = this.#init;
+    const { client, plan } = this.#init;
+    const { random } = this.#turnsOf(lane);
     client.process.timers.set((randomUnit(random) * plan.holdMsMax) / (writes + 1), () => {
       if (writes === 0) {
         this.#giveUp(lane, held);
         return;
       }
       const fence = { object: held.object, fence: held.holding.fence };
-      const { streams } = this.#init;
-      if (streams.length > 0 && randomBetween(random, 0, 2) === 0) {
+      const { streams, append } = this.#init;
+      if (append !== null && streams.length > 0 && randomBetween(random, 0, 2) === 0) {
         const fenceInHistory = { lock: fence.object, token: tokenOf(held.holding.token) };
-        client.append(this.#any(streams), { fence: fence.fence, fenceInHistory, deadlineMs: plan.deadlineMs }, () =>
+        append(this.#any(lane, streams), { fence: fence.fence, fenceInHistory, deadlineMs: plan.deadlineMs }, () =>
           this.#hold(lane, held, writes - 1),
         );
         return;
@@ -335,14 +351,15 @@ export class ResourceWorkload {
 
   /** Watches one after the other, each for a while; the one that is there at the end stays. */
   #watch(lane: RecordedLane): void {
-    const { plan, random, recorder, client } = this.#init;
-    const map = randomBetween(random, 0, 4) === 0 ? guardedBy(this.#any(plan.locks)) : this.#any(plan.maps);
+    const { plan, recorder, client } = this.#init;
+    const { random } = this.#turnsOf(lane);
+    const map = randomBetween(random, 0, 4) === 0 ? guardedBy(this.#any(lane, plan.locks)) : this.#any(lane, plan.maps);
     const watcher = new MapWatcher(this.#resources.handle(MAP, map), {
       lane,
       recorder,
       object: objectOf('map', map),
       name: `${client.name}/${this.#watchNumber++}`,
-      key: randomBetween(random, 0, 2) === 0 ? this.#any(plan.keys) : null,
+      key: randomBetween(random, 0, 2) === 0 ? this.#any(lane, plan.keys) : null,
       afterVersion: randomBetween(random, 0, 1) === 0 ? 0 : (this.#newest.get(map) ?? 0),
       told: () => this.watchEvents++,
       ended: () => {
@@ -374,16 +391,7 @@ export class ResourceWorkload {
     };
   }
 
-  #any(names: readonly string[]): string {
-    return names[randomBetween(this.#init.random, 0, names.length - 1)] as string;
+  #any(lane: RecordedLane, names: readonly string[]): string {
+    return names[randomBetween(this.#turnsOf(lane).random, 0, names.length - 1)] as string;
   }
-}
-
-interface Put {
-  readonly name: string;
-  readonly key: string;
-  readonly op: 'set' | 'setIfAbsent' | 'compareAndSet';
-  readonly ttlMs: number | null;
-  readonly version: number;
-  readonly fence: { readonly object: string; readonly fence: Fence } | null;
 }

@@ -1,6 +1,7 @@
 import { type Random, randomUnit } from '@quorate/base';
 import { EventHeap, type SimEvent } from './event-heap.js';
 import { SimulatedCrash, SimulationFault } from './faults.js';
+import type { LifeEvent } from './run-record.js';
 import { type ClockSkew, SimProcess } from './sim-process.js';
 import { TraceHash } from './trace-hash.js';
 
@@ -13,6 +14,8 @@ export interface SimSchedulerOptions {
   readonly random?: Random;
   /** Added to every message of a failure: how to repeat the run. */
   readonly label?: string;
+  /** Told of each process that begins, ends, is paused or goes on. */
+  readonly lives?: (who: string, what: LifeEvent['what']) => void;
 }
 
 /** Wall clock at virtual time 0: a fixed moment, so that runs are equal. */
@@ -35,6 +38,7 @@ export class SimScheduler {
   readonly #slackMs: number;
   readonly #random: Random | undefined;
   readonly #label: string;
+  readonly #lives: SimSchedulerOptions['lives'];
   #nowMs = 0;
   #sequence = 0;
   #steps = 0;
@@ -46,6 +50,7 @@ export class SimScheduler {
     this.#slackMs = options.timerSlackMs ?? 0;
     this.#random = options.random;
     this.#label = options.label ?? '';
+    this.#lives = options.lives;
   }
 
   /** True virtual time in ms since the start. */
@@ -67,7 +72,14 @@ export class SimScheduler {
 
   /** A new life of a process on the node of that name. */
   forNode(name: string, skew: ClockSkew = {}): SimProcess {
-    return new SimProcess(this, name, skew);
+    const process = new SimProcess(this, name, skew);
+    this.lived(process, 'started');
+    return process;
+  }
+
+  /** Tells of the life of a process. */
+  lived({ name }: SimProcess, what: LifeEvent['what']): void {
+    this.#lives?.(name, what);
   }
 
   /** Random lateness of one timer in ms. */

@@ -14,6 +14,7 @@ import {
 import type { HistoryFields } from '@quorate/checkers';
 import { ClientCore, QuorateClient, type SessionOptions } from '@quorate/client';
 import type { Fence } from '@quorate/machine';
+import { CallScript, type CallTurns } from './call-turns.js';
 import type { AppendRecord, History } from './history.js';
 import type { SimScheduler } from './scheduler.js';
 import type { SimNetwork } from './sim-network.js';
@@ -32,6 +33,8 @@ export interface Workload {
   readonly valueBytesMax?: number;
   /** Part of the calls that read. Default 0.1. */
   readonly readShare?: number;
+  /** Names its calls, draws each from its name, and may leave some out. Default: all are drawn in their order. */
+  readonly script?: { readonly calls: CallScript; readonly lanes: readonly number[] };
 }
 
 /** Times of a client in ms; the defaults are those of `ClientOptions` and `SessionOptions`. */
@@ -158,7 +161,10 @@ export class SimClient {
   /** Works until `stopWork`. */
   startWork(workload: Workload): void {
     this.#workload = workload;
-    for (let lane = 0; lane < (workload.lanes ?? 2); lane++) this.#pause(workload);
+    const { script, pauseMsMax = 5 } = workload;
+    const calls = script?.calls ?? new CallScript(this.#random.nextUint32(), null, []);
+    const lanes = script?.lanes ?? Array.from({ length: workload.lanes ?? 2 }, (_, lane) => lane);
+    for (const lane of lanes) this.#pause(workload, calls.turns(`${this.name}/${lane}`, this.process, pauseMsMax));
   }
 
   /** No new calls; those open go on. */
@@ -166,21 +172,26 @@ export class SimClient {
     this.#workload = null;
   }
 
-  #pause(workload: Workload): void {
-    this.process.timers.set(randomUnit(this.#random) * (workload.pauseMsMax ?? 5), () => {
-      if (this.#workload === workload) this.#work(workload);
+  #pause(workload: Workload, turns: CallTurns): void {
+    turns.next(() => {
+      if (this.#workload === workload) this.#work(workload, turns);
     });
   }
 
-  #work(workload: Workload): void {
-    const stream = workload.streams[randomBetween(this.#random, 0, workload.streams.length - 1)] as string;
-    if (randomUnit(this.#random) < (workload.readShare ?? 0.1)) {
+  #work(workload: Workload, turns: CallTurns): void {
+    const { random } = turns;
+    const stream = workload.streams[randomBetween(random, 0, workload.streams.length - 1)];
+    if (stream === undefined) return;
+    const next = (): void => this.#pause(workload, turns);
+    if (randomUnit(random) < (workload.readShare ?? 0.1)) {
+      turns.makes('read');
       // Mostly near the end, where a stale answer would show.
       const newest = this.#history.appends.findLast((append) => append.stream === stream && append.outcome === 'done');
-      this.read(stream, randomBetween(this.#random, 0, 3) === 0 ? 0 : Math.max(0, newest?.offset ?? 0), () => this.#pause(workload));
+      this.read(stream, randomBetween(random, 0, 3) === 0 ? 0 : Math.max(0, newest?.offset ?? 0), next);
       return;
     }
-    const count = randomBetween(this.#random, 1, workload.recordsMax ?? 3);
-    this.append(stream, { count, valueBytes: randomBetween(this.#random, 1, workload.valueBytesMax ?? 100) }, () => this.#pause(workload));
+    turns.makes('append');
+    const count = randomBetween(random, 1, workload.recordsMax ?? 3);
+    this.append(stream, { count, valueBytes: randomBetween(random, 1, workload.valueBytesMax ?? 100) }, next);
   }
 }

@@ -16,7 +16,9 @@ import { ClusterInvariants } from './cluster-invariants.js';
 import { checkStreams } from './check-streams.js';
 import type { SimulationFault } from './faults.js';
 import { History } from './history.js';
+import { randomByName } from './random-by-name.js';
 import { RareBranches } from './rare-branches.js';
+import type { RunRecord } from './run-record.js';
 import { SimScheduler } from './scheduler.js';
 import { SimClient, type SimClientOptions } from './sim-client.js';
 import type { DiskLatency } from './sim-disk.js';
@@ -39,6 +41,8 @@ export interface SimClusterOptions {
   readonly resources?: (node: string) => readonly AnyResourceType[];
   /** False: states of nodes are not compared from outside. For tests of how the nodes find out by themselves. */
   readonly checkStates?: boolean;
+  /** Told of lives of processes and of messages. */
+  readonly record?: RunRecord;
   /** Of nodes and clients, by their names. */
   readonly logger?: (who: string) => Logger;
 }
@@ -75,15 +79,18 @@ export class SimCluster {
     this.invariants = new ClusterInvariants(options.checkStates ?? true);
     this.random = new SeededRandom(options.seed);
     const slack = options.timerSlackMs === undefined ? {} : { timerSlackMs: options.timerSlackMs, random: this.#fork() };
+    const { record } = options;
     this.scheduler = new SimScheduler({
       label: `seed ${options.seed}`,
       ...slack,
       ...(options.stepsMax === undefined ? {} : { stepsMax: options.stepsMax }),
+      ...(record === undefined ? {} : { lives: (who, what) => record.lives.add({ atMs: this.scheduler.nowMs, who, what }) }),
     });
     this.network = new SimNetwork({
       scheduler: this.scheduler,
       random: this.#fork(),
       ...(options.link === undefined ? {} : { link: options.link }),
+      ...(record === undefined ? {} : { sent: (message) => record.messages.add(message) }),
     });
     const addresses = Array.from({ length: options.nodes ?? 3 }, (_, i): Address => ({ host: '127.0.0.1', port: 7400 + i }));
     const members = addresses.map((address, i) => ({ nodeId: nodeId(i + 1), address: formatAddress(address) }));
@@ -129,7 +136,7 @@ export class SimCluster {
       scheduler: this.scheduler,
       network: this.network,
       addresses: this.nodes.map((node) => node.address),
-      random: this.#fork(),
+      random: randomByName(this.seed, `client ${name}`),
       history: this.history,
       options: { ...options, logger: this.#clientLogger(name, options.logger ?? this.#loggerOf?.(name)) },
     });

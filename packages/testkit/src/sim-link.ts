@@ -36,11 +36,19 @@ export class SimLink {
   conditions: LinkConditions;
   readonly #scheduler: SimScheduler;
   readonly #random: Random;
+  readonly #sent: ((bytes: number, sentMs: number, arrivesMs: number) => void) | undefined;
   #isCut = false;
   #freeAtMs = 0;
   #held: Parcel[] = [];
 
-  constructor(scheduler: SimScheduler, random: Random, conditions: LinkConditions) {
+  /** `sent` is told of everything that sets out: bytes, when, and when it arrives. */
+  constructor(
+    scheduler: SimScheduler,
+    random: Random,
+    conditions: LinkConditions,
+    sent?: (bytes: number, sentMs: number, arrivesMs: number) => void,
+  ) {
+    this.#sent = sent;
     this.#scheduler = scheduler;
     this.#random = random;
     this.conditions = conditions;
@@ -78,6 +86,7 @@ export class SimLink {
     const arrivalMs = Math.max(this.#freeAtMs + latencyMs + jitter, parcel.flow.lastArrivalMs);
     const event = this.#scheduler.schedule(arrivalMs, parcel.deliver, parcel.owner);
     parcel.flow.lastArrivalMs = event.timeMs;
+    this.#sent?.(parcel.bytes, startMs, event.timeMs);
     return event;
   }
 }

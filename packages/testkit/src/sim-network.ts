@@ -9,6 +9,8 @@ import {
   formatAddress,
   randomChance,
 } from '@quorate/base';
+import { randomByName } from './random-by-name.js';
+import type { SentMessage } from './run-record.js';
 import type { SimScheduler } from './scheduler.js';
 import { SimConnection } from './sim-connection.js';
 import { DEFAULT_LINK, type LinkConditions, SimLink } from './sim-link.js';
@@ -24,6 +26,8 @@ export interface SimNetworkOptions {
   readonly windowBytes?: number;
   /** Time after which a connection attempt over a cut link fails, in ms. Default 2,000. */
   readonly connectTimeoutMs?: number;
+  /** Told of everything that sets out. */
+  readonly sent?: (message: SentMessage) => void;
 }
 
 interface SimListener {
@@ -34,10 +38,11 @@ interface SimListener {
 /** The cables and switches between the nodes of a simulation. Each process gets its own `Network` from `attach`. */
 export class SimNetwork {
   readonly #scheduler: SimScheduler;
-  readonly #random: Random;
+  readonly #seed: number;
   readonly #conditions: LinkConditions;
   readonly #windowBytes: number;
   readonly #connectTimeoutMs: number;
+  readonly #sent: SimNetworkOptions['sent'];
   readonly #links = new Map<string, SimLink>();
   readonly #listeners = new Map<string, SimListener>();
   /** The node that last listened on an address: where packets to it go even while nobody listens. */
@@ -52,10 +57,11 @@ export class SimNetwork {
 
   constructor(options: SimNetworkOptions) {
     this.#scheduler = options.scheduler;
-    this.#random = options.random;
+    this.#seed = options.random.nextUint32();
     this.#conditions = { ...DEFAULT_LINK, ...options.link };
     this.#windowBytes = options.windowBytes ?? 262_144;
     this.#connectTimeoutMs = options.connectTimeoutMs ?? 2000;
+    this.#sent = options.sent;
   }
 
   /** Connections made since the start. */
@@ -143,7 +149,9 @@ export class SimNetwork {
     const key = `${from}>${to}`;
     let link = this.#links.get(key);
     if (link === undefined) {
-      link = new SimLink(this.#scheduler, this.#random, this.#conditions);
+      const sent = this.#sent;
+      const tell = (bytes: number, sentMs: number, arrivesMs: number): void => sent?.({ from, to, bytes, sentMs, arrivesMs });
+      link = new SimLink(this.#scheduler, randomByName(this.#seed, key), this.#conditions, sent === undefined ? undefined : tell);
       this.#links.set(key, link);
     }
     return link;
@@ -259,7 +267,12 @@ export class SimNetwork {
       this.#open.delete(end);
       this.#other.delete(end);
     };
-    const shared = { random: this.#random, trace: this.#scheduler.trace, windowBytes: this.#windowBytes, onGone };
+    const shared = {
+      random: randomByName(this.#seed, `connection ${this.#opened}`),
+      trace: this.#scheduler.trace,
+      windowBytes: this.#windowBytes,
+      onGone,
+    };
     const near = new SimConnection({ ...shared, process: client, remote: serverAddress, outward: there, inward: back });
     const far = new SimConnection({
       ...shared,

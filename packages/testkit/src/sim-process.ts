@@ -81,11 +81,13 @@ export class SimProcess {
     if (!this.#isAlive) return;
     this.#isAlive = false;
     this.held.length = 0;
+    this.#scheduler.lived(this, 'ended');
     for (const callback of this.#onKilled) callback();
   }
 
   /** SIGSTOP. */
   pause(): void {
+    if (!this.#isPaused && this.#isAlive) this.#scheduler.lived(this, 'paused');
     this.#isPaused = true;
   }
 
@@ -93,6 +95,7 @@ export class SimProcess {
   resume(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
+    if (this.#isAlive) this.#scheduler.lived(this, 'resumed');
     this.#scheduleRelease();
   }
 

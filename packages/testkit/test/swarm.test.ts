@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { type HistoryEvent, checkHistory } from '@quorate/checkers';
 import { SimulationFault, type SimulationResult, runSimulation } from '@quorate/testkit';
+import { runSeed } from './run-seed.js';
 
 const sums = {
   snapshotsTaken: 0,
@@ -11,14 +12,16 @@ const sums = {
   watchEvents: 0,
   unknownOutcomes: 0,
   grants: 0,
+  // Not of each seed: some have a single node.
+  statesCompared: 0,
 };
 
 for (let seed = 1; seed <= 6; seed++) {
   test(`swarm: seed ${seed}, faults drawn at random → every guarantee of streams and resources holds after mending`, () => {
-    const result = runSimulation(seed, { faultMs: 3000 });
+    const result = runSeed(seed, { faultMs: 3000 });
     assert.ok(result.acknowledged > 0 && result.records >= result.acknowledged, JSON.stringify(result));
     assert.ok(Object.values(result.faults).reduce((sum, count) => sum + count, 0) > 0, 'no fault was injected');
-    assert.ok(result.resources.resourceCallsAnswered > 0 && result.statesCompared > 0, JSON.stringify(result));
+    assert.ok(result.resources.resourceCallsAnswered > 0, JSON.stringify(result));
     for (const [name, count] of Object.entries({ ...result, ...result.resources }))
       if (name in sums) sums[name as keyof typeof sums] += count as number;
   });
