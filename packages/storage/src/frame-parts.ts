@@ -51,7 +51,8 @@ export function layOutFrame(
     } else {
       writeRecord(memory, at, record);
       const bytes = recordBytes(record);
-      if (record.type === 'append' && log !== null) placed(log, offset + APPEND_OVERHEAD, memory.subarray(at + APPEND_OVERHEAD, at + bytes));
+      if (record.type === 'append' && log !== null)
+        placed(log, offset + APPEND_OVERHEAD, memory.subarray(at + APPEND_OVERHEAD, at + bytes));
       at += bytes;
     }
     offset += recordBytes(record);

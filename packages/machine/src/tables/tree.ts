@@ -224,7 +224,6 @@ export class Tree {
     const kind = kindOf(heap, old);
     const moved = heap.allocate(bytes);
     copyObject(heap, old, moved, bytes);
-    this.#paths.forget();
     const found = this.locate(keyOf(heap, kind === KIND_NODE ? anyKeyBelow(heap, old) : old));
     const { nodes, places, depth: depthOfLeaf, leaf } = this.#path;
     let isMoved = false;
