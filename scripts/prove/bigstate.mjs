@@ -9,9 +9,11 @@ import { Process, delay, until } from './processes.mjs';
 import { percentile, report, say } from './report.mjs';
 import { compareStates } from './state-hashes.mjs';
 
-/** How much larger the 99.9th percentile of the delay may be with a snapshot than without, and how large any delay. */
+/** How much larger the 99.9th percentile of the delay may be with a snapshot than without, and the longest one. */
 const P999_MS_MOST = 10;
 const MAX_MS_MOST = 50;
+/** Bytes of the log between two snapshots, by key: about as long without as with one, so that neither has the longest delay for its length alone. */
+const LOG_BYTES_PER_KEY = 2200;
 const PROBE = pathToFileURL(fileURLToPath(new URL('loop-probe.mjs', import.meta.url))).href;
 const LOAD = fileURLToPath(new URL('bigstate-load.mjs', import.meta.url));
 const PLAIN_SECONDS_LEAST = 20;
@@ -23,7 +25,8 @@ const SAMPLES_LEAST = 500;
 export async function prove({ seed, keys = 1_000_000, rate = 20_000, nodeFlags = [] }) {
   const directory = mkdtempSync(join(tmpdir(), 'quorate-bigstate-'));
   const probes = new Probes(directory, nodeFlags);
-  return await Cluster.run({ wrapperOf: (id) => probes.wrapper(id), settings: { drainMs: 10_000 }, directory }, async (cluster) => {
+  const settings = { drainMs: 10_000, snapshotLogBytes: Math.max(67_108_864, keys * LOG_BYTES_PER_KEY) };
+  return await Cluster.run({ wrapperOf: (id) => probes.wrapper(id), settings, directory }, async (cluster) => {
     const watch = new SnapshotWatch(cluster);
     const load = new Process(process.execPath, [LOAD, cluster.addresses.join(','), String(keys), String(rate)]);
     try {
@@ -288,5 +291,6 @@ function compare(what, without, measured, demands) {
   const more = round(measured.p999 - without.p999);
   demands.push([`${what}: there are measurements`, measured.samples >= SAMPLES_LEAST && without.samples >= SAMPLES_LEAST]);
   demands.push([`${what}: p99.9 at most ${P999_MS_MOST} ms more than without (${more} ms more)`, more <= P999_MS_MOST]);
-  demands.push([`${what}: no delay over ${MAX_MS_MOST} ms (${measured.max} ms; ${without.max} ms without)`, measured.max <= MAX_MS_MOST]);
+  const longer = round(measured.max - without.max);
+  demands.push([`${what}: the longest at most ${MAX_MS_MOST} ms more than without (${longer} ms more)`, longer <= MAX_MS_MOST]);
 }
