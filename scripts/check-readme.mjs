@@ -66,7 +66,7 @@ export async function checkCommands(documents, scripts, help) {
 }
 
 async function faultOf(command, scripts, help) {
-  const npm = /^npm (?:(start|test)|run ([a-z-]+))(?: -- .*)?$/.exec(command);
+  const npm = /^npm (?:(start|test)|run ([a-z:-]+))(?: -- .*)?$/.exec(command);
   if (npm !== null) return scripts[npm[1] ?? npm[2]] === undefined ? 'there is no such npm script' : null;
   if (/^npm (?:ci|install)(?: quorate)?$/.test(command) || /^(?:git clone|cd) \S+$/.test(command)) return null;
   const script = /^node (scripts\/[a-z-]+\.mjs)$/.exec(command);

@@ -57,8 +57,9 @@ function progress(what) {
   };
 }
 
-const inWords = ({ calls, recoveries, secondRecoveries }) =>
-  `${calls} calls of the script, ${recoveries} of the recoveries, ${secondRecoveries} of the recoveries from those`;
+function inWords({ calls, recoveries, secondRecoveries }) {
+  return `${calls} calls of the script, ${recoveries} of the recoveries, ${secondRecoveries} of the recoveries from those`;
+}
 
 function crashes({ crashEverywhere }, script) {
   const tell = progress('crashes');

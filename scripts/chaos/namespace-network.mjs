@@ -111,7 +111,20 @@ export class NamespaceNetwork {
 
   /** A part of the packets to a name is lost. */
   lose(name, part) {
-    const rule = ['-A', 'INPUT', '-i', `qi${OWN}${this.#number(name)}`, '-m', 'statistic', '--mode', 'random', '--probability', String(part), '-j', 'DROP'];
+    const rule = [
+      '-A',
+      'INPUT',
+      '-i',
+      `qi${OWN}${this.#number(name)}`,
+      '-m',
+      'statistic',
+      '--mode',
+      'random',
+      '--probability',
+      String(part),
+      '-j',
+      'DROP',
+    ];
     run('ip', 'netns', 'exec', this.#space(name), 'iptables', ...rule);
   }
 

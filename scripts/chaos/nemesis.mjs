@@ -138,10 +138,12 @@ export class Nemesis {
     if (node === undefined) return null;
     this.#busy.add(node.id);
     const ended = fault === 'stop' ? node.process.stop() : node.kill();
-    void ended.then(() => delay(this.#random.between(0, 3000))).then(() => {
-      this.#busy.delete(node.id);
-      if (this.#isRunning && !node.isRunning) node.start();
-    });
+    void ended
+      .then(() => delay(this.#random.between(0, 3000)))
+      .then(() => {
+        this.#busy.delete(node.id);
+        if (this.#isRunning && !node.isRunning) node.start();
+      });
     return `n${node.id}`;
   }
 

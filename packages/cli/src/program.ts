@@ -145,18 +145,40 @@ function addToolCommands(program: Command, io: CliIo, run: Run): void {
     run.code = await (await import('./commands/inspect.js')).inspectDirectory(directory, flags, io);
   });
 
+  addBenchCommand(program, io, run);
+}
+
+function addBenchCommand(program: Command, io: CliIo, run: Run): void {
   const bench = program
     .command('bench')
+    .argument('[workloads...]', 'put, append, append-1k, append-batch, read, transfer; all if none is named')
     .summary('Measure a running cluster.')
-    .description('Append for a while and measure: op/s, latency, server CPU and syncs per append, memory. Leaves streams named bench-….')
-    .option('--in-flight <count>', 'appends under way at once, over all connections', wholeNumber(1, 100_000), 64)
-    .option('--connections <count>', 'client connections', wholeNumber(1, 1000), 4)
+    .description(
+      'Keep operations under way and measure: op/s, latency, CPU of servers and clients, syncs and system calls per operation, bytes written, ' +
+        'memory, delays of event loops. Leaves streams and a map named bench-… in the cluster.',
+    )
+    .option('--in-flight <count>', 'operations under way at once, over all connections', wholeNumber(1, 100_000), 64)
+    .option('--connections <count>', 'client connections, over all client processes', wholeNumber(1, 1000), 4)
+    .option('--processes <count>', 'client processes', wholeNumber(1, 64), 1)
+    .option(
+      '--rate <count>',
+      'operations to begin per second; latency then counts from when each was due (default: as many as go)',
+      wholeNumber(1, 10_000_000),
+    )
+    .option('--rounds <count>', 'rounds to measure; figures are medians', wholeNumber(1, 1000), 1)
+    .option('--seconds <seconds>', 'how long a round is', seconds, 5)
+    .option('--warmup <seconds>', 'how long to run before the first round', seconds, 1)
+    .option('--bytes <count>', 'bytes of each value or record of put, append and read', wholeNumber(0, 1_048_576), 128)
+    .option('--keys <count>', 'keys that put and read go through', wholeNumber(1, 1_000_000), 100_000)
     .option('--streams <count>', 'streams to append to', wholeNumber(1, 1000), 1)
-    .option('--bytes <count>', 'bytes of each record', wholeNumber(0, 1_048_576), 128)
-    .option('--seconds <seconds>', 'how long to measure', seconds, 5)
-    .option('--warmup <seconds>', 'how long to run before measuring', seconds, 1);
-  example(common(bench), 'quorate bench --in-flight 1000 --connections 8 --seconds 10').action(async (flags) => {
-    run.code = await (await import('./commands/bench.js')).runBench(flags, io);
+    .option('--transfers <count>', 'how often transfer hands leadership over', wholeNumber(1, 10_000), 20);
+  flag(bench, '--system-calls', 'count the system calls of the servers too, with strace, for a second after the last round');
+  example(
+    common(bench),
+    'quorate bench put --in-flight 1000 --connections 8 --seconds 10',
+    'quorate bench read --rate 5000 --rounds 3',
+  ).action(async (workloads: string[], flags) => {
+    run.code = await (await import('./commands/bench.js')).runBench(workloads, flags, io);
   });
 }
 

@@ -134,14 +134,6 @@ test('stream list: prefix, text and --json → names in order', async () => {
   assert.deepEqual(others, []);
 });
 
-test('bench: a short run → the measured values, with --json as numbers', async () => {
-  const flags = ['--seconds', '0.3', '--warmup', '0.1', '--in-flight', '16', '--connections', '2', '--json'];
-  const result = JSON.parse(await quorateOk(['bench', ...flags, ...connect])) as Record<string, number>;
-  for (const name of ['appends', 'perSecond', 'p50Ms', 'p99Ms', 'syncsPerAppend', 'clientMicrosPerAppend'])
-    assert.ok((result[name] as number) > 0, `${name} is ${result[name]}`);
-  assert.deepEqual(result['errors'], {});
-});
-
 test('a node is killed → the others serve, dev says so and starts it again', async () => {
   const [pid] = cluster.serverPids;
   process.kill(pid as number, 'SIGKILL');

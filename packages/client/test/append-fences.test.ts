@@ -120,6 +120,24 @@ test('client: a list too long for one payload under an old fence → fenced, non
   assert.deepEqual([client.openCalls, client.appendBytes], [0, 0]);
 });
 
+test('client: the first payload of a long list is refused for good while the others are under way → nothing of it is stored later; who comes behind is', () => {
+  const { cluster, client } = setUp(9);
+  const first = append(cluster, client, 'first');
+  wait(cluster, [first]);
+  let count = 0;
+  cluster.node(1).script = (request) =>
+    request.type === 'append' && count++ === 0 ? { do: 'refuse', error: new QuorateError('kindMismatch', 'no locks there') } : SERVE;
+  const list = Array.from({ length: 2 * LIMITS.batchRecordsMax + 10 }, (_, at) => `${at}`);
+  const long = append(cluster, client, list, undefined, token(10));
+  const next = append(cluster, client, 'next');
+  wait(cluster, [long, next]);
+  cluster.scheduler.runFor(1000);
+  assert.deepEqual(codes([long, next]), ['kindMismatch', 1]);
+  assert.ok(count > 3, 'all of them were on their way');
+  assert.deepEqual(cluster.values('s'), ['first', 'next']);
+  assert.deepEqual([client.openCalls, client.appendBytes], [0, 0]);
+});
+
 test('client: one of two calls in a fenced payload ends at its deadline before it was taken → the other is stored, still under its fence', () => {
   const { cluster, client } = setUp(8);
   let isFull = true;

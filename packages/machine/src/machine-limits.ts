@@ -27,7 +27,8 @@ export interface MachineLimits {
   readonly sessionOwnersMax: number;
   /**
    * Work that timers and the ends of sessions may do while one batch is applied, in changes of tables, events and calls: a few ms. Each command in
-   * the batch adds `workPerCommand`, so that what has a time cannot come faster than it goes.
+   * the batch adds `workPerCommand`, so that what has a time cannot come faster than it goes. At least 2: the call of a timer is one, and with nothing
+   * left it would only set itself again.
    */
   readonly workPerBatch: number;
   readonly workPerCommand: number;

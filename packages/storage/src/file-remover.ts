@@ -67,15 +67,15 @@ export class FileRemover {
       this.#current = null;
       const freed = this.#freed;
       this.#freed = [];
-      if (fault?.kind === 'full') this.#tryAgain(path);
-      else if (fault !== null && fault.kind !== 'missing') this.#options.failed(fault);
+      // Not if somebody waits: the name is another file's from now on, or nothing more is to be removed.
+      if (fault?.kind === 'full' && freed.length === 0) this.#tryAgain(path);
+      else if (fault !== null && fault.kind !== 'missing' && fault.kind !== 'full') this.#options.failed(fault);
       for (const free of freed) free();
       this.#next();
     });
   }
 
   #tryAgain(path: string): void {
-    if (this.#isStopped || this.#freed.length > 0) return;
     this.#paths.unshift(path);
     this.#retry = this.#options.timers.set(RETRY_MS, () => {
       this.#retry = null;

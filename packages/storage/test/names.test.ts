@@ -146,6 +146,27 @@ test('T39: a received snapshot is given up, its removal is slow, the same is rec
   }
 });
 
+test('T32, T39: a received snapshot is given up, its removal finds no space while the same is received again → the second is whole and stays', () => {
+  const rig = new Rig();
+  const storage = rig.start();
+  const log = storage.createGroup(G1, false);
+  rig.settle();
+  const writer = storage.receiveSnapshot(facts(9));
+  write(writer, content(2000, 1));
+  rig.settle(200);
+  const full = rig.disk.inject({ effect: { type: 'fail', kind: 'full', ms: 300 }, operations: ['remove'], path: /0000000009\.q/ });
+  writer.abort();
+  const again = write(storage.receiveSnapshot(facts(9)), content(3000, 2));
+  rig.scheduler.runFor(500);
+  assert.deepEqual([full.hits, again.file?.index], [1, 9]);
+  log.restartAt(9, 1);
+  // Longer than the pause after which a removal is tried again.
+  rig.settle(3000);
+  assert.deepEqual(snapshotPaths(rig), [PATH_9]);
+  rig.powerCut();
+  assert.deepEqual([rig.open().damage, logOf(rig.life.storage as typeof storage).firstIndex], [[], 10]);
+});
+
 test('T39: a received snapshot is given up, its removal waits for another one, the same is received again → the second stays', () => {
   const rig = new Rig();
   const storage = rig.start();

@@ -96,7 +96,7 @@ const steps = fc.array(
     count: fc.integer({ min: 1, max: 3 }),
     fence: fc.option(fences, { freq: 5 }),
   }),
-  { maxLength: 50 },
+  { maxLength: 50, size: 'max' },
 );
 
 function readTexts(log: LogBuilder): string[] {

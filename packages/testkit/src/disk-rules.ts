@@ -25,8 +25,8 @@ export const CHANGING_OPERATIONS: readonly DiskOperation[] = [
 
 /** What happens to an operation that a rule catches. */
 export type DiskEffect =
-  /** It gives a fault. A failing write leaves any part of itself; a failing sync loses track of what it had to sync. */
-  | { readonly type: 'fail'; readonly kind: 'io' | 'full' }
+  /** It gives a fault, after `ms` more. A failing write leaves any part of itself; a failing sync loses track of what it had to sync. */
+  | { readonly type: 'fail'; readonly kind: 'io' | 'full'; readonly ms?: number }
   /** The process dies before, after or (for a write) in the middle of it. */
   | { readonly type: 'crash'; readonly when: 'before' | 'midway' | 'after' }
   /** A write or sync that reports success and does nothing. */

@@ -306,7 +306,7 @@ function faultOf(action: () => void): DiskFault | null {
 }
 
 function slowMs(effect: DiskEffect | undefined): number {
-  return effect?.type === 'slow' ? effect.ms : 0;
+  return effect?.type === 'slow' || effect?.type === 'fail' ? (effect.ms ?? 0) : 0;
 }
 
 function isRange(position: number, length: number): boolean {

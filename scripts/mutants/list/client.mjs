@@ -144,4 +144,13 @@ export const CLIENT = [
     new: '    const done = this.#done;\n    if (this.reply !== null) this.#done = null;\n    return done;',
     tests: ['client/session-chaos.test.ts: sessions: T63, T66, T77:'],
   },
+  {
+    id: 'refused-list-goes-on',
+    shows: ['T63'],
+    bug: 'The first payload of a long list is refused for good and its call ends; the payloads behind it are stored all the same.',
+    file: 'packages/client/src/core/producer.ts',
+    old: '    this.#window.withdraw(failed);\n',
+    new: '',
+    tests: ['client/append-fences.test.ts: client: the first payload of a long list is refused for good'],
+  },
 ];

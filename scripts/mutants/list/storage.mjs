@@ -196,4 +196,13 @@ export const STORAGE = [
     new: 'this.batchBytesMax = this.#fileBytes - SECTOR_BYTES;',
     tests: ['storage/storage.test.ts: T16:'],
   },
+  {
+    id: 'removal-tried-again-takes-the-next-file',
+    shows: ['T32', 'T39'],
+    bug: 'A removal that found no space is tried again, although its name was wanted again meanwhile: it takes the snapshot that has the name by then.',
+    file: 'packages/storage/src/file-remover.ts',
+    old: "fault?.kind === 'full' && freed.length === 0",
+    new: "fault?.kind === 'full' && freed.length >= 0",
+    tests: ['storage/names.test.ts: T32, T39: a received snapshot is given up, its removal finds no space'],
+  },
 ];

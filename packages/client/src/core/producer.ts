@@ -301,8 +301,11 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
     // The node that refused does lead.
     this.#link = link;
     const ended = this.#window.restart(headGoesOn);
+    const failed = new Set(ended.flatMap((batch) => batch.parts.map(({ call }) => call)));
+    // What is left of a long list does not go out after its call has ended: no copy of it may be applied.
+    this.#window.withdraw(failed);
     this.#reportBytes();
-    for (const batch of ended) for (const { call } of batch.parts) call.fail(isCertain ? error : unknownOutcome(error));
+    for (const call of failed) call.fail(isCertain ? error : unknownOutcome(error));
     if (headGoesOn) this.#pause();
     else this.#planFlush();
   }

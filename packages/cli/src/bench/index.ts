@@ -1,0 +1,16 @@
+export { FIGURES, type Figure, LIMIT_SHARE, type RoundResult, type Spread, spreadOf, spreadsOf } from './bench-result.js';
+export { type LoadResult, gapText, loadText } from './bench-text.js';
+export { type Driver, type DriverSettings, OPERATIONS, type OpenDriver, type Operation } from './driver.js';
+export { fill } from './fill.js';
+export { GapProbe } from './gap-probe.js';
+export { Histogram, type HistogramCounts, histogramText } from './histogram.js';
+export { Load, type LoadOptions, type LoadReport } from './load.js';
+export type { ClientReport } from './load-messages.js';
+export type { LoadProcessesOptions } from './load-processes.js';
+export { type LoadMeasurement, type MeasureOptions, type Progress, measureLoad } from './measure-load.js';
+export { type ProcessUsage, usageOf } from './process-usage.js';
+export { openDriver } from './quorate-driver.js';
+export { type ServerSample, type Servers, quorateServers, serverProcesses } from './servers.js';
+export { type SystemCallCount, callsOf, countSystemCalls } from './system-calls.js';
+export { type GapResult, type TransferOptions, gapResult, measureTransfers } from './transfer-gap.js';
+export { WORKLOADS, WORKLOAD_NAMES, type Workload } from './workloads.js';
