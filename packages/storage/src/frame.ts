@@ -87,29 +87,35 @@ export class FrameCodec {
     return this.#checksum(this.#place);
   }
 
-  /** Fills in the header of a frame whose body already stands at `frameHeaderBytes`; returns its checksum. */
-  seal(frame: Uint8Array, bodyBytes: number, fields: FrameFields): number {
+  /** Fills in the header, of `frameHeaderBytes`, of a frame with this body, in parts; returns its checksum. */
+  seal(header: Uint8Array, body: readonly Uint8Array[], fields: FrameFields): number {
     const { groups, previousGroups } = fields;
-    const headerBytes = frameHeaderBytes(groups, previousGroups);
-    writeU32(frame, 0, FRAME_MAGIC);
-    writeU32(frame, 8, headerBytes);
-    writeU32(frame, 12, bodyBytes);
-    writeU32(frame, 16, this.#checksum(frame.subarray(headerBytes, headerBytes + bodyBytes)));
-    writeU32(frame, 20, fields.recordCount);
-    writeU64(frame, 24, fields.file);
-    writeU64(frame, 32, fields.sequence);
-    writeU64(frame, 40, fields.durableUpTo);
-    writeU32(frame, 48, fields.previousChecksum);
-    writeU32(frame, 52, fields.checkpointNumber);
-    writeU16(frame, 56, groups === null ? UNLISTED : groups.length);
-    writeU16(frame, 58, previousGroups === null ? UNLISTED : previousGroups.length);
+    const headerBytes = header.length;
+    let bodyBytes = 0;
+    let bodyChecksum = 0;
+    for (const part of body) {
+      bodyBytes += part.length;
+      bodyChecksum = this.#checksum(part, bodyChecksum);
+    }
+    writeU32(header, 0, FRAME_MAGIC);
+    writeU32(header, 8, headerBytes);
+    writeU32(header, 12, bodyBytes);
+    writeU32(header, 16, bodyChecksum);
+    writeU32(header, 20, fields.recordCount);
+    writeU64(header, 24, fields.file);
+    writeU64(header, 32, fields.sequence);
+    writeU64(header, 40, fields.durableUpTo);
+    writeU32(header, 48, fields.previousChecksum);
+    writeU32(header, 52, fields.checkpointNumber);
+    writeU16(header, 56, groups === null ? UNLISTED : groups.length);
+    writeU16(header, 58, previousGroups === null ? UNLISTED : previousGroups.length);
     let at = FIXED_BYTES;
     for (const group of [...(groups ?? []), ...(previousGroups ?? [])]) {
-      writeU32(frame, at, group);
+      writeU32(header, at, group);
       at += 4;
     }
-    const checksum = this.#checksum(frame.subarray(8, headerBytes), this.#seed(fields.file, fields.offset));
-    writeU32(frame, 4, checksum);
+    const checksum = this.#checksum(header.subarray(8), this.#seed(fields.file, fields.offset));
+    writeU32(header, 4, checksum);
     return checksum;
   }
 

@@ -1,5 +1,5 @@
 import { type Checksum, type Disk, DiskFault } from '@quorate/base';
-import { type FrameCodec, SECTOR_BYTES } from './frame.js';
+import { type FrameCodec, SECTOR_BYTES, frameHeaderBytes } from './frame.js';
 import type { JournalFiles } from './journal-files.js';
 import { FIRST_FRAME_OFFSET, JOURNAL_FOLDER, type ScanResult, journalNumbers } from './journal-scan.js';
 import type { Recovered } from './recovery.js';
@@ -141,7 +141,7 @@ interface MarkerPlace {
 function writeMarker(files: JournalFiles, codec: FrameCodec, place: MarkerPlace): JournalStart {
   const { file: number, offset, nextSequence: sequence, checkpointNumber, groups: previousGroups } = place;
   const marker = new Uint8Array(SECTOR_BYTES);
-  const chain = codec.seal(marker, 0, {
+  const chain = codec.seal(marker.subarray(0, frameHeaderBytes([], previousGroups)), [], {
     file: number,
     offset,
     sequence,

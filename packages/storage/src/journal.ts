@@ -1,12 +1,13 @@
 import { DiskFault, type DiskFile, type Timers } from '@quorate/base';
 import type { CheckpointWriter } from './checkpoint-writer.js';
 import type { DiskPace } from './disk-pace.js';
-import { FRAME_GROUPS_LISTED, type FrameCodec, SECTOR_BYTES, alignToSector, frameHeaderBytes } from './frame.js';
+import { FRAME_GROUPS_LISTED, type FrameCodec, SECTOR_BYTES, frameHeaderBytes } from './frame.js';
+import { type FrameParts, layOutFrame } from './frame-parts.js';
 import { FrameQueue } from './frame-queue.js';
 import type { JournalFiles } from './journal-files.js';
 import { FIRST_FRAME_OFFSET } from './journal-scan.js';
 import type { JournalStart } from './journal-start.js';
-import { APPEND_OVERHEAD, appendedLastIndex, recordBytes, writeRecord } from './records.js';
+import { appendedLastIndex } from './records.js';
 import type { QueueEntry, StoredLog } from './stored-log.js';
 import type { StorageMetrics } from './types.js';
 
@@ -34,7 +35,8 @@ export interface JournalOptions {
 }
 
 interface Frame {
-  readonly bytes: Uint8Array;
+  readonly parts: readonly Uint8Array[];
+  readonly bytes: number;
   readonly offset: number;
   readonly sequence: number;
   readonly logs: readonly StoredLog[];
@@ -197,21 +199,11 @@ export class Journal {
     const logs = this.#touch(entries, sequence);
     const groups = logs.length > FRAME_GROUPS_LISTED ? null : logs.map((log) => log.group);
     const headerBytes = frameHeaderBytes(groups, this.#lastGroups);
-    let bodyBytes = 0;
-    for (const entry of entries) bodyBytes += recordBytes(entry.record);
-    const bytes = new Uint8Array(alignToSector(headerBytes + bodyBytes));
-    let at = headerBytes;
-    for (const entry of entries) {
-      const { record, log } = entry;
-      writeRecord(bytes, at, record);
-      if (record.type === 'append' && log !== null) {
-        const start = at + APPEND_OVERHEAD;
-        log.placed(this.#fileNumber, this.#offset + start, bytes.subarray(start, start + record.batch.length));
-        this.counters.batchesAppended++;
-      }
-      at += recordBytes(record);
-    }
-    const frame = this.#finish(bytes, bodyBytes, entries.length, groups, logs);
+    const parts = layOutFrame(headerBytes, entries, (log, offset, batch) => {
+      log.placed(this.#fileNumber, this.#offset + offset, batch);
+      this.counters.batchesAppended++;
+    });
+    const frame = this.#finish(parts, entries.length, groups, logs);
     this.#options.checkpoints.frameSealed(sequence, !this.hasPending);
     return frame;
   }
@@ -240,17 +232,18 @@ export class Journal {
     return logs;
   }
 
-  #finish(bytes: Uint8Array, bodyBytes: number, recordCount: number, groups: readonly number[] | null, logs: readonly StoredLog[]): Frame {
+  #finish(parts: FrameParts, recordCount: number, groups: readonly number[] | null, logs: readonly StoredLog[]): Frame {
     const { codec, files, checkpoints } = this.#options;
     const frame = {
-      bytes,
+      parts: parts.all,
+      bytes: parts.totalBytes,
       offset: this.#offset,
       sequence: this.#sequence,
       logs,
       isMarker: logs.length === 0,
       isNews: recordCount === 0 || logs.length > 0,
     };
-    this.#chain = codec.seal(bytes, bodyBytes, {
+    this.#chain = codec.seal(parts.header, parts.body, {
       file: this.#fileNumber,
       offset: this.#offset,
       sequence: this.#sequence,
@@ -265,7 +258,7 @@ export class Journal {
     if (use.firstSequence === 0) use.firstSequence = this.#sequence;
     use.lastSequence = this.#sequence;
     this.#lastGroups = groups;
-    this.#offset += bytes.length;
+    this.#offset += frame.bytes;
     this.#sequence++;
     return frame;
   }
@@ -275,8 +268,8 @@ export class Journal {
   }
 
   #writeMarker(): void {
-    const bytes = new Uint8Array(alignToSector(frameHeaderBytes([], this.#lastGroups)));
-    const frame = this.#finish(bytes, 0, 0, [], []);
+    const parts = layOutFrame(frameHeaderBytes([], this.#lastGroups), [], () => {});
+    const frame = this.#finish(parts, 0, [], []);
     this.#options.checkpoints.frameSealed(frame.sequence, true);
     this.#write(frame);
   }
@@ -286,7 +279,7 @@ export class Journal {
     if (!this.#isSynchronous(frame)) return this.#writeLater(frame);
     let isSyncing = false;
     try {
-      this.#file.writeNow(frame.offset, [frame.bytes]);
+      this.#file.writeNow(frame.offset, frame.parts);
       isSyncing = true;
       this.#synced(this.#options.pace.syncNow(this.#file));
     } catch (thrown) {
@@ -298,7 +291,7 @@ export class Journal {
 
   #writeLater(frame: Frame): void {
     this.#isBusy = true;
-    this.#file.write(frame.offset, [frame.bytes], (writeFault) => {
+    this.#file.write(frame.offset, frame.parts, (writeFault) => {
       this.#isBusy = false;
       if (this.#isFailed) return this.#continueDrain();
       if (writeFault !== null) return this.#faulted(writeFault, false);
@@ -319,7 +312,7 @@ export class Journal {
     const { syncMode, pace } = this.#options;
     // While space is short, or when closing, nothing hurries.
     if (this.#isFull || this.#drained !== null || syncMode === 'async') return false;
-    return syncMode === 'sync' || (frame.bytes.length + this.#queue.bytes < SHALLOW_BYTES && pace.isQuick);
+    return syncMode === 'sync' || (frame.bytes + this.#queue.bytes < SHALLOW_BYTES && pace.isQuick);
   }
 
   #synced(tookMs: number): void {
@@ -330,7 +323,7 @@ export class Journal {
   #complete(frame: Frame): void {
     this.#inflight = null;
     this.counters.frames++;
-    this.counters.bytesWritten += frame.bytes.length;
+    this.counters.bytesWritten += frame.bytes;
     this.#durable = frame.sequence;
     this.#isMarked = frame.isMarker;
     this.#retryMs = RETRY_FIRST_MS;

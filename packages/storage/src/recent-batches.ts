@@ -56,7 +56,7 @@ export class RecentBatches {
     return at < 0 ? undefined : log.tail.batches[log.tail.head + at];
   }
 
-  /** The same bytes in memory of our own: the caller's array is let go. */
+  /** The same bytes in memory of the frame, if it was copied there: the caller's array is let go. */
   replace(log: CachedLog, row: number, batch: Uint8Array): void {
     const at = row - (log.rowCount - log.tail.count);
     if (at >= 0) log.tail.batches[log.tail.head + at] = batch;

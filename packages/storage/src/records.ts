@@ -81,12 +81,17 @@ export function appendedLastIndex(batch: Uint8Array): LogIndex {
   return readU64(batch, 20) + readU16(batch, 6) - 1;
 }
 
+/** Writes what an append record has before its batch. */
+export function writeAppendHead(body: Uint8Array, at: number, batchBytes: number): void {
+  body[at] = APPEND;
+  writeU32(body, at + 1, batchBytes);
+}
+
 /** Writes a record at a position of a body. */
 export function writeRecord(body: Uint8Array, at: number, record: JournalRecord): void {
   switch (record.type) {
     case 'append':
-      body[at] = APPEND;
-      writeU32(body, at + 1, record.batch.length);
+      writeAppendHead(body, at, record.batch.length);
       body.set(record.batch, at + APPEND_OVERHEAD);
       return;
     case 'truncateSuffix':

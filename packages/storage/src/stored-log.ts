@@ -306,7 +306,7 @@ export class StoredLog implements GroupLog, CachedLog {
     this.#host.enqueue({ record: { type: 'snapshot', group: this.group, index, term }, log: this, version: 0, isDropped: false });
   }
 
-  /** The oldest unsealed append got its place; `batch` is the same bytes in memory of the storage. */
+  /** The oldest unsealed append got its place; `batch` is the same bytes, where they lie in memory from here on. */
   placed(file: number, offset: number, batch: Uint8Array): void {
     if (this.#orphans > 0) this.#orphans--;
     else this.#host.recent.replace(this, this.state.place(file, offset), batch);

@@ -214,6 +214,17 @@ export function compareEntry(heap: SlabHeap, address: number, key: Uint8Array, f
   return length - key.length;
 }
 
+/** True if this is the key of an entry. */
+export function hasKey(heap: SlabHeap, address: number, key: Uint8Array): boolean {
+  const { length } = key;
+  if (keyLengthOf(heap, address) !== length) return false;
+  const bytes = heap.bytes[address >>> SLAB_SHIFT] as Uint8Array;
+  const at = ((address & OFFSET_MASK) << 4) + ENTRY_HEADER_BYTES;
+  // Keys mostly differ in their last bytes.
+  for (let i = length - 1; i >= 0; i--) if (bytes[at + i] !== key[i]) return false;
+  return true;
+}
+
 /** How many of the first `max` bytes the key of an entry has in common with `key`. */
 export function sharedWithKey(heap: SlabHeap, address: number, key: Uint8Array, max: number): number {
   const bytes = heap.bytes[address >>> SLAB_SHIFT] as Uint8Array;

@@ -3,7 +3,7 @@ import { TABLE_KEY_BYTES_MAX, TABLE_VALUE_BYTES_MAX } from './bounds.js';
 import { KIND_ENTRY, entryBytes, keyOf, valueOf, writeBirth, writeEntry, writeValue } from './entry.js';
 import type { Store } from './store.js';
 import { Tree } from './tree.js';
-import { findEntry, scanTree } from './tree-walk.js';
+import { scanTree } from './tree-walk.js';
 import type { EntryVisitor, ScanRange, Table } from './types.js';
 import { INSERTED, REMOVED, REPLACED } from './undo-log.js';
 
@@ -42,12 +42,12 @@ export class LiveTable implements Table {
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
-    const entry = findEntry(this.#store.heap, this.#tree.root, key);
+    const entry = this.#tree.locate(key);
     return entry === 0 ? undefined : valueOf(this.#store.heap, entry);
   }
 
   has(key: Uint8Array): boolean {
-    return findEntry(this.#store.heap, this.#tree.root, key) !== 0;
+    return this.#tree.locate(key) !== 0;
   }
 
   scan(range: ScanRange, visit: EntryVisitor): void {

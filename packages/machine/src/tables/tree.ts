@@ -20,6 +20,7 @@ import {
   truncate,
 } from './node.js';
 import type { Store } from './store.js';
+import { type TreePath, TreePaths } from './tree-path.js';
 
 /** A node with fewer places looks for a neighbour to merge with. */
 const MERGE_BELOW = NODE_CAPACITY / 4;
@@ -35,38 +36,48 @@ export class Tree {
   /** 0: empty. */
   root = 0;
   size = 0;
-  /** The path of the last descent: nodes from the root on, and the place taken in each. */
-  readonly #nodes: number[] = [];
-  readonly #places: number[] = [];
-  #depth = 0;
+  readonly #paths = new TreePaths();
+  /** Of the last `locate`. */
+  #path: TreePath = this.#paths.take();
 
   constructor(table: number, store: Store) {
     this.#store = store;
     store.trees.set(table, this);
   }
 
-  /** Goes down to the leaf of `key`; the entry, 0 if there is none. Call `replace`, `insert` or `remove` next, with nothing between. */
+  /** Goes down to the leaf of `key`; the entry, 0 if there is none. For a change call `replace`, `insert` or `remove` next, with nothing between. */
   locate(key: Uint8Array): number {
     const heap = this.#store.heap;
-    this.#depth = 0;
+    const known = this.#paths.find(heap, key);
+    if (known !== undefined) {
+      this.#path = known;
+      return known.entry;
+    }
+    const path = this.#paths.take();
+    this.#path = path;
     let node = this.root;
     if (node === 0) return 0;
+    let depth = 0;
     while (levelOf(heap, node) > 0) {
       const i = childFor(heap, node, key);
-      this.#nodes[this.#depth] = node;
-      this.#places[this.#depth++] = i;
+      path.nodes[depth] = node;
+      path.places[depth++] = i;
       node = childAt(heap, node, i);
     }
     const found = search(heap, node, key);
-    this.#nodes[this.#depth] = node;
-    this.#places[this.#depth] = found >>> 1;
-    return (found & 1) === 1 ? keyAt(heap, node, found >>> 1) : 0;
+    path.nodes[depth] = node;
+    path.places[depth] = found >>> 1;
+    path.depth = depth;
+    path.entry = (found & 1) === 1 ? keyAt(heap, node, found >>> 1) : 0;
+    return path.entry;
   }
 
   /** Puts another entry of the same key in the place that was located. */
   replace(entry: number): void {
     this.#thaw();
-    setKeyAt(this.#store.heap, this.#nodes[this.#depth] as number, this.#places[this.#depth] as number, entry);
+    const path = this.#path;
+    setKeyAt(this.#store.heap, path.leaf, path.places[path.depth] as number, entry);
+    path.entry = entry;
   }
 
   /** Puts an entry where its key was not found. */
@@ -78,35 +89,41 @@ export class Tree {
       return;
     }
     this.#thaw();
-    this.#insertAt(this.#depth, this.#places[this.#depth] as number, entry, 0, key);
+    const { depth, leaf, places } = this.#path;
+    if (countOf(this.#store.heap, leaf) < NODE_CAPACITY) this.#paths.forgetLeaf(leaf);
+    else this.#paths.forget();
+    this.#insertAt(depth, places[depth] as number, entry, 0, key);
   }
 
   /** Takes the entry that was located out. */
   remove(): void {
     this.size--;
     this.#thaw();
-    removeAt(this.#store.heap, this.#nodes[this.#depth] as number, this.#places[this.#depth] as number);
-    this.#shrink(this.#depth);
+    this.#paths.forget();
+    const { depth, leaf, places } = this.#path;
+    removeAt(this.#store.heap, leaf, places[depth] as number);
+    this.#shrink(depth);
   }
 
   /** Copies what views see of the path. */
   #thaw(): void {
     const store = this.#store;
-    if (!store.isFrozen(this.#nodes[this.#depth] as number)) return;
-    for (let depth = 0; depth <= this.#depth; depth++) {
-      const node = this.#nodes[depth] as number;
+    const path = this.#path;
+    if (!store.isFrozen(path.leaf)) return;
+    for (let depth = 0; depth <= path.depth; depth++) {
+      const node = path.nodes[depth] as number;
       if (!store.isFrozen(node)) continue;
       const copy = copyNode(store.heap, node, store.generation);
-      this.#nodes[depth] = copy;
       if (depth === 0) this.root = copy;
-      else setChildAt(store.heap, this.#nodes[depth - 1] as number, this.#places[depth - 1] as number, copy);
+      else setChildAt(store.heap, path.nodes[depth - 1] as number, path.places[depth - 1] as number, copy);
+      this.#paths.moved(depth, node, copy);
       store.retire(node);
     }
   }
 
   #insertAt(depth: number, place: number, address: number, child: number, key: Uint8Array): void {
     const heap = this.#store.heap;
-    const node = this.#nodes[depth] as number;
+    const node = this.#path.nodes[depth] as number;
     const count = countOf(heap, node);
     if (count < NODE_CAPACITY) return insertAt(heap, node, place, address, child, key);
     const level = levelOf(heap, node);
@@ -137,7 +154,7 @@ export class Tree {
   #attach(depth: number, separator: number, right: number): void {
     const heap = this.#store.heap;
     const key = keyOf(heap, separator);
-    if (depth > 0) return this.#insertAt(depth - 1, (this.#places[depth - 1] as number) + 1, separator, right, key);
+    if (depth > 0) return this.#insertAt(depth - 1, (this.#path.places[depth - 1] as number) + 1, separator, right, key);
     const left = this.root;
     this.root = newNode(heap, levelOf(heap, left) + 1, this.#store.generation);
     insertAt(heap, this.root, 0, 0, left, key);
@@ -159,12 +176,12 @@ export class Tree {
   #shrink(depth: number): void {
     const store = this.#store;
     const heap = store.heap;
-    const node = this.#nodes[depth] as number;
+    const node = this.#path.nodes[depth] as number;
     const count = countOf(heap, node);
     if (depth === 0) return this.#shrinkRoot();
     if (count >= MERGE_BELOW) return;
-    const parent = this.#nodes[depth - 1] as number;
-    const place = this.#places[depth - 1] as number;
+    const parent = this.#path.nodes[depth - 1] as number;
+    const place = this.#path.places[depth - 1] as number;
     if (count === 0) {
       const dropped = keyAt(heap, parent, place > 0 ? place : 1);
       const isOnly = countOf(heap, parent) === 1;
@@ -208,21 +225,23 @@ export class Tree {
     const moved = heap.allocate(bytes);
     copyObject(heap, old, moved, bytes);
     const found = this.locate(keyOf(heap, kind === KIND_NODE ? anyKeyBelow(heap, old) : old));
+    const { nodes, places, depth: depthOfLeaf, leaf } = this.#path;
     let isMoved = false;
     if (kind === KIND_NODE) {
-      const depth = this.#nodes.lastIndexOf(old, this.#depth);
+      const depth = nodes.lastIndexOf(old, depthOfLeaf);
       isMoved = depth >= 0;
       if (depth === 0) this.root = moved;
-      else if (depth > 0) setChildAt(heap, this.#nodes[depth - 1] as number, this.#places[depth - 1] as number, moved);
+      else if (depth > 0) setChildAt(heap, nodes[depth - 1] as number, places[depth - 1] as number, moved);
     } else if (kind === KIND_SEPARATOR) {
-      for (let depth = 0; depth < this.#depth && !isMoved; depth++) {
-        isMoved = keyAt(heap, this.#nodes[depth] as number, this.#places[depth] as number) === old;
-        if (isMoved) setKeyAt(heap, this.#nodes[depth] as number, this.#places[depth] as number, moved);
+      for (let depth = 0; depth < depthOfLeaf && !isMoved; depth++) {
+        isMoved = keyAt(heap, nodes[depth] as number, places[depth] as number) === old;
+        if (isMoved) setKeyAt(heap, nodes[depth] as number, places[depth] as number, moved);
       }
     } else if (found === old) {
-      setKeyAt(heap, this.#nodes[this.#depth] as number, this.#places[this.#depth] as number, moved);
+      setKeyAt(heap, leaf, places[depthOfLeaf] as number, moved);
       isMoved = true;
     }
+    this.#paths.forget();
     invariant(isMoved, 'what is in use is found in its tree', { kind });
     heap.free(old);
   }

@@ -5,7 +5,7 @@ import type { ScratchBytes } from '../scratch-bytes.js';
 import { spaceKey } from '../space-key.js';
 import { type MapChange, rememberChange } from './map-changes.js';
 import type { MapDeclaration } from './map-declaration.js';
-import { encodeEntry, entryIn, entryKey } from './map-entry.js';
+import { encodeEntry, entryIn, entryKey, factsOf } from './map-entry.js';
 import { type MapHeader, headerIn, storeHeader } from './map-header.js';
 import { watchesFor } from './map-watches.js';
 
@@ -55,19 +55,19 @@ export class MapWrites {
   /** Sets an entry; gives the version of the one before, 0 if there was none. */
   set(key: Uint8Array, value: Uint8Array, ttlMs: number | null): number {
     const { space, clockMs } = this.#call;
-    const before = entryIn(space, key);
-    const versionBefore = before?.version ?? 0;
-    if (before === null) this.header.size++;
+    const at = entryKey(key);
+    const before = factsOf(space.get(at));
+    if (before.version === 0) this.header.size++;
     else this.#dropExpiry(key, before.expiresMs);
     const version = ++this.header.version;
     const expiresMs = ttlMs === null ? 0 : clockMs + ttlMs;
-    space.set(entryKey(key), encodeEntry(this.#scratch, { version, expiresMs, value }));
+    space.set(at, encodeEntry(this.#scratch, { version, expiresMs, value }));
     if (expiresMs !== 0) {
       space.set(expiryKey(expiresMs, key), NOTHING);
       if (this.header.timerMs === 0 || expiresMs < this.header.timerMs) this.#isFirstExpiryChanged = true;
     }
     this.#tell({ version, change: 'set', key, value });
-    return versionBefore;
+    return before.version;
   }
 
   /** Removes an entry; false: there is none. */
