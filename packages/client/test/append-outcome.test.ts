@@ -69,25 +69,35 @@ test('client: nobody can be reached until the deadline → unavailable (safe) wi
   for (const { error } of [early, later]) {
     assert.equal(error?.code, 'unavailable');
     assert.equal(error?.retry, 'safe');
-    assert.match(error?.message ?? '', /10\.0\.0\.7:7400.*10\.0\.0\.8:7400/);
+    for (const address of ['10.0.0.7:7400', '10.0.0.8:7400']) assert.ok(error?.message.includes(address), error?.message);
   }
 });
 
 test('client: refused with a safe error until its deadline, with later ones behind it → that error (safe), and it is never stored', () => {
-  const { cluster, client } = setUp(11);
-  let isFull = true;
-  cluster.node(1).script = (request) =>
-    request.type === 'append' && isFull ? { do: 'refuse', error: new QuorateError('diskFull', 'no space') } : SERVE;
-  const first = append(cluster, client, 'first', 1000);
-  cluster.scheduler.runFor(50);
-  const second = append(cluster, client, 'second', 9000);
-  wait(cluster, [first]);
-  assert.equal(first.error?.code, 'diskFull');
-  assert.equal(first.error?.retry, 'safe');
-  isFull = false;
-  wait(cluster, [second]);
-  assert.deepEqual(cluster.values('s'), ['second']);
-  assert.equal(client.appendBytes, 0);
+  let refused = 0;
+  for (let seed = 11; seed <= 16; seed++) {
+    const { cluster, client } = setUp(seed);
+    let isFull = true;
+    cluster.node(1).script = (request) =>
+      request.type === 'append' && isFull ? { do: 'refuse', error: new QuorateError('diskFull', 'no space') } : SERVE;
+    const first = append(cluster, client, 'first', 1000);
+    cluster.scheduler.runFor(50);
+    const second = append(cluster, client, 'second', 9000);
+    wait(cluster, [first]);
+    isFull = false;
+    wait(cluster, [second]);
+    // A copy that is on its way at the deadline may yet be stored: then nobody knows.
+    if (first.error?.code === 'deadlineExceeded') {
+      assert.equal(first.error.retry, 'unknown', `seed ${seed}`);
+      continue;
+    }
+    refused++;
+    assert.equal(first.error?.code, 'diskFull', `seed ${seed}`);
+    assert.equal(first.error?.retry, 'safe', `seed ${seed}`);
+    assert.deepEqual(cluster.values('s'), ['second'], `seed ${seed}`);
+    assert.equal(client.appendBytes, 0);
+  }
+  assert.ok(refused >= 3, `${refused} were refused for certain`);
 });
 
 test('client: T62: its producer was forgotten → it goes on under a new one; nothing is lost or doubled', () => {
