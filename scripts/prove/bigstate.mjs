@@ -16,6 +16,7 @@ const MAX_MS_MOST = 50;
 const LOG_BYTES_PER_KEY = 2200;
 const PROBE = pathToFileURL(fileURLToPath(new URL('loop-probe.mjs', import.meta.url))).href;
 const LOAD = fileURLToPath(new URL('bigstate-load.mjs', import.meta.url));
+const IDLE = fileURLToPath(new URL('idle-loop.mjs', import.meta.url));
 const PLAIN_SECONDS_LEAST = 20;
 const STEADY_SECONDS_MOST = 280;
 /** Looks at the loop below which a percentile says nothing. */
@@ -29,6 +30,7 @@ export async function prove({ seed, keys = 1_000_000, rate = 20_000, nodeFlags =
   return await Cluster.run({ wrapperOf: (id) => probes.wrapper(id), settings, directory }, async (cluster) => {
     const watch = new SnapshotWatch(cluster);
     const load = new Process(process.execPath, [LOAD, cluster.addresses.join(','), String(keys), String(rate)]);
+    const idle = new Process(process.execPath, [IDLE]);
     try {
       const filledIn = await fill(load, keys);
       say(`${keys} keys set, ${Math.round((keys / filledIn) * 1000)} a second; now ${rate} sets a second or what this machine gives`);
@@ -40,8 +42,9 @@ export async function prove({ seed, keys = 1_000_000, rate = 20_000, nodeFlags =
       await delay(2000);
       const states = await compareStates(cluster, 120_000);
       const statuses = await Promise.all(cluster.nodes.map((node) => node.status()));
-      return judge({ seed, keys, rate, filledIn, cluster, watch, probes, nodeFlags, taken, emptied, progress, states, statuses });
+      return judge({ seed, keys, rate, filledIn, cluster, watch, probes, nodeFlags, taken, emptied, progress, states, statuses, idle });
     } finally {
+      await idle.kill();
       await load.kill();
     }
   });
@@ -169,7 +172,8 @@ async function installOnEmptied(cluster, watch, load, probes) {
   const leader = await until('a leader', () => cluster.leaderOf(DEFAULT_GROUP));
   const node = cluster.others(leader)[0];
   await node.kill();
-  rmSync(node.directory, { recursive: true, force: true });
+  // Removing gigabytes keeps the disk of all of them busy: that is not what is measured.
+  renameSync(node.directory, `${node.directory}-before`);
   say(`node ${node.id} is emptied; node ${leader} leads`);
   probes.phase('installing');
   const fromMs = Date.now();
@@ -233,7 +237,15 @@ function setsPerSecond(progress, isMeant) {
   return ms === 0 ? 0 : Math.round((1000 * sets) / ms);
 }
 
-function judge({ seed, keys, rate, filledIn, cluster, watch, probes, nodeFlags, taken, emptied, progress, states, statuses }) {
+/** The longest delays of a process that does nothing, by phase: those of the machine. */
+function idleDelays(idle, taken, emptied) {
+  const seconds = idle.lines.map((line) => JSON.parse(line));
+  const most = (fromMs, toMs) =>
+    Math.max(0, ...seconds.filter(({ atMs }) => atMs >= fromMs && atMs <= toMs + 1000).map(({ maxMs }) => maxMs));
+  return { steady: most(taken.sinceMs, taken.endMs), installing: most(emptied.fromMs, emptied.toMs) };
+}
+
+function judge({ seed, keys, rate, filledIn, cluster, watch, probes, nodeFlags, taken, emptied, progress, states, statuses, idle }) {
   const demands = [
     ['each node took a snapshot under load', taken.taken.every((count) => count > 0)],
     ['the same state on all replicas', states.problems.length === 0],
@@ -277,6 +289,7 @@ function judge({ seed, keys, rate, filledIn, cluster, watch, probes, nodeFlags, 
       machineBytes: metric('machineBytes'),
       snapshotsFailed: metric('snapshotsFailed'),
       resolutionMs: probes.resolutionMs,
+      idleProcessMaxMs: idleDelays(idle, taken, emptied),
       ...Object.fromEntries(
         Object.entries(nodes).flatMap(([id, phases]) => Object.entries(phases).map(([phase, figures]) => [`node${id}.${phase}`, figures])),
       ),

@@ -49,10 +49,10 @@ function look() {
   const phase = phaseNow();
   if (current?.phase === phase) return;
   close();
-  const isBusy = phase === 'taking' || phase === 'installing';
-  // The older spare has run for a while: what holds the loop up at this moment is in its next value.
-  const histogram = isBusy ? spares.shift() : newHistogram();
-  if (isBusy) spares.push(newHistogram());
+  // The older spare has run for a while: what holds the loop up at this moment is in its next value. The start of a process is no part of any phase.
+  const isBegun = phase === 'taking';
+  const histogram = isBegun ? spares.shift() : newHistogram();
+  if (isBegun) spares.push(newHistogram());
   current = { phase, histogram, fromMs: Date.now(), toMs: null, gc: {}, cpu: process.cpuUsage() };
   if (phase !== 'none') windows.push(current);
 }
