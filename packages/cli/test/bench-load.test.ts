@@ -112,8 +112,9 @@ test('gap probe: nothing is acknowledged for a while → the gap, seen by an ope
     assert.equal(await probe.acknowledged(fromMs, 200), null);
     driver.call = (_, done) => void setImmediate(done, null);
     const ackMs = await probe.acknowledged(fromMs, 30_000);
-    assert.ok(ackMs !== null && ackMs - fromMs >= 200, `${ackMs} after ${fromMs}`);
-    assert.ok(probe.longestMs >= 199, `${probe.longestMs}`);
+    // Timers of Node.js count in whole ms and may ring up to one early.
+    assert.ok(ackMs !== null && ackMs - fromMs > 198, `${ackMs} after ${fromMs}`);
+    assert.ok(probe.longestMs > 198, `${probe.longestMs}`);
     // What began before says nothing of those that take over.
     driver.call = (_, done) => void driver.held.push(done);
     const before = driver.held.length;
