@@ -218,7 +218,8 @@ export class BatchApplier {
       const from = at + COMMAND_HEADER_BYTES;
       const to = from + readU32(payload, at + 10);
       state.index = baseIndex + i;
-      if (number < expected) replies.push(this.#repeated(record, number, find));
+      // It may have ended within this batch: then what is kept of it goes, and repeats are answered like what is new.
+      if (number < expected && state.sessions.isLive(session)) replies.push(this.#repeated(record, number, find));
       else replies.push(this.#apply(record, number, readU64(payload, at), readU16(payload, at + 8), payload.subarray(from, to)));
       this.#settle();
       at = to;

@@ -175,11 +175,11 @@ export class Model {
   }
 
   #reply(id: number, session: Session, number: number, expected: number, action: Action): ModelReply {
+    if (!this.sessions.has(id)) return { index: this.index, code: 'sessionExpired' };
     if (number < expected) {
       const kept = number > session.acknowledged ? session.replies.get(number) : undefined;
       return kept ?? { index: this.index, code: 'replyForgotten' };
     }
-    if (!this.sessions.has(id)) return { index: this.index, code: 'sessionExpired' };
     const reply = this.#command(id, action);
     session.next++;
     session.replies.set(number, reply);

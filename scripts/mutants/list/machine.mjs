@@ -5,7 +5,7 @@ export const MACHINE = [
     shows: ['rule 10'],
     bug: 'A command that comes again is applied again, unless its reply was acknowledged.',
     file: 'packages/machine/src/batch-applier.ts',
-    old: 'if (number < expected) replies.push(this.#repeated(record, number, find));',
+    old: 'if (number < expected && state.sessions.isLive(session)) replies.push(this.#repeated(record, number, find));',
     new: 'if (number <= record.acknowledgedReplies) replies.push(this.#repeated(record, number, find));',
     tests: ['machine/sessions.test.ts: rule 10:'],
   },
