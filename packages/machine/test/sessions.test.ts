@@ -58,6 +58,24 @@ test('T62: a command comes again after its reply was acknowledged → replyForgo
   assert.equal(driver.query(resource, 'get'), 10);
 });
 
+test('T62, T71: a session ends within the batch in which its commands come again → each is answered with sessionExpired from then on, kept or not', () => {
+  const driver = new Driver({ limits: { sessionEventsMax: 1 } });
+  const session = driver.open();
+  const resource = driver.openCell(session);
+  driver.run(session, cell(resource, 'watch', { isOn: true }));
+  const set = { id: 1, afterMs: 5, repeats: 3 };
+  driver.run(session, cell(resource, 'delay', set));
+  // Four timers ring before the first command of the batch: more events than one session may have.
+  const outcome = driver.commands(session, 2, [cell(resource, 'watch', { isOn: true }), cell(resource, 'delay', set), add(resource, 1)], {
+    timeMs: driver.machine.timeMs + 100,
+  });
+  assert.ok(outcome.type === 'replies');
+  assert.deepEqual(
+    outcome.replies.slice(1).map((reply) => (reply.isOk ? 'done' : reply.code)),
+    ['sessionExpired', 'sessionExpired'],
+  );
+});
+
 test('rule 11: numbers with a gap → nothing of the batch is applied, the answer names the number that is expected', () => {
   const driver = new Driver();
   const session = driver.open();
