@@ -32,6 +32,11 @@ export interface HistoryObject {
   readonly isTrimmed?: boolean;
 }
 
+/** Whether no value is written to it twice: so unless it is declared otherwise. */
+export function isUniquelyWritten(object: HistoryObject): boolean {
+  return object.hasUniqueValues !== false;
+}
+
 /** The first line of a history. */
 export interface HistoryHeader {
   readonly format: 'quorate-history';

@@ -1,6 +1,6 @@
 import { type Call, describeCall } from '../history/call.js';
 import type { HistoryListener } from '../history/call-tracker.js';
-import type { HistoryFields, HistoryObject, ObjectKind, ToldEvent } from '../history/event.js';
+import { type HistoryFields, type HistoryObject, type ObjectKind, type ToldEvent, isUniquelyWritten } from '../history/event.js';
 import type { Findings } from '../verdict.js';
 import { lockModel } from './lock-model.js';
 import { mapModel } from './map-model.js';
@@ -84,7 +84,7 @@ export class LinearizabilityRule implements HistoryListener {
   /** What is told of an entry places an unknown write. */
   #saw(object: HistoryObject, { key, version, value }: HistoryFields): void {
     const part = this.#objects.get(object.name)?.parts.get(key as string);
-    part?.saw(version as number, value, object.hasUniqueValues !== false);
+    part?.saw(version as number, value, isUniquelyWritten(object));
   }
 
   #partOf(call: Call): Partition<unknown> | null {

@@ -1,5 +1,5 @@
 import { type Call, describeValue } from '../history/call.js';
-import type { HistoryFields, HistoryValue } from '../history/event.js';
+import { type HistoryFields, type HistoryValue, isUniquelyWritten } from '../history/event.js';
 import { ImpliedCall, type Model } from './model.js';
 
 /** One key of a map. */
@@ -67,7 +67,7 @@ export function mapModel(): Model<EntryState> {
 
 function learnOf(known: KnownVersions, call: Call): void {
   if (call.outcome !== 'ok') return;
-  const isUnique = call.object.hasUniqueValues !== false;
+  const isUnique = isUniquelyWritten(call.object);
   const result = call.result as HistoryFields | null;
   if (call.op === 'get') {
     if (result !== null) known.learn(result['version'] as number, result['value'], isUnique);

@@ -1,6 +1,6 @@
 import { type Call, describeCall, describeValue } from '../history/call.js';
 import type { HistoryListener } from '../history/call-tracker.js';
-import type { HistoryFields, HistoryObject, ToldEvent } from '../history/event.js';
+import { type HistoryFields, type HistoryObject, type ToldEvent, isUniquelyWritten } from '../history/event.js';
 import type { Findings, Problem } from '../verdict.js';
 import { ClientOrder } from './client-order.js';
 import { type Change, MapLog } from './map-log.js';
@@ -53,7 +53,7 @@ export class MapRule implements HistoryListener {
       facts.floors.set(call, log.highest);
       facts.changesPossible += typeof args['ttlMs'] === 'number' ? 2 : 1;
       if (op === 'remove' || typeof args['ttlMs'] === 'number') log.removalBegan(args['key'] as string);
-      if (op !== 'remove' && isUnique(facts)) {
+      if (op !== 'remove' && isUniquelyWritten(facts.object)) {
         const known = log.write(args['value'] as string, call);
         if (known !== undefined) {
           this.#tell(
@@ -170,7 +170,7 @@ export class MapRule implements HistoryListener {
   #failed(facts: MapFacts, call: Call): void {
     const { op, args } = call;
     if (op !== 'remove' && typeof args['ttlMs'] === 'number') facts.log.removalEnded(args['key'] as string, Number.NEGATIVE_INFINITY);
-    const write = op === 'remove' || !isUnique(facts) ? undefined : facts.log.writeOf(args['value'] as string);
+    const write = op === 'remove' || !isUniquelyWritten(facts.object) ? undefined : facts.log.writeOf(args['value'] as string);
     if (write === undefined || write.call !== call || write.version === 0) return;
     this.#tell(
       facts,
@@ -184,7 +184,7 @@ export class MapRule implements HistoryListener {
   /** Somebody saw a change: it must agree with what all others saw of this version, and of this value. */
   #learn(facts: MapFacts, seen: Change, at: number, watch: string | null): void {
     const { log, watches } = facts;
-    const write = typeof seen.value === 'string' && isUnique(facts) ? log.writeOf(seen.value) : undefined;
+    const write = typeof seen.value === 'string' && isUniquelyWritten(facts.object) ? log.writeOf(seen.value) : undefined;
     const change: Change = write === undefined ? seen : { ...seen, notBefore: write.call.invokedAt };
     const known = log.change(change.version);
     if (known !== undefined) {
@@ -202,7 +202,7 @@ export class MapRule implements HistoryListener {
       log.add(change);
       watches.learned(change, watch, (type, text) => this.#tell(facts, type, 'watches', at, text));
     }
-    if (typeof change.value === 'string' && isUnique(facts)) this.#once(facts, change, at);
+    if (typeof change.value === 'string' && isUniquelyWritten(facts.object)) this.#once(facts, change, at);
   }
 
   #once(facts: MapFacts, { value, version, key }: Change, at: number): void {
@@ -328,10 +328,6 @@ export class MapRule implements HistoryListener {
   #tell(facts: MapFacts, type: Problem['type'], rule: string, at: number, text: string): void {
     this.#findings.add({ type, rule, object: facts.object.name, line: at + 2, text });
   }
-}
-
-function isUnique(facts: MapFacts): boolean {
-  return facts.object.hasUniqueValues !== false;
 }
 
 function show({ key, value }: Change): string {

@@ -1,6 +1,6 @@
 import { type Call, describeCall, describeValue } from '../history/call.js';
 import type { HistoryListener } from '../history/call-tracker.js';
-import type { HistoryObject } from '../history/event.js';
+import { type HistoryObject, isUniquelyWritten } from '../history/event.js';
 import type { Findings, Problem } from '../verdict.js';
 import { ClientOrder } from './client-order.js';
 import { RecordHashes } from './record-hashes.js';
@@ -49,7 +49,7 @@ export class StreamRule implements HistoryListener {
     if (call.op !== 'append') return;
     facts.order.invoked(call);
     for (const [index, value] of valuesOf(call.args).entries()) {
-      if (!isUnique(facts)) break;
+      if (!isUniquelyWritten(facts.object)) break;
       if (facts.appended.has(value)) {
         this.#tell(
           facts,
@@ -235,7 +235,7 @@ export class StreamRule implements HistoryListener {
     facts.records.set(offset, value);
     const place = facts.places.get(offset);
     facts.places.delete(offset);
-    if (!isUnique(facts)) {
+    if (!isUniquelyWritten(facts.object)) {
       if (place !== undefined && !valuesOf(place.args).includes(value)) this.#strange(facts, call, offset, value, place);
       return;
     }
@@ -316,10 +316,6 @@ export class StreamRule implements HistoryListener {
   #tell(facts: StreamFacts, type: Problem['type'], rule: string, at: number, text: string): void {
     this.#findings.add({ type, rule, object: facts.object.name, line: at + 2, text });
   }
-}
-
-function isUnique(facts: StreamFacts): boolean {
-  return facts.object.hasUniqueValues !== false;
 }
 
 function valuesOf(args: Call['args']): readonly string[] {
