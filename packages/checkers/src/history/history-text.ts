@@ -91,9 +91,9 @@ function compareBytes(a: Uint8Array, b: Uint8Array): number {
   return a.length - b.length;
 }
 
-/** True if the bytes of the text begin with those of the prefix. */
+/** True if the bytes of the text begin with those of the prefix, which may end within a character. */
 export function hasPrefix(text: string, prefix: string): boolean {
-  if (wrappedBase64(text) === null) return text.startsWith(prefix);
+  if (wrappedBase64(text) === null && wrappedBase64(prefix) === null) return text.startsWith(prefix);
   const start = textBytes(prefix);
   return compareBytes(textBytes(text).subarray(0, start.length), start) === 0;
 }
