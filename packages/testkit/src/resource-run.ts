@@ -52,7 +52,10 @@ export class ResourceRun {
     this.#plan = plan;
     this.#calls = calls;
     this.recorder = new HistoryRecorder(() => cluster.scheduler.nowMs);
-    this.#holders = new HolderWatch((fault) => cluster.failLater(fault));
+    this.#holders = new HolderWatch((fault) => cluster.failLater(fault), {
+      lateMs: () => cluster.sessionErrorMs,
+      later: (ms, action) => cluster.scheduler.schedule(cluster.scheduler.nowMs + ms, action, null),
+    });
     const declare = (kind: ObjectKind, names: readonly string[]): void => {
       for (const name of names) this.recorder.declare({ name: objectOf(kind, name), kind, group: DEFAULT_GROUP });
     };

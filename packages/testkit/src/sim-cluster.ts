@@ -49,6 +49,10 @@ export interface SimClusterOptions {
 
 /** Journal files are small in simulations, so that rotation and recycling happen in seconds. */
 const SIM_SETTINGS: Partial<HostSettings> = { journalFileBytes: 1_048_576 };
+/** Longest life of a session without contact, of those that are drawn, with time to spare. */
+const SESSION_MS_MAX = 15_000;
+/** What a node counts at most of a time in which it did not tick (`AwakeClock`). */
+const AWAKE_MS = 60;
 /** How often the invariants are looked at, in virtual ms. */
 const OBSERVE_EVERY_MS = 20;
 
@@ -70,6 +74,8 @@ export class SimCluster {
   leadershipsLogged = 0;
   /** How often nodes and clients logged each event. */
   readonly logged: Map<string, number> = new Map();
+  /** When monotonic clocks of nodes were made to jump ahead. */
+  readonly #clockJumps: number[] = [];
   readonly #clients: SimClient[] = [];
   readonly #loggerOf: ((who: string) => Logger) | undefined;
 
@@ -122,6 +128,20 @@ export class SimCluster {
 
   startAll(): void {
     for (const node of this.nodes) if (!node.isUp) node.start();
+  }
+
+  /** The monotonic clock of a node jumps ahead now. */
+  clockJumped(): void {
+    this.#clockJumps.push(this.scheduler.nowMs);
+  }
+
+  /**
+   * By how much sessions may end too early by the clocks of their clients, in ms. No clock of a client knows that one of a node jumped; but of any
+   * time that a node missed it counts `AWAKE_MS` at most.
+   */
+  get sessionErrorMs(): number {
+    const { nowMs } = this.scheduler;
+    return this.#clockJumps.filter((atMs) => nowMs - atMs < SESSION_MS_MAX).length * AWAKE_MS;
   }
 
   /** Power is lost in the whole building. */

@@ -147,11 +147,11 @@ export class SimDiskView implements Disk {
   }
 
   /** A synchronous operation that is done as a whole or not at all. */
-  call<T>(operation: DiskOperation, path: string, action: () => T): T {
+  call<T>(operation: DiskOperation, path: string, action: (effect: DiskEffect | undefined) => T): T {
     const effect = this.enter(operation, path);
     if (effect?.type === 'fail') throw new DiskFault(effect.kind, operation, path, INJECTED);
     if (effect?.type === 'slow') this.user.stall?.(effect.ms);
-    const result = effect?.type === 'lost' && operation === 'syncDirectory' ? (undefined as T) : action();
+    const result = effect?.type === 'lost' && operation === 'syncDirectory' ? (undefined as T) : action(effect);
     if (effect?.type === 'crash') this.crash(operation, path);
     return result;
   }
@@ -183,7 +183,12 @@ class SimDiskFile implements DiskFile {
   read(position: number, length: number): Uint8Array {
     this.#requireOpen('read', false);
     if (!isRange(position, length)) throw badRange('read', this.#path, position, length);
-    return this.#view.call('read', this.#path, () => this.#file.content.read(position, length));
+    return this.#view.call('read', this.#path, (effect) => {
+      if (effect?.type !== 'misdirect') return this.#file.content.read(position, length);
+      const { content } = effect.path === undefined ? this.#file : this.#view.disk.state.find(effect.path);
+      // As much as was asked for, if there is so much.
+      return content.read(Math.min(effect.position, Math.max(0, content.size - length)), length);
+    });
   }
 
   writeNow(position: number, parts: readonly Uint8Array[]): void {

@@ -39,8 +39,10 @@ export class SimNode {
   readonly nodeId: NodeId;
   readonly address: Address;
   readonly disk: SimDisk;
-  /** Rate of the monotonic clock: constant, a little different on each machine. */
-  readonly clockRate: number;
+  /** Rate of the monotonic clock of the next process: a little different on each machine. */
+  clockRate: number;
+  /** How far the time of day is off. */
+  wallOffsetMs = 0;
   /** Starts so far. */
   starts = 0;
   /** Why the last start failed, or why the host gave up; null if neither. */
@@ -94,7 +96,7 @@ export class SimNode {
   start(settings: Partial<HostSettings> = {}): void {
     if (this.#process !== null) throw this.#context.scheduler.fault(`${this.name} is running already`);
     const { scheduler } = this.#context;
-    const process = scheduler.forNode(this.name, { rate: this.clockRate, startMs: Math.floor(randomUnit(this.#random) * 1000) });
+    const process = scheduler.forNode(this.name, { rate: this.clockRate, wallOffsetMs: this.wallOffsetMs, startMs: Math.floor(randomUnit(this.#random) * 1000) });
     this.#process = process;
     this.starts++;
     this.failure = null;
