@@ -2,6 +2,7 @@ import { type Random, randomBetween, randomChance, randomUnit } from '@quorate/b
 import type { FaultScene } from './fault-scene.js';
 import { preferredClient } from './fault-targets.js';
 import type { SimNode } from './sim-node.js';
+import type { SimProcess } from './sim-process.js';
 
 /** Faults of clocks. */
 export type ClockFault = 'clockDrift' | 'clockJump' | 'clockFreeze' | 'wallJump';
@@ -34,7 +35,8 @@ export function disturbClock(scene: FaultScene, action: ClockFault, node: SimNod
       process.jumpClock(anySize(random, JUMP_MS_MAX));
       return true;
     case 'clockFreeze':
-      freeze(scene, node);
+      if (process.isClockFrozen) return false;
+      freeze(scene, node, process);
       return true;
     case 'wallJump': {
       const ms = anySize(random, DAY_MS) * (randomChance(random, 0.5) ? 1 : -1);
@@ -46,17 +48,16 @@ export function disturbClock(scene: FaultScene, action: ClockFault, node: SimNod
 }
 
 /** As when a virtual machine stands still, with its process or, seen by its clock only, without; afterwards the clock may make good what it missed. */
-function freeze(scene: FaultScene, node: SimNode): void {
+function freeze(scene: FaultScene, node: SimNode, process: SimProcess): void {
   const { cluster, random } = scene;
-  const { process } = node;
-  if (process === null) return;
   const ms = anySize(random, FREEZE_MS_MAX);
   const isStanding = randomChance(random, 0.5) && !node.isPaused;
   const isMadeGood = randomChance(random, 0.5);
   process.freezeClock(ms);
+  scene.onMend(() => process.thawClock());
   if (isStanding) process.pause();
   scene.later(ms, () => {
-    if (isMadeGood) {
+    if (isMadeGood && scene.isRunning) {
       cluster.clockJumped();
       process.jumpClock(ms);
     }

@@ -5,21 +5,32 @@ import type { NodeStatus } from '@quorate/wire';
 export const RARE_BRANCHES = [
   'snapshotTaken',
   'snapshotInstalled',
+  'snapshotInterrupted',
+  'snapshotResumed',
   'learnerSeen',
   'learnerAdmitted',
   'tailCut',
+  'tornTailCut',
   'leaderDeposed',
+  'quorumLost',
   'candidateYielded',
   'damageFound',
+  'damageRepaired',
   'fetchedAnew',
   'newIncarnation',
+  'incarnationAdmitted',
   'nodeFailed',
   'diskFull',
+  'diskFullRefused',
   'diskFullOver',
   'sessionExpired',
   'sessionLost',
+  'sessionDoubted',
   'sessionResumed',
   'watchEnded',
+  'watchCompacted',
+  'watchBegunAnew',
+  'watchResumed',
   'fencedRefused',
   'lockTimedOut',
   'versionMismatch',
@@ -49,52 +60,187 @@ const ERRORS: Readonly<Record<string, RareBranch>> = {
   fenced: 'fencedRefused',
   lockTimeout: 'lockTimedOut',
   versionMismatch: 'versionMismatch',
+  diskFull: 'diskFullRefused',
 };
+
+/** What a node has been through, over all its lives. */
+interface NodeStory {
+  incarnation: string;
+  /** Groups of which damage was found, and that wait to be let in again. */
+  readonly damaged: Set<number>;
+  isDamaged: boolean;
+  /** It has another incarnation than before and is not yet let in everywhere. */
+  isNew: boolean;
+  /** The journal ended in a torn frame when it was started. */
+  isTorn: boolean;
+  /** Snapshots on their way in, by group; true: of a group of which an earlier one was cut off. */
+  readonly arriving: Map<number, boolean>;
+  /** Groups of which a snapshot was cut off on its way in. */
+  readonly cutOff: Set<number>;
+  /** Term in which it leads, by group. */
+  readonly leading: Map<number, number>;
+}
+
+interface GroupSeen {
+  readonly role: string;
+  readonly isLearner: boolean;
+  readonly lastIndex: number;
+}
+
+/** What clients watch, by client. */
+interface WatchStory {
+  readonly watches: Set<string>;
+  /** Those that were there when a session was lost, and were told nothing since. */
+  readonly waiting: Set<string>;
+  /** Objects of which a watch ended because changes were forgotten. */
+  readonly compacted: Set<string>;
+}
 
 /** Counts them, from what nodes log, what their status shows and what clients saw: nothing in the product is there for it. */
 export class RareBranches {
   readonly counts: Record<RareBranch, number> = Object.fromEntries(RARE_BRANCHES.map((name) => [name, 0])) as Record<RareBranch, number>;
-  readonly #roles = new Map<
-    string,
-    { readonly role: string; readonly term: number; readonly isLearner: boolean; readonly lastIndex: number }
-  >();
+  readonly #groups = new Map<string, GroupSeen>();
   readonly #full = new Set<string>();
+  readonly #nodes = new Map<string, NodeStory>();
+  readonly #watches = new Map<string, WatchStory>();
 
   reached(branch: RareBranch, times = 1): void {
     this.counts[branch] += times;
   }
 
-  logged(event: string): void {
+  /** A node or client logged something. */
+  logged(who: string, event: string, fields: Readonly<Record<string, unknown>> = {}): void {
     const branch = LOGGED[event];
     if (branch !== undefined) this.reached(branch);
+    if (event === 'leadership') this.#leadership(who, fields);
+    else if (event === 'snapshot arriving' || event === 'snapshot installed') this.#arrival(who, event, Number(fields['group']));
+    else if (branch === 'damageFound') this.#storyOf(who).isDamaged = true;
   }
 
-  /** `life`: of the node and its process. */
-  observed(life: string, status: NodeStatus): void {
-    const isFull = status.metrics['diskFull'] === 1;
-    if (isFull && !this.#full.has(life)) this.reached('diskFull');
-    if (!isFull && this.#full.has(life)) this.reached('diskFullOver');
-    if (isFull) this.#full.add(life);
-    else this.#full.delete(life);
-    for (const { group, role, term, isLearner, lastIndex } of status.groups) {
-      const key = `${life}/${group}`;
-      const before = this.#roles.get(key);
+  /** A process begins on a node. `isTorn`: its journal ends in what is left of a frame. */
+  started(node: string, isTorn: boolean): void {
+    const story = this.#storyOf(node);
+    story.isTorn = isTorn;
+    story.leading.clear();
+    for (const group of story.arriving.keys()) this.#cutOff(story, group);
+  }
+
+  /** `life`: of the process on the node. */
+  observed(node: string, life: number, status: NodeStatus): void {
+    const story = this.#storyOf(node);
+    this.#fullness(`${node}/${life}`, status.metrics['diskFull'] === 1);
+    if (story.isTorn && status.state === 'serving') {
+      story.isTorn = false;
+      this.reached('tornTailCut');
+    }
+    for (const { group, role, isLearner, lastIndex } of status.groups) {
+      const key = `${node}/${life}/${group}`;
+      const before = this.#groups.get(key);
       if (isLearner && before?.isLearner !== true) this.reached('learnerSeen');
-      if (!isLearner && before?.isLearner === true) this.reached('learnerAdmitted');
+      if (isLearner && story.isDamaged) story.damaged.add(group);
+      if (!isLearner && before?.isLearner === true) {
+        this.reached('learnerAdmitted');
+        if (story.damaged.delete(group)) this.reached('damageRepaired');
+      }
       if (before !== undefined && lastIndex < before.lastIndex) this.reached('tailCut');
       if (before?.role === 'leader' && role !== 'leader') this.reached('leaderDeposed');
       if (before?.role === 'candidate' && role === 'follower') this.reached('candidateYielded');
-      this.#roles.set(key, { role, term, isLearner, lastIndex });
+      this.#groups.set(key, { role, isLearner, lastIndex });
     }
+    this.#incarnation(story, status);
   }
 
   seen(event: HistoryEvent): void {
     if (event.type === 'info') this.reached('outcomeUnknown');
-    else if (event.type === 'told' && event.event === 'ended') this.reached('watchEnded');
-    else if (event.type === 'session' && event.state === 'lost') this.reached('sessionLost');
     else if (event.type === 'fail') {
       const branch = ERRORS[event.error];
       if (branch !== undefined) this.reached(branch);
+    } else if (event.type === 'session' && event.state === 'lost') {
+      this.reached('sessionLost');
+      const story = this.#watchesOf(event.client);
+      for (const watch of story.watches) story.waiting.add(watch);
+    } else if (event.type === 'told') this.#told(event.client, event.object, event.event, event.fields);
+  }
+
+  #told(client: string, object: string, event: string, fields: Readonly<Record<string, unknown>>): void {
+    if (event !== 'changed' && event !== 'ended') return;
+    const story = this.#watchesOf(client);
+    const watch = String(fields['watch']);
+    if (event === 'ended') {
+      this.reached('watchEnded');
+      story.watches.delete(watch);
+      story.waiting.delete(watch);
+      if (fields['error'] !== 'watchCompacted') return;
+      this.reached('watchCompacted');
+      story.compacted.add(object);
+      return;
     }
+    if (story.waiting.delete(watch)) this.reached('watchResumed');
+    if (!story.watches.has(watch) && story.compacted.delete(object)) this.reached('watchBegunAnew');
+    story.watches.add(watch);
+  }
+
+  /** A leader that steps down in its own term with no leader to follow has lost the contact with a majority. */
+  #leadership(node: string, fields: Readonly<Record<string, unknown>>): void {
+    const { leading } = this.#storyOf(node);
+    const group = Number(fields['group']);
+    const term = Number(fields['term']);
+    if (fields['role'] === 'leader') leading.set(group, term);
+    else if (leading.get(group) === term && fields['leader'] === 0) {
+      leading.delete(group);
+      this.reached('quorumLost');
+    } else leading.delete(group);
+  }
+
+  #arrival(node: string, event: string, group: number): void {
+    const story = this.#storyOf(node);
+    if (event === 'snapshot arriving') {
+      if (story.arriving.has(group)) this.#cutOff(story, group);
+      story.arriving.set(group, story.cutOff.has(group));
+    } else {
+      if (story.arriving.get(group) === true) this.reached('snapshotResumed');
+      story.arriving.delete(group);
+      story.cutOff.delete(group);
+    }
+  }
+
+  #cutOff(story: NodeStory, group: number): void {
+    story.arriving.delete(group);
+    story.cutOff.add(group);
+    this.reached('snapshotInterrupted');
+  }
+
+  #incarnation(story: NodeStory, { incarnation, groups }: NodeStatus): void {
+    if (story.incarnation !== '' && story.incarnation !== incarnation) story.isNew = true;
+    story.incarnation = incarnation;
+    if (!story.isNew || groups.length === 0 || groups.some(({ isLearner }) => isLearner)) return;
+    story.isNew = false;
+    this.reached('incarnationAdmitted');
+  }
+
+  #fullness(life: string, isFull: boolean): void {
+    if (isFull === this.#full.has(life)) return;
+    this.reached(isFull ? 'diskFull' : 'diskFullOver');
+    if (isFull) this.#full.add(life);
+    else this.#full.delete(life);
+  }
+
+  #storyOf(node: string): NodeStory {
+    let story = this.#nodes.get(node);
+    if (story === undefined) {
+      const sets = { damaged: new Set<number>(), arriving: new Map<number, boolean>(), cutOff: new Set<number>() };
+      story = { incarnation: '', isDamaged: false, isNew: false, isTorn: false, leading: new Map(), ...sets };
+      this.#nodes.set(node, story);
+    }
+    return story;
+  }
+
+  #watchesOf(client: string): WatchStory {
+    let story = this.#watches.get(client);
+    if (story === undefined) {
+      story = { watches: new Set(), waiting: new Set(), compacted: new Set() };
+      this.#watches.set(client, story);
+    }
+    return story;
   }
 }

@@ -25,6 +25,7 @@ export interface ResourceFigures {
   /** Noticed by clients: sessions that were lost, and sessions that were in contact again after they were not. */
   readonly sessionsLost: number;
   readonly sessionsResumed: number;
+  readonly sessionsDoubted: number;
   readonly watchEvents: number;
   readonly grants: number;
 }
@@ -84,6 +85,7 @@ export class ResourceRun {
       unknownOutcomes: this.recorder.unknown,
       sessionsLost: sum((workload) => workload.sessionsLost),
       sessionsResumed: sum((workload) => workload.sessionsResumed),
+      sessionsDoubted: sum((workload) => workload.sessionsDoubted),
       watchEvents: sum((workload) => workload.watchEvents),
       grants: this.#holders.grants,
     };

@@ -53,6 +53,8 @@ const SIM_SETTINGS: Partial<HostSettings> = { journalFileBytes: 1_048_576 };
 const SESSION_MS_MAX = 15_000;
 /** What a node counts at most of a time in which it did not tick (`AwakeClock`). */
 const AWAKE_MS = 60;
+/** A file of the journal that is in use. */
+const JOURNAL_FILE = /^journal\/\d+\.q$/;
 /** How often the invariants are looked at, in virtual ms. */
 const OBSERVE_EVERY_MS = 20;
 
@@ -107,6 +109,7 @@ export class SimCluster {
       settings: { ...SIM_SETTINGS, ...options.settings },
       resources: options.resources ?? ((): readonly AnyResourceType[] => BUILTIN_TYPES),
       logger: (node: string) => this.#logger(node, options.logger?.(node)),
+      starting: (node: SimNode) => this.branches.started(node.name, node.disk.tornWrites.some((path) => JOURNAL_FILE.test(path))),
     };
     const latency = options.diskLatency === undefined ? {} : { latency: options.diskLatency };
     this.nodes = members.map(
@@ -276,8 +279,8 @@ export class SimCluster {
     };
   }
 
-  #count(who: string, event: string, fields: object): void {
-    this.branches.logged(event);
+  #count(who: string, event: string, fields: Readonly<Record<string, unknown>>): void {
+    this.branches.logged(who, event, fields);
     this.logged.set(event, (this.logged.get(event) ?? 0) + 1);
     this.scheduler.trace.mixText(`${who} ${event} ${JSON.stringify(fields)}`);
   }
@@ -292,7 +295,7 @@ export class SimCluster {
   }
 
   #observe(): void {
-    const faults = this.invariants.observe(this.nodes, (node, status) => this.branches.observed(`${node.name}/${node.starts}`, status));
+    const faults = this.invariants.observe(this.nodes, (node, status) => this.branches.observed(node.name, node.starts, status));
     if (faults.length > 0) this.#fail(faults);
     this.scheduler.schedule(this.scheduler.nowMs + OBSERVE_EVERY_MS, () => this.#observe(), null);
   }

@@ -214,7 +214,9 @@ class SimDiskFile implements DiskFile {
     // Dead in the middle: the system had taken some first part of it.
     const interrupt = (): void => {
       const bytes = concatBytes(parts);
-      this.#apply(position, bytes.subarray(0, disk.drawPart(bytes.length)));
+      const part = disk.drawPart(bytes.length);
+      this.#apply(position, bytes.subarray(0, part));
+      if (part > 0 && part < bytes.length) disk.noteTorn(this.#path);
     };
     this.#view.interrupted.add(interrupt);
     this.#later(disk.drawMs(disk.latency.writeMs) + slowMs(effect), done, () => {
@@ -252,7 +254,10 @@ class SimDiskFile implements DiskFile {
     const room = disk.roomFor(this.#file, position, wanted);
     if (effect?.type === 'misdirect') disk.state.find(effect.path ?? this.#path).write(effect.position, bytes);
     else if (effect?.type !== 'lost') this.#apply(position, bytes.subarray(0, room));
-    if (effect?.type === 'crash') this.#view.crash('write', this.#path);
+    if (effect?.type === 'crash') {
+      if (wanted > 0 && wanted < bytes.length) disk.noteTorn(this.#path);
+      this.#view.crash('write', this.#path);
+    }
     if (effect?.type === 'fail') return new DiskFault(effect.kind, 'write', this.#path, INJECTED);
     return room < wanted ? new DiskFault('full', 'write', this.#path) : null;
   }

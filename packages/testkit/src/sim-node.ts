@@ -28,6 +28,8 @@ export interface SimNodeContext {
   /** Kinds of resources that a node has. */
   readonly resources: (node: string) => readonly AnyResourceType[];
   readonly logger: (node: string) => Logger;
+  /** Before a process starts. */
+  readonly starting: (node: SimNode) => void;
 }
 
 /** Time for which others hear nothing of a machine without power, unless it comes back before. */
@@ -96,6 +98,7 @@ export class SimNode {
   start(settings: Partial<HostSettings> = {}): void {
     if (this.#process !== null) throw this.#context.scheduler.fault(`${this.name} is running already`);
     const { scheduler } = this.#context;
+    this.#context.starting(this);
     const process = scheduler.forNode(this.name, { rate: this.clockRate, wallOffsetMs: this.wallOffsetMs, startMs: Math.floor(randomUnit(this.#random) * 1000) });
     this.#process = process;
     this.starts++;

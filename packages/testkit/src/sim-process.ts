@@ -124,12 +124,24 @@ export class SimProcess {
 
   /**
    * The monotonic clock stands still for `ms` of true time, also for timers (and for what is simulated by them, such as the time that its disk
-   * takes), and goes on from where it stood.
+   * takes), and goes on from where it stood. It must not stand still already.
    */
   freezeClock(ms: number): void {
     this.#rebase();
     this.#sinceMs += ms;
     this.#scheduler.moveTimers(this, (timeMs) => timeMs + ms);
+  }
+
+  /** The monotonic clock goes on now, if it stands still. */
+  thawClock(): void {
+    const leftMs = this.#sinceMs - this.nowMs;
+    if (leftMs <= 0) return;
+    this.#sinceMs = this.nowMs;
+    this.#scheduler.moveTimers(this, (timeMs) => timeMs - leftMs);
+  }
+
+  get isClockFrozen(): boolean {
+    return this.#sinceMs > this.nowMs;
   }
 
   /** The monotonic clock runs at another rate from now on. */

@@ -178,7 +178,7 @@ class ScriptRun {
       expiries: cluster.logged.get('sessions expire') ?? 0,
       statesCompared: cluster.invariants.statesCompared,
       judged,
-      branches: { ...cluster.branches.counts, sessionResumed: figures.sessionsResumed },
+      branches: { ...cluster.branches.counts, sessionResumed: figures.sessionsResumed, sessionDoubted: figures.sessionsDoubted },
     };
   }
 
