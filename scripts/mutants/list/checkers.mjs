@@ -263,13 +263,13 @@ const STREAMS = [
     tests: [`${OTHER} T63: streams:`],
   },
   {
-    id: 'append-behind-the-known-end-is-fine',
+    id: 'end-known-without-the-last-append',
     shows: ['T67'],
-    bug: 'Order of appends: it is enough that an append ends where the stream was known to end.',
+    bug: 'Order of appends: a stream is known to reach where the last append that was answered begins, not where it ends.',
     file: 'packages/checkers/src/rules/stream-rule.ts',
-    old: '    if (offset < floor) {\n',
-    new: '    if (offset + values.length < floor) {\n',
-    tests: [`${OTHER} streams: two appends at one offset`],
+    old: 'facts.end = Math.max(facts.end, offset + values.length);',
+    new: 'facts.end = Math.max(facts.end, offset);',
+    tests: [`${OTHER} streams: two appends at one offset`, `${OTHER} T55: streams:`],
   },
   {
     id: 'empty-answer-counts-as-fresh',

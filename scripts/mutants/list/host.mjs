@@ -217,7 +217,7 @@ export const HOST = [
     bug: 'A snapshot rests at its pace also where more is applied meanwhile than it writes, so that it is over after the next one is due.',
     file: 'packages/host/src/snapshots/pace.ts',
     old: 'if (restMs <= 0 || this.#isBehind()) {',
-    new: 'if (restMs <= 0) {',
+    new: 'if (restMs <= 0 || (this.#isBehind() && restMs > REST_MAX_MS)) {',
     tests: ['host/snapshot-parts.test.ts: pace: as much is applied'],
   },
   {
@@ -253,7 +253,7 @@ export const HOST = [
     bug: 'A group begins its snapshot although another is being written.',
     file: 'packages/host/src/snapshots/snapshot-queue.ts',
     old: 'const next = this.#isBusy ? undefined : this.#waiting.shift();',
-    new: 'const next = this.#waiting.shift();',
+    new: 'const next = this.#isBusy && this.#waiting.length === 0 ? undefined : this.#waiting.shift();',
     tests: ['host/snapshot-parts.test.ts: T41: several groups'],
   },
 ];
