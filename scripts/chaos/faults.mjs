@@ -11,6 +11,7 @@ export const FAULTS = {
   killClient: 'SIGKILL of a client; another takes its place',
   pauseClient: 'SIGSTOP of a client, also for longer than its session lives',
   isolate: 'a node is cut off from all other nodes',
+  isolateLeader: 'a node that leads is cut off from all other nodes, and some of the clients with it',
   cut: 'two nodes are cut off from each other',
   cutOneWay: 'what a node sends to another does not arrive',
   cutClient: 'a client is cut off from some nodes',
@@ -23,7 +24,7 @@ export const FAULTS = {
 
 /** Why a fault cannot be injected over that network; null if it can. */
 export function impossible(fault, network) {
-  const isPacketFault = fault === 'loss' || fault === 'cutClient';
+  const isPacketFault = fault === 'loss' || fault === 'cutClient' || fault === 'isolateLeader';
   return isPacketFault && network.kind !== 'namespaces'
     ? 'needs network namespaces: proxies know no packets, and no client from another'
     : null;

@@ -250,9 +250,11 @@ export class Nemesis {
     return nameOf(node);
   }
 
-  #disturbNetwork(fault) {
+  async #disturbNetwork(fault) {
     const { cluster, network } = this.#options;
     if (this.#busy.has(NETWORK)) return null;
+    const leader = fault === 'isolateLeader' ? await this.#leader() : undefined;
+    if (fault === 'isolateLeader') return leader === undefined ? null : this.#mendLater(this.#isolateWithClients(nameOf(leader)));
     const names = cluster.nodes.map(nameOf);
     const a = this.#random.of(names);
     const b = this.#random.of(names.filter((name) => name !== a));
@@ -260,7 +262,12 @@ export class Nemesis {
       network.reset(a, b);
       return `${a} ${b}`;
     }
-    const target = this.#breakNetwork(fault, a, b);
+    return this.#mendLater(this.#breakNetwork(fault, a, b));
+  }
+
+  /** The network was broken, `target` says where; null: it was not. */
+  #mendLater(target) {
+    const { network } = this.#options;
     if (target === null) return null;
     this.#busy.add(NETWORK);
     this.#later(this.#random.between(200, 8000), () => {
@@ -270,12 +277,33 @@ export class Nemesis {
     return target;
   }
 
+  /**
+   * The two sides of a cut: a leader with some of the clients, the other nodes with the others. Clients first, whose connections break, so that
+   * they know where to ask once the others elect; then there is a time in which both sides have a leader.
+   */
+  #isolateWithClients(leader) {
+    const { cluster, clients, network } = this.#options;
+    const others = cluster.nodes.map(nameOf).filter((name) => name !== leader);
+    const within = clients.filter(() => this.#random.between(0, 1) === 0).map(({ name }) => name);
+    for (const { name } of clients) {
+      for (const node of within.includes(name) ? others : [leader]) {
+        this.#cutBoth(name, node);
+        network.reset(name, node);
+      }
+    }
+    for (const other of others) this.#cutBoth(leader, other);
+    return [leader, ...within].join(' ');
+  }
+
+  #cutBoth(a, b) {
+    const { network } = this.#options;
+    network.cut(a, b);
+    network.cut(b, a);
+  }
+
   #breakNetwork(fault, a, b) {
     const { cluster, network } = this.#options;
-    const both = (x, y) => {
-      network.cut(x, y);
-      network.cut(y, x);
-    };
+    const both = (x, y) => this.#cutBoth(x, y);
     switch (fault) {
       case 'isolate':
         for (const name of cluster.nodes.map(nameOf)) if (name !== a) both(a, name);

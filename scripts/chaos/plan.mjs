@@ -33,6 +33,16 @@ export const PLAN = {
   valueBytesMax: 60,
 };
 
+/**
+ * Of a client that only reads: what it calls never waits for a quorum to store it, so it goes on asking a leader that has lost its own. Mostly how
+ * far a map is, which every write of it changes.
+ */
+export const READING = {
+  ...PLAN,
+  pauseMsMax: 20,
+  weights: { ...Object.fromEntries(Object.keys(PLAN.weights).map((kind) => [kind, 0])), get: 2, size: 4, scan: 1, count: 1 },
+};
+
 export const STREAMS = named('stream', 3);
 /** Those that are written at random, and those that are written only under a lock or a leadership. */
 export const MAPS = [...PLAN.maps, ...[...PLAN.locks, ...PLAN.elections].map(guardedBy)];

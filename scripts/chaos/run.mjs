@@ -9,7 +9,7 @@ import { impossible } from './faults.mjs';
 import { Machine } from './machine.mjs';
 import { mergedEvents } from './merge.mjs';
 import { Nemesis } from './nemesis.mjs';
-import { MAPS, OBJECTS, PLAN, STREAMS } from './plan.mjs';
+import { MAPS, OBJECTS, PLAN, READING, STREAMS } from './plan.mjs';
 import { Reader } from './reader.mjs';
 
 const PROGRESS_MS = 10_000;
@@ -58,8 +58,7 @@ export class Chaos {
       const options = {
         nodes: NODES,
         directory: this.#machine.folder('cluster'),
-        // Small, so that files are made and removed all the time.
-        settings: { journalFileBytes: 4_194_304, snapshotLogBytes: 65_536 },
+        settings: settingsOf(this.#options.seed),
         placeOf: (id) => network.listener(`n${id}`),
         directoryOf: (id) => this.#machine.dataOf(id),
         wrapperOf: (id) => this.#machine.wrapperOf(id),
@@ -89,7 +88,7 @@ export class Chaos {
     this.#say(`PROBLEM: ${text}`);
   }
 
-  #slot(slot, seed, isAuditor) {
+  #slot(slot, seed, { isAuditor = false, plan = PLAN } = {}) {
     const { network } = this.#machine;
     const times = [
       { sessionTtlMs: 2000 },
@@ -106,7 +105,7 @@ export class Chaos {
         addresses: this.#cluster.addresses,
         startNs: String(this.#began),
         isAuditor,
-        plan: PLAN,
+        plan,
         streams: STREAMS,
         maps: MAPS,
         connect: { deadlineMs: PLAN.deadlineMs, ...times[seed % times.length] },
@@ -120,8 +119,9 @@ export class Chaos {
     const { seed, faults, minutes } = this.#options;
     const { network, disks } = this.#machine;
     await this.#reader.connect(cluster.addresses);
-    this.#auditor = this.#slot('auditor', seed, true);
-    this.#clients = slots.map((slot, at) => this.#slot(slot, seed + at, false));
+    this.#auditor = this.#slot('auditor', seed, { isAuditor: true });
+    // One of several only reads.
+    this.#clients = slots.map((slot, at) => this.#slot(slot, seed + at, { plan: at > 0 && at === slots.length - 1 ? READING : PLAN }));
     const everybody = [this.#auditor, ...this.#clients];
     for (const client of everybody) client.start();
     await until('the clients to work', () => everybody.every((client) => client.hasStarted), { withinMs: MEND_MS });
@@ -246,6 +246,16 @@ export class Chaos {
     this.#cluster = null;
     this.#machine.remove(this.#options);
   }
+}
+
+function settingsOf(seed) {
+  return {
+    // Small, so that files are made and removed all the time.
+    journalFileBytes: 4_194_304,
+    snapshotLogBytes: 65_536,
+    // Far apart in every second run: then a leader that is cut off goes on believing for long that it leads, while the others have another.
+    electionTimeoutMaxMs: seed % 2 === 0 ? 300 : 1000,
+  };
 }
 
 function count(counts, name) {

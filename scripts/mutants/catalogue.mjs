@@ -10,6 +10,7 @@
 import { reasonNotApplicable } from './scratch.mjs';
 import { listTitles } from './named-tests.mjs';
 import { TRAPS } from './traps.mjs';
+import { CHECKERS } from './list/checkers.mjs';
 import { CLIENT } from './list/client.mjs';
 import { HOST } from './list/host.mjs';
 import { MACHINE } from './list/machine.mjs';
@@ -23,7 +24,7 @@ import { WIRE } from './list/wire.mjs';
 /** Runs in every `npm test`, so that it is known that mutants are caught at all: quick, and its test is small. */
 export const CANARY = 'vote-twice-in-a-term';
 
-export const MUTANTS = [RAFT, STORAGE, STREAMS, WIRE, MACHINE, RESOURCES, CLIENT, HOST, TESTKIT].flat().map((mutant) => ({
+export const MUTANTS = [RAFT, STORAGE, STREAMS, WIRE, MACHINE, RESOURCES, CLIENT, HOST, CHECKERS, TESTKIT].flat().map((mutant) => ({
   ...mutant,
   tests: mutant.tests.map(parseTest),
 }));

@@ -220,6 +220,10 @@ test('scans: a page mixes two moments → found', () => {
   start()
     .call(1, 'scan', {}, page(['a', '1', 1], ['b', '2', 2]))
     .assertBad(['scans'], /no moment fits/);
+  // The newest change that was known is the one that the page does not have.
+  set(set(set(new Script(MAP), 0, 'a', '1', 1), 0, 'b', '2', 2), 0, 'a', '3', 3, 1)
+    .call(1, 'scan', {}, page(['a', '1', 1], ['b', '2', 2]))
+    .assertBad(['scans'], /no moment fits.*"a" of version 1, which changed at version 3/);
 });
 
 test('scans: a key that must be there is missing → found; removed, or beyond the limit → good', () => {

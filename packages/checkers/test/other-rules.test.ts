@@ -169,6 +169,11 @@ test('elections: an observer sees terms go back → observers', () => {
     .told('c7', 'leaderChanged', { leader: { token: 9 } })
     .told('c7', 'leaderChanged', { leader: { token: 5 } })
     .assertBad(['observers'], /saw token 0\.5 after 0\.9/);
+  both()
+    .told('c7', 'leaderChanged', { leader: { token: 5 } })
+    .told('c7', 'leaderChanged', { leader: { token: 9 } })
+    .told('c7', 'leaderChanged', { leader: { token: 5 } })
+    .assertBad(['observers'], /saw token 0\.5 after 0\.9/);
 });
 
 test('T65: fences: a write with an older token after one with a newer → fences', () => {

@@ -104,6 +104,15 @@ test('shrink: time runs out → the best until then, which still fails', () => {
   assert.equal(tryScript(result.script, { rule: planted }).failure?.traceHash, result.failure.traceHash);
 });
 
+test('shrink: a smaller script fails, but in another way → it is not taken', () => {
+  let reads = 0;
+  const either = (run: FinishedRun): string | null => planted(run) ?? 'another promise is broken';
+  const result = shrinkScript(drawScript(SEED, SMALL), { limitMs: 6, nowMs: () => reads++, rule: either });
+  assert.ok(result !== null && result.runs === 6);
+  assert.equal(failureKind(result.failure.message), result.kind);
+  assert.match(result.failure.message, /planted: \d+ links were cut/);
+});
+
 test('shrink: a script that keeps all promises → null, and a report that says so', () => {
   const script = drawScript(SEED, { ...SMALL, faultMs: 50 });
   const shrink = { limitMs: 1, nowMs: () => 0 };

@@ -126,4 +126,22 @@ export const RESOURCES = [
     new: '      if (!call.mayGoOn && watch === 0) {\n        call.continueLater(leftTimer(session));',
     tests: ['resources/portions.test.ts: sessions: one with 5,000 watches ends'],
   },
+  {
+    id: 'entries-expire-without-bound',
+    shows: ['rule 15', 'T71'],
+    bug: 'All entries of a map that expire at one instant are removed in one batch.',
+    file: 'packages/resources/src/map/map-writes.ts',
+    old: '        if (!call.mayGoOn) {\n          this.header.timerMs = call.timeMs;',
+    new: '        if (!call.mayGoOn && keys.length === 0) {\n          this.header.timerMs = call.timeMs;',
+    tests: ['resources/portions.test.ts: rule 15, T71: 10,000 entries'],
+  },
+  {
+    id: 'claims-dropped-without-bound',
+    shows: ['rule 22', 'T71'],
+    bug: 'All claims of a session that ended are dropped in one step.',
+    file: 'packages/resources/src/holder-queue.ts',
+    old: '        if (!this.#call.mayGoOn) {\n          this.#call.continueLater(leftTimer(session));',
+    new: '        if (!this.#call.mayGoOn && tickets.length === 0) {\n          this.#call.continueLater(leftTimer(session));',
+    tests: ['resources/portions.test.ts: rule 22: a session with a lock and 3,000 claims'],
+  },
 ];

@@ -130,4 +130,34 @@ export const STREAMS = [
     new: 'if (this.#store.size <= this.#max) return null;',
     tests: ['streams/fences.test.ts: stream fences: T71: more locks'],
   },
+  {
+    id: 'refused-append-shows-its-token',
+    shows: ['rule 21', 'T65'],
+    bug: 'The token of an append counts as seen although the append is refused, for a gap or another epoch.',
+    file: 'packages/streams/src/stream-machine.ts',
+    old: '    const producer = this.#producers.get(key);\n',
+    new: `    const producer = this.#producers.get(key);
+    const early = appendFence(payload);
+    if (early !== null && this.#tokens.refusalOf(early) === null) this.#tokens.remember(early);
+`,
+    tests: ['streams/fences.test.ts: stream fences: refused for another reason'],
+  },
+  {
+    id: 'refusals-not-in-the-hash',
+    shows: ['T19', 'T76'],
+    bug: 'The rolling hash of a stream tells that an append was refused, not by which rule, so replicas that disagree about that look equal.',
+    file: 'packages/streams/src/stream-machine.ts',
+    old: "    if (outcome.status === 'refused') hash = mix32(hash, REFUSALS[outcome.code]);\n",
+    new: "    if (outcome.status === 'refused') hash = mix32(hash, REFUSALS.malformedFrame);\n",
+    tests: ['streams/fences.test.ts: stream machine: a log of before fences'],
+  },
+  {
+    id: 'left-over-without-its-fence',
+    shows: ['rule 21'],
+    bug: 'Where one call of a fenced payload is taken back the others go out without the fence.',
+    file: 'packages/client/src/core/append-batch.ts',
+    old: 'const kept: Uint8Array[] = [this.#payload.subarray(0, this.#headerBytes)];',
+    new: 'const kept: Uint8Array[] = [this.#payload.subarray(0, headerBytesOf(null))];',
+    tests: ['client/append-fences.test.ts: client: one of two calls in a fenced payload'],
+  },
 ];
