@@ -48,6 +48,8 @@ export class SimProcess {
         scheduler.schedule(this.nowMs + Math.max(0, delayMs) / rate + extraMs + scheduler.timerSlackMs(), callback, this),
       clear: (handle) => scheduler.cancel(handle as SimEvent),
       defer: (callback) => void scheduler.defer(callback, this),
+      // Perhaps after an event that was ready: one of the orders that may be.
+      soon: (callback) => void scheduler.defer(callback, this),
     };
   }
 
