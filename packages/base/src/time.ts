@@ -17,4 +17,9 @@ export interface Timers {
   clear(handle: TimerHandle): void;
   /** Calls back after the events that are ready now were handled: the end of a turn. In order of calls. */
   defer(callback: () => void): void;
+  /**
+   * As `defer`, but what is deferred by a deferred callback mostly comes at the end of the same turn, before any other event. For what ends
+   * the work of a turn; never for work that goes on and on, which sockets would wait for.
+   */
+  soon(callback: () => void): void;
 }

@@ -17,6 +17,9 @@ class Loop {
     defer: (callback: () => void): void => {
       this.deferred.push(callback);
     },
+    soon: (callback: () => void): void => {
+      this.deferred.push(callback);
+    },
   };
 
   turn(): boolean {
@@ -218,6 +221,9 @@ class TimedLoop extends Loop {
       this.#timer = null;
     },
     defer: (callback: () => void): void => {
+      this.deferred.push(callback);
+    },
+    soon: (callback: () => void): void => {
       this.deferred.push(callback);
     },
   };

@@ -3,3 +3,4 @@ export * from './node-disk.js';
 export * from './node-network.js';
 export * from './node-random.js';
 export * from './node-time.js';
+export * from './turn-end.js';

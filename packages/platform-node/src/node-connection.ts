@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { type Connection, type ConnectionHandlers, LIMITS } from '@quorate/base';
+import { nodeTimers } from './node-time.js';
 
 const CLOSED_HERE = 'closed on this side';
 const SILENT: ConnectionHandlers = { data: () => {}, drain: () => {}, closed: () => {} };
@@ -64,7 +65,7 @@ export class NodeConnection implements Connection {
     this.#isDrainOwed = true;
     if (!this.#isFlushPlanned) {
       this.#isFlushPlanned = true;
-      setImmediate(() => {
+      nodeTimers.soon(() => {
         this.#isFlushPlanned = false;
         this.flush();
       });

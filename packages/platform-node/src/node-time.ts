@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { type Clock, type TimerHandle, type Timers, invariant } from '@quorate/base';
+import { TurnEnd } from './turn-end.js';
 
 /** The clocks of the machine. `nowMs` counts from the start of the process, with fractions. */
 export const nodeClock: Clock = {
@@ -37,6 +38,8 @@ class NodeTimer {
   }
 }
 
+const turns = new TurnEnd((run) => setImmediate(run));
+
 /** Timers of the event loop. They do not keep the process alive; a listening socket does. */
 export const nodeTimers: Timers = {
   set(delayMs: number, callback: () => void): TimerHandle {
@@ -47,6 +50,9 @@ export const nodeTimers: Timers = {
     (handle as NodeTimer).clear();
   },
   defer(callback: () => void): void {
-    setImmediate(callback);
+    turns.defer(callback);
+  },
+  soon(callback: () => void): void {
+    turns.soon(callback);
   },
 };

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { crc32c } from '@quorate/base';
-import { isChecksumNative, loadChecksum, nodeChecksum, nodeClock, nodeRandom, nodeTimers } from '@quorate/platform-node';
+import { TurnEnd, isChecksumNative, loadChecksum, nodeChecksum, nodeClock, nodeRandom, nodeTimers } from '@quorate/platform-node';
 
 test('checksum: the native package → loaded on this machine, and told so', () => {
   assert.equal(isChecksumNative, true);
@@ -98,6 +98,54 @@ test('timers: defer → in order, after the present turn', async () => {
     order.push(0);
   });
   assert.deepEqual(order, [0, 1, 2]);
+});
+
+test('timers: deferred by what was deferred → comes after another look at the sockets; what is soon comes before it, in order', async () => {
+  const order: string[] = [];
+  await new Promise<void>((resolve) => {
+    nodeTimers.soon(() => order.push('soon'));
+    nodeTimers.defer(() => {
+      setImmediate(() => order.push('next turn'));
+      nodeTimers.defer(() => order.push('deferred again'));
+      nodeTimers.defer(resolve);
+      nodeTimers.soon(() => {
+        order.push('soon again');
+        nodeTimers.soon(() => order.push('and again'));
+      });
+      order.push('deferred');
+    });
+    nodeTimers.defer(() => order.push('deferred too'));
+  });
+  assert.deepEqual(order, ['deferred', 'deferred too', 'soon', 'soon again', 'and again', 'next turn', 'deferred again']);
+});
+
+test('timers: soon without end → other events come in between', async () => {
+  let isOver = false;
+  let calls = 0;
+  const again = (): void => {
+    calls++;
+    if (!isOver) nodeTimers.soon(again);
+  };
+  again();
+  await new Promise<void>((resolve) => setImmediate(() => setImmediate(resolve)));
+  isOver = true;
+  assert.ok(calls > 2 && calls < 20, `${calls} calls`);
+});
+
+test('timers: one of what was deferred throws → the others come all the same, in order', () => {
+  let run = (): void => {};
+  const turns = new TurnEnd((next) => (run = next));
+  const order: number[] = [];
+  turns.defer(() => order.push(1));
+  turns.defer(() => {
+    throw new Error('a mistake');
+  });
+  turns.defer(() => order.push(2));
+  turns.soon(() => order.push(4));
+  assert.throws(() => run(), /a mistake/);
+  turns.defer(() => order.push(3));
+  run();
+  assert.deepEqual(order, [1, 2, 3, 4]);
 });
 
 test('clock: two looks → monotonic never back; wall near the date', () => {

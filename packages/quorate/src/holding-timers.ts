@@ -30,6 +30,10 @@ export class HoldingTimers implements Timers {
     nodeTimers.defer(callback);
   }
 
+  soon(callback: () => void): void {
+    nodeTimers.soon(callback);
+  }
+
   #release(handle: TimerHandle): void {
     this.#pending.delete(handle);
     if (this.#pending.size > 0 || this.#hold === null) return;

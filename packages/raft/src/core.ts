@@ -75,6 +75,9 @@ export class Core {
   probeSeen = 0;
   admitAt: LogIndex = 0;
   isResponseDue = false;
+  /** What was appended for the leader and not told it since. */
+  unansweredBytes = 0;
+  unansweredMessages = 0;
   /** Match index of the last response in this term. */
   respondedMatch: LogIndex = 0;
 
@@ -143,10 +146,17 @@ export class Core {
     this.respondedMatch = 0;
     this.probeSeen = 0;
     this.admitAt = 0;
-    this.isResponseDue = false;
+    this.answered();
     // Another leader's snapshot is other bytes. One that is whole is as good as ever: what it holds is committed.
     if (!this.incoming.isWhole) this.incoming.abandon();
     if (passed !== 0 && passed !== from && passed !== this.self) this.refuseAppend(passed, { prevIndex: 0, probe: 0 });
+  }
+
+  /** Nothing is owed to the leader: it was told, or there is another one. */
+  answered(): void {
+    this.isResponseDue = false;
+    this.unansweredBytes = 0;
+    this.unansweredMessages = 0;
   }
 
   /** A refusal that carries nothing but the term. */

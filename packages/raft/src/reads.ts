@@ -13,7 +13,8 @@ export function addRead(core: Core, leader: LeaderState, id: number): void {
     leader.earlyReads.push(id);
     return;
   }
-  leader.reads.push({ id, index: core.log.commitIndex, round: openRound(leader) });
+  leader.readRound = openRound(leader);
+  leader.reads.push({ id, index: core.log.commitIndex, round: leader.readRound });
   confirmReads(core, leader);
 }
 

@@ -37,8 +37,19 @@ function hasSends(core: Core, leader: LeaderState, peer: Progress): boolean {
   if (!peer.isConnected) return false;
   if (peer.isHeartbeatDue) return true;
   if (peer.mode === 'probe') return !peer.isProbeSent;
-  if (peer.mode === 'snapshot') return peer.sentRound < leader.round || hasPieceToSend(peer);
-  return peer.sentRound < leader.round || admitAtOf(core, peer) !== peer.sentAdmitAt || hasEntriesToSend(core, peer);
+  if (isRoundOwed(core, leader, peer)) return true;
+  if (peer.mode === 'snapshot') return hasPieceToSend(peer);
+  return admitAtOf(core, peer) !== peer.sentAdmitAt || hasEntriesToSend(core, peer);
+}
+
+/** True if the newest round must go to the peer now, if need be without entries: reads wait for it, or the commit index has waited. */
+function isRoundOwed(core: Core, leader: LeaderState, peer: Progress): boolean {
+  return peer.sentRound < leader.readRound || (peer.sentRound < leader.round && core.nowMs >= leader.roundDueMs);
+}
+
+/** When the peer is to be told of a newer commit index that nothing has taken along until then. */
+export function roundDueMs(leader: LeaderState, peer: Progress): number {
+  return peer.isConnected && peer.mode !== 'probe' && peer.sentRound < leader.round ? leader.roundDueMs : Number.POSITIVE_INFINITY;
 }
 
 function hasPieceToSend(peer: Progress): boolean {
@@ -109,7 +120,7 @@ export function sendAppends(core: Core, leader: LeaderState, into: OutgoingMessa
     if (peer.mode !== 'snapshot' && peer.nextIndex < core.log.firstIndex) peer.needsSnapshot();
     if (peer.mode === 'snapshot') {
       sendPiece(core, peer, into);
-      if (peer.isHeartbeatDue || peer.sentRound < leader.round) sendOne(core, leader, peer, NONE, into);
+      if (peer.isHeartbeatDue || isRoundOwed(core, leader, peer)) sendOne(core, leader, peer, NONE, into);
       continue;
     }
     if (peer.mode === 'probe') {
@@ -118,8 +129,10 @@ export function sendAppends(core: Core, leader: LeaderState, into: OutgoingMessa
       sendOne(core, leader, peer, batches, into);
       continue;
     }
+    // Entries are answered when they are durable, what has none at once: a read must not wait for a disk.
+    if (peer.isHeartbeatDue || peer.sentRound < leader.readRound) sendOne(core, leader, peer, NONE, into);
     const isSent = sendEntries(core, leader, peer, into);
-    if (!isSent && (peer.isHeartbeatDue || peer.sentRound < leader.round || admitAtOf(core, peer) !== peer.sentAdmitAt)) {
+    if (!isSent && (isRoundOwed(core, leader, peer) || admitAtOf(core, peer) !== peer.sentAdmitAt)) {
       sendOne(core, leader, peer, NONE, into);
     }
   }

@@ -192,3 +192,46 @@ test('append flow: a follower lacks megabytes and the window is wide → at most
   cluster.checkConverged();
   assert.ok(cluster.proposals.every((proposal) => proposal.isAcked));
 });
+
+test('T18: disk of a follower hangs under a window of entries → it tells at half a window, by messages or bytes, that they have come', () => {
+  for (const raft of [{ windowMessages: 4 }, { windowBytes: 4 * 80, appendMessageBytes: 80 }]) {
+    const cluster = new Cluster({ nodes: 3, raft });
+    const leader = electLeader(cluster);
+    cluster.run(100);
+    const [slow] = others(leader) as [number, number];
+    cluster.member(slow).isDiskHeld = true;
+    const answers: number[] = [];
+    for (let i = 0; i < 4; i++) {
+      cluster.propose(leader, 'y'.repeat(28)); // 80 bytes each
+      const flight = cluster.flights.find(({ to, message }) => to === slow && message.type === 'appendRequest' && message.batches.length > 0);
+      cluster.deliver(flight as Flight);
+      answers.push(cluster.flights.filter(({ from, message }) => from === slow && message.type === 'appendResponse').length);
+    }
+    assert.deepEqual(answers, [0, 1, 1, 2]);
+  }
+});
+
+test('commit index: entries follow in time → it goes out with them; none follow → by itself when it is due', () => {
+  const cluster = new Cluster({ nodes: 3, raft: { commitTellMs: 5 } });
+  const leader = electLeader(cluster);
+  cluster.run(100);
+  const [peer] = others(leader) as [number, number];
+  const sent: number[] = [];
+  cluster.filter = ({ to, message }) => {
+    if (to === peer && message.type === 'appendRequest') sent.push(message.batches.length);
+    return true;
+  };
+  for (let i = 0; i < 10; i++) {
+    const proposal = cluster.propose(leader, `v${i}`);
+    cluster.run(50, () => proposal?.isAcked === true);
+  }
+  assert.deepEqual(sent, new Array(10).fill(1), 'one message for each entry');
+  const { commitIndex } = cluster.raft(leader);
+  assert.equal(cluster.raft(peer).commitIndex, commitIndex - 1);
+  const dueMs = cluster.raft(leader).nextDeadlineMs;
+  assert.ok(dueMs > cluster.nowMs && dueMs <= cluster.nowMs + 5, `due in ${dueMs - cluster.nowMs} ms`);
+  cluster.run(15, () => cluster.raft(peer).commitIndex === commitIndex);
+  assert.equal(cluster.raft(peer).commitIndex, commitIndex);
+  cluster.run(100);
+  assert.deepEqual(sent.slice(10), [0], 'and nothing else');
+});

@@ -57,17 +57,21 @@ test('T22: power is cut everywhere just after the first commit of a new leader �
   }
 });
 
-test('T22: follower has entries in memory only → it tells what it received at once, what is durable only afterwards', () => {
+test('T22: follower has entries in memory only → it answers once they are durable, and a heartbeat before that with what it received', () => {
   const lone = new LoneReplica();
   lone.step(nodeId(2), append({ term: 1, prevIndex: 0, prevTerm: 0 }));
   lone.disk.completeOne();
   lone.raft.onDurable(1, 0, 0);
   lone.ready();
-  const answers = lone.answers(lone.step(nodeId(2), append({ term: 1, prevIndex: 0, prevTerm: 0, batches: [batch(1, 1, 'a')] })));
-  assert.deepEqual(
-    answers.map((answer) => [answer.matchIndex, answer.receivedIndex]),
-    [[0, 1]],
-  );
+  const entry = append({ term: 1, prevIndex: 0, prevTerm: 0, batches: [batch(1, 1, 'a')] });
+  assert.deepEqual(lone.answers(lone.step(nodeId(2), entry)), []);
+  // A heartbeat, and the same entries once more, which may be all that the leader goes on with.
+  for (const message of [append({ term: 1, prevIndex: 1, prevTerm: 1 }), entry]) {
+    assert.deepEqual(
+      lone.answers(lone.step(nodeId(2), message)).map((answer) => [answer.matchIndex, answer.receivedIndex]),
+      [[0, 1]],
+    );
+  }
   lone.raft.onDurable(1, 1, 0);
   assert.deepEqual(
     lone.answers(lone.ready()).map((answer) => [answer.matchIndex, answer.receivedIndex]),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Cluster, electLeader, others } from './harness/cluster.js';
+import { Cluster, HEARTBEAT_MS, electLeader, others } from './harness/cluster.js';
 
 test('T52: read on a new leader before an entry of its term is committed → answered only afterwards, at that index', () => {
   const cluster = new Cluster({ nodes: 3 });
@@ -44,4 +44,20 @@ test('reads: many in one turn → one round of messages, all confirmed at the co
   );
   cluster.act(others(leader)[0] as number, (follower) => follower.readIndex(7, cluster.nowMs));
   assert.deepEqual(cluster.member(others(leader)[0] as number).readsFailed, [7], 'a follower refuses');
+});
+
+test('reads: entries go out in the same turn, and the disks of the followers hang → confirmed all the same', () => {
+  const cluster = new Cluster({ nodes: 3, raft: { commitTellMs: 5 } });
+  const leader = electLeader(cluster);
+  cluster.run(100);
+  for (const id of others(leader)) cluster.member(id).isDiskHeld = true;
+  cluster.raft(leader).readIndex(1, cluster.nowMs);
+  cluster.propose(leader, 'x');
+  const fromMs = cluster.nowMs;
+  cluster.run(25, () => cluster.member(leader).reads.length > 0);
+  assert.deepEqual(
+    cluster.member(leader).reads.map(({ id }) => id),
+    [1],
+  );
+  assert.ok(cluster.nowMs - fromMs < HEARTBEAT_MS, 'before the next heartbeat');
 });

@@ -35,6 +35,10 @@ export class VirtualTime implements Clock, Timers {
   clear(handle: TimerHandle): void {
     (handle as Planned).isCleared = true;
   }
+  soon(run: () => void): void {
+    this.defer(run);
+  }
+
   defer(run: () => void): void {
     this.set(0, run);
   }

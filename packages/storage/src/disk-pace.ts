@@ -2,6 +2,8 @@ import type { Clock, Disk, DiskDone, DiskFile } from '@quorate/base';
 
 /** A disk on which a sync takes this long is no place to wait in. */
 const QUICK_SYNC_MS = 1;
+/** The same of a write that only goes to the memory of the system. */
+const QUICK_WRITE_MS = 2;
 /** What is left of an old measurement with each new one: a sync of 70 ms is forgotten after some seventy quick ones, one of 2 ms after eleven. */
 const FADING = 15 / 16;
 
@@ -14,6 +16,7 @@ export class DiskPace {
   readonly #disk: Disk;
   readonly #clock: Clock | null;
   #slowestMs: number;
+  #slowestWriteMs = 0;
   #works = 0;
 
   /** Without a clock only the work under way counts. */
@@ -24,7 +27,16 @@ export class DiskPace {
   }
 
   get isQuick(): boolean {
-    return this.#works === 0 && !this.#disk.isFreeing && this.#slowestMs < QUICK_SYNC_MS;
+    return this.#isAtRest && this.#slowestMs < QUICK_SYNC_MS;
+  }
+
+  get #isAtRest(): boolean {
+    return this.#works === 0 && !this.#disk.isFreeing;
+  }
+
+  /** True if the system takes what is written quickly: it mostly does while syncs are slow, but not while much else is written. */
+  get isTaking(): boolean {
+    return this.#isAtRest && this.#slowestWriteMs < QUICK_WRITE_MS;
   }
 
   /** Something begins that keeps the disk busy; ends with a call of what it returns. */
@@ -35,6 +47,13 @@ export class DiskPace {
       if (isMine) this.#works--;
       isMine = false;
     };
+  }
+
+  /** Hands the parts to the system and waits. Throws `DiskFault`. */
+  writeNow(file: DiskFile, position: number, parts: readonly Uint8Array[]): void {
+    const start = this.#nowMs();
+    file.writeNow(position, parts);
+    this.#slowestWriteMs = Math.max(this.#nowMs() - start, this.#slowestWriteMs);
   }
 
   /** Syncs and waits. Gives the ms that it took. Throws `DiskFault`. */
@@ -53,6 +72,7 @@ export class DiskPace {
   #took(startMs: number): number {
     const tookMs = this.#nowMs() - startMs;
     this.#slowestMs = Math.max(tookMs, this.#slowestMs * FADING);
+    this.#slowestWriteMs *= FADING;
     return tookMs;
   }
 

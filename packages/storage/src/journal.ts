@@ -13,6 +13,8 @@ import type { StorageMetrics } from './types.js';
 
 /** Up to this many bytes, on a quick disk, a frame is written and synced synchronously: where more comes in, there is more to do than wait. */
 const SHALLOW_BYTES = 16_384;
+/** Up to this many bytes a frame is written at once, while the system takes them quickly, also if its sync is waited for in another thread. */
+const WRITE_NOW_BYTES = 65_536;
 /** After this long without a frame the journal is idle; checked at this interval, so it may take twice as long. */
 const IDLE_MS = 25;
 const RETRY_FIRST_MS = 50;
@@ -276,10 +278,12 @@ export class Journal {
 
   #write(frame: Frame): void {
     this.#inflight = frame;
-    if (!this.#isSynchronous(frame)) return this.#writeLater(frame);
+    const isSynchronous = this.#isSynchronous(frame);
+    if (!isSynchronous && !this.#isWrittenNow(frame)) return this.#writeLater(frame);
     let isSyncing = false;
     try {
-      this.#file.writeNow(frame.offset, frame.parts);
+      this.#options.pace.writeNow(this.#file, frame.offset, frame.parts);
+      if (!isSynchronous) return this.#syncLater(frame);
       isSyncing = true;
       this.#synced(this.#options.pace.syncNow(this.#file));
     } catch (thrown) {
@@ -295,16 +299,20 @@ export class Journal {
       this.#isBusy = false;
       if (this.#isFailed) return this.#continueDrain();
       if (writeFault !== null) return this.#faulted(writeFault, false);
-      this.#isBusy = true;
-      this.#options.pace.sync(this.#file, (syncFault, tookMs) => {
-        this.#isBusy = false;
-        if (this.#isFailed) return this.#continueDrain();
-        if (syncFault !== null) return this.#faulted(syncFault, true);
-        this.#synced(tookMs);
-        this.#complete(frame);
-        this.#pump();
-        this.#continueDrain();
-      });
+      this.#syncLater(frame);
+    });
+  }
+
+  #syncLater(frame: Frame): void {
+    this.#isBusy = true;
+    this.#options.pace.sync(this.#file, (syncFault, tookMs) => {
+      this.#isBusy = false;
+      if (this.#isFailed) return this.#continueDrain();
+      if (syncFault !== null) return this.#faulted(syncFault, true);
+      this.#synced(tookMs);
+      this.#complete(frame);
+      this.#pump();
+      this.#continueDrain();
     });
   }
 
@@ -313,6 +321,12 @@ export class Journal {
     // While space is short, or when closing, nothing hurries.
     if (this.#isFull || this.#drained !== null || syncMode === 'async') return false;
     return syncMode === 'sync' || (frame.bytes + this.#queue.bytes < SHALLOW_BYTES && pace.isQuick);
+  }
+
+  /** The write of a small frame costs less than the way to another thread and back. */
+  #isWrittenNow(frame: Frame): boolean {
+    const { syncMode, pace } = this.#options;
+    return syncMode === 'adaptive' && !this.#isFull && this.#drained === null && frame.bytes <= WRITE_NOW_BYTES && pace.isTaking;
   }
 
   #synced(tookMs: number): void {

@@ -388,6 +388,6 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
   }
 
   #tell(event: () => void): void {
-    this.#options.timers.defer(event);
+    this.#options.timers.soon(event);
   }
 }

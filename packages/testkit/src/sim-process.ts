@@ -57,6 +57,8 @@ export class SimProcess {
       },
       clear: (handle) => scheduler.cancel(handle as SimEvent),
       defer: (callback) => void scheduler.defer(callback, this),
+      // Perhaps after an event that was ready: one of the orders that may be.
+      soon: (callback) => void scheduler.defer(callback, this),
     };
   }
 

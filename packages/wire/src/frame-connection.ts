@@ -367,7 +367,7 @@ export class FrameConnection {
   #planFlush(): void {
     if (this.#isFlushPlanned) return;
     this.#isFlushPlanned = true;
-    this.#timers.defer(() => {
+    this.#timers.soon(() => {
       this.#isFlushPlanned = false;
       this.flush();
     });

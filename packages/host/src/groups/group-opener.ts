@@ -93,6 +93,8 @@ export class GroupOpener {
         windowMessages: LIMITS.replicationWindowMessages,
         windowBytes: LIMITS.replicationWindowBytes,
         appendMessageBytes: LIMITS.appendMessageBytes,
+        // What the catalogue says must be known everywhere at once: a new stream waits for it on every node.
+        commitTellMs: log.group === SYSTEM_GROUP ? 0 : settings.tickMs,
       },
       start: logStart(log, voters, loaded?.facts ?? null),
       random: options.random,

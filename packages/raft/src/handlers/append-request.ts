@@ -34,15 +34,26 @@ export function appendFromLeader(core: Core, _state: FollowerState, from: NodeId
   if (message.probe > core.probeSeen) core.probeSeen = message.probe;
   const verified = matchPrevious(core, from, message);
   if (verified === null) return;
-  takeBatches(core, from, message, verified);
+  const newBytes = takeBatches(core, from, message, verified);
   // Everything up to `verifiedIndex` was compared with this leader's log in this term, so it may be committed as far as the leader says;
   // what lies beyond may be another leader's (thesis 3.5, T14).
   core.log.commitTo(Math.min(message.commitIndex, core.verifiedIndex));
   // A snapshot of what has come as entries meanwhile is not needed any longer.
   if (core.incoming.origin !== null && core.incoming.origin.index <= core.log.commitIndex) core.incoming.abandon();
   if (message.admitAt > core.admitAt) core.admitAt = message.admitAt;
-  core.isResponseDue = true;
+  owesResponse(core, newBytes);
   admitSelf(core);
+}
+
+/**
+ * What was appended is answered once, when it is durable: that it has come is of little use to the leader. It is told at once if the leader's
+ * window would not do until then, and whatever appended nothing is answered at once: that is what a leader sends that wants a sign of life.
+ */
+function owesResponse(core: Core, newBytes: number): void {
+  const { windowMessages, windowBytes } = core.options;
+  core.unansweredBytes += newBytes;
+  core.unansweredMessages++;
+  if (newBytes === 0 || 2 * core.unansweredBytes >= windowBytes || 2 * core.unansweredMessages >= windowMessages) core.isResponseDue = true;
 }
 
 /** The index up to which the logs agree before the entries of this request; null if they do not, or the request is nonsense. */
@@ -71,9 +82,13 @@ function matchPrevious(core: Core, from: NodeId, message: AppendRequest): LogInd
   return null;
 }
 
-/** Appends what is new. A batch that is here already is skipped: a late request never cuts what a newer one brought (T17). */
-function takeBatches(core: Core, from: NodeId, message: AppendRequest, agreed: LogIndex): void {
+/**
+ * Appends what is new. A batch that is here already is skipped: a late request never cuts what a newer one brought (T17). Gives the bytes of
+ * what was appended; 0 also if not all could be taken.
+ */
+function takeBatches(core: Core, from: NodeId, message: AppendRequest, agreed: LogIndex): number {
   const { log } = core;
+  let newBytes = 0;
   let verified = agreed;
   let expected = message.prevIndex + 1;
   for (const batch of message.batches) {
@@ -109,8 +124,10 @@ function takeBatches(core: Core, from: NodeId, message: AppendRequest, agreed: L
     log.append(header, batch);
     core.loggedAtMs = core.nowMs;
     verified = lastIndex;
+    newBytes += batch.length;
   }
   core.verifiedIndex = Math.max(core.verifiedIndex, verified);
+  return verified === expected - 1 ? newBytes : 0;
 }
 
 function isReadable(core: Core, from: NodeId, batch: Uint8Array, kind: string): boolean {

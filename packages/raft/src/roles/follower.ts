@@ -19,7 +19,7 @@ export function becomeFollower(core: Core, to: { term: Term; leader: NodeId | 0;
 /** Queues one response for all appends of this turn, and for what became durable since. */
 export function sendDueResponse(core: Core): void {
   if (!core.isResponseDue) return;
-  core.isResponseDue = false;
+  core.answered();
   if (core.state.role !== 'follower' || core.leader === 0) return;
   const matchIndex = Math.min(core.log.durableIndex, core.verifiedIndex);
   core.respondedMatch = matchIndex;

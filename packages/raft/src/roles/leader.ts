@@ -4,7 +4,7 @@ import type { Core } from '../core.js';
 import { Progress } from '../progress.js';
 import { quorumValue } from '../quorum.js';
 import { admitEarlyReads, confirmReads } from '../reads.js';
-import { isOwedAnything } from '../replication.js';
+import { isOwedAnything, roundDueMs } from '../replication.js';
 import { advanceTransfer } from '../transfer.js';
 import { becomeFollower } from './follower.js';
 import type { LeaderState } from './states.js';
@@ -25,6 +25,8 @@ export function becomeLeader(core: Core): void {
     peers,
     round: 1,
     roundSent: 0,
+    readRound: 0,
+    roundDueMs: core.nowMs,
     isEstablished: false,
     earlyReads: [],
     reads: [],
@@ -63,6 +65,7 @@ export function advanceCommit(core: Core, leader: LeaderState): void {
   const index = quorumValue(votersOf(core, leader, core.log.durableIndex, (peer) => peer.matchIndex, 0));
   if (index <= core.log.commitIndex || core.log.terms.termAt(index) !== core.term) return;
   core.log.commitTo(index);
+  if (leader.roundSent >= leader.round) leader.roundDueMs = core.nowMs + (core.options.commitTellMs ?? 0);
   openRound(leader);
   if (!leader.isEstablished) {
     leader.isEstablished = true;
@@ -127,7 +130,7 @@ export function leaderDueMs(core: Core, leader: LeaderState): number {
   let due = quorumContactMs(core, leader) + core.options.electionTimeoutMaxMs;
   if (leader.transfer !== null) due = Math.min(due, leader.transfer.deadlineMs);
   for (const peer of leader.peers.values()) {
-    if (isOwedAnything(core, leader, peer)) due = Math.min(due, heartbeatAtMs(core, peer));
+    if (isOwedAnything(core, leader, peer)) due = Math.min(due, heartbeatAtMs(core, peer), roundDueMs(leader, peer));
     if (peer.transfer?.isSent === true) due = Math.min(due, peer.transfer.retryAtMs(core.options.electionTimeoutMaxMs));
   }
   return due;

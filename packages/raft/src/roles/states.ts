@@ -42,6 +42,10 @@ export interface LeaderState {
   round: number;
   /** Newest round that some message carried; a round that nobody has seen yet can take more reads. */
   roundSent: number;
+  /** Newest round that reads wait for: it goes out at once. Those after it only tell of a commit index and go out with whatever is next. */
+  readRound: number;
+  /** When the newest round goes out by itself. */
+  roundDueMs: number;
   /** Own-term entry committed: reads may be answered (T52). */
   isEstablished: boolean;
   /** Reads that came before that. */
