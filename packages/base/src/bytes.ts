@@ -238,9 +238,16 @@ export class ByteReader {
   }
   /** u32 length (at most `max`), then a view of the bytes. */
   bytes(max: number): Uint8Array {
+    return this.raw(this.#length(max));
+  }
+  /** u32 length (at most `max`), then that many bytes, which are passed over. */
+  skip(max: number): void {
+    this.#advance(this.#length(max));
+  }
+  #length(max: number): number {
     const length = this.u32();
     if (length > max) throw new QuorateError('malformedFrame', `length ${length} is over the limit ${max}`, { length, max });
-    return this.raw(length);
+    return length;
   }
   /** u16 length (at most `max` bytes), then UTF-8. */
   text(max = 0xffff): string {

@@ -34,7 +34,7 @@ const FITTING: Readonly<Record<ClientRequest['type'], ClientResponseBody['type']
   openSession: 'sessionOpened',
   bindSession: 'sessionBound',
   commands: 'replies',
-  query: 'queryResult',
+  queries: 'queryResults',
   acknowledge: 'acknowledged',
   ping: 'pong',
 };

@@ -1,4 +1,5 @@
 import {
+  ByteWriter,
   type Connection,
   type LogIndex,
   type NodeId,
@@ -15,10 +16,12 @@ import {
   type ClientRequest,
   type ClientResponseBody,
   type FrameConnection,
+  QueryList,
   acceptFrameConnection,
   decodeRequest,
   encodeResponse,
   toWireError,
+  writeQueryResult,
 } from '@quorate/wire';
 import { addressOf } from './scripted-cluster.js';
 import type { SessionCluster } from './session-cluster.js';
@@ -67,6 +70,13 @@ export type Intervention =
   | 'cutAfter'
   | { readonly refuse: QuorateError }
   | { readonly answer: ClientResponseBody };
+
+/** The only result of an answer. */
+export function oneResult(result: Uint8Array): { count: number; results: Uint8Array } {
+  const writer = new ByteWriter();
+  writeQueryResult(writer, result);
+  return { count: 1, results: writer.take() };
+}
 
 /** A node that knows sessions, over the simulated network. */
 export class SessionNode {
@@ -189,7 +199,7 @@ export class SessionNode {
         if (this.#cluster.leader !== this.id && this.#cluster.carriesAny(frames)) this.#mustLead();
         this.#answer(frames, request.id, { type: 'pong' });
         return;
-      case 'query':
+      case 'queries':
         this.#query(frames, request, this.#cluster.scheduler.nowMs + 10_000);
         return;
       default:
@@ -245,7 +255,7 @@ export class SessionNode {
     if (session.isOver) this.#cluster.sessionEnded(session, false);
   }
 
-  #query(frames: FrameConnection, request: ClientRequest & { type: 'query' }, untilMs: number): void {
+  #query(frames: FrameConnection, request: ClientRequest & { type: 'queries' }, untilMs: number): void {
     const { machine, scheduler, weather } = this.#cluster;
     if (request.consistency === 'linearizable') this.#mustLead();
     const index = request.consistency === 'linearizable' ? machine.index : this.#cluster.indexAt(scheduler.nowMs - weather.lagMs * this.id);
@@ -265,12 +275,18 @@ export class SessionNode {
       return;
     }
     const eventIndex = session === null ? 0 : (session.events.filter((batch) => batch.index <= index).at(-1)?.index ?? session.id);
-    this.#answer(frames, request.id, {
-      type: 'queryResult',
-      index,
-      eventIndex,
-      result: utf8(`${index}|${machine.list(request.resource, index).join(',')}`),
-    });
+    const list = new QueryList(request.queries);
+    const answer = { type: 'queryResults', index, eventIndex } as const;
+    const { count } = request;
+    const piece = randomChance(this.#cluster.random, weather.split) ? 1 : count;
+    for (let first = 0; first < count; first += piece) {
+      const writer = new ByteWriter();
+      for (let place = first; place < first + piece; place++) {
+        list.next();
+        writeQueryResult(writer, utf8(`${index}|${machine.list(list.resource, index).join(',')}`));
+      }
+      this.#answer(frames, request.id, { ...answer, first, isLast: first + piece === count, count: piece, results: writer.take() });
+    }
   }
 
   #numberAt(session: ModelSession, index: LogIndex): number {

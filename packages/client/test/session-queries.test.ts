@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { QuorateError } from '@quorate/base';
 import { addressOf } from './scripted-cluster.js';
 import { SessionCluster } from './session-cluster.js';
+import { oneResult } from './session-node.js';
 import { SessionProbe, type Told } from './session-probe.js';
 
 function setUp(seed: number, options = {}) {
@@ -22,7 +23,7 @@ test('sessions: a query before any command → no session is opened for it', () 
   probe.wait();
   assert.equal(answers(probe).length, 2);
   assert.equal(sessions.session, 0);
-  assert.ok(cluster.nodes.every((node) => node.requests.every((request) => request.type === 'query')));
+  assert.ok(cluster.nodes.every((node) => node.requests.every((request) => request.type === 'queries')));
 });
 
 for (const consistency of ['linearizable', 'sequential'] as const) {
@@ -60,7 +61,7 @@ test('sessions: T56: sequential reads go on at a node that is further behind →
   }
   probe.wait();
   assert.equal(answers(probe).length, 40);
-  const asked = cluster.nodes.map((node) => node.requests.filter((request) => request.type === 'query').length);
+  const asked = cluster.nodes.map((node) => node.requests.filter((request) => request.type === 'queries').length);
   assert.ok((asked[1] ?? 0) > 4 && (asked[0] ?? 0) + (asked[2] ?? 0) > 4, `asked: ${asked.join()}`);
   probe.check();
 });
@@ -130,7 +131,7 @@ test('sessions: the session expires with queries on their way → they are asked
   probe.wait();
   const session = cluster.machine.sessions.get(sessions.session);
   assert.ok(session !== undefined);
-  for (const node of cluster.nodes) node.intervene = (request) => (request.type === 'query' ? 'serve' : 'ignore');
+  for (const node of cluster.nodes) node.intervene = (request) => (request.type === 'queries' ? 'serve' : 'ignore');
   cluster.machine.end(session);
   cluster.contactMs.delete(session.id);
   probe.query('sequential');
@@ -208,8 +209,8 @@ test('sessions: a node answers with less than was seen → its answer is not bel
   let lies = 0;
   for (const node of cluster.nodes) {
     node.intervene = (request) => {
-      if (request.type !== 'query' || lies++ > 0) return 'serve';
-      return { answer: { type: 'queryResult', index: 1, eventIndex: 0, result: new Uint8Array(0) } };
+      if (request.type !== 'queries' || lies++ > 0) return 'serve';
+      return { answer: { type: 'queryResults', index: 1, eventIndex: 0, first: 0, isLast: true, ...oneResult(new Uint8Array(0)) } };
     };
   }
   probe.query('sequential');

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { DEFAULT_GROUP, type GroupId, type LogIndex, crc32c } from '@quorate/base';
+import { ByteWriter, DEFAULT_GROUP, type GroupId, type LogIndex, crc32c } from '@quorate/base';
 import { type CommandRequest, MACHINE_OPERATION, encodeCommands, encodeFields, encodeOpenResource } from '@quorate/machine';
 import type { SimCluster, SimNode } from '@quorate/testkit';
-import type { ClientRequestBody, ClientResponse } from '@quorate/wire';
+import { type ClientRequestBody, type ClientResponse, writeQuery } from '@quorate/wire';
 import { RawClient } from './raw-client.js';
 import { leaderOf, sessionCluster } from './session-rig.js';
 import { TALLY } from './tally.js';
@@ -30,6 +30,13 @@ export function commands(session: number, firstNumber: number, list: readonly Co
     commands: list,
   });
   return { type: 'commands', group: GROUP, payload, payloadChecksum: crc32c(payload) };
+}
+
+/** One query as a request carries it. */
+export function oneQuery(resource: number, operation: number, args = new Uint8Array(0)): { count: number; queries: Uint8Array } {
+  const writer = new ByteWriter();
+  writeQuery(writer, resource, operation, args);
+  return { count: 1, queries: writer.take() };
 }
 
 /** A command of the tally. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { DEFAULT_GROUP } from '@quorate/base';
+import { oneQuery } from './raw-session.js';
 import { RawClient } from './raw-client.js';
 import { TALLY } from './tally.js';
 import { TallyUser, leaderOf, metric, others, sessionCluster } from './session-rig.js';
@@ -36,19 +37,17 @@ test('T55, rule 7: a leader is stopped, another one takes commands, the first is
     cluster.runUntil(() => raw.isOpen, 1000, 'a connection');
     const ask = (): number =>
       raw.send({
-        type: 'query',
+        type: 'queries',
         group: DEFAULT_GROUP,
         session: 0,
         afterNumber: 0,
         minIndex: 0,
         consistency: 'linearizable',
-        resource: writer.tally,
-        operation: TALLY.operations.get.code,
-        args: new Uint8Array(0),
+        ...oneQuery(writer.tally, TALLY.operations.get.code),
       });
     const first = ask();
     cluster.runUntil(() => raw.answers.has(first), 1000, 'an answer of the leader');
-    assert.equal(raw.answers.get(first)?.type, 'queryResult');
+    assert.equal(raw.answers.get(first)?.type, 'queryResults');
     old.pause();
     const late = ask();
     writer.run('add', { amount: 1 });

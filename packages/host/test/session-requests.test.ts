@@ -10,10 +10,10 @@ import {
   encodeTick,
 } from '@quorate/machine';
 import type { SimNode } from '@quorate/testkit';
-import type { ClientRequestBody, ClientResponse, ServerPush } from '@quorate/wire';
+import { type ClientRequestBody, type ClientResponse, QUERY_HEADER_BYTES, type ServerPush } from '@quorate/wire';
 import { RawClient } from './raw-client.js';
 import { leaderOf, metric, others, sessionCluster } from './session-rig.js';
-import { GROUP, KEY, ask, codeOf, commands, openSession, setup, tally } from './raw-session.js';
+import { GROUP, KEY, ask, codeOf, commands, oneQuery, openSession, setup, tally } from './raw-session.js';
 
 test('T61: commands, acknowledgements and bindings by others than who carries the session → refused, nothing happens', () => {
   const { cluster, raw, session, resource, leader } = setup(31);
@@ -89,17 +89,15 @@ test('requests about sessions of a follower → notLeader with the address of th
     assert.equal(answer.type === 'error' && answer.details['address'], `127.0.0.1:${leader.address.port}`);
   }
   const query = {
-    type: 'query',
+    type: 'queries',
     group: GROUP,
     session,
     afterNumber: 1,
     minIndex: session,
-    resource,
-    operation: 9,
-    args: new Uint8Array(0),
+    ...oneQuery(resource, 9),
   } as const;
   assert.equal(codeOf(ask(cluster, raw, { ...query, consistency: 'linearizable' })), 'notLeader');
-  assert.equal(codeOf(ask(cluster, raw, { ...query, consistency: 'sequential' })), 'queryResult');
+  assert.equal(codeOf(ask(cluster, raw, { ...query, consistency: 'sequential' })), 'queryResults');
 });
 
 test('large results → several frames, the last one marked, results in order', () => {
@@ -216,7 +214,7 @@ test('a session that is closed → its last replies come first, then that it end
 
 test('T71, T74: a query for what will never be applied → unavailable after five seconds; more than may wait → overloaded', () => {
   const { cluster, raw, session, resource, leader } = setup(39);
-  const query = { type: 'query', group: GROUP, session, minIndex: 0, resource, operation: 9, args: new Uint8Array(0) } as const;
+  const query = { type: 'queries', group: GROUP, session, minIndex: 0, ...oneQuery(resource, 9) } as const;
   const ids = [
     raw.send({ ...query, afterNumber: 50, consistency: 'linearizable' }),
     raw.send({ ...query, afterNumber: 50, consistency: 'sequential' }),
@@ -236,13 +234,13 @@ test('T71, T74: a query for what will never be applied → unavailable after fiv
 
 test('T71: queries with large arguments wait for what will never be applied → overloaded beyond their bytes, room comes back', () => {
   const { cluster, raw, session, resource } = setup(46);
-  const query = { type: 'query', group: GROUP, session, afterNumber: 50, minIndex: 0, resource, operation: 9 } as const;
-  const args = new Uint8Array(1_048_576);
-  const fit = LIMITS.groupQueryBytesMax / args.length;
+  const query = { type: 'queries', group: GROUP, session, afterNumber: 50, minIndex: 0 } as const;
+  const asked = oneQuery(resource, 9, new Uint8Array(1_048_576 - QUERY_HEADER_BYTES));
+  const fit = LIMITS.groupQueryBytesMax / asked.queries.length;
   const waiting = (consistency: 'linearizable' | 'sequential'): number[] =>
     Array.from({ length: fit + 3 }, () => {
       cluster.runFor(50);
-      return raw.send({ ...query, args, consistency });
+      return raw.send({ ...query, ...asked, consistency });
     });
   const answered = (ids: readonly number[]): string[] =>
     ids.flatMap((id) => (raw.answers.has(id) ? [codeOf(raw.answers.get(id) as ClientResponse)] : []));
@@ -311,16 +309,14 @@ test('T32: no space on the disk → commands and sessions are refused, nothing e
   const fresh = { type: 'openSession', group: GROUP, key: KEY.map((b) => b + 3), ttlMs: 1000, graceMs: 0 } as const;
   assert.equal(codeOf(ask(cluster, raw, fresh)), 'diskFull');
   const query = {
-    type: 'query',
+    type: 'queries',
     group: GROUP,
     session,
     afterNumber: 0,
     minIndex: 0,
-    resource,
-    operation: 9,
-    args: new Uint8Array(0),
+    ...oneQuery(resource, 9),
   } as const;
-  assert.equal(codeOf(ask(cluster, raw, { ...query, consistency: 'sequential' })), 'queryResult');
+  assert.equal(codeOf(ask(cluster, raw, { ...query, consistency: 'sequential' })), 'queryResults');
   cluster.runFor(3000);
   assert.equal(metric(leader, 'sessions'), 2);
   leader.disk.capacityBytes = Number.POSITIVE_INFINITY;
@@ -330,7 +326,7 @@ test('T32: no space on the disk → commands and sessions are refused, nothing e
 
 test('T52, T55: a leader that is cut off → binds no session and answers no linearizable query any more; waiting ones are sent on', () => {
   const { cluster, raw, session, resource, leader } = setup(43, 3);
-  const query = { type: 'query', group: GROUP, session, minIndex: 0, resource, operation: 9, args: new Uint8Array(0) } as const;
+  const query = { type: 'queries', group: GROUP, session, minIndex: 0, ...oneQuery(resource, 9) } as const;
   const waiting = raw.send({ ...query, afterNumber: 5, consistency: 'linearizable' });
   cluster.runFor(50);
   for (const node of others(cluster, leader)) cluster.network.cut(leader.name, node.name);
@@ -341,7 +337,7 @@ test('T52, T55: a leader that is cut off → binds no session and answers no lin
   ];
   cluster.runUntil(() => [waiting, ...late].every((id) => raw.answers.has(id)), 2000, 'all are answered');
   for (const id of [waiting, ...late]) assert.ok(['notLeader', 'noLeader'].includes(codeOf(raw.answers.get(id) as ClientResponse)));
-  assert.equal(codeOf(ask(cluster, raw, { ...query, afterNumber: 0, consistency: 'sequential' })), 'queryResult');
+  assert.equal(codeOf(ask(cluster, raw, { ...query, afterNumber: 0, consistency: 'sequential' })), 'queryResults');
 });
 
 test('rule 18: a command is applied in one turn with more events than the connection takes → its reply waits until they have left', () => {

@@ -3,6 +3,8 @@ import test from 'node:test';
 import { DEFAULT_GROUP } from '@quorate/base';
 import { decodeValue } from '@quorate/machine';
 import type { SimNode } from '@quorate/testkit';
+import { oneQuery } from './raw-session.js';
+import { QueryResultList } from '@quorate/wire';
 import { RawClient } from './raw-client.js';
 import { TallyUser, leaderOf, metric, others, sessionCluster } from './session-rig.js';
 import { awaitLevel, awaitMetric, fillQuickly, snapshotSettings } from './snapshot-rig.js';
@@ -54,7 +56,7 @@ test('T56, rule 9: queries wait on a lagging replica, which gets a snapshot inst
   for (const node of others(cluster, away)) cluster.network.cut(away.name, node.name, 'reset');
   user.run('add', { amount: 1 });
   const raw = new RawClient(cluster, away);
-  const query = { type: 'query', group: DEFAULT_GROUP, resource: user.tally, operation: 9, args: new Uint8Array(0) } as const;
+  const query = { type: 'queries', group: DEFAULT_GROUP, ...oneQuery(user.tally, 9) } as const;
   const { seenIndex } = user.sessions;
   // One knows an index, the other a command whose answer it does not have.
   const ids = [
@@ -68,9 +70,11 @@ test('T56, rule 9: queries wait on a lagging replica, which gets a snapshot inst
   cluster.runUntil(() => raw.answers.size === ids.length, 1000, 'they are answered');
   for (const id of ids) {
     const answer = raw.answers.get(id);
-    assert.ok(answer?.type === 'queryResult', JSON.stringify(answer));
+    assert.ok(answer?.type === 'queryResults', JSON.stringify(answer));
     assert.ok(answer.index >= seenIndex, `as of ${answer.index}, ${seenIndex} was seen`);
-    assert.deepEqual(decodeValue(TALLY.operations.get.result, answer.result), 2);
+    const list = new QueryResultList(answer.results);
+    list.next();
+    assert.deepEqual(decodeValue(TALLY.operations.get.result, answer.results.subarray(list.start, list.end)), 2);
   }
 });
 

@@ -29,13 +29,13 @@ import { WIRE_LIMITS } from './wire-limits.js';
  *   transferredResponse    nothing
  *
  * stream: text name, u32 group. A text is a u16 length and UTF-8, names at most LIMITS.nameBytesMax bytes; whether a name is allowed is
- * decided by whoever creates it. Payloads and records are passed by reference when encoded and are views into the frame when decoded.
+ * decided by whoever creates it. Payloads, lists and records are passed by reference when encoded and are views into the frame when decoded.
  */
 
 const CONSISTENCIES = ['linearizable', 'sequential'] as const;
 
 /**
- * The payload of an append is passed on by reference. Names and payloads over their limit throw `invalidArgument`; a limit over what the
+ * The payload of an append or of commands and a list of queries are passed on by reference. Names and payloads over their limit throw `invalidArgument`; a limit over what the
  * format allows (records, bytes, ms to wait) is lowered to it.
  */
 export function encodeRequest(id: number, body: ClientRequestBody): EncodedFrame {
@@ -49,7 +49,8 @@ export function encodeRequest(id: number, body: ClientRequestBody): EncodedFrame
     return { type, parts: [head, body.payload] };
   }
   const writer = new ByteWriter(64).u32(id);
-  return { type: writeRequest(writer, body), parts: [writer.take()] };
+  const type = writeRequest(writer, body);
+  return { type, parts: body.type === 'queries' ? [writer.take(), body.queries] : [writer.take()] };
 }
 
 function writeRequest(writer: ByteWriter, body: Exclude<ClientRequestBody, { type: 'append' | 'commands' }>): number {
@@ -83,7 +84,7 @@ function writeRequest(writer: ByteWriter, body: Exclude<ClientRequestBody, { typ
   }
 }
 
-/** The payload of an append is a view into `body`. Throws `malformedFrame`. */
+/** Payloads and lists are views into `body`. Throws `malformedFrame`. */
 export function decodeRequest(type: number, body: Uint8Array): ClientRequest {
   const reader = new ByteReader(body);
   const id = reader.u32();
@@ -137,11 +138,12 @@ function readRequest(type: number, reader: ByteReader, id: number): ClientReques
   }
 }
 
-/** The records of a read are passed on by reference. */
+/** The records of a read and the results of queries are passed on by reference. */
 export function encodeResponse(id: number, body: ClientResponseBody): EncodedFrame {
   const writer = new ByteWriter(body.type === 'status' ? 4096 : 64).u32(id);
   const type = writeResponse(writer, body);
-  return { type, parts: body.type === 'records' ? [writer.take(), body.records] : [writer.take()] };
+  if (body.type === 'records') return { type, parts: [writer.take(), body.records] };
+  return { type, parts: body.type === 'queryResults' ? [writer.take(), body.results] : [writer.take()] };
 }
 
 function writeResponse(writer: ByteWriter, body: ClientResponseBody): number {
@@ -181,7 +183,7 @@ function writeResponse(writer: ByteWriter, body: ClientResponseBody): number {
   }
 }
 
-/** The records of a read are a view into `body`, checked: `splitRecords` cannot fail on them. Throws `malformedFrame`. */
+/** Records and lists of results are views into `body`, checked: `splitRecords` and `QueryResultList` cannot fail on them. Throws `malformedFrame`. */
 export function decodeResponse(type: number, body: Uint8Array): ClientResponse {
   const reader = new ByteReader(body);
   const id = reader.u32();

@@ -84,6 +84,8 @@ export class FrameConnection {
   #isPrefaceDue = false;
   #isFlushPlanned = false;
   #isPausedByQueue = false;
+  /** The owner calls `flush` in each turn in which it sends: nothing is planned here. */
+  isFlushedByOwner = false;
 
   /** Use `openFrameConnection` or `acceptFrameConnection`. */
   constructor(options: FrameConnectionOptions, remote: string, handshake: Handshake) {
@@ -365,7 +367,7 @@ export class FrameConnection {
   }
 
   #planFlush(): void {
-    if (this.#isFlushPlanned) return;
+    if (this.#isFlushPlanned || this.isFlushedByOwner) return;
     this.#isFlushPlanned = true;
     this.#timers.soon(() => {
       this.#isFlushPlanned = false;

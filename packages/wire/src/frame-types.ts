@@ -25,7 +25,7 @@ export const FRAME_TYPES = {
   openSessionRequest: 40,
   bindSessionRequest: 41,
   commandsRequest: 42,
-  queryRequest: 43,
+  queriesRequest: 43,
   acknowledgeRequest: 44,
   pingRequest: 45,
 
@@ -41,7 +41,7 @@ export const FRAME_TYPES = {
   sessionOpenedResponse: 73,
   sessionBoundResponse: 74,
   repliesResponse: 75,
-  queryResultResponse: 76,
+  queryResultsResponse: 76,
   acknowledgedResponse: 77,
   pongResponse: 78,
 

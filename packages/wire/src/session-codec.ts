@@ -2,6 +2,7 @@ import { ByteReader, ByteWriter, LIMITS, QuorateError, unreachable } from '@quor
 import { checkLength, malformed, readChoice, readCount, readError, readFlag, readGroupId, writeError } from './fields.js';
 import { type EncodedFrame, FRAME_TYPES } from './frame-types.js';
 import type { CommandReply, PushedEvent, ServerPush, SessionRequestBody, SessionResponseBody } from './session-messages.js';
+import { QUERY_HEADER_BYTES, QUERY_RESULT_HEADER_BYTES, checkQueries, checkQueryResults } from './query-list.js';
 import { WIRE_LIMITS } from './wire-limits.js';
 
 /*
@@ -10,15 +11,16 @@ import { WIRE_LIMITS } from './wire-limits.js';
  *   openSessionRequest   u32 group, 16 bytes key, u32 ttl ms, u32 grace ms
  *   bindSessionRequest   u32 group, u64 session, 16 bytes key, u64 acknowledged events
  *   commandsRequest      u32 group, u32 CRC-32C of the payload, payload up to the end of the frame
- *   queryRequest         u32 group, u64 session, u64 after number, u64 min index, u8 0 linearizable, 1 sequential, u64 resource, u16 operation,
- *                        arguments up to the end of the frame
+ *   queriesRequest       u32 group, u64 session, u64 after number, u64 min index, u8 0 linearizable, 1 sequential, u16 count, queries
+ *                        (query-list.ts) up to the end of the frame
  *   acknowledgeRequest   u32 group, u64 session, u64 replies, u64 events
  *   pingRequest          nothing
  *
  *   sessionOpenedResponse  u64 session, u32 ttl ms, u32 grace ms
  *   sessionBoundResponse   u64 next number, u64 last event index
  *   repliesResponse        u64 first number, u8 1 if it is the last of its request, u16 count, per reply u64 index, u8 1 ok: u32 length and result; 0: error
- *   queryResultResponse    u64 index, u64 event index, result up to the end of the frame
+ *   queryResultsResponse   u64 index, u64 event index, u16 place of the first query, u8 1 if it is the last of its request, u16 count, results
+ *                          (query-list.ts) up to the end of the frame
  *   acknowledgedResponse, pongResponse  nothing
  *
  *   eventsPush        u32 group, u64 session, u64 index, u64 previous index, u16 count, per event u64 resource, u8 code, u32 length and fields
@@ -29,7 +31,7 @@ import { WIRE_LIMITS } from './wire-limits.js';
 export const SESSION_KEY_BYTES = 16;
 const CONSISTENCIES = ['linearizable', 'sequential'] as const;
 
-/** Writes a request's body after its id; gives its frame type. `commands` is written by `encodeCommandsRequest`. */
+/** Writes a request's body after its id, for `queries` without the list; gives its frame type. `commands` is written by `encodeRequest`. */
 export function writeSessionRequest(writer: ByteWriter, body: Exclude<SessionRequestBody, { type: 'commands' }>): number {
   switch (body.type) {
     case 'openSession':
@@ -38,11 +40,12 @@ export function writeSessionRequest(writer: ByteWriter, body: Exclude<SessionReq
     case 'bindSession':
       writer.u32(body.group).u64(body.session).raw(checkedKey(body.key)).u64(body.acknowledgedEvents);
       return FRAME_TYPES.bindSessionRequest;
-    case 'query':
-      checkLength(body.args.length, LIMITS.batchPayloadBytesMax, 'argument bytes');
+    case 'queries':
+      checkLength(body.count, LIMITS.batchRecordsMax, 'queries');
+      checkLength(body.queries.length, LIMITS.batchPayloadBytesMax, 'bytes of queries');
       writer.u32(body.group).u64(body.session).u64(body.afterNumber).u64(body.minIndex);
-      writer.u8(CONSISTENCIES.indexOf(body.consistency)).u64(body.resource).u16(body.operation).raw(body.args);
-      return FRAME_TYPES.queryRequest;
+      writer.u8(CONSISTENCIES.indexOf(body.consistency)).u16(body.count);
+      return FRAME_TYPES.queriesRequest;
     case 'acknowledge':
       writer.u32(body.group).u64(body.session).u64(body.replies).u64(body.events);
       return FRAME_TYPES.acknowledgeRequest;
@@ -77,18 +80,8 @@ export function readSessionRequest(type: number, reader: ByteReader): SessionReq
       const payloadChecksum = reader.u32();
       return { type: 'commands', group, payloadChecksum, payload: rest(reader, LIMITS.batchPayloadBytesMax, 'payload bytes') };
     }
-    case FRAME_TYPES.queryRequest:
-      return {
-        type: 'query',
-        group: readGroupId(reader),
-        session: reader.u64(),
-        afterNumber: reader.u64(),
-        minIndex: reader.u64(),
-        consistency: readChoice(reader, CONSISTENCIES, 'consistency'),
-        resource: reader.u64(),
-        operation: reader.u16(),
-        args: rest(reader, LIMITS.batchPayloadBytesMax, 'argument bytes'),
-      };
+    case FRAME_TYPES.queriesRequest:
+      return readQueries(reader);
     case FRAME_TYPES.acknowledgeRequest:
       return { type: 'acknowledge', group: readGroupId(reader), session: reader.u64(), replies: reader.u64(), events: reader.u64() };
     case FRAME_TYPES.pingRequest:
@@ -98,7 +91,20 @@ export function readSessionRequest(type: number, reader: ByteReader): SessionReq
   }
 }
 
-/** Writes an answer's body after its id; gives its frame type. */
+function readQueries(reader: ByteReader): SessionRequestBody {
+  const group = readGroupId(reader);
+  const session = reader.u64();
+  const afterNumber = reader.u64();
+  const minIndex = reader.u64();
+  const consistency = readChoice(reader, CONSISTENCIES, 'consistency');
+  const count = readCount(reader, reader.u16(), { max: LIMITS.batchRecordsMax, bytesEach: QUERY_HEADER_BYTES, what: 'queries' });
+  if (count === 0) throw malformed('a list of no queries');
+  const queries = rest(reader, LIMITS.batchPayloadBytesMax, 'bytes of queries');
+  checkQueries(queries, count);
+  return { type: 'queries', group, session, afterNumber, minIndex, consistency, count, queries };
+}
+
+/** Writes an answer's body after its id, for `queryResults` without the list; gives its frame type. */
 export function writeSessionResponse(writer: ByteWriter, body: SessionResponseBody): number {
   switch (body.type) {
     case 'sessionOpened':
@@ -119,9 +125,11 @@ export function writeSessionResponse(writer: ByteWriter, body: SessionResponseBo
         else writeError(writer, reply);
       }
       return FRAME_TYPES.repliesResponse;
-    case 'queryResult':
-      writer.u64(body.index).u64(body.eventIndex).raw(body.result);
-      return FRAME_TYPES.queryResultResponse;
+    case 'queryResults':
+      checkLength(body.first + body.count, LIMITS.batchRecordsMax, 'results');
+      writer.u64(body.index).u64(body.eventIndex).u16(body.first);
+      writer.u8(body.isLast ? 1 : 0).u16(body.count);
+      return FRAME_TYPES.queryResultsResponse;
     case 'acknowledged':
       return FRAME_TYPES.acknowledgedResponse;
     case 'pong':
@@ -146,13 +154,8 @@ export function readSessionResponse(type: number, reader: ByteReader): SessionRe
       for (let i = 0; i < count; i++) replies.push(readReply(reader));
       return { type: 'replies', firstNumber, replies, isLast };
     }
-    case FRAME_TYPES.queryResultResponse:
-      return {
-        type: 'queryResult',
-        index: reader.u64(),
-        eventIndex: reader.u64(),
-        result: rest(reader, LIMITS.frameBytesMax, 'result bytes'),
-      };
+    case FRAME_TYPES.queryResultsResponse:
+      return readQueryResults(reader);
     case FRAME_TYPES.acknowledgedResponse:
       return { type: 'acknowledged' };
     case FRAME_TYPES.pongResponse:
@@ -160,6 +163,18 @@ export function readSessionResponse(type: number, reader: ByteReader): SessionRe
     default:
       return undefined;
   }
+}
+
+function readQueryResults(reader: ByteReader): SessionResponseBody {
+  const index = reader.u64();
+  const eventIndex = reader.u64();
+  const first = reader.u16();
+  const isLast = readFlag(reader);
+  const max = LIMITS.batchRecordsMax - first;
+  const count = readCount(reader, reader.u16(), { max, bytesEach: QUERY_RESULT_HEADER_BYTES, what: 'results' });
+  const results = reader.raw(reader.remaining);
+  checkQueryResults(results, count);
+  return { type: 'queryResults', index, eventIndex, first, isLast, count, results };
 }
 
 function readReply(reader: ByteReader): CommandReply {

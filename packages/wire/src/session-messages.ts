@@ -35,19 +35,18 @@ export type SessionRequestBody =
   /** Leader. `payload`: one batch of commands; `payloadChecksum`: its CRC-32C. The session must be bound to this connection. */
   | { readonly type: 'commands'; readonly group: GroupId; readonly payloadChecksum: number; readonly payload: Uint8Array }
   /**
-   * Reads a resource. `linearizable`: leader, after a read-index round; `sequential`: any replica. In both cases not before command
-   * `afterNumber` of `session` (0: none) and log index `minIndex` were applied.
+   * Reads resources. `linearizable`: leader, after a read-index round; `sequential`: any replica. In both cases not before command
+   * `afterNumber` of `session` (0: none) and log index `minIndex` were applied. `queries`: a list of `count`, at least one, as `writeQuery` makes it.
    */
   | {
-      readonly type: 'query';
+      readonly type: 'queries';
       readonly group: GroupId;
       readonly session: number;
       readonly afterNumber: number;
       readonly minIndex: LogIndex;
       readonly consistency: 'linearizable' | 'sequential';
-      readonly resource: number;
-      readonly operation: number;
-      readonly args: Uint8Array;
+      readonly count: number;
+      readonly queries: Uint8Array;
     }
   /** The client has the replies up to this number and the events up to this index. Leader. */
   | {
@@ -71,12 +70,28 @@ export type SessionResponseBody =
   /** Large answers come in several of these with the same request id; `isLast` marks the end. */
   | { readonly type: 'replies'; readonly firstNumber: number; readonly replies: readonly CommandReply[]; readonly isLast: boolean }
   /**
+   * `results`: a list of `count`, of the queries from the one at place `first` of the request on, as `writeQueryResult` makes it. Large answers come in
+   * several of these, in order, each as of an index of its own; `isLast` marks the end. An `error` answers those that are left.
+   *
    * `index`: what the answer is based on; not below `minIndex`. `eventIndex`: that of the session's newest event batch at or before `index`, the
-   * session's number if there is none, 0 if the query had no session: the client tells those events before this answer.
+   * session's number if there is none, 0 if the queries had no session: the client tells those events before this answer.
    */
-  | { readonly type: 'queryResult'; readonly index: LogIndex; readonly eventIndex: LogIndex; readonly result: Uint8Array }
+  | {
+      readonly type: 'queryResults';
+      readonly index: LogIndex;
+      readonly eventIndex: LogIndex;
+      readonly first: number;
+      readonly isLast: boolean;
+      readonly count: number;
+      readonly results: Uint8Array;
+    }
   | { readonly type: 'acknowledged' }
   | { readonly type: 'pong' };
+
+/** False for an answer that others with the same number follow. */
+export function isLastAnswer(body: { readonly type: string; readonly isLast?: boolean }): boolean {
+  return (body.type !== 'replies' && body.type !== 'queryResults') || body.isLast === true;
+}
 
 /** What a node sends without being asked. */
 export type ServerPush =

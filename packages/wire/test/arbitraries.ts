@@ -1,4 +1,4 @@
-import { type ClusterId, ERROR_CODES, type ErrorCode, type GroupId, type Incarnation, LIMITS, type NodeId } from '@quorate/base';
+import { ByteWriter, type ClusterId, ERROR_CODES, type ErrorCode, type GroupId, type Incarnation, LIMITS, type NodeId } from '@quorate/base';
 import {
   type ClientRequestBody,
   type ClientResponseBody,
@@ -15,7 +15,11 @@ import {
   type SessionResponseBody,
   type StreamEntry,
   type WireError,
+  fromWireError,
   joinRecords,
+  writeQuery,
+  writeQueryError,
+  writeQueryResult,
 } from '@quorate/wire';
 import fc from 'fast-check';
 import { hex16, record } from '../../testkit/dist-test/fuzz/decoder-fuzz.js';
@@ -93,15 +97,17 @@ const sessionRequest: fc.Arbitrary<SessionRequestBody> = fc.oneof(
   record({ type: type('bindSession'), group, session: u53, key, acknowledgedEvents: u53 }),
   record({ type: type('commands'), group, payloadChecksum: u32, payload: bytes }),
   record({
-    type: type('query'),
+    type: type('queries'),
     group,
     session: u53,
     afterNumber: u53,
     minIndex: u53,
     consistency,
-    resource: u53,
-    operation: fc.nat(0xffff),
-    args: bytes,
+    queries: fc.array(record({ resource: u53, operation: fc.nat(0xffff), args: bytes }), { minLength: 1, maxLength: 5 }),
+  }).map(({ queries, ...head }) => {
+    const writer = new ByteWriter();
+    for (const { resource, operation, args } of queries) writeQuery(writer, resource, operation, args);
+    return { ...head, count: queries.length, queries: writer.take() };
   }),
   record({ type: type('acknowledge'), group, session: u53, replies: u53, events: u53 }),
   record({ type: type('ping') }),
@@ -135,7 +141,21 @@ const sessionResponse: fc.Arbitrary<SessionResponseBody> = fc.oneof(
   record({ type: type('sessionOpened'), session: u53, ttlMs: u32, graceMs: u32 }),
   record({ type: type('sessionBound'), nextNumber: u53, lastEventIndex: u53 }),
   record({ type: type('replies'), firstNumber: u53, replies: list(reply), isLast: isOne }),
-  record({ type: type('queryResult'), index: u53, eventIndex: u53, result: bytes }),
+  record({
+    type: type('queryResults'),
+    index: u53,
+    eventIndex: u53,
+    first: fc.nat(1000),
+    isLast: isOne,
+    results: fc.array(fc.oneof(bytes, wireError), { maxLength: 5 }),
+  }).map(({ results, ...head }) => {
+    const writer = new ByteWriter();
+    for (const result of results) {
+      if (result instanceof Uint8Array) writeQueryResult(writer, result);
+      else writeQueryError(writer, fromWireError(result));
+    }
+    return { ...head, count: results.length, results: writer.take() };
+  }),
   record({ type: fc.constantFrom('acknowledged' as const, 'pong' as const) }),
 );
 

@@ -1,9 +1,35 @@
-import { LIMITS, type Random, randomBetween, randomChance } from '@quorate/base';
-import { SESSION_KEY_BYTES, type ServerPush, type SessionRequestBody, type SessionResponseBody } from '@quorate/wire';
+import { ByteWriter, LIMITS, type Random, randomBetween, randomChance } from '@quorate/base';
+import {
+  SESSION_KEY_BYTES,
+  type ServerPush,
+  type SessionRequestBody,
+  type SessionResponseBody,
+  fromWireError,
+  writeQuery,
+  writeQueryError,
+  writeQueryResult,
+} from '@quorate/wire';
 import { pick, someBytes, someError, someGroup, someList, someU32, someU64 } from './samples.js';
 
 function someKey(random: Random): Uint8Array {
   return Uint8Array.from({ length: SESSION_KEY_BYTES }, () => random.nextUint32() & 0xff);
+}
+
+function someQueries(random: Random): { count: number; queries: Uint8Array } {
+  const writer = new ByteWriter();
+  const count = randomBetween(random, 1, 5);
+  for (let i = 0; i < count; i++) writeQuery(writer, someU64(random), randomBetween(random, 0, 0xffff), someBytes(random, 300));
+  return { count, queries: writer.take() };
+}
+
+function someQueryResults(random: Random): { count: number; results: Uint8Array } {
+  const writer = new ByteWriter();
+  const count = randomBetween(random, 0, 5);
+  for (let i = 0; i < count; i++) {
+    if (randomChance(random, 0.5)) writeQueryResult(writer, someBytes(random, 300));
+    else writeQueryError(writer, fromWireError(someError(random)));
+  }
+  return { count, results: writer.take() };
 }
 
 export function someSessionRequest(random: Random): SessionRequestBody {
@@ -18,15 +44,13 @@ export function someSessionRequest(random: Random): SessionRequestBody {
       return { type: 'commands', group, payloadChecksum: someU32(random), payload: someBytes(random, 2000) };
     case 3:
       return {
-        type: 'query',
+        type: 'queries',
         group,
         session,
         afterNumber: someU64(random),
         minIndex: someU64(random),
         consistency: pick(random, ['linearizable', 'sequential'] as const),
-        resource: someU64(random),
-        operation: randomBetween(random, 0, 0xffff),
-        args: someBytes(random, 300),
+        ...someQueries(random),
       };
     case 4:
       return { type: 'acknowledge', group, session, replies: someU64(random), events: someU64(random) };
@@ -51,7 +75,14 @@ export function someSessionResponse(random: Random): SessionResponseBody {
       return { type: 'replies', firstNumber: someU64(random), replies, isLast: randomChance(random, 0.5) };
     }
     case 3:
-      return { type: 'queryResult', index: someU64(random), eventIndex: someU64(random), result: someBytes(random, 1000) };
+      return {
+        type: 'queryResults',
+        index: someU64(random),
+        eventIndex: someU64(random),
+        first: randomBetween(random, 0, 1000),
+        isLast: randomChance(random, 0.5),
+        ...someQueryResults(random),
+      };
     case 4:
       return { type: 'acknowledged' };
     default:

@@ -7,6 +7,7 @@ import type { NodeLink, RequestSink } from './node-link.js';
 import type { Settings } from './options.js';
 import { Backoff, deadlineError, isAmbiguous, isFinalHandshakeFault, reactionTo } from './retry.js';
 import { Route } from './route.js';
+import type { TurnEnd } from './turn-end.js';
 
 /** What calls and producers share of a client. */
 export interface CallContext {
@@ -14,6 +15,7 @@ export interface CallContext {
   readonly pool: ConnectionPool;
   readonly leaders: LeaderCache;
   readonly deadlines: DeadlineHeap;
+  readonly turnEnd: TurnEnd;
 }
 
 /** What a call asks, whom, and how long. */
@@ -28,8 +30,8 @@ export interface CallOptions {
   readonly waitMs?: number;
   /** False for requests that change something: then a deadline after a lost answer is told as unknown. */
   readonly isRead: boolean;
-  /** Throws `malformedFrame` if the answer does not fit the question. */
-  readonly check?: (response: ClientResponse) => void;
+  /** Throws `malformedFrame` if the answer does not fit the question. `partial`: more of it follows. */
+  readonly check?: (response: ClientResponse) => 'partial' | void;
   /** Called once. Views in the response are valid only during the call. */
   readonly done: (error: QuorateError | null, response: ClientResponse | null) => void;
 }
@@ -152,7 +154,10 @@ export class Call implements Deadline {
   answered(attempt: Attempt, response: ClientResponse): void {
     const { address } = attempt.link;
     if (response.type !== 'error') {
-      this.#options.check?.(response);
+      if (this.#options.check?.(response) === 'partial') {
+        if (this.#attempt === attempt) this.#arm(this.#context.settings.clock.nowMs() + this.#stallMs);
+        return;
+      }
       if (this.#attempt === attempt) this.#attempt = null;
       this.#route.succeeded(address);
       this.#settle(null, response);

@@ -31,6 +31,7 @@ import { StreamNames } from './stream-names.js';
 import { type ClientOptions, type Settings, settingsOf } from './options.js';
 import type { ProducerContext } from './producer.js';
 import { StreamProducers } from './stream-producers.js';
+import { TurnEnd } from './turn-end.js';
 import { SessionClient } from '../sessions/session-client.js';
 import type { SessionOptions } from '../sessions/session-options.js';
 
@@ -60,13 +61,15 @@ export class ClientCore {
   /** `invalidArgument` if an option is wrong. Opens no connection yet. */
   constructor(options: ClientOptions) {
     this.#settings = settingsOf(options);
-    this.#pool = new ConnectionPool(this.#settings);
+    const turnEnd = new TurnEnd(this.#settings.timers);
+    this.#pool = new ConnectionPool(this.#settings, turnEnd);
     this.#deadlines = new DeadlineHeap(this.#settings.clock, this.#settings.timers);
     this.#context = {
       settings: this.#settings,
       pool: this.#pool,
       leaders: this.#leaders,
       deadlines: this.#deadlines,
+      turnEnd,
       resolve: (name, done) => this.#lookUp(name, this.#settings.deadlineMs, done),
       appendBytesChanged: (delta) => {
         this.#appendBytes += delta;

@@ -2,6 +2,7 @@ import { type ClusterId, QuorateError, formatAddress, parseAddress } from '@quor
 import type { AcceptedReply } from '@quorate/wire';
 import { type LinkEvents, NodeLink } from './node-link.js';
 import type { Settings } from './options.js';
+import type { TurnEnd } from './turn-end.js';
 
 /** Addresses a client keeps: those it was given, those of the members it learnt, and hints. */
 const ADDRESSES_MAX = 256;
@@ -9,14 +10,16 @@ const ADDRESSES_MAX = 256;
 /** The nodes that a client knows: one link per address, opened when needed. */
 export class ConnectionPool implements LinkEvents {
   readonly #settings: Settings;
+  readonly #turnEnd: TurnEnd;
   readonly #links = new Map<string, NodeLink>();
   readonly #addresses: string[] = [];
   /** Links to addresses that no node named. */
   #others = 0;
   #clusterId: ClusterId | null;
 
-  constructor(settings: Settings) {
+  constructor(settings: Settings, turnEnd: TurnEnd) {
     this.#settings = settings;
+    this.#turnEnd = turnEnd;
     this.#clusterId = settings.clusterId;
     for (const address of settings.addresses) this.learn(address);
   }
@@ -49,7 +52,7 @@ export class ConnectionPool implements LinkEvents {
       }
       this.#others += 1;
     }
-    const link = new NodeLink(address, this.#settings, this);
+    const link = new NodeLink(address, { settings: this.#settings, turnEnd: this.#turnEnd, events: this });
     this.#links.set(address, link);
     return link;
   }

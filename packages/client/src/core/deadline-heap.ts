@@ -1,20 +1,22 @@
 import type { Clock, TimerHandle, Timers } from '@quorate/base';
+import { DeadlineQueue, IN_QUEUE } from './deadline-queue.js';
 
 /** Something that wants to be called at a moment. */
 export interface Deadline {
-  /** Only the heap writes these two. */
+  /** Only the heap and its queue write these two. */
   dueMs: number;
-  /** Place in the heap; -1 if it is not in it. */
+  /** Place in the heap; -1 if it is not in it; `IN_QUEUE`. */
   heapAt: number;
   /** The moment has come; it is no longer in the heap. */
   expire(nowMs: number): void;
 }
 
-/** All deadlines of a client in one binary heap with one timer. */
+/** All deadlines of a client with one timer: in a binary heap those that are moved, in a queue those of calls. */
 export class DeadlineHeap {
   readonly #clock: Clock;
   readonly #timers: Timers;
   readonly #heap: Deadline[] = [];
+  readonly #queue = new DeadlineQueue();
   #timer: TimerHandle | null = null;
   #timerDueMs = Number.POSITIVE_INFINITY;
 
@@ -24,7 +26,15 @@ export class DeadlineHeap {
   }
 
   get size(): number {
-    return this.#heap.length;
+    return this.#heap.length + this.#queue.size;
+  }
+
+  /** Adds what is new and is never moved: costs next to nothing if it is due after the others that were added so. Infinity: never. */
+  setOnce(entry: Deadline, dueMs: number): void {
+    if (dueMs === Number.POSITIVE_INFINITY) return;
+    entry.dueMs = dueMs;
+    if (!this.#queue.add(entry)) this.set(entry, dueMs);
+    else if (dueMs < this.#timerDueMs) this.#arm();
   }
 
   /** Adds it, or moves it to another moment. Infinity: never. */
@@ -48,7 +58,10 @@ export class DeadlineHeap {
   /** Harmless if it is not there. */
   clear(entry: Deadline): void {
     const at = entry.heapAt;
-    if (at < 0) return;
+    if (at < 0) {
+      if (at === IN_QUEUE) this.#queue.remove(entry);
+      return;
+    }
     entry.heapAt = -1;
     const last = this.#heap.pop() as Deadline;
     if (last === entry) return;
@@ -62,14 +75,21 @@ export class DeadlineHeap {
   close(): void {
     for (const entry of this.#heap) entry.heapAt = -1;
     this.#heap.length = 0;
+    this.#queue.clear();
     if (this.#timer !== null) this.#timers.clear(this.#timer);
     this.#timer = null;
     this.#timerDueMs = Number.POSITIVE_INFINITY;
   }
 
+  #first(): Deadline | undefined {
+    const heap = this.#heap[0];
+    const queue = this.#queue.first;
+    return heap === undefined || (queue !== undefined && queue.dueMs < heap.dueMs) ? queue : heap;
+  }
+
   // A timer that is early costs one look; it is moved only if something is due before it.
   #arm(): void {
-    const first = this.#heap[0];
+    const first = this.#first();
     if (first === undefined || first.dueMs >= this.#timerDueMs) return;
     if (this.#timer !== null) this.#timers.clear(this.#timer);
     this.#timerDueMs = first.dueMs;
@@ -81,7 +101,7 @@ export class DeadlineHeap {
     this.#timerDueMs = Number.POSITIVE_INFINITY;
     const nowMs = this.#clock.nowMs();
     for (;;) {
-      const first = this.#heap[0];
+      const first = this.#first();
       if (first === undefined || first.dueMs > nowMs) break;
       this.clear(first);
       first.expire(nowMs);

@@ -8,11 +8,13 @@ import {
   decodePush,
   decodeResponse,
   encodeRequest,
+  isLastAnswer,
   isPush,
   openFrameConnection,
 } from '@quorate/wire';
 import type { Settings } from './options.js';
 import { Backoff } from './retry.js';
+import type { Flushable, TurnEnd } from './turn-end.js';
 
 /** Who waits for the answer to a request. Exactly one of `answered` and `failed` is called, never from within `NodeLink.request`. */
 export interface RequestSink {
@@ -20,7 +22,7 @@ export interface RequestSink {
   sent(): void;
   /**
    * Views in the response are valid only during the call. A thrown `malformedFrame` ends the connection; `failed` follows. Called again only after
-   * `replies` that are not the last.
+   * an answer that is not the last (`isLastAnswer`).
    */
   answered(response: ClientResponse): void;
   /** No answer will come. */
@@ -54,7 +56,7 @@ const EXPECTED = {
   openSession: 'sessionOpened',
   bindSession: 'sessionBound',
   commands: 'replies',
-  query: 'queryResult',
+  queries: 'queryResults',
   acknowledge: 'acknowledged',
   ping: 'pong',
 } as const satisfies Record<ClientRequestBody['type'], ClientResponse['type']>;
@@ -73,15 +75,17 @@ const DOUBT_MS = 5000;
  * The one connection to a node's address: opened when something is asked, opened again after a loss with growing delays. Requests made
  * while it opens wait and go out in order.
  */
-export class NodeLink {
+export class NodeLink implements Flushable {
   readonly address: string;
   readonly #target: Address;
   readonly #settings: Settings;
+  readonly #turnEnd: TurnEnd;
   readonly #events: LinkEvents;
   readonly #backoff: Backoff;
   #frames: FrameConnection | null = null;
   #isOpen = false;
   #isClosed = false;
+  #isFlushDue = false;
   #retryAtMs = 0;
   #heardMs = 0;
   #doubtedUntilMs = 0;
@@ -93,11 +97,13 @@ export class NodeLink {
   #drainCallbacks = new Set<() => void>();
   readonly #pushSinks = new Set<PushSink>();
 
-  constructor(address: string, settings: Settings, events: LinkEvents) {
+  constructor(address: string, parts: { readonly settings: Settings; readonly turnEnd: TurnEnd; readonly events: LinkEvents }) {
+    const { settings } = parts;
     this.#target = parseAddress(address);
     this.address = formatAddress(this.#target);
     this.#settings = settings;
-    this.#events = events;
+    this.#turnEnd = parts.turnEnd;
+    this.#events = parts.events;
     this.#backoff = new Backoff(settings.random, { firstMs: 20, maxMs: 1000 });
   }
 
@@ -225,6 +231,7 @@ export class NodeLink {
       frames.close();
       return;
     }
+    frames.isFlushedByOwner = true;
     this.#isOpen = true;
     this.#connection++;
     this.#heard();
@@ -255,7 +262,17 @@ export class NodeLink {
       return;
     }
     this.#pending.set(id, { sink, expects: EXPECTED[body.type] });
+    if (!this.#isFlushDue) {
+      this.#isFlushDue = true;
+      this.#turnEnd.wrote(this);
+    }
     sink.sent();
+  }
+
+  /** What was sent in this turn goes to the operating system. */
+  flush(): void {
+    this.#isFlushDue = false;
+    this.#frames?.flush();
   }
 
   #failLater(id: number, body: ClientRequestBody, sink: RequestSink, error: QuorateError): void {
@@ -283,7 +300,7 @@ export class NodeLink {
       id = response.id;
       pending = this.#pending.get(id);
       if (pending === undefined) return;
-      if (response.type !== 'replies' || response.isLast) this.#pending.delete(id);
+      if (isLastAnswer(response)) this.#pending.delete(id);
       if (response.type !== pending.expects && response.type !== 'error') {
         throw new QuorateError('malformedFrame', `an answer of type ${response.type} where ${pending.expects} belongs`, { type });
       }

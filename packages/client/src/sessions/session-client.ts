@@ -19,9 +19,9 @@ import {
 import { checkDuration, checkNameBytes, checkWhole } from '../core/argument-checks.js';
 import type { CallContext } from '../core/call.js';
 import { LeaderCache } from '../core/leader-cache.js';
+import { ClientQueries, type QueriesOwner, QUERY_ARGS_BYTES_MAX } from './client-queries.js';
 import type { EventsAt } from './event-chain.js';
 import { Listeners, guarded } from './listeners.js';
-import { QueryCall, type QueryOwner } from './query-call.js';
 import { Session, type SessionOwner } from './session.js';
 import { type SessionOptions, type SessionSettings, sessionSettingsOf } from './session-options.js';
 
@@ -37,21 +37,16 @@ const NO_BYTES = new Uint8Array(0);
  * answered in time), `unavailable` and other `safe` ones (not sent before the deadline), `overloaded` (too much waits here), `closed`,
  * `valueTooLarge` (more than a payload can hold), `invalidArgument`.
  */
-export class SessionClient implements Commands, SessionOwner, QueryOwner {
+export class SessionClient implements Commands, SessionOwner, QueriesOwner {
   readonly context: CallContext;
   readonly readers: CallContext;
   readonly #settings: SessionSettings;
   readonly #listeners: Listeners;
-  readonly #queries = new Set<QueryCall>();
-  /** Answers that wait for their turn, in the order of arrival. */
-  readonly #answers = new Set<QueryCall>();
-  #queryBytes = 0;
+  readonly #queries: ClientQueries;
   #session: Session | null = null;
   /** While there is no session. */
   #state: SessionState = 'opening';
   #seenIndex: LogIndex = 0;
-  #toldQueryIndex: LogIndex = 0;
-  #isTelling = false;
   #closeCallbacks: (() => void)[] | null = null;
   /** What calls end with that come too late. */
   #endError = new QuorateError('closed', 'this client is closed');
@@ -64,6 +59,7 @@ export class SessionClient implements Commands, SessionOwner, QueryOwner {
     const nearest = new LeaderCache();
     if (this.#settings.readFrom !== null) nearest.learn(group, this.#settings.readFrom);
     this.readers = { ...context, leaders: nearest };
+    this.#queries = new ClientQueries(this);
   }
 
   get group(): GroupId {
@@ -81,13 +77,10 @@ export class SessionClient implements Commands, SessionOwner, QueryOwner {
   }
   /** Calls that are not settled, and commands that were given up and may yet be applied. */
   get openCalls(): number {
-    return this.#queries.size + (this.#session?.commandCount ?? 0);
+    return this.#queries.count + (this.#session?.commandCount ?? 0);
   }
   get seenIndex(): LogIndex {
     return this.#seenIndex;
-  }
-  get toldQueryIndex(): LogIndex {
-    return this.#toldQueryIndex;
   }
 
   /** Finds or creates a resource. `nameInvalid`, `kindMismatch`, `resourceUnsupported`, `overloaded`. */
@@ -118,6 +111,7 @@ export class SessionClient implements Commands, SessionOwner, QueryOwner {
     return this.#guarded(done, () => {
       checkWhole('resource', resource, 0, Number.MAX_SAFE_INTEGER);
       checkWhole('operation', operation, 0, 0xffff);
+      checkArgs(args, QUERY_ARGS_BYTES_MAX);
       this.#checkRoom(args.length);
       const query = {
         resource,
@@ -127,11 +121,7 @@ export class SessionClient implements Commands, SessionOwner, QueryOwner {
         isAfterEvents: options.isAfterEvents ?? false,
         deadlineMs: this.#deadlineOf(options),
       };
-      const call = new QueryCall(this, query, this.#session, done);
-      this.#queries.add(call);
-      this.#queryBytes += args.length;
-      call.start();
-      return call;
+      return this.#queries.add(query, this.#session, done);
     });
   }
 
@@ -180,7 +170,7 @@ export class SessionClient implements Commands, SessionOwner, QueryOwner {
 
   /** Queries that wait may go on. */
   opened(): void {
-    for (const query of [...this.#queries]) query.start();
+    this.#queries.resume();
   }
 
   ended(session: Session, state: 'expired' | 'closed', error: QuorateError): void {
@@ -209,43 +199,11 @@ export class SessionClient implements Commands, SessionOwner, QueryOwner {
   }
 
   progressed(): void {
-    this.#tellAnswers();
-  }
-
-  answered(query: QueryCall): void {
-    this.#answers.add(query);
-    this.#tellAnswers();
-  }
-
-  settled(query: QueryCall, done: Done<Uint8Array>, error: QuorateError | null, result: Uint8Array | null): void {
-    this.#queries.delete(query);
-    this.#answers.delete(query);
-    this.#queryBytes -= query.query.args.length;
-    if (error === null) {
-      this.saw(query.answerIndex);
-      this.#toldQueryIndex = Math.max(this.#toldQueryIndex, query.answerIndex);
-    }
-    guarded(this.context.settings.logger, 'query', () => done(error, result));
-  }
-
-  #tellAnswers(): void {
-    if (this.#isTelling) return;
-    this.#isTelling = true;
-    for (;;) {
-      const [next] = this.#answers;
-      if (next === undefined || !next.tell()) break;
-      this.#answers.delete(next);
-    }
-    this.#isTelling = false;
+    this.#queries.tell();
   }
 
   #command(resource: ResourceId, operation: number, args: Uint8Array, options: CallTime, done: Done<CommandResult>): PendingCall {
-    if (args.length > ARGS_BYTES_MAX) {
-      throw new QuorateError('valueTooLarge', `arguments of ${args.length} bytes, at most ${ARGS_BYTES_MAX}`, {
-        bytes: args.length,
-        max: ARGS_BYTES_MAX,
-      });
-    }
+    checkArgs(args, ARGS_BYTES_MAX);
     const deadlineMs = this.#deadlineOf(options);
     this.#checkRoom(args.length);
     this.#session ??= new Session(this.context, this.#settings, this);
@@ -258,7 +216,7 @@ export class SessionClient implements Commands, SessionOwner, QueryOwner {
     const { callsMax, callBytesMax } = this.#settings;
     const { openCalls } = this;
     if (openCalls >= callsMax) throw new QuorateError('overloaded', `${openCalls} calls wait already`, { callsMax });
-    const waiting = this.#queryBytes + (this.#session?.commandBytes ?? 0);
+    const waiting = this.#queries.bytes + (this.#session?.commandBytes ?? 0);
     // A single call is taken whatever its size while nothing else waits, so that no legal one is refused for ever.
     if (waiting > 0 && waiting + bytes > callBytesMax) {
       throw new QuorateError('overloaded', `${waiting} bytes of calls wait already`, { waiting, bytes, callBytesMax });
@@ -288,9 +246,14 @@ export class SessionClient implements Commands, SessionOwner, QueryOwner {
       this.#state = 'closed';
       this.#listeners.stateChanged('closed');
     }
-    for (const query of [...this.#queries]) query.close(this.#endError);
+    this.#queries.close(this.#endError);
     for (const callback of callbacks) guarded(this.context.settings.logger, 'close', callback);
   }
+}
+
+function checkArgs(args: Uint8Array, max: number): void {
+  if (args.length <= max) return;
+  throw new QuorateError('valueTooLarge', `arguments of ${args.length} bytes, at most ${max}`, { bytes: args.length, max });
 }
 
 function told<T>(done: Done<T>, decode: () => T): void {

@@ -112,6 +112,10 @@ export class Session implements CarrierOwner, SenderOwner, MissingEventsOwner {
   get isBound(): boolean {
     return this.#carrier.link !== null;
   }
+  /** Number of the last command; 0 if there was none. */
+  get lastNumber(): number {
+    return this.#window.nextNumber - 1;
+  }
   /** Commands that are not done, and bytes of their arguments. */
   get commandCount(): number {
     return this.#window.count;

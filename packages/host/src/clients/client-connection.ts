@@ -1,5 +1,5 @@
 import { LIMITS, QuorateError } from '@quorate/base';
-import { type ClientResponseBody, type FrameConnection, type ServerPush, decodeRequest, encodePush, encodeResponse } from '@quorate/wire';
+import { type ClientResponseBody, type FrameConnection, type ServerPush, decodeRequest, encodePush, encodeResponse, isLastAnswer } from '@quorate/wire';
 import type { SessionBinding } from '../sessions/session-binding.js';
 import { type ReplyTo, RequestHandler, type RequestNode } from './request-handler.js';
 
@@ -49,7 +49,7 @@ export class ClientConnection implements ReplyTo {
     if (this.#isClosed) return;
     const { type, parts } = encodeResponse(id, body);
     this.frames.send(type, parts);
-    if (body.type !== 'replies' || body.isLast) this.#open--;
+    if (isLastAnswer(body)) this.#open--;
     this.#replied();
   }
 

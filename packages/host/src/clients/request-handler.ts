@@ -22,10 +22,7 @@ export interface RequestNode extends SessionNode {
 }
 
 /** Where answers go. `reply` may be called long after the request, or never if the connection is gone. */
-export interface ReplyTo extends SessionReplyTo {
-  /** A reader of this connection waits for records. */
-  waits(): void;
-}
+export type ReplyTo = SessionReplyTo;
 
 /** Longest wait for a record at the end of a stream. */
 const WAIT_MS_MAX = 60_000;

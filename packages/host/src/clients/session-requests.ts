@@ -5,6 +5,7 @@ import type { Proposer } from '../groups/pending-proposals.js';
 import type { Replica } from '../groups/replica.js';
 import type { MachineGroup } from '../sessions/machine-group.js';
 import type { MachineGroups } from '../sessions/machine-groups.js';
+import { type QueryReplyTo, QueryRun } from '../sessions/query-run.js';
 import type { SessionCarrier } from '../sessions/session-binding.js';
 import type { HostOptions } from '../host-options.js';
 
@@ -17,7 +18,7 @@ export interface SessionNode {
 }
 
 /** The connection that the requests come on. */
-export interface SessionReplyTo extends SessionCarrier {
+export interface SessionReplyTo extends SessionCarrier, QueryReplyTo {
   /** False while so much is queued to the connection that no large answer should be added. */
   readonly hasRoom: boolean;
   reply(id: number, body: ClientResponseBody): void;
@@ -41,6 +42,7 @@ export class SessionRequests {
   readonly #node: SessionNode;
   readonly #to: SessionReplyTo;
   readonly #proposer: SessionProposer;
+  readonly #failed = (id: number, error: QuorateError): void => this.#proposer.failed(id, error);
 
   constructor(node: SessionNode, to: SessionReplyTo, proposer: SessionProposer) {
     this.#node = node;
@@ -56,8 +58,8 @@ export class SessionRequests {
         return this.#bindSession(id, request);
       case 'commands':
         return this.#commands(id, request);
-      case 'query':
-        return this.#query(id, request);
+      case 'queries':
+        return this.#queries(id, request);
       case 'acknowledge':
         return this.#acknowledge(id, request);
       case 'ping':
@@ -176,32 +178,10 @@ export class SessionRequests {
     }
   }
 
-  #query(id: number, request: RequestOf<'query'>): void {
+  #queries(id: number, request: RequestOf<'queries'>): void {
     const group = this.#group(request.group);
-    const { replica } = group;
-    const { session, afterNumber, minIndex, resource, operation } = request;
-    const isLinearizable = request.consistency === 'linearizable';
-    const args = request.args.slice();
-    const bytes = args.length;
-    const fail = (error: QuorateError): void => this.#proposer.failed(id, error);
-    const answer = (): ClientResponseBody => {
-      // Of now: while the query waited, a snapshot may have put another one in its place.
-      const { machine } = group;
-      const eventIndex = session === 0 ? 0 : machine.session(session)?.lastEventIndex;
-      if (eventIndex === undefined) throw new QuorateError('sessionExpired', `session ${session} has ended`, { session });
-      const result = machine.query({ session, resource, operation, args });
-      return { type: 'queryResult', index: machine.appliedIndex, eventIndex, result };
-    };
     const deadlineMs = this.#node.options.clock.nowMs() + QUERY_WAIT_MS;
-    const wait = (): void => {
-      if (this.#to.isClosed) return;
-      if (replica.stopError !== null) fail(replica.stopError);
-      else if (isLinearizable && !replica.isLeader) fail(replica.notLeader());
-      else
-        group.waiters.add({ session, afterNumber, minIndex, bytes, deadlineMs, isLinearizable, run: () => this.#answer(id, answer), fail });
-    };
-    if (isLinearizable) replica.readLinearizable({ bytes, run: wait, fail });
-    else wait();
+    new QueryRun({ id, request, to: this.#to, group, deadlineMs, failed: this.#failed }).start();
   }
 
   #linearizable(id: number, replica: Replica, run: () => void): void {
@@ -215,17 +195,6 @@ export class SessionRequests {
         }
       },
       fail,
-    });
-  }
-
-  /** What is answered late is only newer. */
-  #answer(id: number, answer: () => ClientResponseBody): void {
-    this.#to.whenRoom(() => {
-      try {
-        this.#to.reply(id, answer());
-      } catch (thrown) {
-        this.#proposer.failed(id, asQuorateError(thrown));
-      }
     });
   }
 

@@ -1,4 +1,4 @@
-import { type GroupId, type LogIndex, type NodeId, QuorateError } from '@quorate/base';
+import { ByteWriter, type GroupId, type LogIndex, type NodeId, QuorateError } from '@quorate/base';
 import { type EventBatch, type Machine, type SessionId, type SessionInfo, encodeExpireSessions, encodeTick } from '@quorate/machine';
 import type { MachineListener, MachineView } from '../groups/machine-view.js';
 import type { Proposer } from '../groups/pending-proposals.js';
@@ -15,6 +15,8 @@ const RETRY_MS = 100;
 /** Sessions that end in one entry, and resources that hold something for them: some 10 ms to apply. */
 const EXPIRED_MAX = 1024;
 const EXPIRED_HELD_MAX = 1024;
+/** Memory for results that is taken at a time. */
+const RESULT_PIECE_BYTES = 65_536;
 
 /** What a machine group asks of its node. */
 export interface MachineGroupNode {
@@ -31,6 +33,8 @@ export class MachineGroup implements MachineListener, BindingOwner {
   readonly replica: Replica;
   readonly #view: MachineView;
   readonly waiters: QueryWaiters;
+  /** Results of queries are written here. Those of some turns share an allocation. */
+  readonly results: ByteWriter = new ByteWriter(RESULT_PIECE_BYTES);
   readonly acknowledgements: AcknowledgementGatherer;
   readonly #node: MachineGroupNode;
   readonly #keeper = new SessionKeeper();

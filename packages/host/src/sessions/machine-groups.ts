@@ -30,6 +30,11 @@ export class MachineGroups {
     for (const group of this.#groups.values()) group.peerDisconnected(peer);
   }
 
+  /** A connection that had queries waiting was closed. */
+  someAreGone(): void {
+    for (const group of this.#groups.values()) group.waiters.someAreGone();
+  }
+
   /** Figures for `status`, summed over the groups. */
   metrics(): Readonly<Record<string, number>> {
     const sums = { sessions: 0, sessionsCarried: 0, resources: 0, machineBytes: 0, machineLiveBytes: 0, queriesWaiting: 0 };

@@ -1,7 +1,7 @@
 import { LIMITS, type LogIndex, QuorateError } from '@quorate/base';
 import type { Machine, SessionId } from '@quorate/machine';
 
-/** A query that must not be answered before this replica has applied what its client knows of (rule 9). */
+/** Queries that must not be answered before this replica has applied what their client knows of (rule 9). */
 export interface QueryWaiter {
   /** 0: none. */
   readonly session: SessionId;
@@ -14,7 +14,9 @@ export interface QueryWaiter {
   readonly deadlineMs: number;
   /** True: only a leader may answer it. */
   readonly isLinearizable: boolean;
-  run(): void;
+  /** Nobody waits for the answer any more. */
+  readonly isGone: boolean;
+  answer(): void;
   fail(error: QuorateError): void;
 }
 
@@ -30,6 +32,7 @@ export class QueryWaiters {
   /** No waiter wants a lower index. */
   #nextIndex = Number.POSITIVE_INFINITY;
   #nextDeadlineMs = Number.POSITIVE_INFINITY;
+  #isAnyGone = false;
   #expiredMs = Number.NEGATIVE_INFINITY;
   #size = 0;
   #bytes = 0;
@@ -49,19 +52,25 @@ export class QueryWaiters {
 
   /** When `expire` must be called at the latest. */
   get nextDeadlineMs(): number {
-    return Math.max(this.#nextDeadlineMs, this.#expiredMs + EXPIRE_EVERY_MS);
+    return Math.max(this.#isAnyGone ? Number.NEGATIVE_INFINITY : this.#nextDeadlineMs, this.#expiredMs + EXPIRE_EVERY_MS);
   }
 
-  /** Runs the query as soon as it may be: perhaps now. `overloaded` if too many wait. */
-  add(waiter: QueryWaiter): void {
+  /** Answers as soon as may be; false if it must wait. `overloaded` if too many wait. */
+  add(waiter: QueryWaiter): boolean {
     if (this.#size >= LIMITS.queryWaitersMax || this.#bytes + waiter.bytes > LIMITS.groupQueryBytesMax) {
       waiter.fail(new QuorateError('overloaded', `${this.#size} queries with ${this.#bytes} bytes wait on this node`));
-      return;
+      return true;
     }
     this.#size++;
     this.#bytes += waiter.bytes;
-    if (this.#place(waiter)) return;
+    if (this.#place(waiter)) return true;
     this.#nextDeadlineMs = Math.min(this.#nextDeadlineMs, waiter.deadlineMs);
+    return false;
+  }
+
+  /** A connection that had queries waiting was closed: they are forgotten with the next `expire`. */
+  someAreGone(): void {
+    if (this.#size > 0) this.#isAnyGone = true;
   }
 
   /** The session applied commands, or ended; `progressed` follows. */
@@ -92,14 +101,15 @@ export class QueryWaiters {
     }
   }
 
-  /** Those whose time is over are told that this replica is behind. */
+  /** Those whose time is over are told that this replica is behind; those whose connection is gone are forgotten. */
   expire(nowMs: number): void {
     if (nowMs < this.nextDeadlineMs) return;
     this.#expiredMs = nowMs;
+    this.#isAnyGone = false;
     this.#nextDeadlineMs = Number.POSITIVE_INFINITY;
     this.#failSome(
       (waiter) => {
-        if (waiter.deadlineMs <= nowMs) return true;
+        if (waiter.deadlineMs <= nowMs || waiter.isGone) return true;
         this.#nextDeadlineMs = Math.min(this.#nextDeadlineMs, waiter.deadlineMs);
         return false;
       },
@@ -116,7 +126,7 @@ export class QueryWaiters {
     this.#failSome(() => true, error);
   }
 
-  /** True if it was run. */
+  /** True if it was answered. */
   #place(waiter: QueryWaiter): boolean {
     const { session, afterNumber, minIndex } = waiter;
     const machine = this.#machine;
@@ -136,7 +146,7 @@ export class QueryWaiters {
     }
     this.#size--;
     this.#bytes -= waiter.bytes;
-    waiter.run();
+    waiter.answer();
     return true;
   }
 

@@ -1,0 +1,174 @@
+import { ByteWriter, type GroupId, LIMITS, type LogIndex, type QuorateError } from '@quorate/base';
+import type { Done, PendingCall, ReadConsistency, ResourceId } from '@quorate/machine';
+import { QUERY_HEADER_BYTES, writeQuery } from '@quorate/wire';
+import type { CallContext } from '../core/call.js';
+import { guarded } from './listeners.js';
+import { type QueryAnswers, QueryBatch, type QueryOwner } from './query-batch.js';
+import { QueryCall } from './query-call.js';
+import type { Session } from './session.js';
+
+/** What the queries of a client need of it. */
+export interface QueriesOwner {
+  readonly group: GroupId;
+  readonly context: CallContext;
+  readonly readers: CallContext;
+  readonly seenIndex: LogIndex;
+  saw(index: LogIndex): void;
+}
+
+/** What a query asks. */
+export interface Query {
+  readonly resource: ResourceId;
+  readonly operation: number;
+  readonly args: Uint8Array;
+  readonly consistency: ReadConsistency;
+  readonly isAfterEvents: boolean;
+  readonly deadlineMs: number;
+}
+
+/** Queries of one request, and bytes of them unless one has more: a node answers them in one go, and everything else waits for that. */
+const BATCH_QUERIES_MAX = 1024;
+const BATCH_BYTES_MAX = 131_072;
+/** Lists of some turns share an allocation. */
+const PIECE_BYTES = 65_536;
+
+/** All queries of one client that are not settled: those of a turn are asked together, and all are told in the order of the log. */
+export class ClientQueries implements QueryOwner {
+  readonly #owner: QueriesOwner;
+  readonly #batches = new Set<QueryBatch>();
+  /** Answers that wait for their turn, in the order of arrival. */
+  #answers: QueryAnswers[] = [];
+  /** The list of `#gathering`. */
+  readonly #writer = new ByteWriter(PIECE_BYTES);
+  #gathering: QueryBatch | null = null;
+  /** Closed in this turn, to be asked at its end. */
+  #due: QueryBatch[] = [];
+  #isPlanned = false;
+  #count = 0;
+  #bytes = 0;
+  #toldIndex: LogIndex = 0;
+  #isTelling = false;
+
+  constructor(owner: QueriesOwner) {
+    this.#owner = owner;
+  }
+
+  get group(): GroupId {
+    return this.#owner.group;
+  }
+  get context(): CallContext {
+    return this.#owner.context;
+  }
+  get readers(): CallContext {
+    return this.#owner.readers;
+  }
+  get seenIndex(): LogIndex {
+    return this.#owner.seenIndex;
+  }
+  get toldQueryIndex(): LogIndex {
+    return this.#toldIndex;
+  }
+  /** Those that are not settled, and bytes of their arguments. */
+  get count(): number {
+    return this.#count;
+  }
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Takes a query; it is asked at the end of the turn. `session`: null if no command was submitted before. */
+  add(query: Query, session: Session | null, done: Done<Uint8Array>): PendingCall {
+    const { resource, operation, args, consistency, isAfterEvents, deadlineMs } = query;
+    const batch = this.#batchFor(consistency, session, args.length);
+    writeQuery(this.#writer, resource, operation, args);
+    const call = new QueryCall(batch, { deadlineMs, isAfterEvents, bytes: args.length }, done);
+    batch.add(call);
+    this.#count += 1;
+    this.#bytes += args.length;
+    const { settings, deadlines } = this.context;
+    deadlines.setOnce(call, settings.clock.nowMs() + deadlineMs);
+    return call;
+  }
+
+  #batchFor(consistency: ReadConsistency, session: Session | null, bytes: number): QueryBatch {
+    const gathering = this.#gathering;
+    const isSame =
+      gathering !== null &&
+      gathering.consistency === consistency &&
+      gathering.session === session &&
+      (session === null || session.lastNumber === gathering.afterNumber) &&
+      gathering.calls.length < BATCH_QUERIES_MAX &&
+      this.#writer.length + QUERY_HEADER_BYTES + bytes <= BATCH_BYTES_MAX;
+    if (isSame) return gathering;
+    this.#closeGathering();
+    const batch = new QueryBatch(this, { consistency, session });
+    this.#gathering = batch;
+    this.#batches.add(batch);
+    if (!this.#isPlanned) {
+      this.#isPlanned = true;
+      this.context.turnEnd.plan(this.#ask);
+    }
+    return batch;
+  }
+
+  #closeGathering(): void {
+    const batch = this.#gathering;
+    if (batch === null) return;
+    this.#gathering = null;
+    batch.close(this.#writer.cut());
+    this.#due.push(batch);
+  }
+
+  readonly #ask = (): void => {
+    this.#isPlanned = false;
+    this.#closeGathering();
+    const due = this.#due;
+    this.#due = [];
+    for (const batch of due) batch.start();
+  };
+
+  /** A session is open, or over: those that waited for it go on. */
+  resume(): void {
+    for (const batch of [...this.#batches]) batch.start();
+  }
+
+  /** Ends all of them. */
+  close(error: QuorateError): void {
+    for (const batch of [...this.#batches]) batch.fail(error);
+  }
+
+  answered(answers: QueryAnswers): void {
+    this.#answers.push(answers);
+    this.tell();
+  }
+
+  settled(query: QueryCall, done: Done<Uint8Array>, error: QuorateError | null, result: Uint8Array | null, index: LogIndex): void {
+    this.#count -= 1;
+    this.#bytes -= query.bytes;
+    if (error === null) {
+      this.#owner.saw(index);
+      if (index > this.#toldIndex) this.#toldIndex = index;
+    }
+    guarded(this.context.settings.logger, 'query', () => done(error, result));
+  }
+
+  batchSettled(batch: QueryBatch): void {
+    this.#batches.delete(batch);
+  }
+
+  /** Tells what waits, as far as it is its turn. */
+  tell(): void {
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    let told = 0;
+    for (; told < this.#answers.length; told++) {
+      const answers = this.#answers[told] as QueryAnswers;
+      if (!answers.batch.tell(answers)) break;
+    }
+    if (told > 0) this.#answers = this.#answers.slice(told);
+    this.#isTelling = false;
+  }
+}
+
+/** Most bytes of arguments that a query can have. */
+export const QUERY_ARGS_BYTES_MAX: number = LIMITS.batchPayloadBytesMax - QUERY_HEADER_BYTES;
