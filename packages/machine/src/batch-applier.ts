@@ -82,6 +82,8 @@ export class BatchApplier {
     const outcome = header.kind === 'commands' ? this.#applyPayload(header, payload) : NONE;
     this.#settle();
     state.index = batchLastIndex(header);
+    this.#runs.store();
+    this.#live.trim();
     state.sessions.store();
     return outcome;
   }

@@ -38,6 +38,7 @@ export class HandlerRuns {
       state.isApplying = false;
       state.tables.commit();
       state.owners.commit();
+      live.call.keepHeld();
       if (state.shownFences.length > 0) this.#rememberFences();
       return { index: state.index, isOk: true, result: encoded };
     } catch (thrown) {
@@ -46,6 +47,7 @@ export class HandlerRuns {
       state.tables.rollback();
       state.owners.rollback();
       state.events.rollback(mark);
+      live.call.undoHeld();
       if (state.shownFences.length > 0) this.#rememberFences();
       return refusedReply(state.index, error);
     } finally {
@@ -65,6 +67,7 @@ export class HandlerRuns {
       run();
       state.tables.commit();
       state.owners.commit();
+      live.call.keepHeld();
     } catch (thrown) {
       throw state.broken(`${live.type.type}.${what} threw: ${textOf(thrown)}`, { resource: live.resource }, thrown);
     } finally {
@@ -73,6 +76,21 @@ export class HandlerRuns {
     }
     if (state.fault !== null) throw state.fault;
     if (state.shownFences.length > 0) this.#rememberFences();
+  }
+
+  /** The batch is over: what resources hold goes to the tables. */
+  store(): void {
+    const state = this.#state;
+    if (state.holding.length === 0) return;
+    state.isApplying = true;
+    try {
+      for (const call of state.holding) call.storeHeld();
+    } catch (thrown) {
+      throw state.broken(`what a resource holds is not stored: ${textOf(thrown)}`, {}, thrown);
+    } finally {
+      state.isApplying = false;
+    }
+    state.holding.length = 0;
   }
 
   #encode(live: LiveResource, operation: CompiledOperation, result: unknown): Uint8Array {
