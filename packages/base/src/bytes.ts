@@ -156,6 +156,14 @@ export class ByteWriter {
   patchU32(at: number, value: number): void {
     writeU32(this.#buffer, this.#start + at, value);
   }
+  /** A view of what was written since the last result, valid until more is written. */
+  view(from: number, to: number): Uint8Array {
+    return this.#buffer.subarray(this.#start + from, this.#start + to);
+  }
+  /** Forgets what was written beyond the first `length` bytes. */
+  truncate(length: number): void {
+    this.#end = this.#start + length;
+  }
   /** Forgets what was written since the last result. */
   clear(): void {
     this.#end = this.#start;

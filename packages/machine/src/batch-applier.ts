@@ -8,7 +8,6 @@ import {
   readU16,
   readU32,
   readU64,
-  writeU64,
 } from '@quorate/base';
 import { resourceUnsupported } from './compiled-type.js';
 import { malformed, payloadUnsupported } from './faults.js';
@@ -31,11 +30,11 @@ import {
   decodeOpenResource,
   decodeOpenSession,
 } from './payload-codec.js';
+import { RepliesOutcome } from './replies-outcome.js';
 import { refusedReply } from './reply-codec.js';
 import type { ResourceId, SessionId } from './resource-machine.js';
 import { SessionEndings } from './session-endings.js';
 import type { SessionRecord } from './sessions.js';
-import { EMPTY } from './table-keys.js';
 
 type Refused = MachineOutcome & { readonly type: 'refused' };
 
@@ -76,12 +75,15 @@ export class BatchApplier {
       expected: state.index + 1,
       index: header.baseIndex,
     });
+    state.replies.writer.clear();
     state.index = header.baseIndex;
     state.term = header.term;
     this.#passTime(header);
     const outcome = header.kind === 'commands' ? this.#applyPayload(header, payload) : NONE;
     this.#settle();
     state.index = batchLastIndex(header);
+    this.#runs.store();
+    this.#live.trim();
     state.sessions.store();
     return outcome;
   }
@@ -211,7 +213,7 @@ export class BatchApplier {
     const full = added > 0 ? this.#whyFull(record, added) : null;
     if (full !== null) return full;
     const find = firstNumber < expected ? state.replies.finder(session) : null;
-    const replies: Reply[] = [];
+    const repeated: Reply[] = [];
     let at = COMMANDS_HEADER_BYTES;
     for (let i = 0; i < count; i++) {
       const number = firstNumber + i;
@@ -219,16 +221,16 @@ export class BatchApplier {
       const to = from + readU32(payload, at + 10);
       state.index = baseIndex + i;
       // It may have ended within this batch: then what is kept of it goes, and repeats are answered like what is new.
-      if (number < expected && state.sessions.isLive(session)) replies.push(this.#repeated(record, number, find));
-      else replies.push(this.#apply(record, number, readU64(payload, at), readU16(payload, at + 8), payload.subarray(from, to)));
+      if (number < expected && state.sessions.isLive(session)) repeated.push(this.#repeated(record, number, find));
+      else this.#apply(record, number, readU64(payload, at), readU16(payload, at + 8), payload.subarray(from, to));
       this.#settle();
       at = to;
     }
     if (state.sessions.isLive(session)) {
-      state.replies.flush(record);
+      state.replies.store(record);
       if (added > 0) this.#host.applied(session, record.nextNumber - 1);
-    } else state.replies.drop();
-    return { type: 'replies', session, firstNumber, replies };
+    }
+    return new RepliesOutcome({ session, firstNumber, repeated, writer: state.replies.writer });
   }
 
   /** Why no more replies may be kept. */
@@ -245,32 +247,32 @@ export class BatchApplier {
     return all >= replyBytesMax ? refused('overloaded', `${all} bytes of replies are kept for all sessions`, { max: replyBytesMax }) : null;
   }
 
-  /** Applies the next command of a session and keeps its reply. */
-  #apply(record: SessionRecord, number: number, resource: ResourceId, operation: number, args: Uint8Array): Reply {
-    const { sessions, replies, index } = this.#state;
+  /** Applies the next command of a session. */
+  #apply(record: SessionRecord, number: number, resource: ResourceId, operation: number, args: Uint8Array): void {
+    const { sessions } = this.#state;
     if (!sessions.isLive(record.session)) {
-      return refusedReply(index, new QuorateError('sessionExpired', `session ${record.session} has ended`, { session: record.session }));
+      this.#refuse(number, new QuorateError('sessionExpired', `session ${record.session} has ended`, { session: record.session }));
+      return;
     }
-    const reply = this.#run(record, resource, operation, args);
+    this.#run(record, number, resource, operation, args);
     record.nextNumber = number + 1;
-    // By closing its session a command has dropped what is kept for it.
-    if (sessions.isLive(record.session)) replies.add(record, number, reply);
-    return reply;
   }
 
-  #run(record: SessionRecord, resource: ResourceId, operation: number, args: Uint8Array): Reply {
+  #run(record: SessionRecord, number: number, resource: ResourceId, operation: number, args: Uint8Array): void {
     const state = this.#state;
     const { sessionReplyBytesMax } = state.limits;
-    if (record.keptReplyBytes + state.replies.pendingBytes > sessionReplyBytesMax) {
-      return refusedReply(
-        state.index,
-        new QuorateError('overloaded', 'the replies of this batch are too large', { max: sessionReplyBytesMax }),
-      );
+    if (record.keptReplyBytes + state.replies.writer.length > sessionReplyBytesMax) {
+      this.#refuse(number, new QuorateError('overloaded', 'the replies of this batch are too large', { max: sessionReplyBytesMax }));
+      return;
     }
-    if (resource === MACHINE_RESOURCE) return this.#runMachine(record, operation, args);
+    if (resource === MACHINE_RESOURCE) {
+      this.#runMachine(record, number, operation, args);
+      return;
+    }
     const live = this.#live.find(resource);
     if (live === undefined) {
-      return refusedReply(state.index, new QuorateError('invalidArgument', `there is no resource ${resource}`, { resource }));
+      this.#refuse(number, new QuorateError('invalidArgument', `there is no resource ${resource}`, { resource }));
+      return;
     }
     const found = live.type.operations[operation];
     if (found?.kind !== 'command') {
@@ -279,23 +281,35 @@ export class BatchApplier {
       const what = `resource type ${type} of version ${version} has no command ${operation} on this node`;
       throw state.stop(new QuorateError('resourceUnsupported', what, { type, version, operation }));
     }
-    return this.#runs.command(live, found, args, record.session);
+    this.#runs.command(live, found, args, record.session, number);
   }
 
-  #runMachine(record: SessionRecord, operation: number, args: Uint8Array): Reply {
+  #refuse(number: number, error: QuorateError): void {
+    this.#state.replies.writer.refuse(number, refusedReply(this.#state.index, error));
+  }
+
+  #runMachine(record: SessionRecord, number: number, operation: number, args: Uint8Array): void {
     const { index } = this.#state;
-    if (operation === MACHINE_OPERATION.openResource) return this.#openResource(args);
+    const { writer } = this.#state.replies;
+    if (operation === MACHINE_OPERATION.openResource) {
+      this.#openResource(number, args);
+      return;
+    }
     if (operation !== MACHINE_OPERATION.closeSession && operation !== MACHINE_OPERATION.nothing) {
       throw this.#state.stop(
         new QuorateError('formatUnsupported', `operation ${operation} of the machine: written by a newer version`, { operation }),
       );
     }
-    if (args.length > 0) return refusedReply(index, malformed(`${args.length} bytes of arguments for an operation without any`));
+    if (args.length > 0) {
+      this.#refuse(number, malformed(`${args.length} bytes of arguments for an operation without any`));
+      return;
+    }
     if (operation === MACHINE_OPERATION.closeSession) this.#endings.end(record.session, false);
-    return { index, isOk: true, result: EMPTY };
+    writer.begin(number, index);
+    writer.end();
   }
 
-  #openResource(args: Uint8Array): Reply {
+  #openResource(number: number, args: Uint8Array): void {
     const { resources, index } = this.#state;
     let request: ReturnType<typeof decodeOpenResource>;
     let existing: ReturnType<typeof resources.checkOpen>;
@@ -303,15 +317,16 @@ export class BatchApplier {
       request = decodeOpenResource(args);
       existing = resources.checkOpen(request.type, request.version, request.name);
     } catch (thrown) {
-      if (thrown instanceof QuorateError && thrown.code !== 'invariantBroken') return refusedReply(index, thrown);
-      throw thrown;
+      if (!(thrown instanceof QuorateError) || thrown.code === 'invariantBroken') throw thrown;
+      this.#refuse(number, thrown);
+      return;
     }
     const { type, version, name } = request;
     if (resources.findType(type, version) === undefined) throw this.#state.stop(resourceUnsupported(type, version));
     if (existing === undefined) resources.create(index, type, version, name);
-    const result = new Uint8Array(8);
-    writeU64(result, 0, existing?.resource ?? index);
-    return { index, isOk: true, result };
+    const { writer } = this.#state.replies;
+    writer.begin(number, index).u64(existing?.resource ?? index);
+    writer.end();
   }
 
   /** The first reply to a command that comes again (rule 10). */

@@ -6,43 +6,24 @@ import type { SessionRecord, Sessions } from './sessions.js';
 import { TABLE, keyOf, readU64Be } from './table-keys.js';
 import type { Table, Tables } from './tables/types.js';
 
-// An entry is closed beyond this, so that acknowledging part of a batch frees most of it and one large batch does not become one large value.
-const ENTRY_BYTES = 65_536;
-
 /** Replies kept until their session acknowledges them: what a repeated command is answered with. Consecutive ones share an entry. */
 export class CachedReplies {
   readonly #table: Table;
   readonly #sessions: Sessions;
-  readonly #writer = new RepliesWriter();
+  /** The replies of the batch that is being applied. */
+  readonly writer: RepliesWriter = new RepliesWriter();
 
   constructor(tables: Tables, sessions: Sessions) {
     this.#table = tables.table(TABLE.replies);
     this.#sessions = sessions;
   }
 
-  /** Keeps the reply to a command; numbers come in order, each once. `flush` must follow before the batch ends. */
-  add(record: SessionRecord, number: number, reply: Reply): void {
-    this.#writer.add(number, reply);
-    if (this.#writer.length >= ENTRY_BYTES) this.flush(record);
-  }
-
-  /** Bytes of replies that are not yet in the table. */
-  get pendingBytes(): number {
-    return this.#writer.length;
-  }
-
-  flush(record: SessionRecord): void {
-    const writer = this.#writer;
-    const { count, firstNumber } = writer;
-    if (count === 0) return;
-    const entry = writer.take();
-    this.#table.set(keyOf(record.session, firstNumber), entry);
-    this.#sessions.countReplies(record, count, entry.length);
-  }
-
-  /** Forgets what was added and not flushed: the session has ended. */
-  drop(): void {
-    if (this.#writer.count > 0) this.#writer.take();
+  /** Keeps the replies of the batch. */
+  store(record: SessionRecord): void {
+    for (const { firstNumber, count, bytes } of this.writer.entries()) {
+      this.#table.set(keyOf(record.session, firstNumber), bytes);
+      this.#sessions.countReplies(record, count, bytes.length);
+    }
   }
 
   /** Finds replies of rising numbers: those of an entry are decoded once. */

@@ -30,7 +30,7 @@ export interface CompiledType {
   readonly version: number;
   readonly operations: readonly (CompiledOperation | undefined)[];
   readonly events: ReadonlyMap<string, CompiledEvent>;
-  readonly machine: Pick<ResourceMachine<ResourceDeclaration>, 'sessionEnded' | 'timer' | 'holds'>;
+  readonly machine: Pick<ResourceMachine<ResourceDeclaration>, 'hold' | 'sessionEnded' | 'timer' | 'holds'>;
 }
 
 /** The kinds of resources that a node has, by type and version. */

@@ -4,7 +4,7 @@ import { textOf } from './faults.js';
 import { RESULT_BYTES_MAX, TIMER_ID_BYTES_MAX } from './machine-limits.js';
 import type { MachineState } from './machine-state.js';
 import type { ResourceDeclaration } from './resource-definition.js';
-import type { ApplyCall, Fence, QueryCall, ReadableSpace, ResourceId, SessionId, Space, Token } from './resource-machine.js';
+import type { ApplyCall, Fence, HeldState, QueryCall, ReadableSpace, ResourceId, SessionId, Space, Token } from './resource-machine.js';
 import { ReadableResourceSpace, ResourceSpace } from './resource-space.js';
 
 /** A resource in use, with what its handlers are called with. */
@@ -43,6 +43,8 @@ export class HandlerCall implements ApplyCall<ResourceDeclaration> {
   readonly #state: MachineState;
   readonly #type: CompiledType;
   readonly #holds: (fence: Fence) => boolean;
+  /** Of the batch that is applied; null: no handler has asked for it yet. */
+  #held: HeldState | null = null;
 
   /** `holds` says whether a token of this group is held now. */
   constructor(state: MachineState, resource: ResourceId, type: CompiledType, holds: (fence: Fence) => boolean) {
@@ -70,6 +72,33 @@ export class HandlerCall implements ApplyCall<ResourceDeclaration> {
   }
   get token(): Token {
     return { epoch: this.#state.epoch, index: this.#state.index };
+  }
+  get held(): HeldState {
+    return (this.#held ??= this.#hold());
+  }
+
+  #hold(): HeldState {
+    const state = this.#checked('held');
+    const held = this.#type.machine.hold?.(this);
+    if (held === undefined) throw state.broken(`${this.#type.type} holds nothing`);
+    state.holding.push(this);
+    return held;
+  }
+
+  /** What the handler changed lasts. */
+  keepHeld(): void {
+    this.#held?.keep();
+  }
+
+  /** What the handler changed is undone; the tables are rolled back already. */
+  undoHeld(): void {
+    this.#held?.undo();
+  }
+
+  /** The batch is over: what is held goes to the tables and is forgotten. */
+  storeHeld(): void {
+    this.#held?.store();
+    this.#held = null;
   }
 
   publish(session: SessionId, event: string, values: unknown): void {

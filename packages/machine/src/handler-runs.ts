@@ -1,21 +1,15 @@
-import { ByteWriter, QuorateError, isErrorCode } from '@quorate/base';
+import { QuorateError, isErrorCode } from '@quorate/base';
 import { type CompiledOperation, readNamed } from './compiled-type.js';
 import { textOf } from './faults.js';
 import type { LiveResource } from './handler-call.js';
 import { RESULT_BYTES_MAX } from './machine-limits.js';
-import type { Reply } from './machine-types.js';
 import type { MachineState } from './machine-state.js';
 import { refusedReply } from './reply-codec.js';
 import type { SessionId } from './resource-machine.js';
-import { EMPTY } from './table-keys.js';
-
-// Results up to this length are written into the same memory again and again.
-const RESULT_KEPT_BYTES = 65_536;
 
 /** Runs handlers: all that one changes lasts, or nothing (T15). */
 export class HandlerRuns {
   readonly #state: MachineState;
-  readonly #results = new ByteWriter(1024);
 
   constructor(state: MachineState) {
     this.#state = state;
@@ -23,9 +17,9 @@ export class HandlerRuns {
 
   /**
    * Applies a command. A `QuorateError` refuses it: what it changed is undone, only tokens of other groups that it has shown stay seen. Whatever
-   * else is thrown stops the machine.
+   * else is thrown stops the machine. The reply goes to the writer of the batch.
    */
-  command(live: LiveResource, operation: CompiledOperation, args: Uint8Array, session: SessionId): Reply {
+  command(live: LiveResource, operation: CompiledOperation, args: Uint8Array, session: SessionId, number: number): void {
     const state = this.#state;
     const mark = state.events.pendingCount;
     state.tables.begin();
@@ -34,20 +28,21 @@ export class HandlerRuns {
     try {
       const result = operation.handler(live.call, readNamed(operation.args, args));
       if (state.fault !== null) throw state.fault;
-      const encoded = this.#encode(live, operation, result);
+      this.#reply(live, operation, result, number);
       state.isApplying = false;
       state.tables.commit();
       state.owners.commit();
+      live.call.keepHeld();
       if (state.shownFences.length > 0) this.#rememberFences();
-      return { index: state.index, isOk: true, result: encoded };
     } catch (thrown) {
       state.isApplying = false;
       const error = this.#refusal(operation.path, thrown);
       state.tables.rollback();
       state.owners.rollback();
       state.events.rollback(mark);
+      live.call.undoHeld();
       if (state.shownFences.length > 0) this.#rememberFences();
-      return refusedReply(state.index, error);
+      state.replies.writer.refuse(number, refusedReply(state.index, error));
     } finally {
       state.session = 0;
     }
@@ -65,6 +60,7 @@ export class HandlerRuns {
       run();
       state.tables.commit();
       state.owners.commit();
+      live.call.keepHeld();
     } catch (thrown) {
       throw state.broken(`${live.type.type}.${what} threw: ${textOf(thrown)}`, { resource: live.resource }, thrown);
     } finally {
@@ -75,11 +71,28 @@ export class HandlerRuns {
     if (state.shownFences.length > 0) this.#rememberFences();
   }
 
-  #encode(live: LiveResource, operation: CompiledOperation, result: unknown): Uint8Array {
-    if (operation.result.description.kind === 'nothing' && result === undefined) return EMPTY;
-    const writer = this.#results;
+  /** The batch is over: what resources hold goes to the tables. */
+  store(): void {
+    const state = this.#state;
+    if (state.holding.length === 0) return;
+    state.isApplying = true;
     try {
-      operation.result.write(writer, result, operation.resultPath);
+      for (const call of state.holding) call.storeHeld();
+    } catch (thrown) {
+      throw state.broken(`what a resource holds is not stored: ${textOf(thrown)}`, {}, thrown);
+    } finally {
+      state.isApplying = false;
+    }
+    state.holding.length = 0;
+  }
+
+  /** Throws if the result is too large: nothing of it is written then. */
+  #reply(live: LiveResource, operation: CompiledOperation, result: unknown, number: number): void {
+    const { replies, index } = this.#state;
+    const { writer } = replies;
+    const into = writer.begin(number, index);
+    try {
+      operation.result.write(into, result, operation.resultPath);
     } catch (cause) {
       throw this.#state.broken(
         `${operation.path} gave a result that is not as declared: ${textOf(cause)}`,
@@ -87,17 +100,16 @@ export class HandlerRuns {
         cause,
       );
     }
-    if (writer.length <= RESULT_KEPT_BYTES) return writer.copy();
-    const encoded = writer.take();
-    if (encoded.length <= RESULT_BYTES_MAX) return encoded;
-    throw new QuorateError(
-      'valueTooLarge',
-      `${operation.resultPath} has ${encoded.length} bytes, at most ${RESULT_BYTES_MAX} are allowed`,
-      {
-        bytes: encoded.length,
-        max: RESULT_BYTES_MAX,
-      },
-    );
+    const bytes = writer.resultBytes;
+    if (bytes <= RESULT_BYTES_MAX) {
+      writer.end();
+      return;
+    }
+    writer.cancel();
+    throw new QuorateError('valueTooLarge', `${operation.resultPath} has ${bytes} bytes, at most ${RESULT_BYTES_MAX} are allowed`, {
+      bytes,
+      max: RESULT_BYTES_MAX,
+    });
   }
 
   /** What a command is refused with; throws if it must not be. */

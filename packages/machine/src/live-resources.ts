@@ -26,8 +26,12 @@ export class LiveResources {
     return this.#remember(resource, type);
   }
 
+  /** Between batches: within one, what a resource holds would be forgotten with it. */
+  trim(): void {
+    if (this.#remembered.size > REMEMBERED_MAX) this.#remembered.clear();
+  }
+
   #remember(resource: ResourceId, type: CompiledType): LiveResource {
-    if (this.#remembered.size >= REMEMBERED_MAX) this.#remembered.clear();
     const live = { resource, type, call: new HandlerCall(this.#state, resource, type, (fence) => this.#isHeld(fence)) };
     this.#remembered.set(resource, live);
     return live;

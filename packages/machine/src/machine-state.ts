@@ -2,6 +2,7 @@ import { type GroupId, type LogIndex, QuorateError, type Term } from '@quorate/b
 import type { AnyResourceType } from './any-resource.js';
 import { CachedReplies } from './cached-replies.js';
 import { CompiledTypes } from './compiled-type.js';
+import type { HandlerCall } from './handler-call.js';
 import { MACHINE_LIMITS, type MachineLimits } from './machine-limits.js';
 import { MachineTimers } from './machine-timers.js';
 import { Owners } from './owners.js';
@@ -56,6 +57,8 @@ export class MachineState {
   /** What timers and ends of sessions may still do while this batch is applied, see `MachineLimits.workPerBatch`. */
   workLeft = 0;
 
+  /** Resources that hold something until the end of this batch, in the order in which they began to. */
+  readonly holding: HandlerCall[] = [];
   /** A handler that may change state runs. */
   isApplying = false;
   /** What runs is a timer. */

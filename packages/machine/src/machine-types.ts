@@ -46,7 +46,7 @@ export interface EventBatch {
 
 /** What applying a batch gave whoever proposed it. */
 export type MachineOutcome =
-  /** One reply per command, also for those applied before. */
+  /** One reply per command, also for those applied before; to be asked for the first time before the next batch is applied. */
   | { readonly type: 'replies'; readonly session: SessionId; readonly firstNumber: number; readonly replies: readonly Reply[] }
   /** `wasOpened` false: a session with this key was open already and has applied nothing. */
   | {

@@ -90,6 +90,7 @@ export class Machine {
   /** The encoded result. Throws what the query throws; `invalidArgument` (no such resource), `resourceUnsupported` (no such query), `malformedFrame`. */
   query({ session, resource, operation, args }: MachineQuery): Uint8Array {
     this.#checkSound();
+    this.#live.trim();
     const live = this.#live.find(resource);
     if (live === undefined) throw new QuorateError('invalidArgument', `there is no resource ${resource}`, { resource });
     const found = live.type.operations[operation];

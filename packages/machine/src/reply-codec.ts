@@ -6,44 +6,118 @@ import type { Reply } from './machine-types.js';
  * u8 1, u32 length, result; or u8 0, code, message, u8 count of details, per detail its name, u8 kind (0 number, 1 text, 2 flag), value as
  * text. Texts are u16 length and UTF-8.
  */
+const ENTRY_HEAD_BYTES = 12;
+const REPLY_HEAD_BYTES = 5;
+// An entry is closed beyond this, so that acknowledging part of a batch frees most of it and one large batch does not become one large value.
+const ENTRY_BYTES = 65_536;
 // Memory of a writer beyond this is not kept.
-const KEPT_BYTES = 131_072;
+const KEPT_BYTES = 65_536;
 const MESSAGE_MAX = 1000;
 const DETAILS_MAX = 16;
 const DETAIL_MAX = 200;
 
-/** Gathers replies of consecutive numbers and indexes. One writer makes one entry after another in the same memory. */
-export class RepliesWriter {
-  readonly #writer = new ByteWriter(1024);
-  #firstNumber = 0;
-  #count = 0;
+type RefusedReply = Reply & { readonly isOk: false };
 
-  /** Number of the first reply; meaningless while `count` is 0. */
-  get firstNumber(): number {
-    return this.#firstNumber;
-  }
-  get count(): number {
-    return this.#count;
-  }
+/** Replies of consecutive numbers and indexes under one key of the table. */
+export interface RepliesEntry {
+  readonly firstNumber: number;
+  readonly count: number;
+  /** Valid until the next batch. */
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * Gathers the replies of a batch, of consecutive numbers and indexes, as the entries that they are kept in. A reply is written once, by whoever knows
+ * it: `begin` and `end` around the result, or `refuse`.
+ */
+export class RepliesWriter {
+  readonly #writer = new ByteWriter(KEPT_BYTES);
+  /** First number, count and beginning of each entry, one after the other; the last one is open while `#isOpen`. */
+  readonly #entries: number[] = [];
+  #isOpen = false;
+  /** What `cancel` goes back to. */
+  #markLength = 0;
+  #didOpen = false;
+
+  /** How often `clear` was called. */
+  batch = 0;
+
+  /** Bytes of all replies so far. */
   get length(): number {
     return this.#writer.length;
   }
 
-  add(number: number, reply: Reply): void {
-    if (this.#count === 0) {
-      this.#firstNumber = number;
-      this.#writer.u32(0).u64(reply.index);
-    }
-    this.#count++;
-    if (reply.isOk) this.#writer.u8(1).bytes(reply.result);
-    else writeError(this.#writer, reply);
+  /** The result of the next command goes to this writer; then comes `end` or `cancel`. */
+  begin(number: number, index: LogIndex): ByteWriter {
+    this.#open(number, index);
+    return this.#writer.u8(1).u32(0);
   }
 
-  /** The entry; the next one begins. */
-  take(): Uint8Array {
-    this.#writer.patchU32(0, this.#count);
-    this.#count = 0;
-    return this.#writer.length <= KEPT_BYTES ? this.#writer.copy() : this.#writer.take();
+  /** The result is written. */
+  end(): void {
+    this.#writer.patchU32(this.#resultAt() - 4, this.resultBytes);
+    this.#added();
+  }
+
+  /** Bytes of the result so far. */
+  get resultBytes(): number {
+    return this.#writer.length - this.#resultAt();
+  }
+
+  /** There is no such reply: another one comes in its place. */
+  cancel(): void {
+    this.#writer.truncate(this.#markLength);
+    if (!this.#didOpen) return;
+    this.#entries.length -= 3;
+    this.#isOpen = false;
+  }
+
+  refuse(number: number, reply: RefusedReply): void {
+    this.#open(number, reply.index);
+    writeError(this.#writer, reply);
+    this.#added();
+  }
+
+  /** What was gathered, in the order of numbers. */
+  *entries(): Generator<RepliesEntry> {
+    const entries = this.#entries;
+    for (let i = 0; i < entries.length; i += 3) {
+      const end = i + 3 < entries.length ? (entries[i + 5] as number) : this.#writer.length;
+      const bytes = this.#writer.view(entries[i + 2] as number, end);
+      yield { firstNumber: entries[i] as number, count: entries[i + 1] as number, bytes };
+    }
+  }
+
+  /** Forgets what was gathered. */
+  clear(): void {
+    this.batch++;
+    if (this.#writer.length > KEPT_BYTES) this.#writer.take();
+    else this.#writer.clear();
+    this.#entries.length = 0;
+    this.#isOpen = false;
+  }
+
+  #open(number: number, index: LogIndex): void {
+    const writer = this.#writer;
+    this.#markLength = writer.length;
+    this.#didOpen = !this.#isOpen;
+    if (this.#isOpen) return;
+    this.#entries.push(number, 0, writer.length);
+    this.#isOpen = true;
+    writer.u32(0).u64(index);
+  }
+
+  #resultAt(): number {
+    return this.#markLength + (this.#didOpen ? ENTRY_HEAD_BYTES : 0) + REPLY_HEAD_BYTES;
+  }
+
+  #added(): void {
+    const entries = this.#entries;
+    const at = entries[entries.length - 1] as number;
+    const count = (entries[entries.length - 2] as number) + 1;
+    entries[entries.length - 2] = count;
+    this.#writer.patchU32(at, count);
+    if (this.#writer.length - at >= ENTRY_BYTES) this.#isOpen = false;
   }
 }
 
@@ -59,7 +133,7 @@ export function decodeReplies(entry: Uint8Array): Reply[] {
 }
 
 /** The reply that a refused command gives: what of the error is kept, and told again to whoever asks again. */
-export function refusedReply(index: LogIndex, error: QuorateError): Reply {
+export function refusedReply(index: LogIndex, error: QuorateError): RefusedReply {
   const details: Record<string, string | number | boolean> = {};
   for (const [name, value] of Object.entries(error.details).slice(0, DETAILS_MAX)) {
     if (value !== undefined) details[cut(name, DETAIL_MAX)] = typeof value === 'string' ? cut(value, DETAIL_MAX) : value;
@@ -67,7 +141,7 @@ export function refusedReply(index: LogIndex, error: QuorateError): Reply {
   return { index, isOk: false, code: error.code, message: cut(error.message, MESSAGE_MAX), details };
 }
 
-function writeError(writer: ByteWriter, reply: Reply & { readonly isOk: false }): void {
+function writeError(writer: ByteWriter, reply: RefusedReply): void {
   writer.u8(0).text(reply.code).text(reply.message);
   const details = Object.entries(reply.details);
   writer.u8(details.length);

@@ -55,6 +55,19 @@ export interface QueryCall {
 }
 
 /**
+ * What a resource keeps at hand while one batch is applied, so that what many commands change is read and written once. It is made from the space when
+ * a handler of the batch first asks for it and forgotten once it is stored, so between batches all state is in the space.
+ */
+export interface HeldState {
+  /** What was changed since the last call of `keep` or `undo` lasts. */
+  keep(): void;
+  /** It is undone: what is held is as it was, and so is the space by then. */
+  undo(): void;
+  /** Writes to the space what lasts; comes once, at the end of the batch. */
+  store(): void;
+}
+
+/**
  * What a handler may do while a command, a timer or the end of a session is applied. All changes of a handler that throws are undone,
  * events, timers and ownership too.
  */
@@ -62,6 +75,8 @@ export interface ApplyCall<D extends ResourceDeclaration> extends QueryCall {
   /** Index of this command: no other command has it. For timers: that of the batch that let time pass. */
   readonly index: LogIndex;
   readonly space: Space;
+  /** What `hold` of the machine gave in this batch; throws `invariantBroken` if it has none. */
+  readonly held: HeldState;
   /** A token of this moment. */
   readonly token: Token;
   /** Sends an event to a session; nothing happens if it has ended. */
@@ -112,6 +127,8 @@ export interface ResourceMachine<D extends ResourceDeclaration> {
     readonly [K in CommandNames<D>]: (call: ApplyCall<D>, args: OperationArguments<D, K>) => OperationResult<D, K>;
   };
   readonly queries: { readonly [K in QueryNames<D>]: (call: QueryCall, args: OperationArguments<D, K>) => OperationResult<D, K> };
+  /** Makes what the handlers of a batch find in `call.held`. Queries see the space only, as it is between batches. */
+  hold?(call: ApplyCall<D>): HeldState;
   /** A session that this resource owned something for has ended: free what others wait for. The rest may go in portions, see `mayGoOn`. */
   sessionEnded?(call: ApplyCall<D>, session: SessionId): void;
   timer?(call: ApplyCall<D>, id: Uint8Array): void;

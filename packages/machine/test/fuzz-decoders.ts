@@ -1,4 +1,4 @@
-import { ByteReader, ByteWriter, ERROR_CODES, type ErrorCode, type GroupId, SeededRandom } from '@quorate/base';
+import { ByteReader, ByteWriter, ERROR_CODES, type ErrorCode, type GroupId, SeededRandom, concatBytes } from '@quorate/base';
 import {
   type CommandRequest,
   type CommandsRequest,
@@ -111,8 +111,15 @@ const replies = fc
 function encodeReplies(all: readonly Reply[]): Uint8Array {
   if (all.length === 0) return new ByteWriter().u32(0).u64(0).take();
   const writer = new RepliesWriter();
-  all.forEach((each, i) => writer.add(i + 1, each));
-  return writer.take();
+  all.forEach((each, i) => {
+    if (!each.isOk) {
+      writer.refuse(i + 1, each);
+      return;
+    }
+    writer.begin(i + 1, each.index).raw(each.result);
+    writer.end();
+  });
+  return concatBytes([...writer.entries()].map(({ bytes }) => bytes));
 }
 
 /** The fuzzed decoders of this package. */

@@ -18,3 +18,31 @@ export class ScratchBytes {
     return (this.#views[length] ??= this.#buffer.subarray(0, length));
   }
 }
+
+/** Memory that is kept for the next use. */
+const POOLED_BYTES_MAX = 65_536;
+const POOLED_MAX = 8;
+const POOLED_BYTES_MIN = 4096;
+
+/** Bytes that are needed for longer than a call and in any number, mostly one or two at a time, in memory that is used again. */
+export class BytesPool {
+  readonly #free: Uint8Array[] = [];
+
+  /** At least so many bytes of any content; `give` them back. */
+  take(bytes: number): Uint8Array {
+    const free = this.#free.pop();
+    return free !== undefined && free.length >= bytes ? free : new Uint8Array(Math.max(bytes, POOLED_BYTES_MIN));
+  }
+
+  /** More bytes that begin with the same content, instead of these. */
+  grow(bytes: Uint8Array, needed: number): Uint8Array {
+    const grown = new Uint8Array(Math.max(needed, 2 * bytes.length));
+    grown.set(bytes);
+    this.give(bytes);
+    return grown;
+  }
+
+  give(bytes: Uint8Array): void {
+    if (bytes.length <= POOLED_BYTES_MAX && this.#free.length < POOLED_MAX) this.#free.push(bytes);
+  }
+}

@@ -199,30 +199,30 @@ export class SessionRequests {
   }
 
   /** Events of their indexes and before leave first, if they go out on this connection: another may carry the session by now. */
-  #replies(id: number, group: GroupId, outcome: RepliesOutcome): void {
-    const carried = this.#node.machines.get(group)?.binding(outcome.session);
+  #replies(id: number, group: GroupId, { session, firstNumber, replies }: RepliesOutcome): void {
+    const carried = this.#node.machines.get(group)?.binding(session);
     const binding = carried?.carrier === this.#to ? carried : null;
     if (this.#to.hasRoom && binding?.catchUp() !== false) {
-      this.#sendReplies(id, outcome);
+      this.#sendReplies(id, firstNumber, replies);
       return;
     }
     const step = (): void => {
-      if (binding === null || binding.catchUp()) this.#sendReplies(id, outcome);
+      if (binding === null || binding.catchUp()) this.#sendReplies(id, firstNumber, replies);
       else this.#to.whenRoom(step);
     };
     this.#to.whenRoom(step);
   }
 
-  #sendReplies(id: number, outcome: RepliesOutcome): void {
+  #sendReplies(id: number, firstNumber: number, replies: readonly Reply[]): void {
     try {
-      this.#splitReplies(id, outcome);
+      this.#splitReplies(id, firstNumber, replies);
     } catch (thrown) {
       // Thrown on, it would stop the group; so only this client is told.
       this.#proposer.failed(id, asQuorateError(thrown));
     }
   }
 
-  #splitReplies(id: number, { firstNumber, replies }: RepliesOutcome): void {
+  #splitReplies(id: number, firstNumber: number, replies: readonly Reply[]): void {
     let from = 0;
     let bytes = 0;
     for (let i = 0; i < replies.length; i++) {

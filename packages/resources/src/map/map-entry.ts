@@ -6,7 +6,6 @@ import type { ScratchBytes } from '../scratch-bytes.js';
  * An entry under section 2 and its key: u64 version, u64 ms of logged time at which it expires (0: never), value.
  */
 const HEAD_BYTES = 16;
-const NO_ENTRY = { version: 0, expiresMs: 0 };
 
 /** An entry; `value` is a view that is valid until the next change. */
 export interface MapEntry {
@@ -35,9 +34,9 @@ export function decodeEntry(bytes: Uint8Array): MapEntry {
   return { version: readU64(bytes, 0), expiresMs: readU64(bytes, 8), value: bytes.subarray(HEAD_BYTES) };
 }
 
-/** What a stored entry says besides its value; version 0: there is none. */
-export function factsOf(stored: Uint8Array | undefined): Omit<MapEntry, 'value'> {
-  return stored === undefined ? NO_ENTRY : { version: readU64(stored, 0), expiresMs: readU64(stored, 8) };
+/** What a stored entry says besides its value. */
+export function factsOf(stored: Uint8Array): Omit<MapEntry, 'value'> {
+  return { version: readU64(stored, 0), expiresMs: readU64(stored, 8) };
 }
 
 export function entryIn(space: ReadableSpace, key: Uint8Array): MapEntry | null {

@@ -7,13 +7,14 @@ import { spaceKey } from '../space-key.js';
  *
  *   1                                    the header: u64 for each field below, in that order
  *   2  key                               an entry (map-entry.ts)
- *   3  u64 place                         a change (map-changes.ts)
+ *   3  u64 version                       changes (change-log.ts)
  *   4  u64 ms, key                       nothing: when entries expire (map-writes.ts)
  *   5 to 8                               watches (map-watches.ts)
+ *   9  u64 version                       the value of a change (change-log.ts)
  */
 const KEY = spaceKey(1);
-// Up to 64 bytes an array is cheap to make.
-const BYTES = 56;
+/** Bytes of a header. */
+export const HEADER_BYTES = 88;
 
 /** What a map knows of itself. */
 export interface MapHeader {
@@ -30,13 +31,21 @@ export interface MapHeader {
   watchedLengths: number;
   /** When the timer of the map is due: logged time at which the first entry expires; 0: none does. */
   timerMs: number;
+  /** Remembered changes whose value is in section 9. */
+  keptValues: number;
+  /** Where the oldest of them is: row of section 3, and byte in it; 0: there is no row. */
+  firstRow: number;
+  firstAt: number;
+  /** The last row of section 3; 0: there is none. */
+  lastRow: number;
 }
 
 /** The header of a map; that of an empty one if there is none yet. */
 export function headerIn(space: ReadableSpace): MapHeader {
   const stored = space.get(KEY);
   if (stored === undefined) {
-    return { version: 0, size: 0, firstChange: 1, changeBytes: 0, watches: 0, watchedLengths: 0, timerMs: 0 };
+    const none = { changeBytes: 0, keptValues: 0, firstRow: 0, firstAt: 0, lastRow: 0 };
+    return { version: 0, size: 0, firstChange: 1, watches: 0, watchedLengths: 0, timerMs: 0, ...none };
   }
   return {
     version: readU64(stored, 0),
@@ -46,11 +55,15 @@ export function headerIn(space: ReadableSpace): MapHeader {
     watches: readU64(stored, 32),
     watchedLengths: readU64(stored, 40),
     timerMs: readU64(stored, 48),
+    keptValues: readU64(stored, 56),
+    firstRow: readU64(stored, 64),
+    firstAt: readU64(stored, 72),
+    lastRow: readU64(stored, 80),
   };
 }
 
-export function storeHeader(space: Space, header: MapHeader): void {
-  const bytes = new Uint8Array(BYTES);
+/** `bytes`: memory of `HEADER_BYTES` to build it in. */
+export function storeHeader(space: Space, header: MapHeader, bytes: Uint8Array): void {
   writeU64(bytes, 0, header.version);
   writeU64(bytes, 8, header.size);
   writeU64(bytes, 16, header.firstChange);
@@ -58,5 +71,24 @@ export function storeHeader(space: Space, header: MapHeader): void {
   writeU64(bytes, 32, header.watches);
   writeU64(bytes, 40, header.watchedLengths);
   writeU64(bytes, 48, header.timerMs);
+  writeU64(bytes, 56, header.keptValues);
+  writeU64(bytes, 64, header.firstRow);
+  writeU64(bytes, 72, header.firstAt);
+  writeU64(bytes, 80, header.lastRow);
   space.set(KEY, bytes);
+}
+
+/** Makes one header equal to another. */
+export function copyHeader(from: MapHeader, to: MapHeader): void {
+  to.version = from.version;
+  to.size = from.size;
+  to.firstChange = from.firstChange;
+  to.changeBytes = from.changeBytes;
+  to.watches = from.watches;
+  to.watchedLengths = from.watchedLengths;
+  to.timerMs = from.timerMs;
+  to.keptValues = from.keptValues;
+  to.firstRow = from.firstRow;
+  to.firstAt = from.firstAt;
+  to.lastRow = from.lastRow;
 }

@@ -1,10 +1,10 @@
 import { QuorateError, bytesEqual } from '@quorate/base';
 import { type ApplyCall, type OperationArguments, type ResourceMachine, type Space, resourceType } from '@quorate/machine';
-import { ScratchBytes } from '../scratch-bytes.js';
-import { type MapChange, changesAfter } from './map-changes.js';
+import { BytesPool, ScratchBytes } from '../scratch-bytes.js';
+import type { ChangeLog, MapChange } from './change-log.js';
 import { MAP, type MapDeclaration } from './map-declaration.js';
 import { entryIn } from './map-entry.js';
-import { type MapHeader, headerIn, storeHeader } from './map-header.js';
+import { headerIn } from './map-header.js';
 import { scanMap } from './map-scan.js';
 import { addWatch, isWatched, removeWatch, removeWatchesOf, sessionOfTimer, watchesOf } from './map-watches.js';
 import { EXPIRY_TIMER, MapWrites } from './map-writes.js';
@@ -13,8 +13,9 @@ import { EXPIRY_TIMER, MapWrites } from './map-writes.js';
 const SCRATCH_BYTES = 8192;
 
 function mapMachine(): ResourceMachine<MapDeclaration> {
-  const scratch = new ScratchBytes(SCRATCH_BYTES);
-  const writesOf = (call: ApplyCall<MapDeclaration>): MapWrites => new MapWrites(call, scratch);
+  const memory = { scratch: new ScratchBytes(SCRATCH_BYTES), pool: new BytesPool() };
+  // What `hold` made.
+  const writesOf = (call: ApplyCall<MapDeclaration>): MapWrites => call.held as MapWrites;
   return {
     commands: {
       set: (call, { key, value, ttlMs, fence }) => {
@@ -53,22 +54,20 @@ function mapMachine(): ResourceMachine<MapDeclaration> {
         if (!isPrefix && key.length === 0) {
           throw new QuorateError('invalidArgument', 'watch.key has at least 1 byte unless it is a prefix', { path: 'watch.key', min: 1 });
         }
-        const header = headerIn(call.space);
+        const { header, changes } = writesOf(call);
         const watched = { key, isPrefix };
         const watch = call.index;
-        const missed = missedBy(call.space, header, { key, isPrefix, afterVersion });
+        const missed = missedBy(call.space, changes, { key, isPrefix, afterVersion });
         addWatch(call.space, header, { watch, session: call.session }, watched);
-        storeHeader(call.space, header);
         call.own(call.session);
         for (const change of missed) if (isWatched(watched, change.key)) call.publish(call.session, 'changed', { watch, ...change });
         return { watch, version: header.version };
       },
       unwatch: (call, { watch }) => {
-        const header = headerIn(call.space);
+        const { header } = writesOf(call);
         if (!removeWatch(call.space, header, { watch, session: call.session })) {
           throw new QuorateError('notHeld', `this session has no watch ${watch}`, { watch });
         }
-        storeHeader(call.space, header);
         if (watchesOf(call.space, call.session, 1).length === 0) call.disown(call.session);
         return undefined;
       },
@@ -84,34 +83,29 @@ function mapMachine(): ResourceMachine<MapDeclaration> {
       },
       scan: (call, args) => scanMap(call.space, args),
     },
-    sessionEnded: (call, session) => {
-      const header = headerIn(call.space);
-      removeWatchesOf(call, header, session);
-      storeHeader(call.space, header);
-    },
+    hold: (call) => new MapWrites(call, memory),
+    sessionEnded: (call, session) => removeWatchesOf(call, writesOf(call).header, session),
     timer: (call, id) => {
+      const writes = writesOf(call);
       if (!bytesEqual(id, EXPIRY_TIMER)) {
-        const header = headerIn(call.space);
-        removeWatchesOf(call, header, sessionOfTimer(id));
-        storeHeader(call.space, header);
+        removeWatchesOf(call, writes.header, sessionOfTimer(id));
         return;
       }
-      const writes = writesOf(call);
       writes.expire();
       writes.finish();
     },
   };
 }
 
-/** The changes that a watch is told at once. Throws as `changesAfter`; but a key that still has the entry that was there has not changed since. */
+/** The changes that a watch is told at once. Throws as `ChangeLog.after`; but a key that still has the entry that was there has not changed since. */
 function missedBy(
   space: Space,
-  header: MapHeader,
+  changes: ChangeLog,
   { key, isPrefix, afterVersion }: OperationArguments<MapDeclaration, 'watch'>,
 ): readonly MapChange[] {
   if (afterVersion === null) return [];
-  const entry = isPrefix || afterVersion > header.version ? null : entryIn(space, key);
-  return entry !== null && entry.version <= afterVersion ? [] : changesAfter(space, header, afterVersion);
+  const entry = isPrefix || changes.isAhead(afterVersion) ? null : entryIn(space, key);
+  return entry !== null && entry.version <= afterVersion ? [] : changes.after(afterVersion);
 }
 
 /** The kind of resource `map`, to be handed to a node. */

@@ -1,12 +1,12 @@
 import { QuorateError } from '@quorate/base';
-import { type ApplyCall, readU64Be } from '@quorate/machine';
+import { type ApplyCall, type HeldState, readU64Be } from '@quorate/machine';
 import { RESOURCE_LIMITS } from '../resource-limits.js';
-import type { ScratchBytes } from '../scratch-bytes.js';
+import type { BytesPool, ScratchBytes } from '../scratch-bytes.js';
 import { spaceKey } from '../space-key.js';
-import { type MapChange, rememberChange } from './map-changes.js';
+import { ChangeLog, type MapChange } from './change-log.js';
 import type { MapDeclaration } from './map-declaration.js';
-import { encodeEntry, entryIn, entryKey, factsOf } from './map-entry.js';
-import { type MapHeader, headerIn, storeHeader } from './map-header.js';
+import { decodeEntry, encodeEntry, entryIn, entryKey, factsOf } from './map-entry.js';
+import { HEADER_BYTES, type MapHeader, copyHeader, headerIn, storeHeader } from './map-header.js';
 import { watchesFor } from './map-watches.js';
 
 /*
@@ -26,17 +26,43 @@ const EXPIRED_AT_ONCE = 1024;
 const EVENT_OVERHEAD_BYTES = 64;
 const expiryKey = (expiresMs: number, key: Uint8Array): Uint8Array => spaceKey(4, expiresMs, key);
 
-/** The changes that one command or timer makes to a map. */
-export class MapWrites {
+/** Memory that all maps use one after the other. */
+export interface MapMemory {
+  readonly scratch: ScratchBytes;
+  readonly pool: BytesPool;
+}
+
+/** The changes that the commands and timers of a batch make to a map. What it knows of itself, and its new changes, are held until the end of the batch. */
+export class MapWrites implements HeldState {
   readonly #call: ApplyCall<MapDeclaration>;
-  readonly #scratch: ScratchBytes;
+  readonly #memory: MapMemory;
   readonly header: MapHeader;
+  /** The header as it lasts so far. */
+  readonly #kept: MapHeader;
+  readonly changes: ChangeLog;
   #isFirstExpiryChanged = false;
 
-  constructor(call: ApplyCall<MapDeclaration>, scratch: ScratchBytes) {
+  constructor(call: ApplyCall<MapDeclaration>, memory: MapMemory) {
     this.#call = call;
-    this.#scratch = scratch;
+    this.#memory = memory;
     this.header = headerIn(call.space);
+    this.#kept = { ...this.header };
+    this.changes = new ChangeLog(call.space, this.header, memory.pool);
+  }
+
+  keep(): void {
+    copyHeader(this.header, this.#kept);
+  }
+
+  undo(): void {
+    copyHeader(this.#kept, this.header);
+    this.changes.undoAfter(this.header.version);
+    this.#isFirstExpiryChanged = false;
+  }
+
+  store(): void {
+    this.changes.store();
+    storeHeader(this.#call.space, this.header, this.#memory.scratch.take(HEADER_BYTES));
   }
 
   /** Version of the entry; 0: there is none. */
@@ -56,26 +82,35 @@ export class MapWrites {
   set(key: Uint8Array, value: Uint8Array, ttlMs: number | null): number {
     const { space, clockMs } = this.#call;
     const at = entryKey(key);
-    const before = factsOf(space.get(at));
-    if (before.version === 0) this.header.size++;
-    else this.#dropExpiry(key, before.expiresMs);
+    const stored = space.get(at);
+    const before = stored === undefined ? 0 : this.#replaced(key, stored);
+    if (before === 0) this.header.size++;
     const version = ++this.header.version;
     const expiresMs = ttlMs === null ? 0 : clockMs + ttlMs;
-    space.set(at, encodeEntry(this.#scratch, { version, expiresMs, value }));
+    space.set(at, encodeEntry(this.#memory.scratch, { version, expiresMs, value }));
     if (expiresMs !== 0) {
       space.set(expiryKey(expiresMs, key), NOTHING);
       if (this.header.timerMs === 0 || expiresMs < this.header.timerMs) this.#isFirstExpiryChanged = true;
     }
     this.#tell({ version, change: 'set', key, value });
-    return before.version;
+    return before;
+  }
+
+  /** What an entry leaves behind that is set anew or goes; its version. */
+  #replaced(key: Uint8Array, stored: Uint8Array): number {
+    const { version, expiresMs } = factsOf(stored);
+    if (version >= this.header.firstChange) this.changes.keepValue(version, decodeEntry(stored).value);
+    if (expiresMs !== 0) this.#dropExpiry(key, expiresMs);
+    return version;
   }
 
   /** Removes an entry; false: there is none. */
   remove(key: Uint8Array, change: 'removed' | 'expired'): boolean {
-    const before = entryIn(this.#call.space, key);
-    if (before === null) return false;
-    this.#dropExpiry(key, before.expiresMs);
-    this.#call.space.delete(entryKey(key));
+    const at = entryKey(key);
+    const stored = this.#call.space.get(at);
+    if (stored === undefined) return false;
+    this.#replaced(key, stored);
+    this.#call.space.delete(at);
     this.header.size--;
     this.#tell({ version: ++this.header.version, change, key, value: null });
     return true;
@@ -98,10 +133,11 @@ export class MapWrites {
     this.#isFirstExpiryChanged = true;
   }
 
-  /** Stores what the map knows of itself, and sets its timer; to be called once, at the end. */
+  /** Sets the timer of the map; to be called once, at the end of a handler. */
   finish(): void {
-    if (this.#isFirstExpiryChanged) this.#setTimer();
-    storeHeader(this.#call.space, this.header);
+    if (!this.#isFirstExpiryChanged) return;
+    this.#isFirstExpiryChanged = false;
+    this.#setTimer();
   }
 
   #expired(): Uint8Array[] {
@@ -126,13 +162,12 @@ export class MapWrites {
   }
 
   #dropExpiry(key: Uint8Array, expiresMs: number): void {
-    if (expiresMs === 0) return;
     this.#call.space.delete(expiryKey(expiresMs, key));
     if (expiresMs === this.header.timerMs) this.#isFirstExpiryChanged = true;
   }
 
   #tell(change: MapChange): void {
-    rememberChange(this.#call.space, this.header, this.#scratch, change);
+    this.changes.add(change.change, change.key, change.value?.length ?? 0);
     if (this.header.watches === 0) return;
     const matching = watchesFor(this.#call.space, this.header, change.key);
     const { changeEventBytesMax: max } = RESOURCE_LIMITS;
