@@ -15,13 +15,15 @@ import { Raft, type Ready, decodeMessage, encodeMessage } from '@quorate/raft';
 import type { ClusterOptions, Flight } from './cluster-options.js';
 import { PlainDisk } from './disk.js';
 import { Invariants } from './invariants.js';
-import { PlainMachine, PlainReceiver } from './machine.js';
+import { PlainMachine } from './machine.js';
+import { contactsOf, exchangeHeartbeats } from './node-contacts.js';
 import { openSnapshot, receiveSnapshot, takeSnapshot } from './snapshot-work.js';
-import type { Member, Proposal } from './member.js';
+import { type Member, type Proposal, newMember } from './member.js';
 import { describe, describeBatch, describeMember } from './trace-lines.js';
 
 export const GROUP = groupId(7);
 export const HEARTBEAT_MS = 30;
+export const LEASE_MS = 90;
 
 export type { ClusterOptions, Flight };
 
@@ -49,24 +51,9 @@ export class Cluster {
     this.options = options;
     this.random = new SeededRandom(options.seed ?? 1);
     this.voters = Array.from({ length: options.nodes }, (_, at) => nodeId(at + 1));
-    this.members = this.voters.map((id) => ({
-      id,
-      disk: new PlainDisk(this.voters, options.learners?.includes(id) ?? false),
-      raft: null,
-      heard: new Map(),
-      commitIndex: 0,
-      isDiskHeld: false,
-      diskMs: options.diskMs ?? 2,
-      reads: [],
-      readsFailed: [],
-      learnersWaiting: [],
-      machine: new PlainMachine(),
-      receiver: new PlainReceiver(),
-      jobs: [],
-      openReaders: 0,
-      failures: 0,
-      installs: 0,
-    }));
+    this.members = this.voters.map((id) =>
+      newMember(id, new PlainDisk(this.voters, options.learners?.includes(id) ?? false), options.diskMs),
+    );
     this.#invariants = new Invariants(this.members, this.proposals);
     for (const member of this.members) this.start(member.id);
   }
@@ -103,6 +90,7 @@ export class Cluster {
     const member = this.member(id);
     assert.equal(member.raft, null);
     member.heard.clear();
+    member.acknowledged.clear();
     const { snapshot } = member.disk.origin;
     member.machine = snapshot === null ? new PlainMachine() : PlainMachine.from(snapshot);
     member.commitIndex = member.machine.appliedIndex;
@@ -113,6 +101,7 @@ export class Cluster {
         electionTimeoutMinMs: 150,
         electionTimeoutMaxMs: 300,
         heartbeatMs: HEARTBEAT_MS,
+        leaseMs: LEASE_MS,
         windowMessages: 16,
         windowBytes: 65_536,
         appendMessageBytes: 4096,
@@ -121,7 +110,7 @@ export class Cluster {
       },
       start: member.disk.start(),
       random: this.random,
-      contacts: { heardAtMs: (peer) => member.heard.get(peer) ?? null },
+      contacts: contactsOf(member),
       log: member.disk,
       snapshots: { open: () => openSnapshot(member) },
       checksum: crc32c,
@@ -306,12 +295,12 @@ export class Cluster {
   #heartbeat(): void {
     this.#nextHeartbeatMs = Math.max(this.#nextHeartbeatMs, this.nowMs) + HEARTBEAT_MS;
     if (this.options.hasContacts === false) return;
-    for (const from of this.members) {
-      if (from.raft === null) continue;
-      for (const to of this.members) {
-        if (to !== from && to.raft !== null && this.isLinked(from.id, to.id)) to.heard.set(from.id, this.nowMs);
-      }
-    }
+    exchangeHeartbeats(
+      this.members,
+      this.nowMs,
+      (from, to) => this.isLinked(from, to),
+      () => {},
+    );
   }
 
   // --- facts ---
