@@ -17,6 +17,7 @@ import { PlainDisk } from './disk.js';
 import { Invariants } from './invariants.js';
 import { PlainMachine } from './machine.js';
 import { contactsOf, exchangeHeartbeats } from './node-contacts.js';
+import { Promises } from './promises.js';
 import { openSnapshot, receiveSnapshot, takeSnapshot } from './snapshot-work.js';
 import { type Member, type Proposal, newMember } from './member.js';
 import { describe, describeBatch, describeMember } from './trace-lines.js';
@@ -37,6 +38,7 @@ export class Cluster {
   readonly members: Member[];
   readonly random: Random;
   readonly #invariants: Invariants;
+  readonly #promises: Promises;
   readonly proposals: Proposal[] = [];
   readonly blocked = new Set<string>();
   readonly options: ClusterOptions;
@@ -55,6 +57,7 @@ export class Cluster {
       newMember(id, new PlainDisk(this.voters, options.learners?.includes(id) ?? false), options.diskMs),
     );
     this.#invariants = new Invariants(this.members, this.proposals);
+    this.#promises = new Promises(options.raft?.leaseMs ?? LEASE_MS);
     for (const member of this.members) this.start(member.id);
   }
 
@@ -125,6 +128,7 @@ export class Cluster {
     const member = this.member(id);
     member.raft = null;
     member.disk.crash();
+    this.#promises.crashed(member);
     member.jobs = [];
     member.receiver.abandon();
     member.openReaders = 0;
@@ -219,6 +223,7 @@ export class Cluster {
     const { raft } = this.member(flight.to);
     if (raft === null || !this.isLinked(flight.from, flight.to)) return;
     raft.step(flight.from, decodeMessage(flight.bytes, crc32c), this.nowMs);
+    this.#promises.delivered(this.member(flight.to), flight, this.nowMs);
     this.pump(flight.to);
   }
 
@@ -299,7 +304,7 @@ export class Cluster {
       this.members,
       this.nowMs,
       (from, to) => this.isLinked(from, to),
-      () => {},
+      (to, from) => this.#promises.heard(to, from.id, this.nowMs),
     );
   }
 
@@ -316,6 +321,7 @@ export class Cluster {
 
   #carryOut(member: Member, ready: Ready): void {
     const before = member.disk.lastIndex;
+    this.#promises.check(member, ready, this.nowMs);
     receiveSnapshot(this, member, ready);
     member.disk.write(ready, Math.max(this.nowMs + member.diskMs, member.disk.frames.at(-1)?.dueMs ?? 0));
     if (ready.restart !== null) this.trace(`${member.id} starts its log anew after ${ready.restart.index}`);
