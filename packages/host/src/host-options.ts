@@ -29,6 +29,14 @@ export interface HostSettings {
   /** An election starts after a random time in this range without a leader's sign of life. */
   readonly electionTimeoutMinMs: number;
   readonly electionTimeoutMaxMs: number;
+  /**
+   * For so long after its leader's last sign of life a node votes for nobody, even if the connection to the leader is lost: one that comes back
+   * within that time costs no election. At least twice `heartbeatMs`, at most `electionTimeoutMinMs`; by default three
+   * times `heartbeatMs`.
+   */
+  readonly leaseMs: number;
+  /** False: no such promise; the next leader is elected as soon as the connection to the present one is lost. */
+  readonly leases: boolean;
   /** Least time between two looks at deadlines. */
   readonly tickMs: number;
   /** A connection to a peer on which nothing came for so long is half open: it is closed and dialed anew. */
@@ -45,11 +53,19 @@ export interface HostSettings {
   readonly syncMode: 'adaptive' | 'sync' | 'async';
 }
 
-/** What applies where `HostOptions.settings` says nothing: fail-over within half a second, about 33 small messages a second per pair of nodes. */
+/** Heartbeats that a promise lasts, unless it is given: one may be lost or late. */
+const LEASE_HEARTBEATS = 3;
+
+/**
+ * What applies where `HostOptions.settings` says nothing: fail-over some 130 ms after the connections of the leader close, within half a second of
+ * its silence; about 33 small messages a second per pair of nodes.
+ */
 export const DEFAULT_SETTINGS: HostSettings = {
   heartbeatMs: 30,
   electionTimeoutMinMs: 150,
   electionTimeoutMaxMs: 300,
+  leaseMs: 90,
+  leases: true,
   tickMs: 5,
   peerSilenceMs: 3000,
   drainMs: 3000,
@@ -57,6 +73,13 @@ export const DEFAULT_SETTINGS: HostSettings = {
   snapshotLogBytes: 64 * 1024 * 1024,
   syncMode: 'adaptive',
 };
+
+/** Settings with their defaults. */
+export function settingsWith(given: Partial<HostSettings> = {}): HostSettings {
+  const settings = { ...DEFAULT_SETTINGS, ...given };
+  const { heartbeatMs, electionTimeoutMinMs } = settings;
+  return { ...settings, leaseMs: given.leaseMs ?? Math.min(LEASE_HEARTBEATS * heartbeatMs, electionTimeoutMinMs) };
+}
 
 /** What a node is started with: its place in the cluster, and the ports to the world. */
 export interface HostOptions {

@@ -23,7 +23,7 @@ import { TailWaiters } from './groups/tail-waiters.js';
 import { AwakeClock } from './sessions/awake-clock.js';
 import { MachineGroups } from './sessions/machine-groups.js';
 import type { StateNote } from './groups/state-notes.js';
-import { DEFAULT_SETTINGS, type HostEvents, type HostOptions, type HostSettings } from './host-options.js';
+import { type HostEvents, type HostOptions, type HostSettings, settingsWith } from './host-options.js';
 import { NodeState } from './node-state.js';
 import { type StatusSource, membersNow, nodeStatus } from './node-status.js';
 import { type FrameTarget, takePeerFrame } from './peers/peer-frames.js';
@@ -66,7 +66,7 @@ export class Node implements ReplicaNode, ClientTableNode {
     const { options, storage, snapshots } = init;
     this.options = options;
     this.awake = new AwakeClock(options.clock);
-    this.settings = { ...DEFAULT_SETTINGS, ...options.settings };
+    this.settings = settingsWith(options.settings);
     this.#storage = storage;
     this.#events = init.events;
     this.clients = new ClientTable(this);

@@ -46,7 +46,11 @@ class ListView implements View {
 class Rig implements ReplicaNode {
   readonly nodeId = SELF;
   readonly checksum = crc32c;
-  readonly contacts = { heardAtMs: () => null };
+  readonly contacts = {
+    heardAtMs: () => null,
+    lastHeardAtMs: () => Number.NEGATIVE_INFINITY,
+    acknowledgedAtMs: () => Number.NEGATIVE_INFINITY,
+  };
   readonly proposalBudget = new ProposalBudget();
   readonly told: string[] = [];
   stateNoted(): void {}

@@ -6,11 +6,12 @@ import {
   type Random,
   type Term,
   encodeBatch,
+  invariant,
   randomUnit,
   trustedBatchHeader,
 } from '@quorate/base';
 import { LogState } from './log-state.js';
-import type { RaftMessage } from './messages.js';
+import type { RaftMessage, VoteRequest } from './messages.js';
 import { Outbox } from './outbox.js';
 import type { LogReader, LogStart, PeerContacts, PeerFault, RaftOptions } from './ready.js';
 import { IncomingSnapshot } from './incoming-snapshot.js';
@@ -32,8 +33,11 @@ export interface RaftInit {
 
 /** A replica whose disk hangs takes no more entries than this many windows, so that it cannot fill the memory. */
 const TAIL_WINDOWS_MAX = 4;
-/** Most ms that a replica waits before a pre-vote once it knows that its leader is gone: enough that two rarely start together. */
-const GONE_DELAY_MS = 50;
+/**
+ * Most ms that a replica of a group of three waits before a pre-vote once it knows that its leader is gone and its promise has ended; more the more
+ * voters there are, so that two rarely start together.
+ */
+const GONE_DELAY_MS = 15;
 
 /**
  * The state that all roles share. It holds no decisions: those are in `roles/` (what a role does by itself) and `handlers/` (what it
@@ -61,8 +65,9 @@ export class Core {
   hardVersionTaken = 0;
   hardVersionDurable = 0;
 
-  /** Whom this replica follows; 0: nobody known, or known to be gone. */
-  leader: NodeId | 0 = 0;
+  #leader: NodeId | 0 = 0;
+  /** See `promisedUntilMs`: what was promised to leaders that this replica no longer follows, or before it started. */
+  #promisedUntilMs: number;
   /** Who led the present term, gone or not: it is told when the term moves on. */
   termLeader: NodeId | 0 = 0;
   /** Last append of `leader`. */
@@ -82,6 +87,8 @@ export class Core {
   respondedMatch: LogIndex = 0;
 
   readonly disconnected: Set<NodeId> = new Set();
+  /** Pre-votes that only the hold to a leader kept from being granted: they are once it is gone and the promise to it has ended. */
+  readonly deferredPreVotes: Map<NodeId, VoteRequest> = new Map();
   reads: { id: number; index: LogIndex }[] = [];
   readsFailed: number[] = [];
   faults: PeerFault[] = [];
@@ -96,11 +103,28 @@ export class Core {
     this.#random = init.random;
     this.#checksum = init.checksum;
     this.nowMs = init.nowMs;
+    invariant(this.#leaseMs <= this.options.electionTimeoutMinMs, 'a promise ends before an election starts by silence');
     this.timerFromMs = init.nowMs;
     this.loggedAtMs = init.nowMs;
     this.term = init.start.hardState.term;
     this.votedFor = init.start.hardState.votedFor;
     this.isLearner = init.start.hardState.isLearner;
+    // What an earlier life promised is not known. One without a term has promised nothing, nor has the only voter.
+    const hasPromised = this.term > 0 && this.voters.length > 1;
+    this.#promisedUntilMs = hasPromised ? init.nowMs + this.#leaseMs : Number.NEGATIVE_INFINITY;
+  }
+
+  /** Whom this replica follows; 0: nobody known, or known to be gone. */
+  get leader(): NodeId | 0 {
+    return this.#leader;
+  }
+  set leader(leader: NodeId | 0) {
+    if (leader !== this.#leader) this.#promisedUntilMs = this.promisedUntilMs;
+    this.#leader = leader;
+  }
+
+  get #leaseMs(): number {
+    return this.options.leaseMs ?? 0;
   }
 
   get self(): NodeId {
@@ -147,6 +171,7 @@ export class Core {
     this.probeSeen = 0;
     this.admitAt = 0;
     this.answered();
+    this.deferredPreVotes.clear();
     // Another leader's snapshot is other bytes. One that is whole is as good as ever: what it holds is committed.
     if (!this.incoming.isWhole) this.incoming.abandon();
     if (passed !== 0 && passed !== from && passed !== this.self) this.refuseAppend(passed, { prevIndex: 0, probe: 0 });
@@ -180,28 +205,54 @@ export class Core {
     this.timeoutMs = min + (max - min) * randomUnit(this.#random);
   }
 
-  /** The leader is gone for sure: do not wait for a timeout, only long enough that replicas rarely start together. */
+  /** The leader is gone for sure: do not wait for a timeout, only until the promise to it ends and long enough that replicas rarely start together. */
   leaderIsGone(): void {
     this.leader = 0;
     this.heardMs = Number.NEGATIVE_INFINITY;
+    this.timerFromMs = Math.max(this.nowMs, this.promisedUntilMs);
+    this.timeoutMs = this.#goneDelayMs * randomUnit(this.#random);
+  }
+
+  /** Another replica that asks for pre-votes at the same moment goes first; if nothing comes of it this one asks again, soon. */
+  letGoFirst(): void {
     this.timerFromMs = this.nowMs;
-    this.timeoutMs = Math.min(GONE_DELAY_MS, this.options.electionTimeoutMinMs) * randomUnit(this.#random);
+    this.timeoutMs = this.#goneDelayMs * (1 + randomUnit(this.#random));
+  }
+
+  get #goneDelayMs(): number {
+    return Math.min(GONE_DELAY_MS * Math.max(1, this.voters.length - 2), this.options.electionTimeoutMinMs);
   }
 
   /** Last sign of life of the leader: an append of this group, or any frame of its node. */
   get leaderHeardMs(): number {
-    if (this.leader === 0) return Number.NEGATIVE_INFINITY;
-    const contact = this.contacts.heardAtMs(this.leader);
-    return contact === null ? this.heardMs : Math.max(this.heardMs, contact);
+    return this.#leader === 0 ? Number.NEGATIVE_INFINITY : Math.max(this.heardMs, this.contacts.lastHeardAtMs(this.#leader));
+  }
+
+  /**
+   * Until then this replica has promised to vote for nobody, itself included: `leaseMs` from the last sign of life of whoever it followed. Every
+   * acknowledgement that it sends answers something that it heard, so whoever counts from the sending of that counts less. Nothing takes it
+   * back: not a lost connection, not a word of the leader, not a later term.
+   */
+  get promisedUntilMs(): number {
+    return this.#leaseMs === 0 ? this.#promisedUntilMs : Math.max(this.#promisedUntilMs, this.leaderHeardMs + this.#leaseMs);
   }
 
   get electionDueMs(): number {
-    return Math.max(this.timerFromMs, this.leaderHeardMs) + this.timeoutMs;
+    return Math.max(Math.max(this.timerFromMs, this.leaderHeardMs) + this.timeoutMs, this.#promisedUntilMs);
   }
 
-  /** True while a leader is in office as far as this replica can tell: it then helps nobody else into office (thesis 4.2.3). */
+  /** When pre-votes that were deferred can be granted; `Infinity`: not for now. */
+  get deferredDueMs(): number {
+    return this.deferredPreVotes.size === 0 || this.#leader !== 0 ? Number.POSITIVE_INFINITY : this.promisedUntilMs;
+  }
+
+  /** True while a leader is in office as far as this replica can tell, or has its promise: it then helps nobody else into office (thesis 4.2.3). */
   get holdsToLeader(): boolean {
-    return this.state.role === 'leader' || this.nowMs - this.leaderHeardMs < this.options.electionTimeoutMinMs;
+    return (
+      this.state.role === 'leader' ||
+      this.nowMs < this.promisedUntilMs ||
+      this.nowMs - this.leaderHeardMs < this.options.electionTimeoutMinMs
+    );
   }
 
   /** Encodes and appends a batch of this leader. */

@@ -2,6 +2,7 @@ import type { LogIndex, NodeId, Term } from '@quorate/base';
 import { Core, type RaftInit } from './core.js';
 import { dispatch } from './handlers/dispatch.js';
 import { answer as answerSnapshot } from './handlers/snapshot-request.js';
+import { grantDeferred } from './handlers/vote-request.js';
 import type { OutgoingMessage, RaftMessage, SnapshotHead } from './messages.js';
 import { addRead, confirmReads } from './reads.js';
 import type { Configuration, Ready, Role } from './ready.js';
@@ -83,7 +84,7 @@ export class Raft {
   get nextDeadlineMs(): number {
     const { state } = this.#core;
     if (state.role === 'leader') return leaderDueMs(this.#core, state);
-    return this.#core.canCampaign ? this.#core.electionDueMs : Number.POSITIVE_INFINITY;
+    return this.#core.canCampaign ? Math.min(this.#core.electionDueMs, this.#core.deferredDueMs) : Number.POSITIVE_INFINITY;
   }
 
   /** Handles a message of `from`, as the connection says, never the message. Unknown senders and nonsense are dropped. */
@@ -98,8 +99,12 @@ export class Raft {
   tick(nowMs: number): void {
     this.#now(nowMs);
     const { state } = this.#core;
-    if (state.role === 'leader') tickLeader(this.#core, state);
-    else if (this.#core.canCampaign && this.#core.nowMs >= this.#core.electionDueMs) onElectionDue(this.#core);
+    if (state.role === 'leader') {
+      tickLeader(this.#core, state);
+      return;
+    }
+    if (this.#core.nowMs >= this.#core.deferredDueMs) grantDeferred(this.#core);
+    if (this.#core.canCampaign && this.#core.nowMs >= this.#core.electionDueMs) onElectionDue(this.#core);
   }
 
   /**
@@ -146,10 +151,11 @@ export class Raft {
     return state.role === 'leader' && startTransfer(this.#core, state, to);
   }
 
-  /** Starts a pre-vote now instead of after a timeout: for the preferred leader of a new group. */
+  /** Starts a pre-vote now instead of after a timeout: for the preferred leader of a new group. No effect while a promise to a leader lasts. */
   campaign(nowMs: number): void {
     this.#now(nowMs);
-    if (this.#core.state.role !== 'leader' && this.#core.canCampaign) startPreVote(this.#core);
+    const { state, canCampaign, promisedUntilMs } = this.#core;
+    if (state.role !== 'leader' && canCampaign && this.#core.nowMs >= promisedUntilMs) startPreVote(this.#core);
   }
 
   /** No connection to `peer`, or messages to or from it were dropped. */

@@ -129,6 +129,13 @@ export interface PeerFault {
  */
 export interface PeerContacts {
   heardAtMs(peer: NodeId): number | null;
+  /** When anything of the peer came last, also on a connection that is gone; `-Infinity`: never. */
+  lastHeardAtMs(peer: NodeId): number;
+  /**
+   * When the peer last acknowledged something that this node had sent, also on a connection that is gone; `-Infinity`: never. To hear a peer
+   * proves nothing about what it hears.
+   */
+  acknowledgedAtMs(peer: NodeId): number;
 }
 
 /** Who this replica is, and its bounds. Times in ms, sizes in bytes; equal on all replicas of a group, or nearly so. */
@@ -138,6 +145,11 @@ export interface RaftOptions {
   /** 150 and 300 by default: an election starts after a random time in between without a leader's sign of life. */
   readonly electionTimeoutMinMs: number;
   readonly electionTimeoutMaxMs: number;
+  /**
+   * For so long after a sign of life of its leader a replica votes for nobody, itself included, whatever it learns meanwhile (thesis 4.2.3, 6.4.1);
+   * after a start for so long too. At most `electionTimeoutMinMs`. 0, the default: it promises nothing.
+   */
+  readonly leaseMs?: number;
   /** Least time between two empty appends to a follower that does not answer. */
   readonly heartbeatMs: number;
   /** Most append messages on their way to one follower, at least 1. */

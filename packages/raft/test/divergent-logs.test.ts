@@ -76,7 +76,7 @@ test('T21: leader crashes with a durable tail that nobody has, rejoins → the t
 });
 
 test('conflict inside a batch of the leader: follower hint lies between borders → they meet at the border below', () => {
-  const cluster = new Cluster({ nodes: 3, tellsConnections: false });
+  const cluster = new Cluster({ nodes: 3, tellsConnections: false, raft: { leaseMs: 0 } });
   const [one, two] = [cluster.member(1), cluster.member(2)];
   // Leader's log: 1..4 in term 2, then 5 of term 4. Follower's: 1, 2 in term 3.
   one.raft = null;

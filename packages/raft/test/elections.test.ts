@@ -169,13 +169,28 @@ test('check-quorum: leader hears nobody any more → it steps down within the lo
   assert.equal(cluster.flights.filter((flight) => flight.message.type === 'leaderGone').length, 2);
 });
 
+test('T07: leader hears a majority that does not hear it → it steps down within the longest election timeout', () => {
+  for (const nodes of [3, 5]) {
+    const cluster = new Cluster({ nodes, tellsConnections: false });
+    const leader = electLeader(cluster);
+    cluster.run(300);
+    // The heartbeats of all others arrive; of their elections it learns nothing.
+    for (const other of cluster.voters) if (other !== leader) cluster.blocked.add(`${leader}>${other}`);
+    cluster.filter = ({ to }) => to !== leader;
+    const cutMs = cluster.nowMs;
+    cluster.run(3000, () => cluster.raft(leader).role !== 'leader');
+    assert.ok(cluster.nowMs - cutMs <= 331, `${nodes} nodes: ${cluster.nowMs - cutMs} ms`);
+  }
+});
+
 test('stickiness: a replica that lost touch with the leader asks for votes → nobody changes term, it comes back', () => {
   const cluster = new Cluster({ nodes: 3 });
   const leader = electLeader(cluster);
   cluster.run(300);
   const term = cluster.raft(leader).term;
   const lost = leader === 1 ? 2 : 1;
-  cluster.act(lost, (raft) => raft.campaign(cluster.nowMs));
+  const preVote = { type: 'voteRequest', term: term + 1, isPreVote: true, isTransfer: false, lastIndex: 99, lastTerm: term } as const;
+  for (const id of [1, 2, 3]) if (id !== lost) cluster.act(id, (raft) => raft.step(n(lost), preVote, cluster.nowMs));
   cluster.run(20);
   assert.deepEqual(
     cluster.members.map((member) => [member.raft?.term, member.raft?.leader]),

@@ -39,7 +39,11 @@ test('step: peers that send any decodable messages in any role, contradictory on
           },
           start: disk.start(),
           random,
-          contacts: { heardAtMs: () => nowMs - randomBetween(random, 0, 400) },
+          contacts: {
+            heardAtMs: () => nowMs - randomBetween(random, 0, 400),
+            lastHeardAtMs: () => nowMs - randomBetween(random, 0, 400),
+            acknowledgedAtMs: () => nowMs - randomBetween(random, 0, 400),
+          },
           log: disk,
           checksum: crc32c,
           nowMs,

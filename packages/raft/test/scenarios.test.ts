@@ -9,7 +9,7 @@ import { Cluster, type Flight } from './harness/cluster.js';
  * A scenario is a text file of blocks: commands, a line of four dashes, what the replicas did, an empty line. `REWRITE=1` writes what they
  * do now into the file; a difference is to be understood before it is committed. Commands, one a line, `#` starts a comment:
  *
- *   cluster N [batch-per-message] [no-contacts]    a new cluster
+ *   cluster N [batch-per-message] [no-contacts] [leases]    a new cluster; `leases`: with promises to leaders
  *   campaign N | tick N | propose N TEXT | noop N | read N ID | transfer N M | barrier N M    (barrier: node N proposes one for learner M)
  *   deliver [FROM>TO] [TYPE]   the oldest message that fits       drop [FROM>TO] [TYPE]   all that fit
  *   sync N   its whole disk queue      hold N | free N   its disk completes nothing by itself | again
@@ -55,7 +55,10 @@ class Script {
         this.#cluster = new Cluster({
           nodes: id,
           hasContacts: !rest.includes('no-contacts'),
-          raft: rest.includes('batch-per-message') ? { appendMessageBytes: 1 } : {},
+          raft: {
+            ...(rest.includes('batch-per-message') ? { appendMessageBytes: 1 } : {}),
+            ...(rest.includes('leases') ? {} : { leaseMs: 0 }),
+          },
           trace: (line) => this.#say(line),
         });
         return;

@@ -15,7 +15,7 @@ test('T38: follower with a shorter, longer or conflicting log × index of the sn
   for (let length = 0; length <= 12; length++) {
     for (let conflictAt = 1; conflictAt <= length + 1; conflictAt += 2) {
       for (let index = 2; index <= 10; index += 2) {
-        const cluster = new Cluster({ nodes: 3, tellsConnections: false });
+        const cluster = new Cluster({ nodes: 3, tellsConnections: false, raft: { leaseMs: 0 } });
         // Leader's log: 1..10 of term 2. Follower's: the same up to `conflictAt`, then term 1 (older) entries of a leader that nobody followed.
         for (const member of cluster.members) {
           member.raft = null;

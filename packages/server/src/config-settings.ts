@@ -1,11 +1,12 @@
 import { LIMITS, QuorateError } from '@quorate/base';
-import type { HostSettings } from '@quorate/host';
+import { type HostSettings, settingsWith } from '@quorate/host';
 
 /** Bounds of the soft settings that a configuration file may carry, in the unit of their name. */
-const BOUNDS: Readonly<Record<Exclude<keyof HostSettings, 'syncMode'>, readonly [least: number, most: number]>> = {
+const BOUNDS: Readonly<Record<Exclude<keyof HostSettings, 'syncMode' | 'leases'>, readonly [least: number, most: number]>> = {
   heartbeatMs: [5, 10_000],
   electionTimeoutMinMs: [20, 60_000],
   electionTimeoutMaxMs: [20, 120_000],
+  leaseMs: [10, 60_000],
   peerSilenceMs: [100, 600_000],
   tickMs: [1, 1000],
   drainMs: [0, 600_000],
@@ -29,6 +30,7 @@ export function checkedSettings(given: unknown, source: string): Partial<HostSet
   const settings: { -readonly [K in keyof HostSettings]?: HostSettings[K] } = {};
   for (const [key, value] of Object.entries(given)) {
     if (key === 'syncMode') settings.syncMode = syncMode(value, source);
+    else if (key === 'leases') settings.leases = isTrue(value, `${source}.leases`);
     else if (isBounded(key)) settings[key] = bounded(key, value, source);
     else throw new QuorateError('invalidArgument', `${source}.${key}: there is no such setting`, { source: `${source}.${key}` });
   }
@@ -60,9 +62,17 @@ function syncMode(value: unknown, source: string): HostSettings['syncMode'] {
   return mode;
 }
 
-/** Heartbeats must come several times within an election timeout, or followers start elections against a healthy leader. */
+function isTrue(value: unknown, source: string): boolean {
+  if (typeof value !== 'boolean') throw new QuorateError('invalidArgument', `${source}: must be true or false`, { source });
+  return value;
+}
+
+/**
+ * Heartbeats must come several times within an election timeout, or followers start elections against a healthy leader; and within a lease, or
+ * every late one would let it end. A lease beyond the shortest election timeout would only make that longer.
+ */
 function checkElection(settings: Partial<HostSettings>, source: string): void {
-  const { heartbeatMs = 30, electionTimeoutMinMs = 150, electionTimeoutMaxMs = 300 } = settings;
+  const { heartbeatMs, electionTimeoutMinMs, electionTimeoutMaxMs, leaseMs } = settingsWith(settings);
   if (electionTimeoutMinMs < 3 * heartbeatMs) {
     throw new QuorateError(
       'invalidArgument',
@@ -77,4 +87,16 @@ function checkElection(settings: Partial<HostSettings>, source: string): void {
       { source },
     );
   }
+  if (settings.leaseMs === undefined) return;
+  const fault = leaseFault({ leaseMs, heartbeatMs, electionTimeoutMinMs, leases: settings.leases !== false });
+  if (fault !== null) throw new QuorateError('invalidArgument', `${source}: leaseMs (${leaseMs}) ${fault}`, { source });
+}
+
+/** What is wrong with a lease that was given; null: nothing. */
+function leaseFault(given: Pick<HostSettings, 'leaseMs' | 'heartbeatMs' | 'electionTimeoutMinMs' | 'leases'>): string | null {
+  const { leaseMs, heartbeatMs, electionTimeoutMinMs, leases } = given;
+  if (!leases) return 'means nothing with leases switched off';
+  if (leaseMs < 2 * heartbeatMs) return `must be at least twice heartbeatMs (${heartbeatMs})`;
+  if (leaseMs > electionTimeoutMinMs) return `must be at most electionTimeoutMinMs (${electionTimeoutMinMs})`;
+  return null;
 }

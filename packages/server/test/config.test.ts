@@ -192,6 +192,30 @@ const WRONG: readonly Wrong[] = [
     source: 'quorate.json: settings',
     message: /at least three times heartbeatMs/,
   },
+  {
+    what: 'a lease that one late heartbeat ends',
+    given: { file: '{"settings": {"leaseMs": 59}}' },
+    source: 'quorate.json: settings',
+    message: /leaseMs \(59\) must be at least twice heartbeatMs \(30\)/,
+  },
+  {
+    what: 'a lease beyond the election timeout',
+    given: { file: '{"settings": {"leaseMs": 151}}' },
+    source: 'quorate.json: settings',
+    message: /leaseMs \(151\) must be at most electionTimeoutMinMs \(150\)/,
+  },
+  {
+    what: 'the length of leases that are switched off',
+    given: { file: '{"settings": {"leaseMs": 90, "leases": false}}' },
+    source: 'quorate.json: settings',
+    message: /leaseMs \(90\) means nothing with leases switched off/,
+  },
+  {
+    what: 'leases neither on nor off',
+    given: { file: '{"settings": {"leases": 1}}' },
+    source: 'quorate.json: settings.leases',
+    message: /must be true or false/,
+  },
 ];
 
 describe('configuration errors', () => {

@@ -50,7 +50,10 @@ export interface WireError {
 /** Frames between peers after the hellos. */
 export type PeerFrame =
   | { readonly type: 'raft'; readonly group: GroupId /** Encoded by the codec of `raft`. */; readonly body: Uint8Array }
-  /** Every `heartbeatMs`; `nonce` comes back in the ack. `durableSequence`: see `PeerHello`. */
+  /**
+   * Every `heartbeatMs`; `nonce` comes back in the ack, and grows once it did: a higher one says that the ack of the one before arrived.
+   * `durableSequence`: see `PeerHello`.
+   */
   | { readonly type: 'heartbeat'; readonly nonce: number; readonly durableSequence: number }
   | { readonly type: 'heartbeatAck'; readonly nonce: number; readonly durableSequence: number }
   /** Leader of a group: the state of its view once `index` was applied. Whoever follows and has another one there has diverged. */

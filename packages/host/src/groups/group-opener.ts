@@ -89,6 +89,7 @@ export class GroupOpener {
         self: options.nodeId,
         electionTimeoutMinMs: settings.electionTimeoutMinMs,
         electionTimeoutMaxMs: settings.electionTimeoutMaxMs,
+        leaseMs: settings.leases ? settings.leaseMs : 0,
         heartbeatMs: settings.heartbeatMs,
         windowMessages: LIMITS.replicationWindowMessages,
         windowBytes: LIMITS.replicationWindowBytes,

@@ -11,16 +11,22 @@ export class PeerLink {
   readonly #frames: FrameConnection;
   readonly #clock: Clock;
   #heardAtMs: number;
+  #acknowledgedAtMs: number;
   #heartbeatAtMs = Number.NEGATIVE_INFINITY;
-  #nonce = 0;
+  /** Of the heartbeat that is asked until it is answered. */
+  #nonce = 1;
+  /** Highest nonce that the peer asked with. */
+  #heardNonce = 0;
   /** Groups of which a message was dropped because the queue was full, in the order in which they may send again. */
   readonly #dropped = new Set<GroupId>();
 
-  constructor(init: { hello: PeerHello; frames: FrameConnection; clock: Clock }) {
+  /** `before`: the connection to this peer that was open last. */
+  constructor(init: { hello: PeerHello; frames: FrameConnection; clock: Clock; before?: PeerLink | undefined }) {
     this.hello = init.hello;
     this.#frames = init.frames;
     this.#clock = init.clock;
     this.#heardAtMs = init.clock.nowMs();
+    this.#acknowledgedAtMs = init.before?.acknowledgedAtMs ?? Number.NEGATIVE_INFINITY;
   }
 
   get nodeId(): NodeId {
@@ -31,6 +37,11 @@ export class PeerLink {
   }
   get heardAtMs(): number {
     return this.#heardAtMs;
+  }
+
+  /** When the peer last showed that it hears this node, on this connection or an earlier one. */
+  get acknowledgedAtMs(): number {
+    return this.#acknowledgedAtMs;
   }
 
   /** Any frame of the peer is a sign of life. */
@@ -63,6 +74,20 @@ export class PeerLink {
     return resumable;
   }
 
+  /** The peer answered a heartbeat of this node. The next has another nonce, and only then: so the peer learns by it that its answer came. */
+  answered(nonce: number): void {
+    if (nonce !== this.#nonce) return;
+    this.#nonce++;
+    this.#acknowledgedAtMs = this.#clock.nowMs();
+  }
+
+  /** The peer asks with this nonce: with one after the first it says that it got the answer to the one before. */
+  asked(nonce: number): void {
+    if (nonce <= this.#heardNonce) return;
+    if (this.#heardNonce > 0) this.#acknowledgedAtMs = this.#clock.nowMs();
+    this.#heardNonce = nonce;
+  }
+
   /** When the last heartbeat was sent. */
   get heartbeatAtMs(): number {
     return this.#heartbeatAtMs;
@@ -71,7 +96,6 @@ export class PeerLink {
   heartbeat(nowMs: number, everyMs: number, durableSequence: number): void {
     if (nowMs - this.#heartbeatAtMs < everyMs) return;
     this.#heartbeatAtMs = nowMs;
-    this.#nonce++;
     this.send({ type: 'heartbeat', nonce: this.#nonce, durableSequence });
   }
 }

@@ -65,6 +65,8 @@ export class PeerTable implements PeerContacts {
   readonly #events: PeerEvents;
   readonly #seen: SeenSequences;
   readonly #links = new Map<NodeId, PeerLink>();
+  /** The newest link to each peer, open or not. */
+  readonly #newest = new Map<NodeId, PeerLink>();
   readonly #dials: Dial[];
   /** Peers that took a hello of this process. */
   readonly #met = new Set<NodeId>();
@@ -101,6 +103,14 @@ export class PeerTable implements PeerContacts {
 
   heardAtMs(peer: NodeId): number | null {
     return this.#links.get(peer)?.heardAtMs ?? null;
+  }
+
+  lastHeardAtMs(peer: NodeId): number {
+    return this.#newest.get(peer)?.heardAtMs ?? Number.NEGATIVE_INFINITY;
+  }
+
+  acknowledgedAtMs(peer: NodeId): number {
+    return this.#newest.get(peer)?.acknowledgedAtMs ?? Number.NEGATIVE_INFINITY;
   }
 
   *hellos(): Iterable<PeerHello> {
@@ -269,8 +279,9 @@ export class PeerTable implements PeerContacts {
   /** A peer's hello was accepted on this connection: it replaces an older one of that peer. */
   established(hello: PeerHello, frames: FrameConnection): PeerLink {
     const old = this.#links.get(hello.nodeId);
-    const link = new PeerLink({ hello, frames, clock: this.#options.clock });
+    const link = new PeerLink({ hello, frames, clock: this.#options.clock, before: this.#newest.get(hello.nodeId) });
     this.#links.set(hello.nodeId, link);
+    this.#newest.set(hello.nodeId, link);
     if (old !== undefined) {
       old.frames.destroy();
       this.#events.disconnected(hello.nodeId);
@@ -288,7 +299,8 @@ export class PeerTable implements PeerContacts {
       // What a core keeps must not lie in the receive buffer.
       const frame = decodePeerFrame(type, type === FRAME_TYPES.raft ? body.slice() : body);
       if (frame.type === 'heartbeat' || frame.type === 'heartbeatAck') this.#seen.note(link.nodeId, frame.durableSequence);
-      if (frame.type === 'heartbeat') link.send({ type: 'heartbeatAck', nonce: frame.nonce, durableSequence: this.#claim(link.nodeId) });
+      if (frame.type === 'heartbeat') this.#answer(link, frame.nonce);
+      else if (frame.type === 'heartbeatAck') link.answered(frame.nonce);
       this.#events.frame(link.nodeId, frame);
     } catch (thrown) {
       const error = asQuorateError(thrown);
@@ -296,6 +308,11 @@ export class PeerTable implements PeerContacts {
       this.#options.logger.log('warn', 'bad frame of a peer', { peer: link.nodeId, code: error.code, message: error.message });
       link.frames.destroy();
     }
+  }
+
+  #answer(link: PeerLink, nonce: number): void {
+    link.asked(nonce);
+    link.send({ type: 'heartbeatAck', nonce, durableSequence: this.#claim(link.nodeId) });
   }
 
   closed(link: PeerLink, error: QuorateError): void {

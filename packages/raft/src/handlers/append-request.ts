@@ -31,6 +31,7 @@ export function appendFromLeader(core: Core, _state: FollowerState, from: NodeId
   core.termLeader = from;
   core.heardMs = core.nowMs;
   core.restartElectionTimer();
+  if (core.deferredPreVotes.size > 0) core.deferredPreVotes.clear();
   if (message.probe > core.probeSeen) core.probeSeen = message.probe;
   const verified = matchPrevious(core, from, message);
   if (verified === null) return;

@@ -10,7 +10,7 @@ import { onLeaderGone } from './leader-gone.js';
 import { snapshotFromLeader, snapshotToCandidate, snapshotToLeader } from './snapshot-request.js';
 import { onSnapshotResponse } from './snapshot-response.js';
 import { onTimeoutNow } from './timeout-now.js';
-import { onVoteRequest, onVoteRequestAtLeader } from './vote-request.js';
+import { onVoteRequest, onVoteRequestAtLeader, onVoteRequestAtPreCandidate } from './vote-request.js';
 import { onPreVoteResponse, onVoteResponse } from './vote-response.js';
 
 export type MessageOf<T extends RaftMessage['type']> = Extract<RaftMessage, { readonly type: T }>;
@@ -41,7 +41,7 @@ export const HANDLERS: HandlerTable = {
     leaderGone: onLeaderGone,
   },
   preCandidate: {
-    voteRequest: onVoteRequest,
+    voteRequest: onVoteRequestAtPreCandidate,
     voteResponse: onPreVoteResponse,
     appendRequest: appendToCandidate,
     appendResponse: ignore,

@@ -102,9 +102,9 @@ export function nudge(core: Core, to: NodeId): void {
   peer.isHeartbeatDue = true;
 }
 
-/** Last moment at which a majority, this node included, was in contact. */
+/** Last moment at which a majority, this node included, had acknowledged what this node sent: one that is only heard may hear nothing (T07). */
 function quorumContactMs(core: Core, leader: LeaderState): number {
-  const contactMs = (peer: Progress): number => Math.max(peer.respondedMs, core.contacts.heardAtMs(peer.peer) ?? Number.NEGATIVE_INFINITY);
+  const contactMs = (peer: Progress): number => Math.max(peer.respondedMs, core.contacts.acknowledgedAtMs(peer.peer));
   return quorumValue(votersOf(core, leader, Number.POSITIVE_INFINITY, contactMs, Number.NEGATIVE_INFINITY));
 }
 

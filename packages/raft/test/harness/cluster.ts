@@ -15,13 +15,16 @@ import { Raft, type Ready, decodeMessage, encodeMessage } from '@quorate/raft';
 import type { ClusterOptions, Flight } from './cluster-options.js';
 import { PlainDisk } from './disk.js';
 import { Invariants } from './invariants.js';
-import { PlainMachine, PlainReceiver } from './machine.js';
+import { PlainMachine } from './machine.js';
+import { contactsOf, exchangeHeartbeats } from './node-contacts.js';
+import { Promises } from './promises.js';
 import { openSnapshot, receiveSnapshot, takeSnapshot } from './snapshot-work.js';
-import type { Member, Proposal } from './member.js';
+import { type Member, type Proposal, newMember } from './member.js';
 import { describe, describeBatch, describeMember } from './trace-lines.js';
 
 export const GROUP = groupId(7);
 export const HEARTBEAT_MS = 30;
+export const LEASE_MS = 90;
 
 export type { ClusterOptions, Flight };
 
@@ -35,6 +38,7 @@ export class Cluster {
   readonly members: Member[];
   readonly random: Random;
   readonly #invariants: Invariants;
+  readonly #promises: Promises;
   readonly proposals: Proposal[] = [];
   readonly blocked = new Set<string>();
   readonly options: ClusterOptions;
@@ -49,25 +53,11 @@ export class Cluster {
     this.options = options;
     this.random = new SeededRandom(options.seed ?? 1);
     this.voters = Array.from({ length: options.nodes }, (_, at) => nodeId(at + 1));
-    this.members = this.voters.map((id) => ({
-      id,
-      disk: new PlainDisk(this.voters, options.learners?.includes(id) ?? false),
-      raft: null,
-      heard: new Map(),
-      commitIndex: 0,
-      isDiskHeld: false,
-      diskMs: options.diskMs ?? 2,
-      reads: [],
-      readsFailed: [],
-      learnersWaiting: [],
-      machine: new PlainMachine(),
-      receiver: new PlainReceiver(),
-      jobs: [],
-      openReaders: 0,
-      failures: 0,
-      installs: 0,
-    }));
+    this.members = this.voters.map((id) =>
+      newMember(id, new PlainDisk(this.voters, options.learners?.includes(id) ?? false), options.diskMs),
+    );
     this.#invariants = new Invariants(this.members, this.proposals);
+    this.#promises = new Promises(options.raft?.leaseMs ?? LEASE_MS);
     for (const member of this.members) this.start(member.id);
   }
 
@@ -103,6 +93,7 @@ export class Cluster {
     const member = this.member(id);
     assert.equal(member.raft, null);
     member.heard.clear();
+    member.acknowledged.clear();
     const { snapshot } = member.disk.origin;
     member.machine = snapshot === null ? new PlainMachine() : PlainMachine.from(snapshot);
     member.commitIndex = member.machine.appliedIndex;
@@ -113,6 +104,7 @@ export class Cluster {
         electionTimeoutMinMs: 150,
         electionTimeoutMaxMs: 300,
         heartbeatMs: HEARTBEAT_MS,
+        leaseMs: LEASE_MS,
         windowMessages: 16,
         windowBytes: 65_536,
         appendMessageBytes: 4096,
@@ -121,7 +113,7 @@ export class Cluster {
       },
       start: member.disk.start(),
       random: this.random,
-      contacts: { heardAtMs: (peer) => member.heard.get(peer) ?? null },
+      contacts: contactsOf(member),
       log: member.disk,
       snapshots: { open: () => openSnapshot(member) },
       checksum: crc32c,
@@ -136,6 +128,7 @@ export class Cluster {
     const member = this.member(id);
     member.raft = null;
     member.disk.crash();
+    this.#promises.crashed(member);
     member.jobs = [];
     member.receiver.abandon();
     member.openReaders = 0;
@@ -230,6 +223,7 @@ export class Cluster {
     const { raft } = this.member(flight.to);
     if (raft === null || !this.isLinked(flight.from, flight.to)) return;
     raft.step(flight.from, decodeMessage(flight.bytes, crc32c), this.nowMs);
+    this.#promises.delivered(this.member(flight.to), flight, this.nowMs);
     this.pump(flight.to);
   }
 
@@ -306,12 +300,12 @@ export class Cluster {
   #heartbeat(): void {
     this.#nextHeartbeatMs = Math.max(this.#nextHeartbeatMs, this.nowMs) + HEARTBEAT_MS;
     if (this.options.hasContacts === false) return;
-    for (const from of this.members) {
-      if (from.raft === null) continue;
-      for (const to of this.members) {
-        if (to !== from && to.raft !== null && this.isLinked(from.id, to.id)) to.heard.set(from.id, this.nowMs);
-      }
-    }
+    exchangeHeartbeats(
+      this.members,
+      this.nowMs,
+      (from, to) => this.isLinked(from, to),
+      (to, from) => this.#promises.heard(to, from.id, this.nowMs),
+    );
   }
 
   // --- facts ---
@@ -327,6 +321,7 @@ export class Cluster {
 
   #carryOut(member: Member, ready: Ready): void {
     const before = member.disk.lastIndex;
+    this.#promises.check(member, ready, this.nowMs);
     receiveSnapshot(this, member, ready);
     member.disk.write(ready, Math.max(this.nowMs + member.diskMs, member.disk.frames.at(-1)?.dueMs ?? 0));
     if (ready.restart !== null) this.trace(`${member.id} starts its log anew after ${ready.restart.index}`);

@@ -1,5 +1,5 @@
 import { type NodeId, crc32c, encodeBatch, nodeId, utf8 } from '@quorate/base';
-import { type AppendRequest, type AppendResponse, Raft, type RaftMessage, type Ready } from '@quorate/raft';
+import { type AppendRequest, type AppendResponse, Raft, type RaftMessage, type RaftOptions, type Ready } from '@quorate/raft';
 import { GROUP } from './cluster.js';
 import { PlainDisk } from './disk.js';
 
@@ -23,7 +23,7 @@ export class LoneReplica {
   readonly disk = new PlainDisk([nodeId(1), nodeId(2), nodeId(3)], false);
   readonly raft: Raft;
   nowMs = 0;
-  constructor() {
+  constructor(options: Partial<RaftOptions> = {}) {
     this.raft = new Raft({
       options: {
         group: GROUP,
@@ -34,10 +34,11 @@ export class LoneReplica {
         windowMessages: 4,
         windowBytes: 1000,
         appendMessageBytes: 500,
+        ...options,
       },
       start: this.disk.start(),
       random: { nextUint32: () => 7 },
-      contacts: { heardAtMs: () => null },
+      contacts: { heardAtMs: () => null, lastHeardAtMs: () => Number.NEGATIVE_INFINITY, acknowledgedAtMs: () => Number.NEGATIVE_INFINITY },
       log: this.disk,
       checksum: crc32c,
       nowMs: 0,

@@ -1,7 +1,7 @@
 import type { LogIndex, NodeId, Term } from '@quorate/base';
 import type { Raft } from '@quorate/raft';
 import type { PlainDisk } from './disk.js';
-import type { PlainMachine, PlainReceiver } from './machine.js';
+import { PlainMachine, PlainReceiver } from './machine.js';
 
 /** A node of the cluster: its disk, and its replica while the process runs. */
 export interface Member {
@@ -9,6 +9,8 @@ export interface Member {
   readonly disk: PlainDisk;
   raft: Raft | null;
   readonly heard: Map<NodeId, number>;
+  /** When each last acknowledged a heartbeat of this node. */
+  readonly acknowledged: Map<NodeId, number>;
   commitIndex: LogIndex;
   /** Frames do not complete by themselves while held. */
   isDiskHeld: boolean;
@@ -35,4 +37,27 @@ export interface Proposal {
   readonly index: LogIndex;
   readonly term: Term;
   isAcked: boolean;
+}
+
+/** A node that has not started. */
+export function newMember(id: NodeId, disk: PlainDisk, diskMs = 2): Member {
+  return {
+    id,
+    disk,
+    raft: null,
+    heard: new Map(),
+    acknowledged: new Map(),
+    commitIndex: 0,
+    isDiskHeld: false,
+    diskMs,
+    reads: [],
+    readsFailed: [],
+    learnersWaiting: [],
+    machine: new PlainMachine(),
+    receiver: new PlainReceiver(),
+    jobs: [],
+    openReaders: 0,
+    failures: 0,
+    installs: 0,
+  };
 }
