@@ -1,7 +1,4 @@
 export * from './call-turns.js';
-export * from './check-holders.js';
-export * from './check-maps.js';
-export * from './check-streams.js';
 export * from './clock-faults.js';
 export * from './cluster-invariants.js';
 export * from './connectivity.js';
@@ -33,7 +30,6 @@ export * from './network-calls.js';
 export * from './partition-forms.js';
 export * from './rare-branches.js';
 export * from './random-by-name.js';
-export * from './recorded-calls.js';
 export * from './recording-disk.js';
 export * from './resource-calls.js';
 export * from './resource-plan.js';

@@ -84,6 +84,7 @@ export class Nemesis implements FaultScene {
   #count(fault: InjectedFault): void {
     this.injected.push(fault);
     this.counts[fault.action] = (this.counts[fault.action] ?? 0) + 1;
+    this.cluster.history.recorder.fault(fault.action, fault.targets.join(' '));
     this.cluster.scheduler.trace.mixText(fault.action);
   }
 

@@ -99,7 +99,11 @@ export class SimNode {
     if (this.#process !== null) throw this.#context.scheduler.fault(`${this.name} is running already`);
     const { scheduler } = this.#context;
     this.#context.starting(this);
-    const process = scheduler.forNode(this.name, { rate: this.clockRate, wallOffsetMs: this.wallOffsetMs, startMs: Math.floor(randomUnit(this.#random) * 1000) });
+    const process = scheduler.forNode(this.name, {
+      rate: this.clockRate,
+      wallOffsetMs: this.wallOffsetMs,
+      startMs: Math.floor(randomUnit(this.#random) * 1000),
+    });
     this.#process = process;
     this.starts++;
     this.failure = null;

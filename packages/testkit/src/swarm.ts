@@ -1,7 +1,6 @@
 import type { HistoryEvent, HistoryHeader } from '@quorate/checkers';
 import { CallScript } from './call-turns.js';
 import { demandProgress } from './demand-progress.js';
-import { LiveCheck } from './live-check.js';
 import { Nemesis } from './nemesis.js';
 import type { RareBranch } from './rare-branches.js';
 import { type ResourceFigures, ResourceRun } from './resource-run.js';
@@ -137,13 +136,7 @@ class ScriptRun {
     const resources = this.#resources;
     cluster.startAll();
     cluster.awaitLeader();
-    const { recorder } = resources;
-    cluster.history.recorder = recorder;
-    const live = new LiveCheck(resources.header(), (fault) => cluster.failLater(fault));
-    recorder.onEvent = (event) => {
-      cluster.branches.seen(event);
-      live.take(event);
-    };
+    cluster.judge();
     this.#startStreams();
     resources.start(script.resourceClients);
     this.faultsFromMs = cluster.scheduler.nowMs;
@@ -154,13 +147,9 @@ class ScriptRun {
     demandProgress(cluster, script.streams, resources);
     for (const client of cluster.clients) client.stopWork();
     resources.stop();
-    const faults = resources.check();
+    resources.settle();
     const final = cluster.check(script.streams);
-    recorder.onEvent = () => {};
-    const { faults: found, judged } = live.finish();
-    faults.push(...found);
-    if (faults.length > 0) throw cluster.fault(`guarantees broken:\n  ${faults.join('\n  ')}\n`);
-    const broken = this.#options.rule?.({ cluster, nemesis, events: recorder.events }) ?? null;
+    const broken = this.#options.rule?.({ cluster, nemesis, events: cluster.events }) ?? null;
     if (broken !== null) throw cluster.fault(broken);
     const figures = resources.figures();
     return {
@@ -177,7 +166,7 @@ class ScriptRun {
       snapshotsInstalled: cluster.logged.get('snapshot installed') ?? 0,
       expiries: cluster.logged.get('sessions expire') ?? 0,
       statesCompared: cluster.invariants.statesCompared,
-      judged,
+      judged: cluster.judged,
       branches: { ...cluster.branches.counts, sessionResumed: figures.sessionsResumed, sessionDoubted: figures.sessionsDoubted },
     };
   }
@@ -185,8 +174,8 @@ class ScriptRun {
   /** Gives away what was recorded, also if the run failed. */
   finish(): void {
     const { history, record } = this.#options;
-    const { events } = this.#resources.recorder;
-    history?.(this.#resources.header(), events);
+    const { events, header } = this.cluster;
+    history?.(header, events);
     if (record === undefined) return;
     record.nodes = this.cluster.nodes.map(({ name }) => name);
     record.clients = this.cluster.clients.map(({ name }) => name);
