@@ -50,6 +50,7 @@ export * from './sim-network.js';
 export * from './sim-node.js';
 export * from './sim-process.js';
 export * from './sim-script.js';
+export * from './simulator-error.js';
 export * from './sparse-bytes.js';
 export * from './swarm.js';
 export * from './timeline-page.js';

@@ -14,7 +14,7 @@ import type { AnyResourceType } from '@quorate/machine';
 import { BUILTIN_TYPES } from '@quorate/resources';
 import type { GroupStatus } from '@quorate/wire';
 import { ClusterInvariants } from './cluster-invariants.js';
-import type { SimulationFault } from './faults.js';
+import { type SimulationFault, SimulatorError } from './faults.js';
 import { HistoryRecorder } from './history-recorder.js';
 import { History } from './history.js';
 import { LiveCheck } from './live-check.js';
@@ -140,7 +140,7 @@ export class SimCluster {
   /** The node of that id, 1 to the number of nodes. */
   node(id: number): SimNode {
     const node = this.nodes[id - 1];
-    if (node === undefined) throw this.fault(`there is no node ${id}`);
+    if (node === undefined) throw new SimulatorError(`there is no node ${id}`);
     return node;
   }
 

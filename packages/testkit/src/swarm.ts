@@ -6,7 +6,9 @@ import type { RareBranch } from './rare-branches.js';
 import { type ResourceFigures, ResourceRun } from './resource-run.js';
 import type { RunRecord } from './run-record.js';
 import type { SimClient } from './sim-client.js';
+import { SimulatorError } from './faults.js';
 import { SimCluster } from './sim-cluster.js';
+import { isSimulatorError } from './simulator-error.js';
 import { type ScriptOptions, type SimScript, type StreamClientScript, drawScript } from './sim-script.js';
 
 /** How a run is done, whatever happens in it. */
@@ -67,12 +69,14 @@ const STEPS_MAX = 2_000_000;
 
 /**
  * One whole run from one seed: a cluster of its own shape, clients that work all the time, and faults of a mix of its own; then everything
- * is mended, and what the streams hold is compared with what the clients saw. Throws with the seed in the message if a guarantee broke.
+ * is mended, and everything that the clients called and saw is judged. Throws with the seed in the message if a guarantee broke, and
+ * `SimulatorError` if the simulator itself did.
  */
 export function runSimulation(seed: number, options: SimulationOptions = {}): SimulationResult {
   const outcome = tryScript(options.script ?? drawScript(seed, options), options);
   if (outcome.failure === null) return outcome.result;
   const { thrown, message } = outcome.failure;
+  if (isSimulatorError(thrown)) throw new SimulatorError(`simulator error with seed ${seed}: ${message}`, { cause: thrown });
   if (thrown instanceof Error && message.includes(`seed ${seed}`)) throw thrown;
   throw new Error(`simulation failed with seed ${seed}: ${message}`, { cause: thrown });
 }
