@@ -31,7 +31,7 @@ export function disturbClock(scene: FaultScene, action: ClockFault, node: SimNod
       return true;
     }
     case 'clockJump':
-      if (client === null) cluster.clockJumped();
+      if (client === null) cluster.clockJumped(node.name);
       process.jumpClock(anySize(random, JUMP_MS_MAX));
       return true;
     case 'clockFreeze':
@@ -58,7 +58,7 @@ function freeze(scene: FaultScene, node: SimNode, process: SimProcess): void {
   if (isStanding) process.pause();
   scene.later(ms, () => {
     if (isMadeGood && scene.isRunning) {
-      cluster.clockJumped();
+      cluster.clockJumped(node.name);
       process.jumpClock(ms);
     }
     if (isStanding) process.resume();

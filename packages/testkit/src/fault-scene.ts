@@ -1,4 +1,4 @@
-import type { Random } from '@quorate/base';
+import { type Random, randomBetween } from '@quorate/base';
 import type { DiskRule, InjectedRule } from './disk-rules.js';
 import type { SimCluster } from './sim-cluster.js';
 import type { SimNode } from './sim-node.js';
@@ -24,5 +24,5 @@ export interface FaultScene {
 
 /** Any node. */
 export function anyNode({ cluster: { nodes }, random }: FaultScene): SimNode {
-  return nodes[random.nextUint32() % nodes.length] as SimNode;
+  return nodes[randomBetween(random, 0, nodes.length - 1)] as SimNode;
 }

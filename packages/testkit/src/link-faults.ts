@@ -37,7 +37,14 @@ export function slowLinks(scene: FaultScene, action: 'clog' | 'loss', node: SimN
   const { network, nodes } = scene.cluster;
   const { random } = scene;
   const others = nodes.filter((other) => other !== node).map(({ name }) => name);
-  const links = others.flatMap((other) => (action === 'clog' ? [[node.name, other] as const] : [[node.name, other], [other, node.name]] as const));
+  const links = others.flatMap((other) =>
+    action === 'clog'
+      ? [[node.name, other] as const]
+      : ([
+          [node.name, other],
+          [other, node.name],
+        ] as const),
+  );
   const conditions = action === 'clog' ? { latencyMs: randomBetween(random, 20, 400) } : { lossChance: 0.01 + 0.3 * randomUnit(random) };
   for (const [from, to] of links) network.setLink(from, to, conditions);
   scene.later(randomUnit(random) * 1500, () => links.forEach(([from, to]) => network.resetLink(from, to)));

@@ -4,6 +4,7 @@ import { disturbDisk } from './disk-faults.js';
 import type { DiskRule, InjectedRule } from './disk-rules.js';
 import type { DiskImage } from './disk-state.js';
 import type { FaultPlan, FaultStep, InjectedFault } from './fault-plan.js';
+import { SimulatorError } from './faults.js';
 import type { FaultScene } from './fault-scene.js';
 import { flipAnyBit, isWhole } from './fault-targets.js';
 import { disturbClient, disturbLink, halveConnections, partition, slowLinks } from './link-faults.js';
@@ -84,6 +85,7 @@ export class Nemesis implements FaultScene {
   #count(fault: InjectedFault): void {
     this.injected.push(fault);
     this.counts[fault.action] = (this.counts[fault.action] ?? 0) + 1;
+    this.cluster.history.recorder.fault(fault.action, fault.targets.join(' '));
     this.cluster.scheduler.trace.mixText(fault.action);
   }
 
@@ -103,7 +105,7 @@ export class Nemesis implements FaultScene {
   }
 
   get random(): Random {
-    if (this.#scope === null) throw this.cluster.fault('a fault was drawn outside of any step');
+    if (this.#scope === null) throw new SimulatorError('a fault was drawn outside of any step');
     return this.#scope.random;
   }
 

@@ -8,14 +8,16 @@ import {
   formatAddress,
   nodeId,
 } from '@quorate/base';
+import type { HistoryEvent, HistoryHeader } from '@quorate/checkers';
 import type { HostSettings } from '@quorate/host';
 import type { AnyResourceType } from '@quorate/machine';
 import { BUILTIN_TYPES } from '@quorate/resources';
 import type { GroupStatus } from '@quorate/wire';
 import { ClusterInvariants } from './cluster-invariants.js';
-import { checkStreams } from './check-streams.js';
-import type { SimulationFault } from './faults.js';
+import { type SimulationFault, SimulatorError } from './faults.js';
+import { HistoryRecorder } from './history-recorder.js';
 import { History } from './history.js';
+import { LiveCheck } from './live-check.js';
 import { randomByName } from './random-by-name.js';
 import { RareBranches } from './rare-branches.js';
 import type { RunRecord } from './run-record.js';
@@ -68,7 +70,14 @@ export class SimCluster {
   readonly scheduler: SimScheduler;
   readonly network: SimNetwork;
   readonly nodes: readonly SimNode[];
-  readonly history: History = new History();
+  /** What clients called and saw, in the common form, from the first call on. */
+  readonly events: HistoryEvent[] = [];
+  readonly history: History = new History(
+    new HistoryRecorder(
+      () => this.scheduler.nowMs,
+      (event) => this.#recorded(event),
+    ),
+  );
   readonly invariants: ClusterInvariants;
   /** What seldom happens, as far as it happened. */
   readonly branches: RareBranches = new RareBranches();
@@ -79,6 +88,8 @@ export class SimCluster {
   /** When monotonic clocks of nodes were made to jump ahead. */
   readonly #clockJumps: number[] = [];
   readonly #clients: SimClient[] = [];
+  #live: LiveCheck | null = null;
+  #judged: Readonly<Record<string, number>> = {};
   readonly #loggerOf: ((who: string) => Logger) | undefined;
 
   constructor(options: SimClusterOptions) {
@@ -109,7 +120,11 @@ export class SimCluster {
       settings: { ...SIM_SETTINGS, ...options.settings },
       resources: options.resources ?? ((): readonly AnyResourceType[] => BUILTIN_TYPES),
       logger: (node: string) => this.#logger(node, options.logger?.(node)),
-      starting: (node: SimNode) => this.branches.started(node.name, node.disk.tornWrites.some((path) => JOURNAL_FILE.test(path))),
+      starting: (node: SimNode) =>
+        this.branches.started(
+          node.name,
+          node.disk.tornWrites.some((path) => JOURNAL_FILE.test(path)),
+        ),
     };
     const latency = options.diskLatency === undefined ? {} : { latency: options.diskLatency };
     this.nodes = members.map(
@@ -125,7 +140,7 @@ export class SimCluster {
   /** The node of that id, 1 to the number of nodes. */
   node(id: number): SimNode {
     const node = this.nodes[id - 1];
-    if (node === undefined) throw this.fault(`there is no node ${id}`);
+    if (node === undefined) throw new SimulatorError(`there is no node ${id}`);
     return node;
   }
 
@@ -134,8 +149,9 @@ export class SimCluster {
   }
 
   /** The monotonic clock of a node jumps ahead now. */
-  clockJumped(): void {
+  clockJumped(node: string): void {
     this.#clockJumps.push(this.scheduler.nowMs);
+    this.history.recorder.fault('clockJump', node);
   }
 
   /**
@@ -231,12 +247,27 @@ export class SimCluster {
     }
   }
 
+  /** The first line of the history. */
+  get header(): HistoryHeader {
+    return this.history.recorder.header(`sim seed ${this.seed}`);
+  }
+
+  /** The history is judged while it is made: the run ends where the first problem shows. All objects must have been declared. */
+  judge(): void {
+    this.#live = this.#check();
+  }
+
+  /** How much each rule judged; empty before `check`. */
+  get judged(): Readonly<Record<string, number>> {
+    return this.#judged;
+  }
+
   /**
-   * After healing: waits until every call has settled, reads each stream through a new client and compares. Returns the records of each stream.
-   * Any fault ends the run with a message that has the seed.
+   * After healing: waits until every call has settled, reads each stream through a new client and judges the whole history. Returns the records of
+   * each stream. Any fault ends the run with a message that has the seed.
    */
   check(streams: readonly string[], withinMs = 60_000): Map<string, readonly string[]> {
-    this.runUntil(() => this.history.open === 0, withinMs, `${this.history.open} open calls settle`);
+    this.runUntil(() => this.history.open === 0, withinMs, `T77: ${this.history.open} open calls settle`);
     const reader = this.client(`checker${this.#clients.length}`);
     const final = new Map<string, readonly string[]>();
     for (const stream of streams)
@@ -244,8 +275,11 @@ export class SimCluster {
         stream,
         this.await(`reading ${stream}`, withinMs, (done) => reader.readAll(stream, done)),
       );
-    const faults = checkStreams(this.history, final);
-    if (faults.length > 0) throw this.fault(`guarantees broken:\n  ${faults.join('\n  ')}\n`);
+    const { faults, judged } = (this.#live ?? this.#check()).finish();
+    this.#live = null;
+    this.#judged = judged;
+    const all = [...this.history.settledTwice, ...faults];
+    if (all.length > 0) throw this.fault(`guarantees broken:\n  ${all.join('\n  ')}\n`);
     return final;
   }
 
@@ -277,6 +311,19 @@ export class SimCluster {
         if (level === 'error') this.failLater(`${client} logged ${event}: ${JSON.stringify(fields)}`);
       },
     };
+  }
+
+  #recorded(event: HistoryEvent): void {
+    this.events.push(event);
+    this.branches.seen(event);
+    this.#live?.take(event);
+  }
+
+  /** A check that has been told of all events so far. */
+  #check(): LiveCheck {
+    const check = new LiveCheck(this.header, (fault) => this.failLater(fault));
+    for (const event of this.events) check.take(event);
+    return check;
   }
 
   #count(who: string, event: string, fields: Readonly<Record<string, unknown>>): void {

@@ -14,6 +14,7 @@ import { type AppliedState, type ConfiguredMember, type Host, type HostSettings,
 import type { AnyResourceType } from '@quorate/machine';
 import type { NodeStatus } from '@quorate/wire';
 import type { DiskImage, PowerCutOptions } from './disk-state.js';
+import { SimulatorError } from './faults.js';
 import type { SimScheduler } from './scheduler.js';
 import { type DiskLatency, SimDisk } from './sim-disk.js';
 import type { SimNetwork } from './sim-network.js';
@@ -96,10 +97,14 @@ export class SimNode {
 
   /** Starts a process on the machine, with soft settings of its own if given. It must not run. */
   start(settings: Partial<HostSettings> = {}): void {
-    if (this.#process !== null) throw this.#context.scheduler.fault(`${this.name} is running already`);
+    if (this.#process !== null) throw new SimulatorError(`${this.name} is running already`);
     const { scheduler } = this.#context;
     this.#context.starting(this);
-    const process = scheduler.forNode(this.name, { rate: this.clockRate, wallOffsetMs: this.wallOffsetMs, startMs: Math.floor(randomUnit(this.#random) * 1000) });
+    const process = scheduler.forNode(this.name, {
+      rate: this.clockRate,
+      wallOffsetMs: this.wallOffsetMs,
+      startMs: Math.floor(randomUnit(this.#random) * 1000),
+    });
     this.#process = process;
     this.starts++;
     this.failure = null;
@@ -155,7 +160,7 @@ export class SimNode {
   stop(done: (error: QuorateError | null) => void): void {
     const process = this.#process;
     const host = this.#host;
-    if (process === null || host === null) throw this.#context.scheduler.fault(`${this.name} does not run a host to stop`);
+    if (process === null || host === null) throw new SimulatorError(`${this.name} does not run a host to stop`);
     host.stop((error) => {
       process.kill();
       done(error);
