@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { type Stats, existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Disk, QuorateError, asQuorateError } from '@quorate/base';
 import { NodeDisk, nodeChecksum } from '@quorate/platform-node';
@@ -34,9 +34,19 @@ function nodesIn(directory: string): string {
 }
 
 function checkDirectory(directory: string): void {
-  const entry = statSync(directory, { throwIfNoEntry: false });
+  const entry = entryOf(directory);
   if (entry === undefined) throw new UsageError(`<directory>: ${directory} does not exist`);
   if (!entry.isDirectory()) throw new UsageError(`<directory>: ${directory} is not a directory`);
+}
+
+/** Undefined: there is none. `diskFailed`: nobody can tell, as the name is too long, links lead in a circle, or a folder may not be searched. */
+function entryOf(directory: string): Stats | undefined {
+  try {
+    return statSync(directory, { throwIfNoEntry: false });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new QuorateError('diskFailed', `cannot read the directory ${directory}: ${reason}`, { directory }, { cause });
+  }
 }
 
 /** What a running node is about to write would look like damage, so its directory is not inspected. */
