@@ -3,4 +3,5 @@ export * from './node-disk.js';
 export * from './node-network.js';
 export * from './node-random.js';
 export * from './node-time.js';
+export * from './shared-reads.js';
 export * from './turn-end.js';

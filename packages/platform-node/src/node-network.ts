@@ -11,6 +11,7 @@ import {
   formatAddress,
 } from '@quorate/base';
 import { NodeConnection } from './node-connection.js';
+import { SharedReads } from './shared-reads.js';
 
 /** What a read of a dialed connection takes at once; the buffer is used for every read of that connection. */
 const READ_BUFFER_BYTES = 65_536;
@@ -37,6 +38,7 @@ const isLocalhost = (host: string): boolean => host.toLowerCase() === 'localhost
 /** TCP. An open listener or connection keeps the process alive. */
 export class NodeNetwork implements Network {
   readonly #logger: Logger;
+  readonly #reads = new SharedReads(READ_BUFFER_BYTES);
 
   constructor(options: NodeNetworkOptions = {}) {
     this.#logger = options.logger ?? SILENT_LOGGER;
@@ -47,10 +49,11 @@ export class NodeNetwork implements Network {
     accept: (connection: Connection) => ConnectionHandlers,
     done: (error: QuorateError | null, listener: Listener | null) => void,
   ): void {
-    const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }, (socket) => {
-      const connection = new NodeConnection(socket, remoteOf(socket));
+    const options = { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS, pauseOnConnect: true };
+    const server = createServer(options, (accepted) => {
       // Bytes come in a later turn at the earliest.
-      socket.on('data', (bytes) => connection.received(bytes));
+      const socket = this.#reads.into(accepted, (bytes) => connection.received(bytes));
+      const connection = new NodeConnection(socket, remoteOf(socket));
       connection.bind(accept(connection));
     });
     const failed = (cause: Error): void => done(listenFault(address, cause), null);

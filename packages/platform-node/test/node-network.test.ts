@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { createConnection } from 'node:net';
+import { type AddressInfo, createConnection, createServer } from 'node:net';
 import { test } from 'node:test';
 import { QuorateError, SeededRandom, utf8 } from '@quorate/base';
-import { NodeNetwork } from '@quorate/platform-node';
+import { NodeNetwork, SharedReads } from '@quorate/platform-node';
 import { Recorder, listen, pair, turns } from './loopback.js';
 
 const LOOPBACK = { host: '127.0.0.1', port: 0 };
@@ -23,6 +23,40 @@ test('network: bytes of many sizes echoed → the same bytes in the same order',
   assert.ok(Buffer.concat(dialed.chunks).equals(all));
   assert.ok(!dialed.log.some((event) => event.includes('within')));
   stop();
+});
+
+test('network: several accepted connections send → each reads its own bytes, all into the same memory', async () => {
+  const network = new NodeNetwork();
+  const memories = new Set<ArrayBufferLike>();
+  const readers: Recorder[] = [];
+  const listener = await listen(network, LOOPBACK, (connection) => {
+    const reader = new Recorder();
+    reader.connection = connection;
+    reader.onData = (bytes) => memories.add(bytes.buffer);
+    readers.push(reader);
+    return reader;
+  });
+  const dialed = Array.from({ length: 3 }, () => createConnection(listener.address.port, listener.address.host));
+  for (const [at, socket] of dialed.entries()) for (let i = 0; i < 20; i++) socket.write(`${at}`.repeat(10_000));
+  for (const socket of dialed) socket.end();
+  while (readers.length < 3 || !readers.every((reader) => reader.log.some((event) => event.startsWith('closed')))) await turns(1);
+  assert.deepEqual(readers.map((reader) => reader.text).sort(), ['0', '1', '2'].map((digit) => digit.repeat(200_000)));
+  assert.equal(memories.size, 1);
+  listener.close();
+});
+
+test('network: a socket that cannot be given a buffer → read all the same', async () => {
+  const text = await new Promise<string>((resolve) => {
+    const server = createServer({ pauseOnConnect: true }, (accepted) => {
+      Object.assign((accepted as unknown as { _handle: object })._handle, { useUserBuffer: undefined });
+      let read = '';
+      const socket = new SharedReads(16).into(accepted, (bytes) => (read += Buffer.from(bytes).toString()));
+      assert.equal(socket, accepted);
+      socket.on('close', () => server.close(() => resolve(read)));
+    });
+    server.listen(0, '127.0.0.1', () => createConnection((server.address() as AddressInfo).port, '127.0.0.1').end('more than sixteen bytes'));
+  });
+  assert.equal(text, 'more than sixteen bytes');
 });
 
 test('network: writes without flush → sent at the end of the turn, together', async () => {
