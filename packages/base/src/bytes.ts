@@ -156,6 +156,10 @@ export class ByteWriter {
   patchU32(at: number, value: number): void {
     writeU32(this.#buffer, this.#start + at, value);
   }
+  /** Forgets what was written behind the first `length` bytes since the last result. */
+  truncate(length: number): void {
+    this.#end = this.#start + length;
+  }
   /** Forgets what was written since the last result. */
   clear(): void {
     this.#end = this.#start;
