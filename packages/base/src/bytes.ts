@@ -160,7 +160,7 @@ export class ByteWriter {
   view(from: number, to: number): Uint8Array {
     return this.#buffer.subarray(this.#start + from, this.#start + to);
   }
-  /** Forgets what was written beyond the first `length` bytes. */
+  /** Forgets what was written behind the first `length` bytes since the last result. */
   truncate(length: number): void {
     this.#end = this.#start + length;
   }

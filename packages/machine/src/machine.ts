@@ -1,4 +1,4 @@
-import { type BatchHeader, type Checksum, type LogIndex, QuorateError, type Term, asQuorateError, bytesEqual, crc32c } from '@quorate/base';
+import { type BatchHeader, ByteWriter, type Checksum, type LogIndex, QuorateError, type Term, asQuorateError, bytesEqual, crc32c } from '@quorate/base';
 import { BatchApplier } from './batch-applier.js';
 import { readNamed } from './compiled-type.js';
 import { textOf } from './faults.js';
@@ -9,7 +9,6 @@ import { FIRST_POSITION, type MachinePosition, MachineState } from './machine-st
 import type { EventBatch, MachineOptions, MachineOutcome, MachineSnapshot, ResourceInfo, SessionInfo } from './machine-types.js';
 import { refusalOf } from './proposal-check.js';
 import type { ResourceId, SessionId } from './resource-machine.js';
-import { encodeValue } from './schema/encode-fields.js';
 import { infoOf } from './sessions.js';
 import { SnapshotWriter } from './snapshot-writer.js';
 import { createTables } from './tables/tables.js';
@@ -88,7 +87,14 @@ export class Machine {
   }
 
   /** The encoded result. Throws what the query throws; `invalidArgument` (no such resource), `resourceUnsupported` (no such query), `malformedFrame`. */
-  query({ session, resource, operation, args }: MachineQuery): Uint8Array {
+  query(query: MachineQuery): Uint8Array {
+    const writer = new ByteWriter(64);
+    this.queryInto(writer, query);
+    return writer.take();
+  }
+
+  /** As `query`, but writes the result; if it throws, a part of it may be written. */
+  queryInto(writer: ByteWriter, { session, resource, operation, args }: MachineQuery): void {
     this.#checkSound();
     this.#live.trim();
     const live = this.#live.find(resource);
@@ -109,7 +115,7 @@ export class Machine {
       throw asQuorateError(thrown);
     }
     try {
-      return encodeValue(found.result, result, found.resultPath);
+      found.result.write(writer, result as never, found.resultPath);
     } catch (cause) {
       throw new QuorateError(
         'invariantBroken',

@@ -24,6 +24,18 @@ export function writeQueryResult(writer: ByteWriter, result: Uint8Array): void {
   writer.u8(1).bytes(result);
 }
 
+/** Adds a result that is written next; gives where it begins, for `endQueryResult`. */
+export function beginQueryResult(writer: ByteWriter): number {
+  const at = writer.length;
+  writer.u8(1).u32(0);
+  return at;
+}
+
+/** The result that began there is whole. */
+export function endQueryResult(writer: ByteWriter, at: number): void {
+  writer.patchU32(at + 1, writer.length - at - QUERY_RESULT_HEADER_BYTES);
+}
+
 /** Adds the error of a query to a list of results. */
 export function writeQueryError(writer: ByteWriter, error: QuorateError): void {
   writeError(writer.u8(0), toWireError(error));

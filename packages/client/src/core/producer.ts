@@ -92,7 +92,7 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
     this.#liveCalls += 1;
     for (const part of call.parts) this.#queue.push(part);
     this.#reportBytes();
-    this.#context.deadlines.set(call, this.#context.settings.clock.nowMs() + call.deadlineMs);
+    this.#context.deadlines.setOnce(call, this.#context.settings.clock.nowMs() + call.deadlineMs);
     this.#planFlush();
   }
 
@@ -180,11 +180,13 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
   #planFlush(): void {
     if (this.#isFlushPlanned) return;
     this.#isFlushPlanned = true;
-    this.#context.settings.timers.defer(() => {
-      this.#isFlushPlanned = false;
-      this.#flush();
-    });
+    this.#context.turnEnd.plan(this.#planned);
   }
+
+  readonly #planned = (): void => {
+    this.#isFlushPlanned = false;
+    this.#flush();
+  };
 
   /** Sends what may be sent now. */
   #flush(): void {

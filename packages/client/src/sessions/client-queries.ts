@@ -2,7 +2,7 @@ import { ByteWriter, type GroupId, LIMITS, type LogIndex, type QuorateError } fr
 import type { Done, PendingCall, ReadConsistency, ResourceId } from '@quorate/machine';
 import { QUERY_HEADER_BYTES, writeQuery } from '@quorate/wire';
 import type { CallContext } from '../core/call.js';
-import { guarded } from './listeners.js';
+import { callbackThrew } from './listeners.js';
 import { type QueryAnswers, QueryBatch, type QueryOwner } from './query-batch.js';
 import { QueryCall } from './query-call.js';
 import type { Session } from './session.js';
@@ -149,7 +149,11 @@ export class ClientQueries implements QueryOwner {
       this.#owner.saw(index);
       if (index > this.#toldIndex) this.#toldIndex = index;
     }
-    guarded(this.context.settings.logger, 'query', () => done(error, result));
+    try {
+      done(error, result);
+    } catch (thrown) {
+      callbackThrew(this.context.settings.logger, 'query', thrown);
+    }
   }
 
   batchSettled(batch: QueryBatch): void {

@@ -1,9 +1,10 @@
-import type { CommandResult, Done, ResourceId } from '@quorate/machine';
+import type { CommandResult, Done, PendingCall, ResourceId } from '@quorate/machine';
 import type { CommandReply } from '@quorate/wire';
 import type { Deadline } from '../core/deadline-heap.js';
 
-/** Who owns a command's deadline. */
+/** Who is told how a command ends. */
 export interface CommandOwner {
+  cancelCommand(call: CommandCall): void;
   commandExpired(call: CommandCall): void;
 }
 
@@ -19,7 +20,7 @@ export interface Command {
 const NO_BYTES = new Uint8Array(0);
 
 /** One numbered command of a session, from its submission until it is settled and answered. */
-export class CommandCall implements Deadline {
+export class CommandCall implements Deadline, PendingCall {
   dueMs = 0;
   heapAt = -1;
   readonly number: number;
@@ -73,6 +74,9 @@ export class CommandCall implements Deadline {
     return this.fill(operation);
   }
 
+  cancel(): void {
+    this.#owner.cancelCommand(this);
+  }
   expire(): void {
     this.#owner.commandExpired(this);
   }

@@ -67,11 +67,13 @@ export class CommandSender {
   planFlush(): void {
     if (this.#isFlushPlanned || this.#owner.isEnded) return;
     this.#isFlushPlanned = true;
-    this.#context.settings.timers.defer(() => {
-      this.#isFlushPlanned = false;
-      this.flush();
-    });
+    this.#context.turnEnd.plan(this.#planned);
   }
+
+  readonly #planned = (): void => {
+    this.#isFlushPlanned = false;
+    this.flush();
+  };
 
   /** Sends what may be sent now. */
   flush(): void {

@@ -14,6 +14,7 @@ const PAYLOAD_COMMANDS_MAX = 1024;
 const PAYLOAD_BYTES_MAX = 131_072;
 /** Commands that are done leave the list in pieces of this many. */
 const TRIM_COUNT = 1024;
+const NO_BYTES = new Uint8Array(0);
 
 /** Consecutive commands that go out together, the same however often. */
 export interface CommandPayload {
@@ -166,12 +167,10 @@ export class CommandWindow {
     if (firstNumber < payload.firstNumber || end > payload.firstNumber + payload.count) {
       throw new QuorateError('malformedFrame', `replies ${firstNumber} to ${end - 1} to commands from ${payload.firstNumber} on`);
     }
-    for (const [i, reply] of replies.entries()) {
-      const number = firstNumber + i;
-      // What is done has left the list.
-      if (number <= this.#doneTo) continue;
+    // What is done has left the list.
+    for (let number = Math.max(firstNumber, this.#doneTo + 1); number < end; number++) {
       const call = this.#at(number);
-      if (call.reply === null) call.reply = reply.isOk ? { ...reply, result: reply.result.slice() } : reply;
+      if (call.reply === null) call.reply = kept(replies[number - firstNumber] as CommandReply);
     }
     while (this.#answeredTo < this.#nextNumber - 1) {
       const { reply } = this.#at(this.#answeredTo + 1);
@@ -251,4 +250,10 @@ export class CommandWindow {
     if (call === undefined) throw new QuorateError('invariantBroken', `command ${number} is not in the window`, { number });
     return call;
   }
+}
+
+/** A reply that outlives its frame. */
+function kept(reply: CommandReply): CommandReply {
+  if (!reply.isOk) return reply;
+  return { index: reply.index, isOk: true, result: reply.result.length === 0 ? NO_BYTES : reply.result.slice() };
 }

@@ -7,8 +7,13 @@ export function guarded(logger: Logger, what: string, callback: () => void): voi
   try {
     callback();
   } catch (thrown) {
-    logger.log('error', 'callbackThrew', { what, error: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown) });
+    callbackThrew(logger, what, thrown);
   }
+}
+
+/** Logs what a callback of a user threw. */
+export function callbackThrew(logger: Logger, what: string, thrown: unknown): void {
+  logger.log('error', 'callbackThrew', { what, error: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown) });
 }
 
 interface Registration {

@@ -56,6 +56,8 @@ export class QueryBatch {
   #queries: Uint8Array | null = null;
   #live = 0;
   #call: Call | null = null;
+  /** Results came of all before this place; what comes next must follow on. */
+  #coveredTo = 0;
   /** What came in the last frame of the answer, until the call is over. */
   #last: QueryAnswers | null = null;
   #causes: ReadonlyMap<string, QuorateError> = new Map();
@@ -108,6 +110,7 @@ export class QueryBatch {
       done: (error) => this.#asked(error),
     });
     this.#call = call;
+    this.#coveredTo = 0;
     this.#causes = call.causes;
     call.start();
   }
@@ -136,12 +139,12 @@ export class QueryBatch {
       throw new QuorateError('malformedFrame', `an answer as of index ${index} where ${this.#minIndex} was seen`, { index });
     }
     const end = first + count;
-    if (end > this.calls.length) throw new QuorateError('malformedFrame', `${end} results where ${this.calls.length} queries were`);
+    if (end > this.calls.length || first > this.#coveredTo || (isLast && Math.max(end, this.#coveredTo) < this.calls.length)) {
+      throw new QuorateError('malformedFrame', `results ${first} to ${end} of ${this.calls.length}, after ${this.#coveredTo} came`, { first, end });
+    }
+    this.#coveredTo = Math.max(end, this.#coveredTo);
     const answers: QueryAnswers = { batch: this, index, eventIndex, first, end };
     this.#take(answers, response.results);
-    if (isLast && this.calls.some((call) => call.answeredAt === null && !call.isSettled)) {
-      throw new QuorateError('malformedFrame', 'an answer that leaves queries out');
-    }
     this.session?.expectEvents(eventIndex);
     if (isLast) {
       this.#last = answers;
@@ -180,6 +183,8 @@ export class QueryBatch {
     this.#last = null;
     if (error === null) {
       if (last !== null) this.#owner.answered(last);
+      // Those whose answers had become old before the last came.
+      this.start();
       return;
     }
     const { session } = this;
@@ -192,15 +197,19 @@ export class QueryBatch {
   }
 
   /** Tells some if it is their turn, or asks again if something newer was told meanwhile; false if they must wait. */
-  tell({ index, eventIndex, first, end }: QueryAnswers): boolean {
+  tell(answers: QueryAnswers): boolean {
     const { session } = this;
+    const { index, eventIndex, first, end } = answers;
     if (session !== null && !session.isToldUpTo(this.afterNumber, index, eventIndex)) return false;
-    if (index >= this.#owner.toldQueryIndex) {
-      for (let place = first; place < end; place++) this.#tellAnswer(this.calls[place] as QueryCall);
-      return true;
+    const isOld = index < this.#owner.toldQueryIndex;
+    for (let place = first; place < end; place++) {
+      const call = this.calls[place] as QueryCall;
+      // One that was answered twice is told with its own answer, in the turn of that.
+      if (call.answeredAt !== answers) continue;
+      if (isOld) call.forgetAnswer();
+      else this.#tellAnswer(call);
     }
-    for (let place = first; place < end; place++) (this.calls[place] as QueryCall).forgetAnswer();
-    this.start();
+    if (isOld) this.start();
     return true;
   }
 

@@ -21,7 +21,7 @@ import type { CallContext } from '../core/call.js';
 import { LeaderCache } from '../core/leader-cache.js';
 import { ClientQueries, type QueriesOwner, QUERY_ARGS_BYTES_MAX } from './client-queries.js';
 import type { EventsAt } from './event-chain.js';
-import { Listeners, guarded } from './listeners.js';
+import { Listeners, callbackThrew, guarded } from './listeners.js';
 import { Session, type SessionOwner } from './session.js';
 import { type SessionOptions, type SessionSettings, sessionSettingsOf } from './session-options.js';
 
@@ -85,7 +85,8 @@ export class SessionClient implements Commands, SessionOwner, QueriesOwner {
 
   /** Finds or creates a resource. `nameInvalid`, `kindMismatch`, `resourceUnsupported`, `overloaded`. */
   openResource(type: string, version: number, name: string, options: CallTime, done: Done<ResourceId>): PendingCall {
-    return this.#guarded(done, () => {
+    try {
+      this.#checkOpen();
       checkNameBytes('type', type);
       checkName('resource', name);
       checkWhole('version', version, 0, 0xffff);
@@ -94,21 +95,27 @@ export class SessionClient implements Commands, SessionOwner, QueriesOwner {
         if (result === null) done(error, null);
         else told(done, () => decodeOpenedResource(result.result));
       });
-    });
+    } catch (thrown) {
+      return this.#refused(done, thrown);
+    }
   }
 
   /** A command, applied exactly once, after all that were submitted before. `args` must not change before it is settled. */
   submit(resource: ResourceId, operation: number, args: Uint8Array, options: CallTime, done: Done<CommandResult>): PendingCall {
-    return this.#guarded(done, () => {
+    try {
+      this.#checkOpen();
       checkWhole('resource', resource, 1, Number.MAX_SAFE_INTEGER);
       checkWhole('operation', operation, 0, 0xffff);
       return this.#command(resource, operation, args, options, done);
-    });
+    } catch (thrown) {
+      return this.#refused(done, thrown);
+    }
   }
 
   /** A read. Sees every command submitted before it. `linearizable` by default. `args` must not change before it is settled. */
   query(resource: ResourceId, operation: number, args: Uint8Array, options: QueryOptions, done: Done<Uint8Array>): PendingCall {
-    return this.#guarded(done, () => {
+    try {
+      this.#checkOpen();
       checkWhole('resource', resource, 0, Number.MAX_SAFE_INTEGER);
       checkWhole('operation', operation, 0, 0xffff);
       checkArgs(args, QUERY_ARGS_BYTES_MAX);
@@ -122,7 +129,9 @@ export class SessionClient implements Commands, SessionOwner, QueriesOwner {
         deadlineMs: this.#deadlineOf(options),
       };
       return this.#queries.add(query, this.#session, done);
-    });
+    } catch (thrown) {
+      return this.#refused(done, thrown);
+    }
   }
 
   listen(resource: ResourceId, listener: ResourceListener): () => void {
@@ -187,7 +196,11 @@ export class SessionClient implements Commands, SessionOwner, QueriesOwner {
   }
 
   settle(done: Done<CommandResult>, error: QuorateError | null, result: CommandResult | null): void {
-    guarded(this.context.settings.logger, 'command', () => done(error, result));
+    try {
+      done(error, result);
+    } catch (thrown) {
+      callbackThrew(this.context.settings.logger, 'command', thrown);
+    }
   }
 
   events(batch: EventsAt): void {
@@ -207,9 +220,7 @@ export class SessionClient implements Commands, SessionOwner, QueriesOwner {
     const deadlineMs = this.#deadlineOf(options);
     this.#checkRoom(args.length);
     this.#session ??= new Session(this.context, this.#settings, this);
-    const session = this.#session;
-    const call = session.submit({ resource, operation, args, deadlineMs, done });
-    return { cancel: () => session.cancelCommand(call) };
+    return this.#session.submit({ resource, operation, args, deadlineMs, done });
   }
 
   #checkRoom(bytes: number): void {
@@ -227,15 +238,14 @@ export class SessionClient implements Commands, SessionOwner, QueriesOwner {
     return time.deadlineMs === undefined ? this.context.settings.deadlineMs : checkDuration('deadlineMs', time.deadlineMs);
   }
 
-  /** Runs an operation; what it throws at once is told by `done`, later. */
-  #guarded<T>(done: Done<T>, start: () => PendingCall): PendingCall {
-    try {
-      if (this.#closeCallbacks !== null) throw this.#endError;
-      return start();
-    } catch (thrown) {
-      this.context.settings.timers.defer(() => done(asQuorateError(thrown), null));
-      return { cancel: () => {} };
-    }
+  #checkOpen(): void {
+    if (this.#closeCallbacks !== null) throw this.#endError;
+  }
+
+  /** What an operation throws at once is told by `done`, later. */
+  #refused<T>(done: Done<T>, thrown: unknown): PendingCall {
+    this.context.settings.timers.defer(() => done(asQuorateError(thrown), null));
+    return { cancel: () => {} };
   }
 
   #finish(): void {

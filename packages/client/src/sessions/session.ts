@@ -133,7 +133,7 @@ export class Session implements CarrierOwner, SenderOwner, MissingEventsOwner {
     const call = new CommandCall(this, this.#window.nextNumber, command);
     this.#window.add(call);
     this.#waiters += 1;
-    this.#context.deadlines.set(call, this.#context.settings.clock.nowMs() + command.deadlineMs);
+    this.#context.deadlines.setOnce(call, this.#context.settings.clock.nowMs() + command.deadlineMs);
     this.#sender.planFlush();
     return call;
   }

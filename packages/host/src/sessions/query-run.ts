@@ -1,6 +1,6 @@
 import { type ByteWriter, LIMITS, type LogIndex, QuorateError, asQuorateError } from '@quorate/base';
 import type { Machine, SessionId } from '@quorate/machine';
-import { type ClientResponseBody, QUERY_RESULT_HEADER_BYTES, QueryList, type SessionRequestBody, writeQueryError, writeQueryResult } from '@quorate/wire';
+import { type ClientResponseBody, QueryList, type SessionRequestBody, beginQueryResult, endQueryResult, writeQueryError } from '@quorate/wire';
 import type { PendingRead } from '../groups/pending-reads.js';
 import type { MachineGroup } from './machine-group.js';
 import type { QueryWaiter } from './query-waiters.js';
@@ -34,6 +34,8 @@ export class QueryRun implements PendingRead, QueryWaiter {
   readonly #list: QueryList;
   readonly #count: number;
   #done = 0;
+  /** The list stands at the query that comes next. */
+  #isNextRead = false;
 
   constructor(init: {
     readonly id: number;
@@ -105,29 +107,35 @@ export class QueryRun implements PendingRead, QueryWaiter {
     if (eventIndex === undefined) throw new QuorateError('sessionExpired', `session ${session} has ended`, { session });
     const first = this.#done;
     const index = machine.appliedIndex;
+    if (machine.fault !== null) throw machine.fault;
     try {
-      while (this.#done < this.#count && writer.length < RESULTS_BYTES) {
-        this.#list.next();
-        this.#run(machine, writer);
-        this.#done += 1;
-      }
-      return { type: 'queryResults', index, eventIndex, first, isLast: this.#done === this.#count, count: this.#done - first, results: writer.cut() };
+      while (this.#done < this.#count && writer.length < RESULTS_BYTES && this.#runNext(machine, writer)) this.#done += 1;
+      const count = this.#done - first;
+      return { type: 'queryResults', index, eventIndex, first, isLast: this.#done === this.#count, count, results: writer.cut() };
     } finally {
       writer.clear();
     }
   }
 
-  #run(machine: Machine, writer: ByteWriter): void {
-    const { resource, operation, args } = this.#list;
+  /** False if its result fits only the next frame. */
+  #runNext(machine: Machine, writer: ByteWriter): boolean {
+    if (!this.#isNextRead) this.#list.next();
+    this.#isNextRead = true;
+    const at = beginQueryResult(writer);
     try {
-      const result = machine.query({ session: this.session, resource, operation, args });
-      const bytes = writer.length + QUERY_RESULT_HEADER_BYTES + result.length;
-      if (bytes > FRAME_RESULTS_BYTES_MAX) {
-        throw new QuorateError('frameTooLarge', `a result of ${result.length} bytes fits no answer`, { length: result.length });
+      machine.queryInto(writer, { session: this.session, resource: this.#list.resource, operation: this.#list.operation, args: this.#list.args });
+      const bytes = writer.length - at;
+      if (writer.length > FRAME_RESULTS_BYTES_MAX) {
+        if (bytes > FRAME_RESULTS_BYTES_MAX) throw new QuorateError('frameTooLarge', `a result of ${bytes} bytes fits no answer`, { bytes });
+        writer.truncate(at);
+        return false;
       }
-      writeQueryResult(writer, result);
+      endQueryResult(writer, at);
     } catch (thrown) {
+      writer.truncate(at);
       writeQueryError(writer, asQuorateError(thrown));
     }
+    this.#isNextRead = false;
+    return true;
   }
 }

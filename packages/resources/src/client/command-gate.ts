@@ -82,6 +82,11 @@ export class CommandGate {
     this.#timers = environment.timers;
   }
 
+  /** True if a call whose resource has its number has nothing to wait for. */
+  get isOpen(): boolean {
+    return this.#waiting.size === 0;
+  }
+
   /** Sends a call, at once or when it is its turn. Throws `overloaded`. */
   pass(opening: Opening, call: GateCall): GatedCall {
     const gated = new GatedCall(this, opening, call, this.#clock.nowMs());

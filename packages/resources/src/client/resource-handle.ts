@@ -18,7 +18,7 @@ import {
   decodeFields,
   decodeValue,
 } from '@quorate/machine';
-import { type GatedCall, type Opening } from './command-gate.js';
+import type { Opening } from './command-gate.js';
 import type { ClientContext } from './resource-client.js';
 
 /** What somebody wants to hear of a resource. What a callback throws is logged and stops nobody else. */
@@ -41,11 +41,28 @@ export interface CommandTime extends CallTime {
 /** Time of a query, how fresh its answer must be (default `linearizable`), and whether it must come after all events up to then. */
 export type QueryTime = QueryOptions;
 
-interface OpenCall {
-  readonly kind: 'command' | 'query';
-  readonly operation: string;
-  readonly args: unknown;
-  readonly options: CommandTime & QueryTime;
+type OperationKind = 'command' | 'query';
+type OperationDeclaration = ResourceDeclaration['operations'][string];
+
+/** A call under way. */
+export interface SentCall extends PendingCall {
+  /** True once it was handed on: from then on it may take effect. */
+  readonly isSent: boolean;
+}
+
+/** A call that had nothing to wait for. */
+class PassedCall implements SentCall {
+  readonly #call: PendingCall;
+
+  constructor(call: PendingCall) {
+    this.#call = call;
+  }
+  get isSent(): boolean {
+    return true;
+  }
+  cancel(): void {
+    this.#call.cancel();
+  }
 }
 
 /**
@@ -63,6 +80,7 @@ export class ResourceHandle<D extends ResourceDeclaration = ResourceDeclaration>
   readonly #listeners = new Set<HandleListener<D>>();
   readonly #companions = new Map<string, unknown>();
   readonly #eventNames: ReadonlyMap<number, string>;
+  readonly #operations: ReadonlyMap<string, OperationDeclaration>;
   #stopListening: (() => void) | null = null;
 
   /** Use `ResourceClient.handle`. */
@@ -71,6 +89,7 @@ export class ResourceHandle<D extends ResourceDeclaration = ResourceDeclaration>
     this.declaration = declaration;
     this.name = name;
     this.#eventNames = new Map(Object.entries(declaration.events).map(([event, { code }]) => [code, event]));
+    this.#operations = new Map(Object.entries(declaration.operations));
     this.#opening = {
       declaration,
       name,
@@ -105,8 +124,8 @@ export class ResourceHandle<D extends ResourceDeclaration = ResourceDeclaration>
     args: OperationArguments<D, K>,
     options: CommandTime,
     done: Done<OperationResult<D, K>>,
-  ): PendingCall & { readonly isSent: boolean } {
-    return this.#call({ kind: 'command', operation, args, options }, done as Done<unknown>);
+  ): SentCall {
+    return this.#call('command', operation, args, options, done as Done<unknown>);
   }
 
   /** A query: sees every command that this client called before. */
@@ -116,7 +135,7 @@ export class ResourceHandle<D extends ResourceDeclaration = ResourceDeclaration>
     options: QueryTime,
     done: Done<OperationResult<D, K>>,
   ): PendingCall {
-    return this.#call({ kind: 'query', operation, args, options }, done as Done<unknown>);
+    return this.#call('query', operation, args, options, done as Done<unknown>);
   }
 
   /** Tells of events and of the session, from the first call of this resource on. Returns how to end that. */
@@ -139,52 +158,51 @@ export class ResourceHandle<D extends ResourceDeclaration = ResourceDeclaration>
     return this.#companions.get(kind) as T;
   }
 
-  #call({ kind, operation, args, options }: OpenCall, done: Done<unknown>): PendingCall & { readonly isSent: boolean } {
-    const { gate, commands, timers } = this.#context;
+  #call(kind: OperationKind, operation: string, args: unknown, options: CommandTime & QueryTime, done: Done<unknown>): SentCall {
+    const { gate, timers } = this.#context;
     try {
-      const declared = Object.hasOwn(this.declaration.operations, operation) ? this.declaration.operations[operation] : undefined;
+      const declared = this.#operations.get(operation);
       if (declared?.kind !== kind) {
         throw new QuorateError('invalidArgument', `${this.declaration.type} has no ${kind} "${operation}"`, { operation });
       }
       const encoded = this.#context.encoder.encode(declared.args, args as never, operation);
-      const { deadlineMs, openMs, consistency, isAfterEvents = false } = options;
-      checkTime(deadlineMs);
-      checkConsistency(consistency);
-      const settle: Done<Uint8Array> = (error, result) => this.#settle(declared.result, done, error, result);
-      const waitMs = openMs ?? deadlineMs ?? this.#context.deadlineMs;
-      return gate.pass(this.#opening, {
-        bytes: encoded.length,
-        waitMs,
-        start: (resource, spentMs) => {
-          const time = timeLeft(deadlineMs, openMs === undefined ? spentMs : 0, this.#context.deadlineMs);
-          const { code } = declared;
-          if (kind === 'query') {
-            const asked = consistency === undefined ? { ...time, isAfterEvents } : { ...time, isAfterEvents, consistency };
-            return commands.query(resource, code, encoded, asked, settle);
-          }
-          return commands.submit(resource, code, encoded, time, (error, result) => settle(error, result?.result ?? null));
-        },
-        fail: (error) => this.#context.guarded('done', () => done(error, null)),
-      } satisfies Parameters<typeof gate.pass>[1]) satisfies GatedCall;
+      checkTime(options.deadlineMs);
+      checkConsistency(options.consistency);
+      const { resource } = this.#opening;
+      // Nothing is to be waited for: then a call costs nothing in the gate.
+      if (resource !== 0 && gate.isOpen) return new PassedCall(this.#send(declared, resource, encoded, options, done));
+      return this.#pass(declared, encoded, options, done);
     } catch (thrown) {
       timers.defer(() => this.#context.guarded('done', () => done(asQuorateError(thrown), null)));
       return { cancel: () => {}, isSent: false };
     }
   }
 
-  #settle(field: AnyField, done: Done<unknown>, error: QuorateError | null, result: Uint8Array | null): void {
-    if (error !== null || result === null) {
-      done(error, null);
-      return;
-    }
-    let value: unknown;
-    try {
-      value = decodeValue(field, result);
-    } catch (thrown) {
-      done(asQuorateError(thrown), null);
-      return;
-    }
-    done(null, value);
+  /** Sends a call when it is its turn. */
+  #pass(declared: OperationDeclaration, encoded: Uint8Array, options: CommandTime & QueryTime, done: Done<unknown>): SentCall {
+    const { gate, deadlineMs: defaultMs } = this.#context;
+    const { deadlineMs, openMs } = options;
+    return gate.pass(this.#opening, {
+      bytes: encoded.length,
+      waitMs: openMs ?? deadlineMs ?? defaultMs,
+      start: (resource, spentMs) => {
+        const left = openMs === undefined ? timeLeft(deadlineMs, spentMs, defaultMs) : deadlineMs;
+        return this.#send(declared, resource, encoded, left === undefined ? options : { ...options, deadlineMs: left }, done);
+      },
+      fail: (error) => this.#context.guarded('done', () => done(error, null)),
+    });
+  }
+
+  #send(
+    { kind, code, result: field }: OperationDeclaration,
+    resource: ResourceId,
+    encoded: Uint8Array,
+    options: CommandTime & QueryTime,
+    done: Done<unknown>,
+  ): PendingCall {
+    const { commands } = this.#context;
+    if (kind === 'query') return commands.query(resource, code, encoded, options, (error, result) => settle(field, done, error, result));
+    return commands.submit(resource, code, encoded, options, (error, result) => settle(field, done, error, result?.result ?? null));
   }
 
   #attach(): void {
@@ -224,6 +242,22 @@ export class ResourceHandle<D extends ResourceDeclaration = ResourceDeclaration>
   }
 }
 
+/** Tells what a call ended with, decoded. */
+function settle(field: AnyField, done: Done<unknown>, error: QuorateError | null, result: Uint8Array | null): void {
+  if (error !== null || result === null) {
+    done(error, null);
+    return;
+  }
+  let value: unknown;
+  try {
+    value = decodeValue(field, result);
+  } catch (thrown) {
+    done(asQuorateError(thrown), null);
+    return;
+  }
+  done(null, value);
+}
+
 function bound<D extends ResourceDeclaration>(listener: HandleListener<D>): HandleListener<D> {
   const { events } = listener;
   return {
@@ -235,9 +269,9 @@ function bound<D extends ResourceDeclaration>(listener: HandleListener<D>): Hand
   };
 }
 
-function timeLeft(deadlineMs: number | undefined, spentMs: number, defaultMs: number): CallTime {
-  if (spentMs === 0) return deadlineMs === undefined ? {} : { deadlineMs };
-  return { deadlineMs: Math.max(1, (deadlineMs ?? defaultMs) - spentMs) };
+/** Undefined: the default. */
+function timeLeft(deadlineMs: number | undefined, spentMs: number, defaultMs: number): number | undefined {
+  return spentMs === 0 ? deadlineMs : Math.max(1, (deadlineMs ?? defaultMs) - spentMs);
 }
 
 function checkTime(deadlineMs: number | undefined): void {
