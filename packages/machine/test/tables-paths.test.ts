@@ -106,3 +106,27 @@ test('tables: an entry is read, it or a node above it is moved in memory, the en
     for (let i = 1000; i < 1004; i++) assert.ok(table.delete(key(i)));
   }
 });
+
+test('tables: keys that differ only in bytes that all others share → each is found where it belongs, and only if it is there', () => {
+  const text = (key: string): Uint8Array => new TextEncoder().encode(key);
+  const keyOf = (prefix: string, i: number): Uint8Array => text(`${prefix}${String(i).padStart(4, '0')}`);
+  const tables = createTables();
+  const table = tables.table(1);
+  const expected: string[] = [];
+  for (let i = 0; i < 500; i++) table.set(keyOf('shared', i), value(1));
+  for (let i = 0; i < 500; i++) expected.push(`shared${String(i).padStart(4, '0')}`);
+  for (const prefix of ['sharec', 'sharee', 'share', 'sharedd', 'a', 'z']) {
+    for (const i of [0, 1, 250, 498, 499]) {
+      const other = keyOf(prefix, i);
+      assert.equal(table.get(keyOf('shared', i))?.[0], 1);
+      assert.equal(table.has(other), false);
+      assert.equal(table.delete(other), false);
+      assert.equal(table.set(other, value(2)), true);
+      assert.equal(table.get(other)?.[0], 2);
+      expected.push(`${prefix}${String(i).padStart(4, '0')}`);
+    }
+  }
+  const found: string[] = [];
+  table.scan({}, (at) => found.push(new TextDecoder().decode(at)) > 0);
+  assert.deepEqual(found, expected.sort());
+});
