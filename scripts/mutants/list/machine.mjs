@@ -25,7 +25,7 @@ export const MACHINE = [
     file: 'packages/machine/src/tables/tree.ts',
     old: 'if (this.#descend(path, key, true) === 0) this.#descend(path, key, false);',
     new: 'this.#descend(path, key, true);',
-    tests: ['machine/tables-paths.test.ts: tables: keys that differ'],
+    tests: ['machine/tables-paths.test.ts: T19: tables: keys that differ'],
   },
   {
     id: 'vanished-reply-answered-as-done',
