@@ -76,8 +76,10 @@ export function writeU32(b: Uint8Array, at: number, value: number): void {
 }
 /** A safe non-negative integer in 8 bytes. */
 export function writeU64(b: Uint8Array, at: number, value: number): void {
-  writeU32(b, at, value % 0x1_0000_0000);
-  writeU32(b, at + 4, Math.floor(value / 0x1_0000_0000));
+  // Division and remainder of numbers beyond 32 bits are calls; most numbers here are small.
+  const low = value >>> 0;
+  writeU32(b, at, low);
+  writeU32(b, at + 4, value === low ? 0 : (value - low) / 0x1_0000_0000);
 }
 
 /** Appends little-endian fields to a growing buffer. `take()`, `cut()` and `copy()` give the bytes, and the writer starts anew. */

@@ -7,9 +7,11 @@ import { TABLE_KEY_BYTES_MAX, TABLE_VALUE_BYTES_MAX } from './tables/bounds.js';
  *
  *   u8 type, u32 length of the body, u32 CRC-32C of type, length and body; then the body
  *
- *   1 header   first: u32 magic "QMSN", u16 format 1, u32 group, u64 index, u64 term, u64 logged time ms, u32 epoch, 16 bytes hash in ASCII
+ *   1 header   first: u32 magic "QMSN", u16 format 2, u32 group, u64 index, u64 term, u64 logged time ms, u32 epoch, 16 bytes hash in ASCII
  *   2 entries  any number: per entry u16 table, u16 key length, u32 value length, key, value; rising by table, then key, over all frames
  *   3 trailer  last: u64 entries, 16 bytes hash of the tables in ASCII
+ *
+ * Format 1 had other rows of maps (a change with its value in each). Another format than this is not read.
  *
  * Frames may be cut and joined at will on their way. A snapshot without its trailer is not one (T39); damage shows in the checksum of a frame,
  * in the order or count of entries, in the hash of the tables, or in that of the machine, which also covers the header.
@@ -25,7 +27,7 @@ export const PIECE_BYTES_MAX = 1_048_576;
 export const FRAME_BODY_BYTES_MAX: number = PIECE_BYTES_MAX + ENTRY_HEAD_BYTES + TABLE_KEY_BYTES_MAX + TABLE_VALUE_BYTES_MAX;
 
 const MAGIC = 0x4e53_4d51;
-const FORMAT = 1;
+const FORMAT = 2;
 const HASH_BYTES = 16;
 const HASH = /^[0-9a-f]{16}$/;
 
@@ -61,7 +63,7 @@ export function encodeHeader({ group, position, hash }: SnapshotHeader): Uint8Ar
   return writer.u32(position.epoch).raw(asciiOf(hash)).take();
 }
 
-/** Throws `formatUnsupported` for what a newer version wrote, `malformedFrame` for what is no header. */
+/** Throws `formatUnsupported` for what another version wrote, `malformedFrame` for what is no header. */
 export function decodeHeader(body: Uint8Array): SnapshotHeader {
   const reader = new ByteReader(body);
   if (reader.u32() !== MAGIC) throw new QuorateError('malformedFrame', 'not a snapshot of a machine');

@@ -48,8 +48,9 @@ export function readU32Be(b: Uint8Array, at: number): number {
 
 /** A safe integer, 0 or more, in 8 bytes, big-endian: byte order is number order. */
 export function writeU64Be(b: Uint8Array, at: number, value: number): void {
-  writeU32Be(b, at, Math.floor(value / 0x1_0000_0000));
-  writeU32Be(b, at + 4, value >>> 0);
+  const low = value >>> 0;
+  writeU32Be(b, at, value === low ? 0 : (value - low) / 0x1_0000_0000);
+  writeU32Be(b, at + 4, low);
 }
 
 /** A big-endian number of 8 bytes at a position that the caller has checked. */

@@ -106,3 +106,30 @@ test('tables: an entry is read, it or a node above it is moved in memory, the en
     for (let i = 1000; i < 1004; i++) assert.ok(table.delete(key(i)));
   }
 });
+
+test('T19: tables: keys that differ only in bytes that all others share → each is found where it belongs, and only if it is there', () => {
+  const textOf = (prefix: string, i: number): string => `${prefix}${String(i).padStart(5, '0')}`;
+  const keyOf = (prefix: string, i: number): Uint8Array => new TextEncoder().encode(textOf(prefix, i));
+  const tables = createTables();
+  const table = tables.table(1);
+  // So many that inner nodes have been split too.
+  const all = Array.from({ length: 5000 }, (_, i) => i);
+  for (const i of all) table.set(keyOf('shared', i), value(1));
+  const texts = all.map((i) => textOf('shared', i));
+  for (const prefix of ['sharec', 'sharee', 'share', 'sharedd', 'a', 'z']) {
+    for (const i of [0, 1, 50, 2501, 4998, 4999]) {
+      const other = keyOf(prefix, i);
+      tables.begin();
+      assert.equal(table.get(keyOf('shared', i))?.[0], 1);
+      assert.equal(table.has(other), false);
+      assert.equal(table.delete(other), false);
+      assert.equal(table.set(other, value(2)), true);
+      assert.equal(table.get(keyOf('shared', i))?.[0], 1);
+      assert.equal(table.get(other)?.[0], 2);
+      const found: string[] = [];
+      table.scan({}, (at) => found.push(new TextDecoder().decode(at)) > 0);
+      assert.deepEqual(found, [...texts, textOf(prefix, i)].sort());
+      tables.rollback();
+    }
+  }
+});

@@ -153,8 +153,8 @@ export const HOST = [
     shows: ['rule 18'],
     bug: 'Replies that wait for room leave with the first of it, before the events of their indexes.',
     file: 'packages/host/src/clients/session-requests.ts',
-    old: 'if (binding === null || binding.catchUp()) this.#sendReplies(id, outcome);',
-    new: 'if (binding === null || this.#to.hasRoom || binding.catchUp()) this.#sendReplies(id, outcome);',
+    old: 'if (binding === null || binding.catchUp()) this.#sendReplies(id, firstNumber, replies);',
+    new: 'if (binding === null || this.#to.hasRoom || binding.catchUp()) this.#sendReplies(id, firstNumber, replies);',
     tests: ['host/session-requests.test.ts: rule 18: a command is applied in one turn'],
   },
   {

@@ -55,18 +55,35 @@ export function list<T>(of: Field<T>, range: { readonly max: number }): Field<re
 export function record<const F extends Readonly<Record<string, AnyField>>>(fields: F): Field<RecordOf<F>> {
   checkFieldNames(fields, 'record');
   const names = Object.keys(fields);
+  const pathOf = pathsWithin(names);
   return {
     description: { kind: 'record', fields: describeFields(fields) },
     write: (writer, value, path) => {
       if (typeof value !== 'object' || value === null || Array.isArray(value))
         throw refused(path, `must be an object, not ${kindOf(value)}`);
-      for (const name of names) (fields[name] as AnyField).write(writer, (value as Record<string, unknown>)[name], `${path}.${name}`);
+      for (let i = 0; i < names.length; i++) {
+        const name = names[i] as string;
+        (fields[name] as AnyField).write(writer, (value as Record<string, unknown>)[name], pathOf(path, i));
+      }
     },
     read: (reader) => {
       const value: Record<string, unknown> = {};
       for (const name of names) value[name] = (fields[name] as AnyField).read(reader);
       return value as RecordOf<F>;
     },
+  };
+}
+
+/** Names a field of a record in errors. Mostly records of the same path are written: joining its names costs more than writing the fields. */
+function pathsWithin(names: readonly string[]): (path: string, i: number) => string {
+  let known = '';
+  let paths = names;
+  return (path, i) => {
+    if (path !== known) {
+      paths = names.map((name) => `${path}.${name}`);
+      known = path;
+    }
+    return paths[i] as string;
   };
 }
 

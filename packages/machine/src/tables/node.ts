@@ -75,8 +75,11 @@ export function copyNode(heap: SlabHeap, node: number, generation: number): numb
   return copy;
 }
 
-/** Place of the first key that is not below `key`, times two, plus one if it equals. */
-export function search(heap: SlabHeap, node: number, key: Uint8Array): number {
+/**
+ * Place of the first key that is not below `key`, times two, plus one if it equals. With `isGuess` the bytes that all keys of the node share are taken
+ * for those of `key` too, which saves a look at one of the keys: what is found to be equal is, any other answer may be wrong.
+ */
+export function search(heap: SlabHeap, node: number, key: Uint8Array, isGuess = false): number {
   const words = heap.words[node >>> SLAB_SHIFT] as Uint32Array;
   const base = (node & OFFSET_MASK) << 2;
   const info = words[base + COUNT] as number;
@@ -84,7 +87,7 @@ export function search(heap: SlabHeap, node: number, key: Uint8Array): number {
   let low = info > 0xffff ? 1 : 0;
   if (low >= end) return low << 1;
   const shared = words[base + SHARED] as number;
-  if (shared > 0) {
+  if (shared > 0 && !isGuess) {
     const first = words[base + KEYS + low] as number;
     const same = sharedWithKey(heap, first, key, shared);
     if (same < shared) return compareEntry(heap, first, key, same) > 0 ? low << 1 : end << 1;
@@ -101,7 +104,7 @@ export function search(heap: SlabHeap, node: number, key: Uint8Array): number {
   while (high < end && words[hints + high] === hint) high++;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    const order = compareEntry(heap, words[base + KEYS + middle] as number, key, shared);
+    const order = compareEntry(heap, words[base + KEYS + middle] as number, key, isGuess ? 0 : shared);
     if (order === 0) return (middle << 1) | 1;
     if (order < 0) low = middle + 1;
     else high = middle;
@@ -109,9 +112,9 @@ export function search(heap: SlabHeap, node: number, key: Uint8Array): number {
   return low << 1;
 }
 
-/** Which child of an inner node leads to `key`. */
-export function childFor(heap: SlabHeap, node: number, key: Uint8Array): number {
-  const found = search(heap, node, key);
+/** Which child of an inner node leads to `key`; a guess as in `search`. */
+export function childFor(heap: SlabHeap, node: number, key: Uint8Array, isGuess = false): number {
+  const found = search(heap, node, key, isGuess);
   return (found >>> 1) - 1 + (found & 1);
 }
 

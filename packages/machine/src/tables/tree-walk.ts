@@ -104,11 +104,16 @@ export function scanTree(heap: SlabHeap, root: number, range: ScanRange, visit: 
   }
 }
 
+const GUESS_FIRST = [true, false] as const;
+
 /** The entry of a key; 0: none. */
 export function findEntry(heap: SlabHeap, root: number, key: Uint8Array): number {
   if (root === 0) return 0;
-  let node = root;
-  while (levelOf(heap, node) > 0) node = childAt(heap, node, childFor(heap, node, key));
-  const found = search(heap, node, key);
-  return (found & 1) === 1 ? keyAt(heap, node, found >>> 1) : 0;
+  for (const isGuess of GUESS_FIRST) {
+    let node = root;
+    while (levelOf(heap, node) > 0) node = childAt(heap, node, childFor(heap, node, key, isGuess));
+    const found = search(heap, node, key, isGuess);
+    if ((found & 1) === 1) return keyAt(heap, node, found >>> 1);
+  }
+  return 0;
 }

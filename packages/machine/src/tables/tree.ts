@@ -53,23 +53,51 @@ export class Tree {
       this.#path = known;
       return known.entry;
     }
+    const last = this.#path;
     const path = this.#paths.take();
     this.#path = path;
+    if (this.root === 0) return 0;
+    // Keys often come in order.
+    if (last !== path && last.entry !== 0 && this.#isInLeaf(last, path, key)) return path.entry;
+    // A key that is there is mostly found without a look at another one.
+    if (this.#descend(path, key, true) === 0) this.#descend(path, key, false);
+    return path.entry;
+  }
+
+  /** Fills a path; the entry at its end, 0: it ends where none is. */
+  #descend(path: TreePath, key: Uint8Array, isGuess: boolean): number {
+    const heap = this.#store.heap;
     let node = this.root;
-    if (node === 0) return 0;
     let depth = 0;
     while (levelOf(heap, node) > 0) {
-      const i = childFor(heap, node, key);
+      const i = childFor(heap, node, key, isGuess);
       path.nodes[depth] = node;
       path.places[depth++] = i;
       node = childAt(heap, node, i);
     }
-    const found = search(heap, node, key);
+    const found = search(heap, node, key, isGuess);
     path.nodes[depth] = node;
     path.places[depth] = found >>> 1;
     path.depth = depth;
     path.entry = (found & 1) === 1 ? keyAt(heap, node, found >>> 1) : 0;
     return path.entry;
+  }
+
+  /** True if the key is in the leaf at the end of a known path; the other one is filled then. */
+  #isInLeaf(known: TreePath, path: TreePath, key: Uint8Array): boolean {
+    const heap = this.#store.heap;
+    const { depth, leaf } = known;
+    const found = search(heap, leaf, key, true);
+    if ((found & 1) === 0) return false;
+    for (let i = 0; i < depth; i++) {
+      path.nodes[i] = known.nodes[i] as number;
+      path.places[i] = known.places[i] as number;
+    }
+    path.nodes[depth] = leaf;
+    path.places[depth] = found >>> 1;
+    path.depth = depth;
+    path.entry = keyAt(heap, leaf, found >>> 1);
+    return true;
   }
 
   /** Puts another entry of the same key in the place that was located. */

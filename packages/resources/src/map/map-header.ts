@@ -1,4 +1,4 @@
-import { readU64, writeU64 } from '@quorate/base';
+import { invariant, readU64, writeU64 } from '@quorate/base';
 import type { ReadableSpace, Space } from '@quorate/machine';
 import { spaceKey } from '../space-key.js';
 
@@ -47,6 +47,7 @@ export function headerIn(space: ReadableSpace): MapHeader {
     const none = { changeBytes: 0, keptValues: 0, firstRow: 0, firstAt: 0, lastRow: 0 };
     return { version: 0, size: 0, firstChange: 1, watches: 0, watchedLengths: 0, timerMs: 0, ...none };
   }
+  invariant(stored.length === HEADER_BYTES, 'the header of a map has 88 bytes', { bytes: stored.length });
   return {
     version: readU64(stored, 0),
     size: readU64(stored, 8),
