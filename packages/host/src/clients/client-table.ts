@@ -143,7 +143,7 @@ export class ClientTable {
   }
 
   #closed(client: ClientConnection): void {
-    if (client.closed()) this.#node.waiters.someAreGone();
+    if (client.closed()) this.#node.waiters.tails.someAreGone();
     this.#clients.delete(client);
   }
 
