@@ -6,7 +6,7 @@ import type { DataLoss } from './data-loss.js';
 import type { Formation } from './formation.js';
 import type { Replica } from './groups/replica.js';
 import type { ReplicaSet } from './groups/replica-set.js';
-import type { TailWaiters } from './groups/tail-waiters.js';
+import type { WaitingRequests } from './clients/waiting-requests.js';
 import type { HostOptions } from './host-options.js';
 import type { MachineGroups } from './sessions/machine-groups.js';
 import type { NodeState } from './node-state.js';
@@ -26,7 +26,7 @@ export interface StatusSource {
   readonly state: NodeState;
   readonly peers: PeerTable;
   readonly loss: DataLoss;
-  readonly waiters: TailWaiters;
+  readonly waiters: WaitingRequests;
   readonly machines: MachineGroups;
   readonly snapshots: NodeSnapshots;
   readonly clients: ClientTable;
@@ -66,7 +66,7 @@ export function nodeStatus(source: StatusSource, groupBytesMax: number = Number.
       groupsNotListed: replicas.size - groups.length,
       ...source.machines.metrics(),
       ...source.snapshots.metrics(),
-      tailReaders: source.waiters.size,
+      tailReaders: source.waiters.tails.size,
       clientConnections: source.clients.size,
       peerMessagesDropped: peers.messagesDropped,
       diskFull: source.isDiskFull() ? 1 : 0,

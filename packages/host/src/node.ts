@@ -13,13 +13,13 @@ import type { GroupDurable, Storage, StorageEvents } from '@quorate/storage';
 import type { Member, NodeStatus, PeerHello } from '@quorate/wire';
 import { NodeRoster } from './catalogue/node-roster.js';
 import { ClientTable, type ClientTableNode } from './clients/client-table.js';
+import { WaitingRequests } from './clients/waiting-requests.js';
 import { DataLoss } from './data-loss.js';
 import { Formation } from './formation.js';
 import { GroupOpener } from './groups/group-opener.js';
 import { ProposalBudget } from './groups/pending-proposals.js';
 import type { Replica, ReplicaNode } from './groups/replica.js';
 import { type Leadership, ReplicaSet } from './groups/replica-set.js';
-import { TailWaiters } from './groups/tail-waiters.js';
 import { AwakeClock } from './sessions/awake-clock.js';
 import { MachineGroups } from './sessions/machine-groups.js';
 import type { StateNote } from './groups/state-notes.js';
@@ -45,7 +45,7 @@ export class Node implements ReplicaNode, ClientTableNode {
   readonly settings: HostSettings;
   readonly clients: ClientTable;
   readonly peers: PeerTable;
-  readonly waiters: TailWaiters = new TailWaiters();
+  readonly waiters: WaitingRequests;
   readonly machines: MachineGroups = new MachineGroups();
   readonly awake: AwakeClock;
   readonly proposalBudget: ProposalBudget = new ProposalBudget();
@@ -65,6 +65,7 @@ export class Node implements ReplicaNode, ClientTableNode {
   constructor(init: { options: HostOptions; storage: Storage; events: HostEvents; snapshots: NodeSnapshots }) {
     const { options, storage, snapshots } = init;
     this.options = options;
+    this.waiters = new WaitingRequests((step) => options.timers.defer(() => this.#orFail(step)));
     this.awake = new AwakeClock(options.clock);
     this.settings = settingsWith(options.settings);
     this.#storage = storage;
@@ -212,7 +213,7 @@ export class Node implements ReplicaNode, ClientTableNode {
     // One line per change of leader in a cluster, not one per node, except for the group that all depends on.
     const level = role === 'leader' || replica.group === SYSTEM_GROUP ? 'info' : 'debug';
     this.options.logger.log(level, 'leadership', { group: replica.group, name: replica.name, role, term, leader });
-    if (!replica.isLeader) this.waiters.leadershipLost(replica, replica.notLeader());
+    this.waiters.changed(replica, this.clock.nowMs());
     this.machines.get(replica.group)?.leadershipChanged();
     if (replica.group === SYSTEM_GROUP) this.#roster.registerMembers(replica);
   }

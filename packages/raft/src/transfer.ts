@@ -21,6 +21,8 @@ export function advanceTransfer(core: Core, leader: LeaderState): void {
   if (transfer === null || transfer.isSent) return;
   const target = leader.peers.get(transfer.to);
   if (target === undefined || target.isLearner || target.matchIndex < core.log.lastIndex) return;
+  // A target that was told so late would stand while this leader takes proposals again, which it would lack.
+  if (core.nowMs >= transfer.deadlineMs) return;
   transfer.isSent = true;
   core.send(transfer.to, { type: 'timeoutNow', term: core.term });
 }

@@ -296,6 +296,30 @@ test('T10: target of a transfer dies → proposals are taken again within an ele
   assert.equal(cluster.raft(leader).transferLeader(n(leader), cluster.nowMs), false, 'not to itself');
 });
 
+test('T10: target catches up only when the transfer is about to be given up → it is not told to stand any more', () => {
+  const cluster = new Cluster({ nodes: 3 });
+  const leader = electLeader(cluster);
+  cluster.run(100);
+  const target = leader === 1 ? 2 : 1;
+  cluster.member(target).isDiskHeld = true;
+  cluster.propose(leader, 'late');
+  cluster.run(20);
+  cluster.act(leader, (raft) => raft.transferLeader(n(target), cluster.nowMs));
+  // The process of the leader stalls beyond the deadline, and finds the answer before it looks at its deadlines.
+  const { raft } = cluster.member(leader);
+  cluster.syncAll(target);
+  const answers = cluster.flights.filter(({ from, to }) => from === target && to === leader);
+  cluster.nowMs += 301;
+  for (const { from, message } of answers) raft?.step(from, message, cluster.nowMs);
+  cluster.pump(leader);
+  assert.equal(answers.length > 0, true);
+  assert.equal(cluster.flights.filter(({ message }) => message.type === 'timeoutNow').length, 0);
+  cluster.run(100);
+  const proposal = cluster.propose(leader, 'again');
+  cluster.run(100);
+  assert.equal(proposal?.isAcked, true);
+});
+
 test('transfer to the best: 0 given, one follower lags → the other one leads', () => {
   const cluster = new Cluster({ nodes: 3 });
   const leader = electLeader(cluster);

@@ -1,6 +1,7 @@
 import { LIMITS, QuorateError } from '@quorate/base';
 import { type ClientResponseBody, type FrameConnection, type ServerPush, decodeRequest, encodePush, encodeResponse, isLastAnswer } from '@quorate/wire';
 import type { SessionBinding } from '../sessions/session-binding.js';
+import type { LeaderWaiter } from './leader-waiters.js';
 import { type ReplyTo, RequestHandler, type RequestNode } from './request-handler.js';
 
 /** A client connection: requests in, answers out, each bounded. */
@@ -42,7 +43,16 @@ export class ClientConnection implements ReplyTo {
       );
       return;
     }
-    this.#handler.handle(request);
+    this.#handler.handle(request, () => this.#waiter(type, body.slice()));
+  }
+
+  #waiter(type: number, body: Uint8Array): LeaderWaiter {
+    return {
+      bytes: body.length,
+      again: () => {
+        if (!this.#isClosed) this.#handler.handle(decodeRequest(type, body), null);
+      },
+    };
   }
 
   reply(id: number, body: ClientResponseBody): void {

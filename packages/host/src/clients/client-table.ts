@@ -144,7 +144,7 @@ export class ClientTable {
 
   #closed(client: ClientConnection): void {
     if (client.closed()) {
-      this.#node.waiters.someAreGone();
+      this.#node.waiters.tails.someAreGone();
       this.#node.machines.someAreGone();
       // The next look at them is to come soon, not when their time is over.
       this.#node.needTurn();

@@ -5,15 +5,17 @@ import { encodeCommand } from '../catalogue/commands.js';
 import type { Proposer } from '../groups/pending-proposals.js';
 import { MachineView } from '../groups/machine-view.js';
 import type { Replica } from '../groups/replica.js';
-import type { TailWaiter, TailWaiters } from '../groups/tail-waiters.js';
+import type { TailWaiter } from '../groups/tail-waiters.js';
 import { type ApplyOutcome, CatalogueView, StreamView } from '../groups/view.js';
 import type { AwakeClock } from '../sessions/awake-clock.js';
+import type { LeaderWaiter } from './leader-waiters.js';
 import { type SessionNode, type SessionReplyTo, SessionRequests } from './session-requests.js';
+import type { WaitingRequests } from './waiting-requests.js';
 
 /** What requests need of the node. */
 export interface RequestNode extends SessionNode {
   readonly awake: AwakeClock;
-  readonly waiters: TailWaiters;
+  readonly waiters: WaitingRequests;
   /** Null while the node serves; otherwise why it does not. */
   refusal(): QuorateError | null;
   /** The status of the node as far as it fits a frame. */
@@ -34,6 +36,8 @@ export class RequestHandler implements Proposer {
   readonly #node: RequestNode;
   readonly #to: ReplyTo;
   readonly #sessions: SessionRequests;
+  /** The request that is being handled, and what makes it wait; null: it is answered whatever comes of it. */
+  #present: { readonly id: number; readonly waiter: () => LeaderWaiter } | null = null;
 
   constructor(node: RequestNode, to: ReplyTo) {
     this.#node = node;
@@ -41,7 +45,9 @@ export class RequestHandler implements Proposer {
     this.#sessions = new SessionRequests(node, to, this);
   }
 
-  handle(request: ClientRequest): void {
+  /** `waiter`: what waits for a leader, made if there is none now; null: the request has waited, and is answered. */
+  handle(request: ClientRequest, waiter: (() => LeaderWaiter) | null): void {
+    this.#present = waiter === null ? null : { id: request.id, waiter };
     try {
       if (request.type === 'status') {
         this.#to.reply(request.id, { type: 'status', status: this.#node.statusForClient() });
@@ -52,6 +58,8 @@ export class RequestHandler implements Proposer {
       this.#dispatch(request.id, request);
     } catch (thrown) {
       this.failed(request.id, asQuorateError(thrown));
+    } finally {
+      this.#present = null;
     }
   }
 
@@ -93,10 +101,19 @@ export class RequestHandler implements Proposer {
   }
 
   failed(id: number, error: QuorateError): void {
+    if (error.code === 'noLeader' && this.#waits(id, error)) return;
     const leader = error.details['leader'];
     const address = typeof leader === 'number' ? this.#node.addressOf(leader as NodeId) : undefined;
     const details = address === undefined ? error.details : { ...error.details, address };
     this.#to.reply(id, { type: 'error', code: error.code, message: error.message, details });
+  }
+
+  /** Only while the request is being handled: later its bytes are gone. */
+  #waits(id: number, error: QuorateError): boolean {
+    const replica = this.#node.replica(Number(error.details['group'] ?? -1));
+    if (this.#present?.id !== id || replica === undefined) return false;
+    const { waiter } = this.#present;
+    return this.#node.waiters.leaders.add(replica, waiter(), this.#node.options.clock.nowMs());
   }
 
   #replica(group: number): Replica {
@@ -236,7 +253,7 @@ export class RequestHandler implements Proposer {
     try {
       // Whoever wants a leader is told of a change while it waits; one that came before is told here.
       if (waiter.isLinearizable && !replica.isLeader) throw replica.stopError ?? replica.notLeader();
-      this.#node.waiters.add(replica, waiter);
+      this.#node.waiters.tails.add(replica, waiter);
       this.#to.waits();
     } catch (thrown) {
       waiter.fail(asQuorateError(thrown));
