@@ -21,11 +21,16 @@ export async function prove({ seed, rounds = 10 }) {
     const hashes = [...nodes.values()].map(({ path, version }, at) => {
       say(`${rounds} seeds on Node ${version}`);
       const env = { ...process.env, ...PLACES[at % PLACES.length] };
-      return { version, lines: execFileSync(path, ['--input-type=module', '--eval', program], { encoding: 'utf8', env }).trim().split('\n') };
+      return {
+        version,
+        lines: execFileSync(path, ['--input-type=module', '--eval', program], { encoding: 'utf8', env }).trim().split('\n'),
+      };
     });
     const [first, ...others] = hashes;
     const problems = others.flatMap(({ version, lines }) =>
-      first.lines.flatMap((line, i) => (line === lines[i] ? [] : [`seed and trace on ${first.version}: ${line}; on ${version}: ${lines[i]}`])),
+      first.lines.flatMap((line, i) =>
+        line === lines[i] ? [] : [`seed and trace on ${first.version}: ${line}; on ${version}: ${lines[i]}`],
+      ),
     );
     return report(
       'trace',
