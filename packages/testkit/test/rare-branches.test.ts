@@ -1,16 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { GroupStatus, NodeStatus } from '@quorate/wire';
-import { RARE_BRANCHES, type RareBranch, RareBranches } from '@quorate/testkit';
-
-/** A node as it says of itself, as far as it matters. */
-function status(
-  over: { readonly incarnation?: string; readonly isFull?: boolean; readonly group?: Partial<GroupStatus> } = {},
-): NodeStatus {
-  const group = { group: 1, role: 'follower', isLearner: false, lastIndex: 5, ...over.group };
-  const metrics = { diskFull: over.isFull === true ? 1 : 0 };
-  return { state: 'serving', incarnation: over.incarnation ?? 'i1', metrics, groups: [group] } as unknown as NodeStatus;
-}
+import { RARE_BRANCHES, type RareBranch, RareBranches, type ReplicaSeen } from '@quorate/testkit';
 
 /** What was reached, and nothing else. */
 function assertReached(branches: RareBranches, expected: Partial<Record<RareBranch, number>>): void {
@@ -27,9 +17,13 @@ function after(...events: ((branches: RareBranches) => void)[]): RareBranches {
 }
 
 const observed =
-  (over: Parameters<typeof status>[0], life = 1) =>
+  (replica: Partial<ReplicaSeen>, life = 1) =>
   (branches: RareBranches): void =>
-    branches.observed('n1', life, status(over));
+    branches.observed('n1', life, { group: 1, role: 'follower', isLearner: false, lastIndex: 5, ...replica });
+const full =
+  (isFull: boolean) =>
+  (branches: RareBranches): void =>
+    branches.fullness('n1', isFull);
 const logged =
   (event: string, fields: Record<string, unknown> = {}) =>
   (branches: RareBranches): void =>
@@ -38,7 +32,7 @@ const started =
   (isTorn = false) =>
   (branches: RareBranches): void =>
     branches.started('n1', isTorn);
-const learner = { group: { isLearner: true } };
+const learner = { isLearner: true };
 
 test('rare branches: a snapshot is cut off by the end of the process, or by another one, and comes again → interrupted, resumed', () => {
   const arriving = logged('snapshot arriving', { group: 1 });
@@ -58,11 +52,12 @@ test('rare branches: damage on a node, then a learner that is let in → repaire
   assertReached(after(logged('damage'), observed(learner), observed({})), repaired);
 });
 
-test('rare branches: a node has another incarnation → admitted once no group of it is a learner any more', () => {
-  const anew = { incarnation: 'i2', group: { isLearner: true } };
-  assertReached(after(observed({}), observed(anew, 2)), { learnerSeen: 1 });
-  const admitted = { learnerSeen: 1, learnerAdmitted: 1, incarnationAdmitted: 1 };
-  assertReached(after(observed({}), observed(anew, 2), observed({ incarnation: 'i2' }, 2), observed({ incarnation: 'i2' }, 2)), admitted);
+test('rare branches: a node becomes a new incarnation → admitted once no group of it is a learner any more, once', () => {
+  const anew = logged('this node counts as wiped and becomes a new incarnation');
+  const two = [observed(learner, 2), observed({ ...learner, group: 2 }, 2), observed({}, 2)];
+  assertReached(after(observed({}), anew, started(), ...two), { newIncarnation: 1, learnerSeen: 2, learnerAdmitted: 1 });
+  const admitted = after(observed({}), anew, started(), ...two, observed({ group: 2 }, 2), observed(learner, 2), observed({}, 2));
+  assertReached(admitted, { newIncarnation: 1, learnerSeen: 3, learnerAdmitted: 3, incarnationAdmitted: 1 });
 });
 
 test('rare branches: a leader goes, in its own term without another leader, or to a newer term → quorum lost; only deposed', () => {
@@ -70,14 +65,14 @@ test('rare branches: a leader goes, in its own term without another leader, or t
   assertReached(after(leads, logged('leadership', { group: 1, role: 'follower', term: 3, leader: 0 })), { quorumLost: 1 });
   assertReached(after(leads, logged('leadership', { group: 1, role: 'follower', term: 4, leader: 0 })), {});
   assertReached(after(leads, logged('leadership', { group: 2, role: 'follower', term: 3, leader: 0 })), {});
-  assertReached(after(observed({ group: { role: 'leader' } }), observed({})), { leaderDeposed: 1 });
+  assertReached(after(observed({ role: 'leader' }), observed({})), { leaderDeposed: 1 });
 });
 
-test('rare branches: tails, full disks and candidates, as status shows them', () => {
+test('rare branches: tails that are cut, full disks, a candidate that yields → each is counted once', () => {
   assertReached(after(started(true), observed({}), observed({})), { tornTailCut: 1 });
-  assertReached(after(started(), observed({}), observed({ group: { lastIndex: 4 } })), { tailCut: 1 });
-  assertReached(after(observed({ isFull: true }), observed({ isFull: true }), observed({})), { diskFull: 1, diskFullOver: 1 });
-  assertReached(after(observed({ group: { role: 'candidate' } }), observed({})), { candidateYielded: 1 });
+  assertReached(after(started(), observed({}), observed({ lastIndex: 4 })), { tailCut: 1 });
+  assertReached(after(full(false), full(true), full(true), full(false)), { diskFull: 1, diskFullOver: 1 });
+  assertReached(after(observed({ role: 'candidate' }), observed({})), { candidateYielded: 1 });
 });
 
 test('rare branches: what clients saw → watches resumed, compacted and begun anew; refusals', () => {

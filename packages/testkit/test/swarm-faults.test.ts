@@ -19,8 +19,8 @@ const TIMES = 3;
 /** A run with these faults only, one after the other on the node of that number, each with time to recover. */
 function scriptOf(actions: readonly NemesisAction[], node: number): SimScript {
   const all = actions.flatMap((action) => Array.from({ length: TIMES }, () => action));
-  const script = drawScript(7, { nodes: 3, clients: 1, streams: 1, faultMs: 500 + 600 * all.length, actions: [] });
-  const steps = all.map((action, at): FaultStep => ({ id: at + 1, atMs: 500 + 600 * at, action, node, seed: 11 + at }));
+  const script = drawScript(7, { nodes: 3, clients: 1, streams: 1, faultMs: 500 + 250 * all.length, actions: [] });
+  const steps = all.map((action, at): FaultStep => ({ id: at + 1, atMs: 500 + 250 * at, action, node, seed: 11 + at }));
   return { ...script, faults: { steps, victim: VICTIM } };
 }
 
