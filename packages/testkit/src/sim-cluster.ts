@@ -342,7 +342,10 @@ export class SimCluster {
   }
 
   #observe(): void {
-    const faults = this.invariants.observe(this.nodes, (node, status) => this.branches.observed(node.name, node.starts, status));
+    const faults = this.invariants.observe(this.nodes, (node, status) => {
+      this.branches.fullness(node.name, status.metrics['diskFull'] === 1);
+      for (const group of status.groups) this.branches.observed(node.name, node.starts, group);
+    });
     if (faults.length > 0) this.#fail(faults);
     this.scheduler.schedule(this.scheduler.nowMs + OBSERVE_EVERY_MS, () => this.#observe(), null);
   }
