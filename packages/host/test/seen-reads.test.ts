@@ -13,6 +13,7 @@ test('T56, rule 9: a client saw more by a linearizable read than its own command
   const writer = new TallyUser(cluster, 'writer').open();
   const reader = new TallyUser(cluster, 'reader', { readFrom: lagging.address }).open();
   writer.run('add', { amount: 1 });
+  cluster.runFor(20);
   assert.equal(reader.ask('get', { consistency: 'sequential' }).value, 1);
   for (const node of [leader, near]) cluster.network.cut(lagging.name, node.name);
   writer.run('add', { amount: 1 });
