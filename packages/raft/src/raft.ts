@@ -39,7 +39,7 @@ export type Proposed = { readonly index: LogIndex; readonly term: Term } | 'notL
  */
 export class Raft {
   readonly #core: Core;
-  #seen: { role: Role; term: Term; leader: NodeId | 0; isEstablished: boolean; commitIndex: LogIndex; learnersWaiting: string };
+  #seen: { role: Role; term: Term; leader: NodeId | 0; isEstablished: boolean; commitIndex: LogIndex; learnersWaiting: readonly NodeId[] };
 
   constructor(init: RaftInit) {
     this.#core = new Core(init);
@@ -308,7 +308,7 @@ export class Raft {
       core.leader !== seen.leader ||
       this.isEstablished !== seen.isEstablished ||
       (core.state.role === 'leader' && hasAppendsToSend(core, core.state)) ||
-      this.#learnersWaiting().join() !== seen.learnersWaiting
+      !isSameList(this.#learnersWaiting(), seen.learnersWaiting)
     );
   }
 
@@ -356,22 +356,30 @@ export class Raft {
     if (nowMs > this.#core.nowMs) this.#core.nowMs = nowMs;
   }
 
-  #visible(): { role: Role; term: Term; leader: NodeId | 0; isEstablished: boolean; commitIndex: LogIndex; learnersWaiting: string } {
+  #visible(): { role: Role; term: Term; leader: NodeId | 0; isEstablished: boolean; commitIndex: LogIndex; learnersWaiting: readonly NodeId[] } {
     return {
       role: this.role,
       term: this.term,
       leader: this.leader,
       isEstablished: this.isEstablished,
       commitIndex: this.commitIndex,
-      learnersWaiting: this.#learnersWaiting().join(),
+      learnersWaiting: this.#learnersWaiting(),
     };
   }
 
-  #learnersWaiting(): NodeId[] {
+  #learnersWaiting(): readonly NodeId[] {
     const { state } = this.#core;
-    const waiting: NodeId[] = [];
-    if (state.role !== 'leader') return waiting;
-    for (const peer of state.peers.values()) if (peer.isLearner && peer.hasResponded && peer.barrierIndex === 0) waiting.push(peer.peer);
-    return waiting;
+    if (state.role !== 'leader') return NOBODY;
+    let waiting: NodeId[] | null = null;
+    for (const { isLearner, hasResponded, barrierIndex, peer } of state.peers.values()) {
+      if (isLearner && hasResponded && barrierIndex === 0) (waiting ??= []).push(peer);
+    }
+    return waiting ?? NOBODY;
   }
+}
+
+const NOBODY: readonly NodeId[] = [];
+
+function isSameList(one: readonly NodeId[], other: readonly NodeId[]): boolean {
+  return one === other || (one.length === other.length && one.every((node, at) => node === other[at]));
 }

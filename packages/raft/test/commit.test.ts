@@ -101,3 +101,15 @@ test('T14: commit index ahead of the entries → follower commits only what this
     2,
   );
 });
+
+test('hasReady: all was taken, on a leader and on followers → false, until something happens', () => {
+  const cluster = new Cluster({ nodes: 3 });
+  const leader = electLeader(cluster);
+  cluster.run(100);
+  assert.deepEqual(
+    cluster.members.map(({ raft }) => raft?.hasReady()),
+    [false, false, false],
+  );
+  cluster.raft(leader).proposeNoop(cluster.nowMs);
+  assert.equal(cluster.raft(leader).hasReady(), true);
+});
