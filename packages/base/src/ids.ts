@@ -1,4 +1,5 @@
 import { QuorateError } from './errors.js';
+import { shownValue } from './shown-value.js';
 
 declare const brand: unique symbol;
 
@@ -19,11 +20,14 @@ export type LogIndex = number;
 export type Offset = number;
 
 const HEX16 = /^[0-9a-f]{16}$/;
+const isHex16 = (value: unknown): boolean => typeof value === 'string' && HEX16.test(value);
 
 /** Checks a node id: 1 to 65,535, otherwise `invalidArgument`. */
 export function nodeId(value: number): NodeId {
   if (!Number.isInteger(value) || value < 1 || value > 0xffff) {
-    throw new QuorateError('invalidArgument', `node id must be a whole number from 1 to 65535, not ${value}`, { value });
+    throw new QuorateError('invalidArgument', `node id must be a whole number from 1 to 65535, not ${shownValue(value)}`, {
+      value: typeof value === 'number' ? value : shownValue(value),
+    });
   }
   return value as NodeId;
 }
@@ -31,20 +35,22 @@ export function nodeId(value: number): NodeId {
 /** Checks a group id: 0 to 4,294,967,295, otherwise `invalidArgument`. */
 export function groupId(value: number): GroupId {
   if (!Number.isInteger(value) || value < 0 || value > 0xffff_ffff) {
-    throw new QuorateError('invalidArgument', `group id must be a whole number from 0 to 4294967295, not ${value}`, { value });
+    throw new QuorateError('invalidArgument', `group id must be a whole number from 0 to 4294967295, not ${shownValue(value)}`, {
+      value: typeof value === 'number' ? value : shownValue(value),
+    });
   }
   return value as GroupId;
 }
 
 /** Checks a cluster id: 16 lower-case hexadecimal digits, otherwise `invalidArgument`. */
 export function clusterId(value: string): ClusterId {
-  if (!HEX16.test(value)) throw new QuorateError('invalidArgument', `cluster id must be 16 hexadecimal digits, not "${value}"`);
+  if (!isHex16(value)) throw new QuorateError('invalidArgument', `cluster id must be 16 hexadecimal digits, not "${shownValue(value)}"`);
   return value as ClusterId;
 }
 
 /** Checks an incarnation: 16 lower-case hexadecimal digits, otherwise `invalidArgument`. */
 export function incarnation(value: string): Incarnation {
-  if (!HEX16.test(value)) throw new QuorateError('invalidArgument', `incarnation must be 16 hexadecimal digits, not "${value}"`);
+  if (!isHex16(value)) throw new QuorateError('invalidArgument', `incarnation must be 16 hexadecimal digits, not "${shownValue(value)}"`);
   return value as Incarnation;
 }
 

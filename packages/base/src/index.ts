@@ -9,4 +9,5 @@ export * from './log.js';
 export * from './name.js';
 export * from './network.js';
 export * from './random.js';
+export * from './shown-value.js';
 export * from './time.js';

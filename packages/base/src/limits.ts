@@ -23,9 +23,9 @@ export const LIMITS = {
   nodeProposalBytesMax: 268_435_456,
   /** Readers at the end of their streams that wait on one node for records; beyond it: `overloaded`. */
   tailWaitersMax: 65_536,
-  /** Queries that wait on one node for what they must see; beyond it: `overloaded`. */
+  /** Requests with queries that wait on one node for what they must see; beyond it: `overloaded`. */
   queryWaitersMax: 65_536,
-  /** Bytes of arguments of the queries of a group that wait on one node, for a read index or for what they must see; beyond it: `overloaded`. */
+  /** Bytes of the queries of a group, with their arguments, that wait on one node, for a read index or for what they must see; beyond it: `overloaded`. */
   groupQueryBytesMax: 33_554_432,
   /** Bytes of groups in the status of a node: what is over is left out, so that it fits a frame with all the rest. */
   statusGroupBytesMax: 3_145_728,

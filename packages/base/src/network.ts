@@ -1,4 +1,5 @@
 import { QuorateError } from './errors.js';
+import { shownValue } from './shown-value.js';
 
 /** Where a node listens or is reached. */
 export interface Address {
@@ -14,6 +15,8 @@ export function formatAddress(address: Address): string {
 
 /** Parses `host:port`, `[ipv6]:port` or `:port` (loopback); otherwise `addressInvalid` that says what is wrong. */
 export function parseAddress(text: string): Address {
+  // Whoever writes no types may give anything.
+  if (typeof text !== 'string') throw new QuorateError('addressInvalid', `an address must be a text, not ${shownValue(text)}`);
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]*)):([0-9]{1,5})$/.exec(text);
   const port = match === null ? Number.NaN : Number(match[3]);
   if (match === null || port < 1 || port > 65535) {

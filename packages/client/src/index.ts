@@ -6,3 +6,4 @@ export * from './quorate-client.js';
 export * from './stream.js';
 export type { SessionOptions } from './sessions/session-options.js';
 export { SessionClient } from './sessions/session-client.js';
+export { type Deadline, DeadlineHeap } from './core/deadline-heap.js';

@@ -1,4 +1,4 @@
-import { type Offset, QuorateError, utf8 } from '@quorate/base';
+import { type Offset, QuorateError, shownValue, utf8 } from '@quorate/base';
 import type { StreamInfo, StreamRecord } from '@quorate/wire';
 import type { AppendResult } from './core/append-call.js';
 import type { ClientCore } from './core/client-core.js';
@@ -111,7 +111,10 @@ export class Stream {
 
   async *#readToEnd(turns: ReadTurns, options: StreamReadOptions): AsyncGenerator<StreamRecord, void, undefined> {
     const { limit = Number.POSITIVE_INFINITY, consistency = 'linearizable' } = options;
-    if (!(limit >= 0)) throw new QuorateError('invalidArgument', `limit must be a number from 0, not ${String(limit)}`, { limit });
+    if (typeof limit !== 'number' || !(limit >= 0))
+      throw new QuorateError('invalidArgument', `limit must be a number from 0, not ${shownValue(limit)}`, {
+        limit: typeof limit === 'number' ? limit : shownValue(limit),
+      });
     let next = options.from ?? 0;
     let left = limit;
     let end = Number.POSITIVE_INFINITY;

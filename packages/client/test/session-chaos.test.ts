@@ -62,7 +62,9 @@ function storm({ seed, steps, isRough }: Storm): { cluster: SessionCluster; prob
     const deadlineMs = isRough ? randomBetween(random, 1, 1500) : 120_000;
     const dice = randomUnit(random);
     if (dice < 0.5) for (let n = randomBetween(random, 1, 5); n > 0; n--) probe.submit(`${++count}`, { deadlineMs });
-    else if (dice < 0.65) probe.query(randomChance(random, 0.5) ? 'linearizable' : 'sequential', deadlineMs);
+    else if (dice < 0.65)
+      for (let n = randomBetween(random, 1, 4); n > 0; n--)
+        probe.query(randomChance(random, 0.8) ? 'linearizable' : 'sequential', deadlineMs);
     else if (dice < 0.7) cluster.elect(isRough ? randomBetween(random, 0, 3) : randomBetween(random, 1, 3));
     else if (dice < 0.74) cluster.node(randomBetween(random, 1, 3)).cutAll();
     else if (dice < 0.76 && isRough) probe.calls[randomBetween(random, 0, probe.calls.length - 1)]?.cancel();

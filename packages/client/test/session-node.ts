@@ -86,6 +86,8 @@ export class SessionNode {
   readonly requests: ClientRequest[] = [];
   /** Instead of a welcome. */
   refuseHello: QuorateError | null = null;
+  /** Frames to answer with in place of its own. */
+  answerInstead: (request: ClientRequest) => readonly ClientResponseBody[] | null = () => null;
   intervene: (request: ClientRequest) => Intervention = () => 'serve';
   readonly #cluster: SessionCluster;
   /** Batches of this node commit in order. */
@@ -143,6 +145,11 @@ export class SessionNode {
     }
     if (typeof action === 'object') {
       this.#answer(frames, request.id, 'refuse' in action ? { type: 'error', ...toWireError(action.refuse) } : action.answer);
+      return;
+    }
+    const instead = this.answerInstead(request);
+    if (instead !== null) {
+      for (const body of instead) this.#answer(frames, request.id, body);
       return;
     }
     const isCutAfter = action === 'cutAfter' || this.#cluster.mustCut(this.#cluster.messages, 'after');

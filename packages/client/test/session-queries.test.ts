@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { QuorateError } from '@quorate/base';
+import { QuorateError, utf8 } from '@quorate/base';
+import { type ClientRequest, type ClientResponseBody, encodeResponse } from '@quorate/wire';
 import { addressOf } from './scripted-cluster.js';
 import { SessionCluster } from './session-cluster.js';
 import { oneResult } from './session-node.js';
@@ -220,4 +221,148 @@ test('sessions: a node answers with less than was seen → its answer is not bel
     [['a']],
   );
   assert.ok(lies > 1);
+});
+
+const queriesOf = (cluster: SessionCluster): Extract<ClientRequest, { type: 'queries' }>[] =>
+  cluster.nodes.flatMap((node) => node.requests.flatMap((request) => (request.type === 'queries' ? [request] : [])));
+
+test('sessions: queries of one turn → one request for those between two commands, of the same consistency', () => {
+  const { cluster, probe } = setUp(61);
+  probe.submit('a');
+  probe.wait();
+  probe.query();
+  probe.query();
+  probe.query('sequential');
+  probe.query();
+  probe.submit('b');
+  probe.query();
+  probe.query();
+  probe.wait();
+  assert.deepEqual(
+    queriesOf(cluster)
+      .map(({ consistency, count, afterNumber }) => `${count} ${consistency} after ${afterNumber}`)
+      .sort(),
+    ['1 linearizable after 1', '1 sequential after 1', '2 linearizable after 1', '2 linearizable after 2'],
+  );
+  assert.deepEqual(
+    answers(probe)
+      .map(({ query, list }) => [query, list.includes('b')])
+      .filter(([query]) => (query as number) > 4),
+    [
+      [5, true],
+      [6, true],
+    ],
+  );
+  probe.check();
+});
+
+test('sessions: more queries in a turn than a request takes → several requests, all answered', () => {
+  const { cluster, probe } = setUp(62);
+  for (let i = 0; i < 2500; i++) probe.query();
+  probe.wait();
+  assert.deepEqual(
+    queriesOf(cluster).map(({ count }) => count),
+    [1024, 1024, 452],
+  );
+  assert.equal(answers(probe).length, 2500);
+});
+
+test('sessions: some queries of a request are cancelled or their time is over → those are told, the others answered', () => {
+  const { cluster, probe } = setUp(63);
+  for (const node of cluster.nodes) node.intervene = () => 'ignore';
+  const [first] = [probe.query('linearizable', 10_000), probe.query('linearizable', 100), probe.query('linearizable', 10_000)];
+  cluster.scheduler.runFor(50);
+  first?.cancel();
+  cluster.scheduler.runFor(60);
+  assert.deepEqual(
+    probe.told.map((told) => told.kind === 'queryFailed' && [told.query, told.error.code]),
+    [
+      [1, 'aborted'],
+      [2, 'unavailable'],
+    ],
+  );
+  for (const node of cluster.nodes) node.intervene = () => 'serve';
+  probe.wait();
+  assert.deepEqual(
+    answers(probe).map(({ query }) => query),
+    [3],
+  );
+});
+
+test('sessions: the answer to some queries comes in two pieces, and between them one that is newer is told → the old one is asked again', () => {
+  const { cluster, probe } = setUp(64, { readFrom: addressOf(2) });
+  probe.submit('a');
+  probe.wait();
+  const piece = (index: number, first: number, isLast: boolean): ClientResponseBody => {
+    const { index: at } = cluster.machine;
+    return { type: 'queryResults', index: at + index, eventIndex: 0, first, isLast, ...oneResult(utf8(`${at + index}|a`)) };
+  };
+  cluster.node(2).answerInstead = (request) =>
+    request.type === 'queries' && request.count === 2 ? [piece(9, 0, false), piece(7, 1, true)] : null;
+  probe.query('sequential');
+  probe.query('sequential');
+  cluster.scheduler.runFor(20);
+  assert.deepEqual(
+    answers(probe).map(({ query, index }) => [query, index - cluster.machine.index]),
+    [[1, 9]],
+    'the second is older than what was told',
+  );
+  cluster.node(2).answerInstead = () => [piece(9, 0, false), piece(9, 1, true)];
+  cluster.scheduler.runFor(1000);
+  assert.deepEqual(
+    answers(probe).map(({ query }) => query),
+    [1, 2],
+  );
+  probe.check();
+});
+
+for (const [what, first, isLast] of [
+  ['leaves some out', 1, true],
+  ['is of queries that were not asked', 2, true],
+  ['ends too early', 0, true],
+] as const) {
+  test(`sessions: an answer to queries ${what} → it is not believed, another node is asked`, () => {
+    const { cluster, probe } = setUp(65);
+    let lies = 0;
+    for (const node of cluster.nodes) {
+      node.intervene = (request) => {
+        if (request.type !== 'queries' || lies++ > 0) return 'serve';
+        return { answer: { type: 'queryResults', index: 9, eventIndex: 0, first, isLast, ...oneResult(utf8('9|')) } };
+      };
+    }
+    probe.query('sequential');
+    probe.query('sequential');
+    probe.wait();
+    assert.equal(answers(probe).length, 2);
+    assert.ok(lies > 1);
+  });
+}
+
+test('sessions: an earlier copy of a query is answered late, with less than a later copy asks for → the answer is taken, its connection stays', () => {
+  const { cluster, probe } = setUp(66, { readFrom: addressOf(2) });
+  probe.submit('a');
+  probe.wait();
+  const isAsked = (request: ClientRequest): boolean => request.type === 'queries';
+  for (const node of cluster.nodes) node.intervene = (request) => (isAsked(request) ? 'ignore' : 'serve');
+  probe.query('sequential', 10_000);
+  cluster.scheduler.runFor(50);
+  const node = cluster.node(2);
+  const [early] = node.requests.filter(isAsked);
+  const [frames] = node.connections;
+  assert.ok(early !== undefined && frames !== undefined);
+  const { index } = cluster.machine;
+  probe.submit('b');
+  cluster.scheduler.runUntil(() => queriesOf(cluster).some(({ minIndex }) => minIndex > index), {
+    withinMs: 5000,
+    what: 'a copy that asks for more',
+  });
+  const body = { type: 'queryResults', index, eventIndex: 0, first: 0, isLast: true, ...oneResult(utf8(`${index}|a`)) } as const;
+  const { type, parts } = encodeResponse(early.id, body);
+  frames.send(type, parts);
+  cluster.scheduler.runFor(50);
+  assert.deepEqual(
+    answers(probe).map((answer) => answer.list),
+    [['a']],
+  );
+  assert.ok(frames.isOpen);
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { LIMITS, SYSTEM_GROUP, crc32c } from '@quorate/base';
+import { SYSTEM_GROUP, crc32c } from '@quorate/base';
 import {
   MACHINE_OPERATION,
   encodeAcknowledge,
@@ -10,7 +10,7 @@ import {
   encodeTick,
 } from '@quorate/machine';
 import type { SimNode } from '@quorate/testkit';
-import { type ClientRequestBody, type ClientResponse, QUERY_HEADER_BYTES, type ServerPush } from '@quorate/wire';
+import type { ClientRequestBody, ClientResponse, ServerPush } from '@quorate/wire';
 import { RawClient } from './raw-client.js';
 import { leaderOf, metric, others, sessionCluster } from './session-rig.js';
 import { GROUP, KEY, ask, codeOf, commands, oneQuery, openSession, setup, tally } from './raw-session.js';
@@ -210,47 +210,6 @@ test('a session that is closed → its last replies come first, then that it end
   assert.equal(codeOf(ask(cluster, raw, commands(session, 4, [close]))), 'unavailable');
   const bind = { type: 'bindSession', group: GROUP, session, key: KEY, acknowledgedEvents: session } as const;
   assert.equal(codeOf(ask(cluster, raw, bind)), 'sessionExpired');
-});
-
-test('T71, T74: a query for what will never be applied → unavailable after five seconds; more than may wait → overloaded', () => {
-  const { cluster, raw, session, resource, leader } = setup(39);
-  const query = { type: 'queries', group: GROUP, session, minIndex: 0, ...oneQuery(resource, 9) } as const;
-  const ids = [
-    raw.send({ ...query, afterNumber: 50, consistency: 'linearizable' }),
-    raw.send({ ...query, afterNumber: 50, consistency: 'sequential' }),
-    raw.send({ ...query, afterNumber: 0, minIndex: 1_000_000, consistency: 'sequential' }),
-    raw.send({ ...query, session: 900_000, afterNumber: 0, consistency: 'sequential' }),
-  ];
-  cluster.runFor(4900);
-  assert.equal(metric(leader, 'queriesWaiting'), 4);
-  assert.equal(raw.answers.size, 3);
-  cluster.runFor(300);
-  for (const id of ids) assert.equal(codeOf(raw.answers.get(id) as ClientResponse), 'unavailable');
-  assert.equal(metric(leader, 'queriesWaiting'), 0);
-  for (let i = 0; i < LIMITS.connectionRequestsMax + 5; i++) raw.send({ ...query, afterNumber: 50, consistency: 'sequential' });
-  cluster.runFor(1000);
-  assert.equal(raw.log.filter((each) => codeOf(each) === 'overloaded').length, 5);
-});
-
-test('T71: queries with large arguments wait for what will never be applied → overloaded beyond their bytes, room comes back', () => {
-  const { cluster, raw, session, resource } = setup(46);
-  const query = { type: 'queries', group: GROUP, session, afterNumber: 50, minIndex: 0 } as const;
-  const asked = oneQuery(resource, 9, new Uint8Array(1_048_576 - QUERY_HEADER_BYTES));
-  const fit = LIMITS.groupQueryBytesMax / asked.queries.length;
-  const waiting = (consistency: 'linearizable' | 'sequential'): number[] =>
-    Array.from({ length: fit + 3 }, () => {
-      cluster.runFor(50);
-      return raw.send({ ...query, ...asked, consistency });
-    });
-  const answered = (ids: readonly number[]): string[] =>
-    ids.flatMap((id) => (raw.answers.has(id) ? [codeOf(raw.answers.get(id) as ClientResponse)] : []));
-  const sequential = waiting('sequential');
-  cluster.runUntil(() => answered(sequential).length > 2, 4000, 'some are too many');
-  assert.deepEqual(answered(sequential), ['overloaded', 'overloaded', 'overloaded']);
-  cluster.runFor(5000);
-  assert.equal(answered(sequential).filter((code) => code === 'unavailable').length, fit);
-  const rest = waiting('linearizable');
-  cluster.runUntil(() => answered(rest).length > 2, 4000, 'again only those are too many');
 });
 
 test('rule 18: a burst of commands of which each makes an event → every event leaves before the reply to its command', () => {

@@ -1,4 +1,14 @@
-import { type BatchHeader, ByteWriter, type Checksum, type LogIndex, QuorateError, type Term, asQuorateError, bytesEqual, crc32c } from '@quorate/base';
+import {
+  type BatchHeader,
+  ByteWriter,
+  type Checksum,
+  type LogIndex,
+  QuorateError,
+  type Term,
+  asQuorateError,
+  bytesEqual,
+  crc32c,
+} from '@quorate/base';
 import { BatchApplier } from './batch-applier.js';
 import { readNamed } from './compiled-type.js';
 import { textOf } from './faults.js';
@@ -115,7 +125,7 @@ export class Machine {
       throw asQuorateError(thrown);
     }
     try {
-      found.result.write(writer, result as never, found.resultPath);
+      found.result.write(writer, result, found.resultPath);
     } catch (cause) {
       throw new QuorateError(
         'invariantBroken',

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { DEFAULT_GROUP, type Logger, type Network, QuorateError, SYSTEM_GROUP, clusterId, parseAddress } from '@quorate/base';
+import { DEFAULT_GROUP, type Logger, type Network, QuorateError, SYSTEM_GROUP, clusterId, parseAddress, shownValue } from '@quorate/base';
 import { type QuorateClient, type Stream, connect } from '@quorate/client';
 import { NodeNetwork, nodeChecksum, nodeClock, nodeRandom } from '@quorate/platform-node';
 import { throwIfAborted } from '@quorate/resources';
@@ -61,6 +61,7 @@ export const Quorate = {
    * ```
    */
   async connect(addresses: string | readonly string[], options: ConnectOptions = {}): Promise<QuorateClient> {
+    checkOptions(options);
     const client = open(addresses, options, new NodeNetwork());
     try {
       await client.status();
@@ -87,6 +88,7 @@ export const Quorate = {
    * ```
    */
   async start(options: StartOptions): Promise<QuorateClient> {
+    checkOptions(options);
     const { signal, clusterId: cluster, ...node } = options;
     throwIfAborted(signal);
     const embedded = await startEmbeddedNode({ ...node, ...(cluster === undefined ? {} : { clusterId: clusterId(cluster) }) });
@@ -111,6 +113,12 @@ export const Quorate = {
     }
   },
 } as const;
+
+/** The others are checked where they are used. */
+function checkOptions(options: unknown): void {
+  if (typeof options === 'object' && options !== null && !Array.isArray(options)) return;
+  throw new QuorateError('invalidArgument', `options must be an object, not ${shownValue(options)}`, { path: 'options' });
+}
 
 /** What calls end with when the only node has failed. */
 function nodeFailed(error: QuorateError): QuorateError {

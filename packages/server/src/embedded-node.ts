@@ -1,5 +1,15 @@
 import { resolve } from 'node:path';
-import { type ClusterId, type Logger, type Network, QuorateError, SILENT_LOGGER, formatAddress, nodeId, parseAddress } from '@quorate/base';
+import {
+  type ClusterId,
+  type Logger,
+  type Network,
+  QuorateError,
+  SILENT_LOGGER,
+  formatAddress,
+  nodeId,
+  parseAddress,
+  shownValue,
+} from '@quorate/base';
 import { type ConfiguredMember, type Host, type HostSettings, LocalNetwork, startHost } from '@quorate/host';
 import type { AnyResourceType } from '@quorate/machine';
 import { BUILTIN_TYPES } from '@quorate/resources';
@@ -51,6 +61,7 @@ export interface EmbeddedNode {
  * `formatUnsupported`, `dataDamaged`, `diskFull`, `diskFailed`.
  */
 export async function startEmbeddedNode(options: EmbeddedNodeOptions): Promise<EmbeddedNode> {
+  checkKinds(options);
   const advertise = parseAddress(options.address);
   const own = formatAddress(advertise);
   const listen = options.listen === undefined ? advertise : parseAddress(options.listen);
@@ -129,6 +140,26 @@ function stopHost(host: Host): Promise<void> {
       else reject(error);
     });
   });
+}
+
+/** What only whoever writes no types can get wrong. */
+function checkKinds({ members, resources, logger, onFatal }: EmbeddedNodeOptions): void {
+  if (members !== undefined && (typeof members !== 'object' || members === null))
+    throw wrongKind('members', 'a list or addresses by number', members);
+  if (resources !== undefined && !(Array.isArray(resources) && resources.every(isResourceType))) {
+    throw wrongKind('resources', 'a list of resource types', resources);
+  }
+  if (logger !== undefined && typeof (logger as Logger | null)?.log !== 'function')
+    throw wrongKind('logger', 'an object with a function "log"', logger);
+  if (onFatal !== undefined && typeof onFatal !== 'function') throw wrongKind('onFatal', 'a function', onFatal);
+}
+
+function isResourceType(type: Partial<AnyResourceType> | null | undefined): boolean {
+  return typeof type?.declaration?.operations === 'object' && typeof type.machine === 'object';
+}
+
+function wrongKind(path: string, what: string, value: unknown): QuorateError {
+  return new QuorateError('invalidArgument', `${path} must be ${what}, not ${shownValue(value)}`, { path });
 }
 
 function membersOf({ members }: EmbeddedNodeOptions, own: string): readonly ConfiguredMember[] {

@@ -10,7 +10,16 @@ export * from './messages.js';
 export * from './outgoing-frames.js';
 export * from './peer-codec.js';
 export * from './preface.js';
-export { QUERY_HEADER_BYTES, QueryList, QueryResultList, beginQueryResult, endQueryResult, writeQuery, writeQueryError, writeQueryResult } from './query-list.js';
+export {
+  QUERY_HEADER_BYTES,
+  QueryList,
+  QueryResultList,
+  beginQueryResult,
+  endQueryResult,
+  writeQuery,
+  writeQueryError,
+  writeQueryResult,
+} from './query-list.js';
 export * from './records.js';
 export { SESSION_KEY_BYTES, decodePush, encodePush, isPush } from './session-codec.js';
 export * from './session-messages.js';

@@ -1,4 +1,13 @@
-import { ByteWriter, type ClusterId, ERROR_CODES, type ErrorCode, type GroupId, type Incarnation, LIMITS, type NodeId } from '@quorate/base';
+import {
+  ByteWriter,
+  type ClusterId,
+  ERROR_CODES,
+  type ErrorCode,
+  type GroupId,
+  type Incarnation,
+  LIMITS,
+  type NodeId,
+} from '@quorate/base';
 import {
   type ClientRequestBody,
   type ClientResponseBody,

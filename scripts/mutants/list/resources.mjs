@@ -103,9 +103,9 @@ export const RESOURCES = [
     id: 'calls-overtake-across-resources',
     shows: ['rule 23'],
     bug: 'A call of a resource that is open does not wait for earlier calls whose resource is being opened.',
-    file: 'packages/resources/src/client/command-gate.ts',
-    old: 'if (this.#waiting.size === 0 && opening.resource !== 0) {',
-    new: 'if (opening.resource !== 0) {',
+    file: 'packages/resources/src/client/resource-handle.ts',
+    old: 'if (resource !== 0 && gate.isOpen) return',
+    new: 'if (resource !== 0) return',
     tests: ['resources/faces-gate.test.ts: rule 23: a resource opened while another is in use'],
   },
   {

@@ -1,4 +1,4 @@
-import { type Address, LIMITS, QuorateError, formatAddress, parseAddress, utf8 } from '@quorate/base';
+import { type Address, LIMITS, QuorateError, formatAddress, parseAddress, shownValue, utf8 } from '@quorate/base';
 
 /** The text form of an address that a client can dial; otherwise `addressInvalid`. */
 export function checkAddress(address: Address): string {
@@ -8,7 +8,7 @@ export function checkAddress(address: Address): string {
 /** A number above 0 (Infinity is allowed); otherwise `invalidArgument`. */
 export function checkDuration(name: string, value: number): number {
   if (typeof value !== 'number' || !(value > 0)) {
-    throw new QuorateError('invalidArgument', `${name} must be a number above 0, not ${String(value)}`, { name });
+    throw new QuorateError('invalidArgument', `${name} must be a number above 0, not ${shownValue(value)}`, { name });
   }
   return value;
 }
@@ -23,6 +23,6 @@ export function checkNameBytes(name: string, text: string): void {
 /** A whole number within bounds; otherwise `invalidArgument`. */
 export function checkWhole(name: string, value: number, min: number, max: number): void {
   if (!Number.isSafeInteger(value) || value < min || value > max) {
-    throw new QuorateError('invalidArgument', `${name} must be a whole number from ${min} to ${max}, not ${String(value)}`, { name });
+    throw new QuorateError('invalidArgument', `${name} must be a whole number from ${min} to ${max}, not ${shownValue(value)}`, { name });
   }
 }

@@ -29,6 +29,11 @@ export class DeadlineHeap {
     return this.#heap.length + this.#queue.size;
   }
 
+  /** Places in memory, of those that have left too. */
+  get places(): number {
+    return this.#heap.length + this.#queue.places;
+  }
+
   /** Adds what is new and is never moved: costs next to nothing if it is due after the others that were added so. Infinity: never. */
   setOnce(entry: Deadline, dueMs: number): void {
     if (dueMs === Number.POSITIVE_INFINITY) return;

@@ -18,6 +18,11 @@ export class DeadlineQueue {
     return this.#size;
   }
 
+  /** Places in memory, of those that have left too. */
+  get places(): number {
+    return this.#entries.length;
+  }
+
   /** The earliest. */
   get first(): Deadline | undefined {
     return this.#size === 0 ? undefined : this.#entries[this.#head];

@@ -9,6 +9,7 @@ import {
   type Random,
   SILENT_LOGGER,
   type Timers,
+  shownValue,
 } from '@quorate/base';
 import { checkAddress, checkDuration } from './argument-checks.js';
 
@@ -55,6 +56,12 @@ export interface Settings {
 
 /** Fills in the defaults; `invalidArgument` names what is wrong. */
 export function settingsOf(options: ClientOptions): Settings {
+  const { logger = SILENT_LOGGER } = options;
+  if (typeof (logger as Logger | null)?.log !== 'function') {
+    throw new QuorateError('invalidArgument', `logger must be an object with a function "log", not ${shownValue(logger)}`, {
+      path: 'logger',
+    });
+  }
   if (options.addresses.length === 0) throw new QuorateError('invalidArgument', 'a client needs the address of at least one node');
   return {
     addresses: [...new Set(options.addresses.map(checkAddress))],
@@ -63,7 +70,7 @@ export function settingsOf(options: ClientOptions): Settings {
     timers: options.timers,
     random: options.random,
     checksum: options.checksum,
-    logger: options.logger ?? SILENT_LOGGER,
+    logger,
     clusterId: options.clusterId ?? null,
     deadlineMs: checkDuration('deadlineMs', options.deadlineMs ?? 5000),
     stallMs: checkDuration('stallMs', options.stallMs ?? 400),

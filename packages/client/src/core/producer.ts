@@ -11,6 +11,7 @@ import { type Causes, GroupLookup, type Resolve } from './group-lookup.js';
 import type { NodeLink } from './node-link.js';
 import { Backoff, deadlineError, isAmbiguous, isFinalHandshakeFault, reactionTo, unknownOutcome } from './retry.js';
 import { Route } from './route.js';
+import type { TurnStep } from './turn-end.js';
 
 /** What a producer needs of the client. */
 export interface ProducerContext extends CallContext {
@@ -50,6 +51,7 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
   readonly #window: AppendWindow;
   readonly #backoff: Backoff;
   readonly #lookup: GroupLookup;
+  readonly #flushStep: TurnStep;
   #route: Route | null = null;
   #link: NodeLink | null = null;
   /** Grows whenever the window is sent anew; answers to older copies count only if they say what became of the numbers. */
@@ -58,7 +60,6 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
   #reportedBytes = 0;
   /** A node has stored something in this generation: it leads, so the whole window may go out. */
   #isConfirmed = false;
-  #isFlushPlanned = false;
   #isResting = false;
   #isWaitingForDrain = false;
   #liveCalls = 0;
@@ -71,6 +72,7 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
   constructor(name: string, context: ProducerContext) {
     this.name = name;
     this.#context = context;
+    this.#flushStep = context.turnEnd.step(() => this.#flush());
     this.#lookup = new GroupLookup(name, context.resolve);
     const { random, stallMs } = context.settings;
     this.#backoff = new Backoff(random, { firstMs: 10, maxMs: 200 });
@@ -178,15 +180,8 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
   }
 
   #planFlush(): void {
-    if (this.#isFlushPlanned) return;
-    this.#isFlushPlanned = true;
-    this.#context.turnEnd.plan(this.#planned);
+    this.#flushStep.plan();
   }
-
-  readonly #planned = (): void => {
-    this.#isFlushPlanned = false;
-    this.#flush();
-  };
 
   /** Sends what may be sent now. */
   #flush(): void {

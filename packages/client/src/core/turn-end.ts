@@ -5,6 +5,11 @@ export interface Flushable {
   flush(): void;
 }
 
+/** Something that is to be done once at the end of a turn, however often it is planned. */
+export interface TurnStep {
+  plan(): void;
+}
+
 /**
  * What a client does once at the end of a turn, whatever was called in it: first the steps, which send what was gathered, then one write for each
  * connection. One callback of the event loop for all of it.
@@ -20,10 +25,21 @@ export class TurnEnd {
     this.#timers = timers;
   }
 
-  /** Runs `step` at the end of this turn; of the next one if this one is being ended. Whoever plans sees to it that it is not planned twice. */
-  plan(step: () => void): void {
-    this.#steps.push(step);
-    this.#need();
+  /** Something to be planned: it runs at the end of the turn, or of the next one if this one is being ended. */
+  step(run: () => void): TurnStep {
+    let isPlanned = false;
+    const step = (): void => {
+      isPlanned = false;
+      run();
+    };
+    return {
+      plan: () => {
+        if (isPlanned) return;
+        isPlanned = true;
+        this.#steps.push(step);
+        this.#need();
+      },
+    };
   }
 
   /** Flushes `output` at the end of this turn, after the steps. */

@@ -2,6 +2,7 @@ import { ByteWriter, type GroupId, LIMITS, type LogIndex, type QuorateError } fr
 import type { Done, PendingCall, ReadConsistency, ResourceId } from '@quorate/machine';
 import { QUERY_HEADER_BYTES, writeQuery } from '@quorate/wire';
 import type { CallContext } from '../core/call.js';
+import type { TurnStep } from '../core/turn-end.js';
 import { callbackThrew } from './listeners.js';
 import { type QueryAnswers, QueryBatch, type QueryOwner } from './query-batch.js';
 import { QueryCall } from './query-call.js';
@@ -43,7 +44,7 @@ export class ClientQueries implements QueryOwner {
   #gathering: QueryBatch | null = null;
   /** Closed in this turn, to be asked at its end. */
   #due: QueryBatch[] = [];
-  #isPlanned = false;
+  readonly #askStep: TurnStep;
   #count = 0;
   #bytes = 0;
   #toldIndex: LogIndex = 0;
@@ -51,6 +52,7 @@ export class ClientQueries implements QueryOwner {
 
   constructor(owner: QueriesOwner) {
     this.#owner = owner;
+    this.#askStep = owner.context.turnEnd.step(() => this.#ask());
   }
 
   get group(): GroupId {
@@ -104,10 +106,7 @@ export class ClientQueries implements QueryOwner {
     const batch = new QueryBatch(this, { consistency, session });
     this.#gathering = batch;
     this.#batches.add(batch);
-    if (!this.#isPlanned) {
-      this.#isPlanned = true;
-      this.context.turnEnd.plan(this.#ask);
-    }
+    this.#askStep.plan();
     return batch;
   }
 
@@ -119,13 +118,12 @@ export class ClientQueries implements QueryOwner {
     this.#due.push(batch);
   }
 
-  readonly #ask = (): void => {
-    this.#isPlanned = false;
+  #ask(): void {
     this.#closeGathering();
     const due = this.#due;
     this.#due = [];
     for (const batch of due) batch.start();
-  };
+  }
 
   /** A session is open, or over: those that waited for it go on. */
   resume(): void {

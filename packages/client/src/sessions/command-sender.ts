@@ -3,6 +3,7 @@ import { type SessionId, encodeCommands } from '@quorate/machine';
 import type { ClientResponse } from '@quorate/wire';
 import { type CallContext, wrongType } from '../core/call.js';
 import { Backoff, isAmbiguous, reactionTo } from '../core/retry.js';
+import type { TurnStep } from '../core/turn-end.js';
 import type { Acknowledged, Acknowledgements } from './acknowledgements.js';
 import { Alarm } from './alarm.js';
 import type { CommandCall } from './command-call.js';
@@ -39,7 +40,7 @@ export class CommandSender {
   /** End of a pause after a refusal. */
   readonly #rest: Alarm;
   readonly #attempts = new Map<CommandPayload, { cancel(): void }>();
-  #isFlushPlanned = false;
+  readonly #flushStep: TurnStep;
   #isWaitingForDrain = false;
   #futile = 0;
 
@@ -60,20 +61,14 @@ export class CommandSender {
     this.#window = parts.window;
     this.#acknowledgements = parts.acknowledgements;
     this.#backoff = new Backoff(context.settings.random, { firstMs: 10, maxMs: 200 });
+    this.#flushStep = context.turnEnd.step(() => this.flush());
     this.#rest = new Alarm(context, () => this.flush());
   }
 
   /** Sends at the end of the turn, so that all commands of one turn go out together. */
   planFlush(): void {
-    if (this.#isFlushPlanned || this.#owner.isEnded) return;
-    this.#isFlushPlanned = true;
-    this.#context.turnEnd.plan(this.#planned);
+    if (!this.#owner.isEnded) this.#flushStep.plan();
   }
-
-  readonly #planned = (): void => {
-    this.#isFlushPlanned = false;
-    this.flush();
-  };
 
   /** Sends what may be sent now. */
   flush(): void {

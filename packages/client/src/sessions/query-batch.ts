@@ -140,7 +140,10 @@ export class QueryBatch {
     }
     const end = first + count;
     if (end > this.calls.length || first > this.#coveredTo || (isLast && Math.max(end, this.#coveredTo) < this.calls.length)) {
-      throw new QuorateError('malformedFrame', `results ${first} to ${end} of ${this.calls.length}, after ${this.#coveredTo} came`, { first, end });
+      throw new QuorateError('malformedFrame', `results ${first} to ${end} of ${this.calls.length}, after ${this.#coveredTo} came`, {
+        first,
+        end,
+      });
     }
     this.#coveredTo = Math.max(end, this.#coveredTo);
     const answers: QueryAnswers = { batch: this, index, eventIndex, first, end };

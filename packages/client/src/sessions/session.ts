@@ -1,6 +1,6 @@
 import { type LogIndex, QuorateError } from '@quorate/base';
 import type { CommandResult, Done, SessionId, SessionState } from '@quorate/machine';
-import { type ClientResponse, SESSION_KEY_BYTES, type ServerPush, type SessionRequestBody, fromWireError } from '@quorate/wire';
+import { type ClientResponse, type ServerPush, type SessionRequestBody, fromWireError } from '@quorate/wire';
 import { type CallContext, wrongType } from '../core/call.js';
 import { deadlineError, reactionTo } from '../core/retry.js';
 import { Acknowledgements } from './acknowledgements.js';
@@ -11,6 +11,7 @@ import { EventChain, type EventsAt } from './event-chain.js';
 import { MissingEvents, type MissingEventsOwner } from './missing-events.js';
 import { type CarrierOwner, SessionCarrier } from './session-carrier.js';
 import { endError } from './session-errors.js';
+import { newKey } from './session-key.js';
 import { SessionLife } from './session-life.js';
 import type { SessionSettings } from './session-options.js';
 
@@ -108,7 +109,6 @@ export class Session implements CarrierOwner, SenderOwner, MissingEventsOwner {
   get isWanted(): boolean {
     return this.#id !== 0 || this.#waiters > 0;
   }
-  /** True if a node carries it. */
   get isBound(): boolean {
     return this.#carrier.link !== null;
   }
@@ -397,8 +397,4 @@ export class Session implements CarrierOwner, SenderOwner, MissingEventsOwner {
   #giveUpOpening(): void {
     this.end('expired', new QuorateError('unavailable', 'no session was opened'));
   }
-}
-
-function newKey(context: CallContext): Uint8Array {
-  return Uint8Array.from({ length: SESSION_KEY_BYTES }, () => context.settings.random.nextUint32() & 0xff);
 }

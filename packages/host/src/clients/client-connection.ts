@@ -1,5 +1,13 @@
 import { LIMITS, QuorateError } from '@quorate/base';
-import { type ClientResponseBody, type FrameConnection, type ServerPush, decodeRequest, encodePush, encodeResponse, isLastAnswer } from '@quorate/wire';
+import {
+  type ClientResponseBody,
+  type FrameConnection,
+  type ServerPush,
+  decodeRequest,
+  encodePush,
+  encodeResponse,
+  isLastAnswer,
+} from '@quorate/wire';
 import type { SessionBinding } from '../sessions/session-binding.js';
 import type { LeaderWaiter } from './leader-waiters.js';
 import { type ReplyTo, RequestHandler, type RequestNode } from './request-handler.js';
@@ -24,6 +32,8 @@ export class ClientConnection implements ReplyTo {
     this.#node = init.node;
     this.#heardAtMs = init.node.awake.nowMs();
     this.frames = init.frames;
+    // At the end of the node's turn, see `replied`.
+    this.frames.isFlushedByOwner = true;
     this.#replied = init.replied;
     this.#handler = new RequestHandler(init.node, this);
   }

@@ -1,6 +1,13 @@
 import { type ByteWriter, LIMITS, type LogIndex, QuorateError, asQuorateError } from '@quorate/base';
 import type { Machine, SessionId } from '@quorate/machine';
-import { type ClientResponseBody, QueryList, type SessionRequestBody, beginQueryResult, endQueryResult, writeQueryError } from '@quorate/wire';
+import {
+  type ClientResponseBody,
+  QueryList,
+  type SessionRequestBody,
+  beginQueryResult,
+  endQueryResult,
+  writeQueryError,
+} from '@quorate/wire';
 import type { PendingRead } from '../groups/pending-reads.js';
 import type { MachineGroup } from './machine-group.js';
 import type { QueryWaiter } from './query-waiters.js';
@@ -123,10 +130,16 @@ export class QueryRun implements PendingRead, QueryWaiter {
     this.#isNextRead = true;
     const at = beginQueryResult(writer);
     try {
-      machine.queryInto(writer, { session: this.session, resource: this.#list.resource, operation: this.#list.operation, args: this.#list.args });
+      machine.queryInto(writer, {
+        session: this.session,
+        resource: this.#list.resource,
+        operation: this.#list.operation,
+        args: this.#list.args,
+      });
       const bytes = writer.length - at;
       if (writer.length > FRAME_RESULTS_BYTES_MAX) {
-        if (bytes > FRAME_RESULTS_BYTES_MAX) throw new QuorateError('frameTooLarge', `a result of ${bytes} bytes fits no answer`, { bytes });
+        if (bytes > FRAME_RESULTS_BYTES_MAX)
+          throw new QuorateError('frameTooLarge', `a result of ${bytes} bytes fits no answer`, { bytes });
         writer.truncate(at);
         return false;
       }

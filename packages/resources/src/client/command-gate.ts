@@ -87,13 +87,9 @@ export class CommandGate {
     return this.#waiting.size === 0;
   }
 
-  /** Sends a call, at once or when it is its turn. Throws `overloaded`. */
-  pass(opening: Opening, call: GateCall): GatedCall {
+  /** Sends a call that has something to wait for when it is its turn. Throws `overloaded`. */
+  wait(opening: Opening, call: GateCall): GatedCall {
     const gated = new GatedCall(this, opening, call, this.#clock.nowMs());
-    if (this.#waiting.size === 0 && opening.resource !== 0) {
-      gated.sent = call.start(opening.resource, 0);
-      return gated;
-    }
     const { gatedCallsMax, gatedBytesMax } = CLIENT_LIMITS;
     if (this.#waiting.size >= gatedCallsMax || (this.#bytes > 0 && this.#bytes + call.bytes > gatedBytesMax)) {
       throw new QuorateError('overloaded', `${this.#waiting.size} calls wait for their resources to be opened`, {

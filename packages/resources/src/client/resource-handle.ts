@@ -1,4 +1,4 @@
-import { type LogIndex, QuorateError, asQuorateError } from '@quorate/base';
+import { type LogIndex, QuorateError, asQuorateError, shownValue } from '@quorate/base';
 import {
   type AnyField,
   type CallTime,
@@ -171,7 +171,7 @@ export class ResourceHandle<D extends ResourceDeclaration = ResourceDeclaration>
       const { resource } = this.#opening;
       // Nothing is to be waited for: then a call costs nothing in the gate.
       if (resource !== 0 && gate.isOpen) return new PassedCall(this.#send(declared, resource, encoded, options, done));
-      return this.#pass(declared, encoded, options, done);
+      return this.#wait(declared, encoded, options, done);
     } catch (thrown) {
       timers.defer(() => this.#context.guarded('done', () => done(asQuorateError(thrown), null)));
       return { cancel: () => {}, isSent: false };
@@ -179,10 +179,10 @@ export class ResourceHandle<D extends ResourceDeclaration = ResourceDeclaration>
   }
 
   /** Sends a call when it is its turn. */
-  #pass(declared: OperationDeclaration, encoded: Uint8Array, options: CommandTime & QueryTime, done: Done<unknown>): SentCall {
+  #wait(declared: OperationDeclaration, encoded: Uint8Array, options: CommandTime & QueryTime, done: Done<unknown>): SentCall {
     const { gate, deadlineMs: defaultMs } = this.#context;
     const { deadlineMs, openMs } = options;
-    return gate.pass(this.#opening, {
+    return gate.wait(this.#opening, {
       bytes: encoded.length,
       waitMs: openMs ?? deadlineMs ?? defaultMs,
       start: (resource, spentMs) => {
@@ -276,12 +276,12 @@ function timeLeft(deadlineMs: number | undefined, spentMs: number, defaultMs: nu
 
 function checkTime(deadlineMs: number | undefined): void {
   if (deadlineMs === undefined || (typeof deadlineMs === 'number' && deadlineMs > 0)) return;
-  throw new QuorateError('invalidArgument', `deadlineMs must be a number above 0, not ${String(deadlineMs)}`, { path: 'deadlineMs' });
+  throw new QuorateError('invalidArgument', `deadlineMs must be a number above 0, not ${shownValue(deadlineMs)}`, { path: 'deadlineMs' });
 }
 
 function checkConsistency(consistency: ReadConsistency | undefined): void {
   if (consistency === undefined || consistency === 'linearizable' || consistency === 'sequential') return;
-  throw new QuorateError('invalidArgument', `consistency must be "linearizable" or "sequential", not "${String(consistency)}"`, {
+  throw new QuorateError('invalidArgument', `consistency must be "linearizable" or "sequential", not "${shownValue(consistency)}"`, {
     path: 'consistency',
   });
 }

@@ -1,4 +1,4 @@
-import { QuorateError, asQuorateError } from '@quorate/base';
+import { QuorateError, asQuorateError, shownValue } from '@quorate/base';
 import type { CommandNames, OperationArguments, OperationResult, QueryNames } from '@quorate/machine';
 import { CLIENT_LIMITS } from '../client/client-limits.js';
 import type { ResourceHandle } from '../client/resource-handle.js';
@@ -232,7 +232,8 @@ export class ReplicatedMap<T = unknown> {
 
   async *#pages(turns: ReadTurns, options: MapRangeOptions, isKeysOnly: boolean): AsyncGenerator<ScanResult['entries'], void, undefined> {
     const { limit = Number.POSITIVE_INFINITY, reverse = false } = options;
-    if (!(limit >= 0)) throw new QuorateError('invalidArgument', `limit must be a number from 0, not ${String(limit)}`, { path: 'limit' });
+    if (typeof limit !== 'number' || !(limit >= 0))
+      throw new QuorateError('invalidArgument', `limit must be a number from 0, not ${shownValue(limit)}`, { path: 'limit' });
     let { from, to } = { from: borderOf(options.from, 'from'), to: borderOf(options.to, 'to') };
     const prefix = borderOf(options.prefix, 'prefix');
     let left = Math.floor(limit);
