@@ -1,4 +1,14 @@
-import { type BatchHeader, type Checksum, type LogIndex, QuorateError, type Term, asQuorateError, bytesEqual, crc32c } from '@quorate/base';
+import {
+  type BatchHeader,
+  ByteReader,
+  type Checksum,
+  type LogIndex,
+  QuorateError,
+  type Term,
+  asQuorateError,
+  bytesEqual,
+  crc32c,
+} from '@quorate/base';
 import { BatchApplier } from './batch-applier.js';
 import { readNamed } from './compiled-type.js';
 import { textOf } from './faults.js';
@@ -101,7 +111,7 @@ export class Machine {
         operation,
       });
     }
-    const values = readNamed(found.args, args);
+    const values = readNamed(found.args, new ByteReader(args));
     let result: unknown;
     try {
       result = found.handler(new HandlerQuery(this.#state, resource, session) as never, values);
