@@ -203,23 +203,31 @@ export class ByteWriter {
 /** Reads little-endian fields; every read is checked against the end and throws `malformedFrame`. */
 export class ByteReader {
   readonly #bytes: Uint8Array;
-  #at = 0;
+  readonly #from: number;
+  readonly #to: number;
+  #at: number;
 
-  constructor(bytes: Uint8Array) {
+  /** Reads from byte `from` up to `to`, which lie within the bytes. */
+  constructor(bytes: Uint8Array, from = 0, to: number = bytes.length) {
     this.#bytes = bytes;
+    this.#from = from;
+    this.#to = to;
+    this.#at = from;
   }
 
   get remaining(): number {
-    return this.#bytes.length - this.#at;
+    return this.#to - this.#at;
   }
+  /** Bytes read so far. */
   get position(): number {
-    return this.#at;
+    return this.#at - this.#from;
   }
 
   #advance(count: number): number {
     const at = this.#at;
-    if (count < 0 || count > this.#bytes.length - at) {
-      throw new QuorateError('malformedFrame', `need ${count} bytes at ${at}, have ${this.#bytes.length - at}`, { at, need: count });
+    if (count < 0 || count > this.#to - at) {
+      const { position, remaining } = this;
+      throw new QuorateError('malformedFrame', `need ${count} bytes at ${position}, have ${remaining}`, { at: position, need: count });
     }
     this.#at = at + count;
     return at;
@@ -238,7 +246,8 @@ export class ByteReader {
   u64(): number {
     const at = this.#advance(8);
     const value = readU64(this.#bytes, at);
-    if (!Number.isSafeInteger(value)) throw new QuorateError('malformedFrame', `number at ${at} is beyond 2^53`, { at });
+    if (!Number.isSafeInteger(value))
+      throw new QuorateError('malformedFrame', `number at ${at - this.#from} is beyond 2^53`, { at: at - this.#from });
     return value;
   }
   /** A view of the next `count` bytes; it shares memory with the input. */

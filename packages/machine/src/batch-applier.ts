@@ -1,5 +1,6 @@
 import {
   type BatchHeader,
+  ByteReader,
   type ErrorDetails,
   type LogIndex,
   QuorateError,
@@ -222,7 +223,7 @@ export class BatchApplier {
       state.index = baseIndex + i;
       // It may have ended within this batch: then what is kept of it goes, and repeats are answered like what is new.
       if (number < expected && state.sessions.isLive(session)) repeated.push(this.#repeated(record, number, find));
-      else this.#apply(record, number, readU64(payload, at), readU16(payload, at + 8), payload.subarray(from, to));
+      else this.#apply(record, number, readU64(payload, at), readU16(payload, at + 8), new ByteReader(payload, from, to));
       this.#settle();
       at = to;
     }
@@ -248,7 +249,7 @@ export class BatchApplier {
   }
 
   /** Applies the next command of a session. */
-  #apply(record: SessionRecord, number: number, resource: ResourceId, operation: number, args: Uint8Array): void {
+  #apply(record: SessionRecord, number: number, resource: ResourceId, operation: number, args: ByteReader): void {
     const { sessions } = this.#state;
     if (!sessions.isLive(record.session)) {
       this.#refuse(number, new QuorateError('sessionExpired', `session ${record.session} has ended`, { session: record.session }));
@@ -258,7 +259,7 @@ export class BatchApplier {
     record.nextNumber = number + 1;
   }
 
-  #run(record: SessionRecord, number: number, resource: ResourceId, operation: number, args: Uint8Array): void {
+  #run(record: SessionRecord, number: number, resource: ResourceId, operation: number, args: ByteReader): void {
     const state = this.#state;
     const { sessionReplyBytesMax } = state.limits;
     if (record.keptReplyBytes + state.replies.writer.length > sessionReplyBytesMax) {
@@ -288,11 +289,11 @@ export class BatchApplier {
     this.#state.replies.writer.refuse(number, refusedReply(this.#state.index, error));
   }
 
-  #runMachine(record: SessionRecord, number: number, operation: number, args: Uint8Array): void {
+  #runMachine(record: SessionRecord, number: number, operation: number, args: ByteReader): void {
     const { index } = this.#state;
     const { writer } = this.#state.replies;
     if (operation === MACHINE_OPERATION.openResource) {
-      this.#openResource(number, args);
+      this.#openResource(number, args.raw(args.remaining));
       return;
     }
     if (operation !== MACHINE_OPERATION.closeSession && operation !== MACHINE_OPERATION.nothing) {
@@ -300,8 +301,8 @@ export class BatchApplier {
         new QuorateError('formatUnsupported', `operation ${operation} of the machine: written by a newer version`, { operation }),
       );
     }
-    if (args.length > 0) {
-      this.#refuse(number, malformed(`${args.length} bytes of arguments for an operation without any`));
+    if (args.remaining > 0) {
+      this.#refuse(number, malformed(`${args.remaining} bytes of arguments for an operation without any`));
       return;
     }
     if (operation === MACHINE_OPERATION.closeSession) this.#endings.end(record.session, false);

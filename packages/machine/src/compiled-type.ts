@@ -1,4 +1,4 @@
-import { ByteReader, QuorateError } from '@quorate/base';
+import { type ByteReader, QuorateError } from '@quorate/base';
 import type { AnyResourceType } from './any-resource.js';
 import type { ArgumentFields } from './resource-definition.js';
 import type { ApplyCall, QueryCall, ResourceMachine } from './resource-machine.js';
@@ -52,9 +52,8 @@ export class CompiledTypes {
   }
 }
 
-/** The values of named fields from all of `bytes`. Throws `malformedFrame`. */
-export function readNamed(fields: NamedFields, bytes: Uint8Array): unknown {
-  const reader = new ByteReader(bytes);
+/** The values of named fields from all that is left to read. Throws `malformedFrame`. */
+export function readNamed(fields: NamedFields, reader: ByteReader): unknown {
   const values: Record<string, unknown> = {};
   for (const [name, field] of fields) values[name] = field.read(reader);
   reader.end();

@@ -1,4 +1,4 @@
-import { QuorateError, isErrorCode } from '@quorate/base';
+import { type ByteReader, QuorateError, isErrorCode } from '@quorate/base';
 import { type CompiledOperation, readNamed } from './compiled-type.js';
 import { textOf } from './faults.js';
 import type { LiveResource } from './handler-call.js';
@@ -19,7 +19,7 @@ export class HandlerRuns {
    * Applies a command. A `QuorateError` refuses it: what it changed is undone, only tokens of other groups that it has shown stay seen. Whatever
    * else is thrown stops the machine. The reply goes to the writer of the batch.
    */
-  command(live: LiveResource, operation: CompiledOperation, args: Uint8Array, session: SessionId, number: number): void {
+  command(live: LiveResource, operation: CompiledOperation, args: ByteReader, session: SessionId, number: number): void {
     const state = this.#state;
     const mark = state.events.pendingCount;
     state.tables.begin();

@@ -1,5 +1,6 @@
 import {
   type BatchHeader,
+  ByteReader,
   ByteWriter,
   type Checksum,
   type LogIndex,
@@ -117,7 +118,7 @@ export class Machine {
         operation,
       });
     }
-    const values = readNamed(found.args, args);
+    const values = readNamed(found.args, new ByteReader(args));
     let result: unknown;
     try {
       result = found.handler(new HandlerQuery(this.#state, resource, session) as never, values);
