@@ -4,6 +4,7 @@ import { fence, seconds, wholeNumber } from './arguments.js';
 import type { CliIo } from './cli-io.js';
 import { type Run, common, example, flag } from './command-flags.js';
 import { addCounterCommands, addElectCommand, addLockCommand, addMapCommands } from './resource-program.js';
+import { TIMING_HELP } from './timing-help.js';
 
 /**
  * The whole command line. Each action loads its module only when it runs, so that `--help` and errors come at once.
@@ -67,7 +68,8 @@ function addNodeCommands(program: Command, io: CliIo, run: Run): void {
     .option('--cluster <id>', 'id of the cluster (16 hexadecimal digits): refuse any other')
     .option('--config <file>', 'JSON file with the same keys and "settings"')
     .option('--log-level <level>', 'debug, info, warn or error (default: info)')
-    .addOption(new Option('--exit-with-parent', 'stop when standard input ends').hideHelp());
+    .addOption(new Option('--exit-with-parent', 'stop when standard input ends').hideHelp())
+    .addHelpText('after', `\n${TIMING_HELP}`);
   example(
     common(server, { connect: false }),
     'quorate server --node 1 --data /var/lib/quorate --listen 0.0.0.0:7400 --advertise 10.0.0.1:7400 \\',

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { DEFAULT_SETTINGS } from '@quorate/host';
 import { describe, test } from 'node:test';
 import { ERROR_CODES, type ErrorCode, QuorateError } from '@quorate/base';
 import { EXIT_CODES, exitCodeOf } from '@quorate/cli';
@@ -195,4 +196,14 @@ describe('exit codes', () => {
     assert.equal(json.code, 69);
     assert.equal((JSON.parse(json.stderr) as { error: { code: string } }).error.code, 'unavailable');
   });
+});
+
+test('help: quorate server --help → names the settings of timing with the defaults that apply', async () => {
+  const { stdout } = await quorate(['server', '--help']);
+  for (const name of ['heartbeatMs', 'leaseMs', 'electionTimeoutMinMs', 'electionTimeoutMaxMs', 'peerSilenceMs', 'drainMs'] as const) {
+    const from = stdout.indexOf(`  ${name} `);
+    assert.ok(from > 0, name);
+    assert.match(stdout.slice(from, from + 250), new RegExp(`\\b${DEFAULT_SETTINGS[name]}\\b`), name);
+  }
+  assert.ok(DEFAULT_SETTINGS.leases);
 });

@@ -51,7 +51,8 @@ export interface WireError {
 export type PeerFrame =
   | { readonly type: 'raft'; readonly group: GroupId /** Encoded by the codec of `raft`. */; readonly body: Uint8Array }
   /**
-   * Every `heartbeatMs`; `nonce` comes back in the ack, and grows once it did: a higher one says that the ack of the one before arrived.
+   * Every `heartbeatMs`; `nonce` comes back in the ack, and grows by one if an ack came since the heartbeat before: so a higher one tells the
+   * other side that its acks arrive.
    * `durableSequence`: see `PeerHello`.
    */
   | { readonly type: 'heartbeat'; readonly nonce: number; readonly durableSequence: number }

@@ -13,8 +13,9 @@ export class PeerLink {
   #heardAtMs: number;
   #acknowledgedAtMs: number;
   #heartbeatAtMs = Number.NEGATIVE_INFINITY;
-  /** Of the heartbeat that is asked until it is answered. */
   #nonce = 1;
+  /** An answer has come since the last heartbeat was sent. */
+  #isAnswered = false;
   /** Highest nonce that the peer asked with. */
   #heardNonce = 0;
   /** Groups of which a message was dropped because the queue was full, in the order in which they may send again. */
@@ -74,14 +75,14 @@ export class PeerLink {
     return resumable;
   }
 
-  /** The peer answered a heartbeat of this node. The next has another nonce, and only then: so the peer learns by it that its answer came. */
+  /** The peer answered a heartbeat of this node. The next has another nonce, and only then: so the peer learns by it that an answer came. */
   answered(nonce: number): void {
-    if (nonce !== this.#nonce) return;
-    this.#nonce++;
+    if (nonce > this.#nonce) return;
+    this.#isAnswered = true;
     this.#acknowledgedAtMs = this.#clock.nowMs();
   }
 
-  /** The peer asks with this nonce: with one after the first it says that it got the answer to the one before. */
+  /** The peer asks with this nonce: with one after the first it says that an answer came since the last heartbeat. */
   asked(nonce: number): void {
     if (nonce <= this.#heardNonce) return;
     if (this.#heardNonce > 0) this.#acknowledgedAtMs = this.#clock.nowMs();
@@ -96,6 +97,8 @@ export class PeerLink {
   heartbeat(nowMs: number, everyMs: number, durableSequence: number): void {
     if (nowMs - this.#heartbeatAtMs < everyMs) return;
     this.#heartbeatAtMs = nowMs;
+    if (this.#isAnswered) this.#nonce++;
+    this.#isAnswered = false;
     this.send({ type: 'heartbeat', nonce: this.#nonce, durableSequence });
   }
 }
