@@ -15,6 +15,7 @@ export {
   type HostEvents,
   type HostOptions,
   type HostSettings,
+  type LookedAtReplica,
 } from './host-options.js';
 export { AcknowledgementGatherer } from './sessions/acknowledgement-gatherer.js';
 export { AwakeClock } from './sessions/awake-clock.js';

@@ -1,5 +1,6 @@
 import type { HistoryEvent } from '@quorate/checkers';
-import type { NodeStatus } from '@quorate/wire';
+import type { LookedAtReplica } from '@quorate/host';
+import type { ObservedNode } from './cluster-invariants.js';
 
 /** What seldom happens and must happen in any long exploration; a run that never reached it has not tested it. */
 export const RARE_BRANCHES = [
@@ -40,6 +41,8 @@ const LOGGED: Readonly<Record<string, RareBranch>> = {
   'group is fetched anew from its leader': 'fetchedAnew',
   'this node counts as wiped and becomes a new incarnation': 'newIncarnation',
   'this directory is empty but the cluster exists: joining as a new incarnation': 'newIncarnation',
+  'no space on the disk: writes are refused': 'diskFull',
+  'space on the disk again': 'diskFullOver',
   failed: 'nodeFailed',
   'node failed': 'nodeFailed',
   'sessions expire': 'sessionExpired',
@@ -51,14 +54,11 @@ const ERRORS: Readonly<Record<string, RareBranch>> = {
   versionMismatch: 'versionMismatch',
 };
 
-/** Counts them, from what nodes log, what their status shows and what clients saw: nothing in the product is there for it. */
+/** Counts them, from what nodes log, what their replicas show and what clients saw: nothing in the product is there for it. */
 export class RareBranches {
   readonly counts: Record<RareBranch, number> = Object.fromEntries(RARE_BRANCHES.map((name) => [name, 0])) as Record<RareBranch, number>;
-  readonly #roles = new Map<
-    string,
-    { readonly role: string; readonly term: number; readonly isLearner: boolean; readonly lastIndex: number }
-  >();
-  readonly #full = new Set<string>();
+  /** By node and group. */
+  readonly #roles = new Map<number, Map<number, { readonly starts: number; role: string; isLearner: boolean; lastIndex: number }>>();
 
   reached(branch: RareBranch, times = 1): void {
     this.counts[branch] += times;
@@ -69,23 +69,27 @@ export class RareBranches {
     if (branch !== undefined) this.reached(branch);
   }
 
-  /** `life`: of the node and its process. */
-  observed(life: string, status: NodeStatus): void {
-    const isFull = status.metrics['diskFull'] === 1;
-    if (isFull && !this.#full.has(life)) this.reached('diskFull');
-    if (!isFull && this.#full.has(life)) this.reached('diskFullOver');
-    if (isFull) this.#full.add(life);
-    else this.#full.delete(life);
-    for (const { group, role, term, isLearner, lastIndex } of status.groups) {
-      const key = `${life}/${group}`;
-      const before = this.#roles.get(key);
-      if (isLearner && before?.isLearner !== true) this.reached('learnerSeen');
-      if (!isLearner && before?.isLearner === true) this.reached('learnerAdmitted');
-      if (before !== undefined && lastIndex < before.lastIndex) this.reached('tailCut');
-      if (before?.role === 'leader' && role !== 'leader') this.reached('leaderDeposed');
-      if (before?.role === 'candidate' && role === 'follower') this.reached('candidateYielded');
-      this.#roles.set(key, { role, term, isLearner, lastIndex });
+  /** A replica had its turn. */
+  observed({ nodeId, starts }: ObservedNode, { group, raft, log, stopError }: LookedAtReplica): void {
+    const role = stopError === null ? raft.role : 'stopped';
+    const { isLearner } = raft;
+    const { lastIndex } = log;
+    let groups = this.#roles.get(nodeId);
+    if (groups === undefined) this.#roles.set(nodeId, (groups = new Map()));
+    const before = groups.get(group);
+    if (before === undefined || before.starts !== starts) {
+      if (isLearner) this.reached('learnerSeen');
+      groups.set(group, { starts, role, isLearner, lastIndex });
+      return;
     }
+    if (isLearner && !before.isLearner) this.reached('learnerSeen');
+    if (!isLearner && before.isLearner) this.reached('learnerAdmitted');
+    if (lastIndex < before.lastIndex) this.reached('tailCut');
+    if (before.role === 'leader' && role !== 'leader') this.reached('leaderDeposed');
+    if (before.role === 'candidate' && role === 'follower') this.reached('candidateYielded');
+    before.role = role;
+    before.isLearner = isLearner;
+    before.lastIndex = lastIndex;
   }
 
   seen(event: HistoryEvent): void {

@@ -8,7 +8,7 @@ import {
   formatAddress,
   nodeId,
 } from '@quorate/base';
-import type { HostSettings } from '@quorate/host';
+import type { HostSettings, LookedAtReplica } from '@quorate/host';
 import type { AnyResourceType } from '@quorate/machine';
 import { BUILTIN_TYPES } from '@quorate/resources';
 import type { GroupStatus } from '@quorate/wire';
@@ -49,8 +49,6 @@ export interface SimClusterOptions {
 
 /** Journal files are small in simulations, so that rotation and recycling happen in seconds. */
 const SIM_SETTINGS: Partial<HostSettings> = { journalFileBytes: 1_048_576 };
-/** How often the invariants are looked at, in virtual ms. */
-const OBSERVE_EVERY_MS = 20;
 
 /**
  * Whole nodes and clients, the real code, over a simulated network, simulated disks and virtual time. The same seed and the same calls give
@@ -101,12 +99,12 @@ export class SimCluster {
       settings: { ...SIM_SETTINGS, ...options.settings },
       resources: options.resources ?? ((): readonly AnyResourceType[] => BUILTIN_TYPES),
       logger: (node: string) => this.#logger(node, options.logger?.(node)),
+      turned: (node: SimNode, replica: LookedAtReplica) => this.#turned(node, replica),
     };
     const latency = options.diskLatency === undefined ? {} : { latency: options.diskLatency };
     this.nodes = members.map(
       (member, i) => new SimNode(context, { member, address: addresses[i] as Address, random: this.#fork(), ...latency }),
     );
-    this.#observe();
   }
 
   get clients(): readonly SimClient[] {
@@ -264,17 +262,16 @@ export class SimCluster {
 
   /** Ends the run in an event of its own: thrown at once, somebody might catch it. */
   failLater(fault: string): void {
-    this.scheduler.schedule(this.scheduler.nowMs, () => this.#fail([fault]), null);
+    const fail = (): never => {
+      throw this.fault(`invariant broken:\n  ${fault}\n`);
+    };
+    this.scheduler.schedule(this.scheduler.nowMs, fail, null);
   }
 
-  #fail(faults: readonly string[]): never {
-    throw this.fault(`invariant broken:\n  ${faults.join('\n  ')}\n`);
-  }
-
-  #observe(): void {
-    const faults = this.invariants.observe(this.nodes, (node, status) => this.branches.observed(`${node.name}/${node.starts}`, status));
-    if (faults.length > 0) this.#fail(faults);
-    this.scheduler.schedule(this.scheduler.nowMs + OBSERVE_EVERY_MS, () => this.#observe(), null);
+  #turned(node: SimNode, replica: LookedAtReplica): void {
+    this.branches.observed(node, replica);
+    const fault = this.invariants.observe(node, replica);
+    if (fault !== null) this.failLater(fault);
   }
 
   #fork(): Random {

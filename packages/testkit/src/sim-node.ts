@@ -10,7 +10,7 @@ import {
   randomUnit,
   SeededRandom,
 } from '@quorate/base';
-import { type AppliedState, type ConfiguredMember, type Host, type HostSettings, startHost } from '@quorate/host';
+import { type AppliedState, type ConfiguredMember, type Host, type HostSettings, type LookedAtReplica, startHost } from '@quorate/host';
 import type { AnyResourceType } from '@quorate/machine';
 import type { NodeStatus } from '@quorate/wire';
 import type { DiskImage, PowerCutOptions } from './disk-state.js';
@@ -28,6 +28,8 @@ export interface SimNodeContext {
   /** Kinds of resources that a node has. */
   readonly resources: (node: string) => readonly AnyResourceType[];
   readonly logger: (node: string) => Logger;
+  /** A replica on a node had its turn. */
+  readonly turned: (node: SimNode, replica: LookedAtReplica) => void;
 }
 
 /** Time for which others hear nothing of a machine without power, unless it comes back before. */
@@ -128,7 +130,7 @@ export class SimNode {
         if (error !== null) this.#exit(process, error);
         else this.#host = host;
       },
-      { fatal: (error) => this.#exit(process, error) },
+      { fatal: (error) => this.#exit(process, error), turned: (replica) => this.#context.turned(this, replica) },
     );
   }
 
