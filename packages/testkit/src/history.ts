@@ -42,6 +42,7 @@ export class History {
   /** Written down in the common form as well, if given before the first call. */
   recorder: HistoryRecorder | null = null;
   readonly #lanes = new Map<AppendRecord | ReadRecord, RecordedLane>();
+  readonly #newest = new Map<string, Offset>();
   #moment = 0;
   #open = 0;
   #value = 0;
@@ -52,6 +53,11 @@ export class History {
   }
   get acknowledged(): number {
     return this.appends.filter((append) => append.outcome === 'done').length;
+  }
+
+  /** Offset of the first record of the newest append to a stream that was acknowledged; 0 if none was. */
+  newestOffset(stream: string): Offset {
+    return this.#newest.get(stream) ?? 0;
   }
 
   /** A value that no other append has, of at least that many characters. */
@@ -93,6 +99,7 @@ export class History {
     append.outcome = error === null ? 'done' : error.retry;
     append.code = error?.code ?? '';
     append.offset = offset;
+    if (error === null) this.#newest.set(append.stream, offset);
     this.#open--;
     const lane = this.#lanes.get(append);
     this.#lanes.delete(append);

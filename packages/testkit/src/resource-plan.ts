@@ -11,6 +11,8 @@ export interface ResourcePlan {
   readonly lanes: number;
   /** Longest pause between two calls of a lane, in ms. */
   readonly pauseMsMax: number;
+  /** All lanes of a client call together, at multiples of so many ms; 0: each at its own time. */
+  readonly burstMs: number;
   /** Longest time that a lock or leadership is held, in ms. */
   readonly holdMsMax: number;
   /** Watches of each client. */
@@ -55,19 +57,26 @@ export const RESOURCE_CALL_KINDS: readonly ResourceCallKind[] = [
 
 const named = (kind: string, count: number): string[] => Array.from({ length: count }, (_, at) => `${kind}-${at}`);
 
-/** A plan of its own for a run. */
+/** Calls of one client per second of virtual time, about, in a run with bursts. */
+const BURST_RATES = [60, 100, 160];
+
+/** A plan of its own for a run. Most have bursts: many calls at once, over many keys, and nothing in between. */
 export function randomResourcePlan(random: Random): ResourcePlan {
   const drawn = RESOURCE_CALL_KINDS.map((kind) => [kind, randomChance(random, 0.7) ? randomBetween(random, 1, 10) : 0] as const);
   // Something must change, or there is nothing to see.
   const weights = { ...Object.fromEntries(drawn), set: 5 } as Record<ResourceCallKind, number>;
+  const hasBursts = randomChance(random, 0.8);
+  const lanes = hasBursts ? ([8, 16, 32, 64][randomBetween(random, 0, 3)] ?? 16) : randomBetween(random, 2, 8);
+  const burstMs = Math.round((lanes * 1000) / (BURST_RATES[randomBetween(random, 0, BURST_RATES.length - 1)] ?? 100));
   return {
     maps: named('map', randomBetween(random, 1, 3)),
-    keys: named('k', randomBetween(random, 1, 8)),
-    counters: named('counter', randomBetween(random, 1, 2)),
+    keys: named('k', hasBursts ? randomBetween(random, 2, lanes) : randomBetween(random, 1, 8)),
+    counters: named('counter', hasBursts ? randomBetween(random, 2, 8) : randomBetween(random, 1, 2)),
     locks: named('lock', randomBetween(random, 1, 3)),
     elections: named('election', 1),
-    lanes: randomBetween(random, 2, 8),
-    pauseMsMax: randomBetween(random, 2, 100),
+    lanes,
+    pauseMsMax: hasBursts ? burstMs / 2 : randomBetween(random, 10, 100),
+    burstMs: hasBursts ? burstMs : 0,
     holdMsMax: [5, 50, 1000][randomBetween(random, 0, 2)] ?? 50,
     watches: randomBetween(random, 0, 3),
     weights,

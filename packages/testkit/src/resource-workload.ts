@@ -13,6 +13,7 @@ import {
   standForElection,
   stepDown,
 } from '@quorate/resources';
+import { CallPulse } from './call-pulse.js';
 import type { CallScript, CallTurns } from './call-turns.js';
 import type { HistoryRecorder, RecordedLane } from './history-recorder.js';
 import type { HolderWatch } from './holder-watch.js';
@@ -78,9 +79,10 @@ export class ResourceWorkload {
     const { plan, recorder, client, script, calls } = this.#init;
     this.#isWorking = true;
     this.#listenToSession();
+    const pulse = plan.burstMs > 0 ? new CallPulse(client.process, plan.burstMs) : null;
     const lane = (name: string): RecordedLane => {
       const recorded = recorder.lane(client.name);
-      this.#turns.set(recorded, calls.turns(`${client.name}/${name}`, client.process, plan.pauseMsMax));
+      this.#turns.set(recorded, calls.turns(`${client.name}/${name}`, client.process, plan.pauseMsMax, pulse));
       return recorded;
     };
     for (const number of script.lanes) this.#pause(lane(`${number}`));

@@ -25,6 +25,10 @@ export interface StreamClientScript {
   /** Numbers of its lanes: calls open at a time. */
   readonly lanes: readonly number[];
   readonly pauseMsMax: number;
+  /** As in `ResourcePlan`. */
+  readonly burstMs: number;
+  /** Most records of one append. */
+  readonly recordsMax: number;
   readonly valueBytesMax: number;
 }
 
@@ -71,7 +75,7 @@ export interface SimScript {
 export interface ScriptOptions {
   /** Nodes; default: 3, sometimes 1 or 5, by the seed. */
   readonly nodes?: number;
-  /** Virtual time under faults, in ms. Default 8,000. */
+  /** Virtual time under faults, in ms. Default 60,000. */
   readonly faultMs?: number;
   /** Clients of streams, and as many of resources. */
   readonly clients?: number;
@@ -85,7 +89,7 @@ export interface ScriptOptions {
 /** The script of a seed. */
 export function drawScript(seed: number, options: ScriptOptions = {}): SimScript {
   const random = (name: string): Random => randomByName(seed, name);
-  const faultMs = options.faultMs ?? 8000;
+  const faultMs = options.faultMs ?? 60_000;
   const clients = options.clients ?? randomBetween(random('clients'), 1, 3);
   if (clients === 0) throw new QuorateError('invalidArgument', `seed ${seed}: a simulation needs a client`);
   const plan = options.plan ?? randomResourcePlan(random('plan'));
@@ -118,13 +122,19 @@ function drawShape(random: Random, nodes: number | undefined): ClusterShape {
   };
 }
 
+/** Records that one client of streams appends per second of virtual time, about, if it appends many at once. */
+const RECORDS_PER_SECOND = [200, 400, 800];
+
 function drawStreamClient(random: Random, name: string): StreamClientScript {
-  return {
-    name,
-    lanes: numbers(randomBetween(random, 1, 4)),
-    pauseMsMax: randomBetween(random, 5, 60),
-    valueBytesMax: randomChance(random, 0.2) ? 5000 : 100,
-  };
+  const lanes = numbers(randomBetween(random, 1, 4));
+  if (randomChance(random, 0.2)) {
+    const valueBytesMax = randomChance(random, 0.2) ? 5000 : 100;
+    return { name, lanes, pauseMsMax: randomBetween(random, 5, 60), burstMs: 0, recordsMax: 3, valueBytesMax };
+  }
+  const recordsMax = [16, 64, 128][randomBetween(random, 0, 2)] ?? 64;
+  const perSecond = RECORDS_PER_SECOND[randomBetween(random, 0, 2)] ?? 400;
+  const burstMs = Math.ceil((lanes.length * recordsMax * 500) / perSecond);
+  return { name, lanes, pauseMsMax: burstMs / 2, burstMs, recordsMax, valueBytesMax: randomChance(random, 0.1) ? 400 : 40 };
 }
 
 function drawResourceClient(random: Random, name: string, plan: ResourcePlan): ResourceClientScript {

@@ -12,7 +12,7 @@ import { type ScriptOptions, type SimScript, type StreamClientScript, drawScript
 
 /** How a run is done, whatever happens in it. */
 export interface RunOptions {
-  /** Events after which the run fails instead of going on. Default 2 million. */
+  /** Events after which the run fails instead of going on. Default 10 million. */
   readonly stepsMax?: number;
   /** Log lines of all nodes and clients, for a replay. */
   readonly log?: (line: string) => void;
@@ -64,7 +64,7 @@ export interface SimulationResult {
 }
 
 /** Far more than a sound run takes; one that spins fails in seconds. */
-const STEPS_MAX = 2_000_000;
+const STEPS_MAX = 10_000_000;
 
 /**
  * One whole run from one seed: a cluster of its own shape, clients that work all the time, and faults of a mix of its own; then everything
@@ -208,8 +208,8 @@ class ScriptRun {
 
   #startStreamClient(script: StreamClientScript): SimClient {
     const client = this.cluster.client(script.name);
-    const { lanes, pauseMsMax, valueBytesMax } = script;
-    client.startWork({ streams: this.#script.streams, pauseMsMax, valueBytesMax, script: { calls: this.calls, lanes } });
+    const { lanes, ...how } = script;
+    client.startWork({ ...how, streams: this.#script.streams, script: { calls: this.calls, lanes } });
     client.process.onKilled(() => this.#startStreamClient({ ...script, name: `${script.name}'` }));
     return client;
   }
