@@ -92,7 +92,7 @@ export function drawScript(seed: number, options: ScriptOptions = {}): SimScript
   const faultMs = options.faultMs ?? 60_000;
   const clients = options.clients ?? randomBetween(random('clients'), 1, 3);
   if (clients === 0) throw new QuorateError('invalidArgument', `seed ${seed}: a simulation needs a client`);
-  const plan = options.plan ?? randomResourcePlan(random('plan'));
+  const plan = options.plan ?? randomResourcePlan(random('plan'), clients);
   const { actions } = options;
   return {
     seed,
@@ -100,7 +100,7 @@ export function drawScript(seed: number, options: ScriptOptions = {}): SimScript
     faultMs,
     faults: drawFaultPlan(random('faults'), { durationMs: faultMs, ...(actions === undefined ? {} : { actions }) }),
     streams: numbers(options.streams ?? randomBetween(random('streams'), 1, 4)).map((at) => `stream-${at}`),
-    streamClients: numbers(clients).map((at) => drawStreamClient(random(`writer-${at}`), `writer-${at}`)),
+    streamClients: numbers(clients).map((at) => drawStreamClient(random(`writer-${at}`), `writer-${at}`, clients)),
     plan,
     resourceClients: numbers(clients).map((at) => drawResourceClient(random(`client-${at}`), `client-${at}`, plan)),
     kindsOff: [],
@@ -122,18 +122,19 @@ function drawShape(random: Random, nodes: number | undefined): ClusterShape {
   };
 }
 
-/** Records that one client of streams appends per second of virtual time, about, if it appends many at once. */
-const RECORDS_PER_SECOND = [200, 400, 800];
+/** Per second of virtual time, about: records that all clients of streams append, if they append many at once; and calls, if few. */
+const RECORD_RATES = [300, 600, 1200];
+const SINGLE_RATES = [10, 20, 40];
 
-function drawStreamClient(random: Random, name: string): StreamClientScript {
+function drawStreamClient(random: Random, name: string, clients: number): StreamClientScript {
   const lanes = numbers(randomBetween(random, 1, 4));
+  const draw = (rates: readonly number[]): number => (rates[randomBetween(random, 0, rates.length - 1)] as number) / clients;
   if (randomChance(random, 0.2)) {
     const valueBytesMax = randomChance(random, 0.2) ? 5000 : 100;
-    return { name, lanes, pauseMsMax: randomBetween(random, 5, 60), burstMs: 0, recordsMax: 3, valueBytesMax };
+    return { name, lanes, pauseMsMax: Math.ceil((lanes.length * 2000) / draw(SINGLE_RATES)), burstMs: 0, recordsMax: 3, valueBytesMax };
   }
-  const recordsMax = [16, 64, 128][randomBetween(random, 0, 2)] ?? 64;
-  const perSecond = RECORDS_PER_SECOND[randomBetween(random, 0, 2)] ?? 400;
-  const burstMs = Math.ceil((lanes.length * recordsMax * 500) / perSecond);
+  const recordsMax = [64, 128, 256][randomBetween(random, 0, 2)] ?? 128;
+  const burstMs = Math.ceil((lanes.length * recordsMax * 500) / draw(RECORD_RATES));
   return { name, lanes, pauseMsMax: burstMs / 2, burstMs, recordsMax, valueBytesMax: randomChance(random, 0.1) ? 400 : 40 };
 }
 
