@@ -10,6 +10,8 @@ const CONCURRENCY = 2;
 // A test that hangs must not hang the run.
 const TEST_TIMEOUT_MS = 300_000;
 const REPOSITORY = 'repository';
+// Properties draw the same cases in every run, so that a change is judged by what it changes; `npm run fuzz` and `npm run sim` draw fresh ones.
+const SEED = process.env.SEED ?? '1';
 
 /** Test files by package; the tests of the scripts stand under the name "repository". */
 function findTests(wanted) {
@@ -23,8 +25,15 @@ function findTests(wanted) {
   return wanted.length === 0 ? groups : groups.filter(({ name }) => wanted.includes(name));
 }
 
+function wholeNumber(text) {
+  if (!/^-?\d{1,10}$/.test(text)) throw new Error(`SEED is "${text}", not a whole number`);
+  return Number(text);
+}
+
 async function runTests(files, countsFile) {
   return runNode([
+    '--import',
+    pathToFileURL(join(ROOT, 'scripts', 'test-seed.mjs')).href,
     '--test',
     `--test-concurrency=${CONCURRENCY}`,
     `--test-timeout=${TEST_TIMEOUT_MS}`,
@@ -52,10 +61,11 @@ await main(async () => {
   say('build: compiling what changed');
   await build();
   const groups = findTests(process.argv.slice(2));
+  process.env.SEED = String(wholeNumber(SEED));
   const without = groups.filter(({ files }) => files.length === 0).map(({ name }) => name);
   if (without.length > 0) throw new Error(`no tests at all in: ${without.join(', ')}`);
   const files = groups.flatMap((group) => group.files);
-  say(`test: ${files.length} files of ${groups.length} packages`);
+  say(`test: ${files.length} files of ${groups.length} packages, properties with seed ${process.env.SEED}`);
   const folder = mkdtempSync(join(tmpdir(), 'quorate-test-'));
   try {
     const countsFile = join(folder, 'counts');

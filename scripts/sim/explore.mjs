@@ -6,12 +6,14 @@ import { ROOT, say } from '../workspace.mjs';
 /** Real time after which a seed counts as hanging. */
 const SEED_MS_MAX = 10 * 60_000;
 const PROGRESS_MS = 5000;
+/** What runs a seed. */
+const TESTKIT = join(ROOT, 'packages', 'testkit', 'dist', 'index.js');
 
 /**
  * Runs `next()` seeds until it gives null, or `untilMs` (by `performance.now()`) is over, or so many failed. Gives what failed; `broken` says why the
  * simulator itself could not go on.
  */
-export function explore({ jobs, next, options, untilMs, failuresMax, totals, onResult, onFailure }) {
+export function explore({ testkit = TESTKIT, jobs, next, options, untilMs, failuresMax, totals, onResult, onFailure }) {
   return new Promise((resolve) => {
     const failed = [];
     let broken = null;
@@ -37,17 +39,21 @@ export function explore({ jobs, next, options, untilMs, failuresMax, totals, onR
         broken = `seed ${seed} did not end within ${SEED_MS_MAX / 1000} s`;
         end();
       }, SEED_MS_MAX);
+      worker.seed = seed;
       worker.send({ seed, options });
     };
     for (let job = 0; job < jobs; job++) {
-      const worker = fork(join(ROOT, 'scripts', 'sim', 'worker.mjs'), [join(ROOT, 'packages', 'testkit', 'dist', 'index.js')]);
+      const worker = fork(join(ROOT, 'scripts', 'sim', 'worker.mjs'), [testkit]);
       workers.add(worker);
       running++;
-      worker.on('message', ({ seed, ms, result, failure }) => {
+      worker.on('message', ({ seed, ms, result, failure, isSimulatorError }) => {
         clearTimeout(worker.timer);
         if (result !== undefined) {
           totals.add(result, ms);
           onResult(seed, ms, result);
+        } else if (isSimulatorError) {
+          broken ??= `seed ${seed}: ${failure}`;
+          return end();
         } else if (failure !== undefined) {
           failed.push(seed);
           onFailure(seed, failure);
@@ -57,7 +63,7 @@ export function explore({ jobs, next, options, untilMs, failuresMax, totals, onR
       worker.on('exit', (code, signal) => {
         clearTimeout(worker.timer);
         if (!workers.delete(worker)) return;
-        broken ??= `a worker ended by itself: ${code === null ? signal : `exit code ${code}`}`;
+        broken ??= `a worker ended by itself${worker.seed === undefined ? '' : ` in seed ${worker.seed}`}: ${code === null ? signal : `exit code ${code}`}`;
         end();
       });
     }

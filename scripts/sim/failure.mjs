@@ -16,7 +16,7 @@ export function commitOfSources() {
   }
 }
 
-/** Shrinks a failing script for at most so many seconds, prints the report, writes the files; returns their paths. */
+/** Shrinks a failing script for at most so many seconds, prints the report, writes the files; false if it did not fail again. */
 export function tellFailure(testkit, script, { seconds, folder, rule }) {
   let toldMs = performance.now();
   const progress = (stage, runs, size) => {
@@ -31,7 +31,7 @@ export function tellFailure(testkit, script, { seconds, folder, rule }) {
   mkdirSync(folder, { recursive: true });
   for (const { name, text } of report.files) writeFileSync(join(folder, name), text);
   process.stderr.write(`\n${report.text}\n`);
-  return report.files.map(({ name }) => join(folder, name));
+  return report.shrunk !== null;
 }
 
 /** True for a file with a script; others name a seed. */

@@ -38,10 +38,15 @@ export class Totals {
     addTo(this.numbers, { steps, snapshotsTaken, snapshotsInstalled, expiries, statesCompared, ...resources });
   }
 
+  /** Virtual time, in words. */
+  get hours() {
+    return (this.virtualMs / 3_600_000).toFixed(2);
+  }
+
   /** One line. Factor: virtual time by the time of one core. */
   get line() {
     const rate = this.virtualMs === 0 ? 0 : (this.operations / this.virtualMs) * 1000;
-    return `${this.seeds} seeds, ${(this.virtualMs / 3_600_000).toFixed(2)} virtual h, factor ${this.factor.toFixed(1)} a core at ${rate.toFixed(0)} calls per virtual second, ${this.operations} calls, ${this.checked} events judged`;
+    return `${this.seeds} seeds, ${this.hours} virtual h, factor ${this.factor.toFixed(1)} a core at ${rate.toFixed(0)} calls per virtual second, ${this.operations} calls, ${this.checked} events judged`;
   }
 
   get factor() {

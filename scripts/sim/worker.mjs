@@ -2,7 +2,7 @@
 import { pathToFileURL } from 'node:url';
 import { cpuMsSince } from './cpu-time.mjs';
 
-const { runSimulation } = await import(pathToFileURL(process.argv[2]).href);
+const { runSimulation, isSimulatorError } = await import(pathToFileURL(process.argv[2]).href);
 
 process.on('message', ({ seed, options }) => {
   const started = process.cpuUsage();
@@ -11,7 +11,7 @@ process.on('message', ({ seed, options }) => {
     process.send({ seed, ms: cpuMsSince(started), result });
   } catch (error) {
     const failure = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    process.send({ seed, ms: cpuMsSince(started), failure });
+    process.send({ seed, ms: cpuMsSince(started), failure, isSimulatorError: isSimulatorError(error) });
   }
 });
 process.on('disconnect', () => process.exit(0));

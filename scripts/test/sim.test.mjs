@@ -1,15 +1,19 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ROOT } from '../workspace.mjs';
+import { explore } from '../sim/explore.mjs';
+import { runHere } from '../sim/here.mjs';
+import { MUST_REACH_HOURS, neverReached } from '../sim/must-reach.mjs';
+import { EXIT, exitCodeOf } from '../sim/options.mjs';
 import { Totals } from '../sim/totals.mjs';
 
 function sim(args) {
-  const { status, stderr } = spawnSync(process.execPath, [join(ROOT, 'scripts', 'sim.mjs'), ...args], { encoding: 'utf8' });
-  return { status, stderr };
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(ROOT, 'scripts', 'sim.mjs'), ...args], { encoding: 'utf8' });
+  return { status, stdout, stderr };
 }
 
 for (const [what, args, message] of [
@@ -58,4 +62,88 @@ test('sim: numbers of runs together → what never happened is named', () => {
   assert.match(text, /faults: kill 6\n/);
   assert.match(text, /faults that never happened: wipe\n/);
   assert.match(text, /branches that were never reached: fencedRefused/);
+});
+
+test('sim: --help → flags, faults, rare branches and exit codes, exit code 0', () => {
+  const { status, stdout } = sim(['--help']);
+  assert.equal(status, EXIT.good);
+  for (const text of ['--replay FILE', 'clockJump', 'tornTailCut', ...Object.values(EXIT).map((code) => `\n  ${code}  `)])
+    assert.ok(stdout.includes(text), text);
+});
+
+test('sim: one seed without faults → all promises held, exit code 0', () => {
+  const { status, stdout, stderr } = sim(['--seed', '1', '--faults', '']);
+  assert.match(stdout, /1 seeds: all promises held/);
+  assert.equal(status, EXIT.good, stderr);
+});
+
+const RUN = { virtualMs: 3_600_000, operations: 1, judged: {}, faults: { kill: 1 }, branches: { tailCut: 1 }, resources: {} };
+const NUMBERS = { steps: 1, snapshotsTaken: 0, snapshotsInstalled: 0, expiries: 0, statesCompared: 0 };
+
+function totalsOf(hours) {
+  const totals = new Totals({ faults: ['kill', 'wipe'], branches: ['tailCut', 'quorumLost'] });
+  for (let hour = 0; hour < hours; hour++) totals.add({ ...RUN, ...NUMBERS }, 1);
+  return totals;
+}
+
+test('sim: a fault and a rare branch that never happened → named once enough was run, exit code 4', () => {
+  assert.deepEqual(neverReached(totalsOf(MUST_REACH_HOURS - 1), { areFewFaults: false }), []);
+  const never = neverReached(totalsOf(MUST_REACH_HOURS), { areFewFaults: false });
+  assert.deepEqual(never, ['fault wipe', 'branch quorumLost']);
+  assert.deepEqual(neverReached(totalsOf(MUST_REACH_HOURS), { areFewFaults: true }), ['fault wipe']);
+  assert.equal(exitCodeOf({ failed: [], broken: null, never }), 4);
+  assert.equal(exitCodeOf({ failed: [], broken: null, never: [] }), 0);
+  assert.equal(exitCodeOf({ failed: [7], broken: null, never }), 1);
+  assert.equal(exitCodeOf({ failed: [7], broken: 'a worker ended', never }), 3);
+});
+
+/** A simulator of our own, as a file where the real one has its files. */
+async function withSimulator(source, action) {
+  const folder = mkdtempSync(join(tmpdir(), 'quorate-sim-'));
+  const path = join(folder, 'packages', 'testkit', 'dist', 'index.mjs');
+  mkdirSync(join(path, '..'), { recursive: true });
+  const testkit = JSON.stringify(join(ROOT, 'packages', 'testkit', 'dist', 'index.js'));
+  writeFileSync(path, `import { SimulationFault, isSimulatorError } from ${testkit};\nexport { isSimulatorError };\n${source}\n`);
+  try {
+    return await action(path);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** What comes of three seeds in two processes. */
+async function explored(testkit) {
+  const seeds = [1, 2, 3];
+  const told = [];
+  const totals = new Totals({ faults: [], branches: [] });
+  const run = { jobs: 2, next: () => seeds.shift() ?? null, options: {}, untilMs: Number.POSITIVE_INFINITY, failuresMax: 10 };
+  const outcome = await explore({ testkit, ...run, totals, onResult: () => {}, onFailure: (seed, text) => told.push([seed, text]) });
+  return { ...outcome, told, code: exitCodeOf({ ...outcome, never: [] }) };
+}
+
+test('sim: processes find a bug in one of three seeds → it is told with its seed, exit code 1', async () => {
+  const source = `const result = ${JSON.stringify({ ...RUN, ...NUMBERS })};
+    export function runSimulation(seed) { if (seed === 2) throw new SimulationFault('guarantee broken, seed 2'); return result; }`;
+  const { failed, broken, told, code } = await withSimulator(source, explored);
+  assert.deepEqual([failed, broken, code], [[2], null, EXIT.bug]);
+  assert.match(told[0][1], /guarantee broken, seed 2/);
+});
+
+test('sim: an exception of the simulator itself, in a process or here → no bug: exit code 3', async () => {
+  const source = 'export function runSimulation() { return null.nothing; }';
+  const { failed, broken, code } = await withSimulator(source, explored);
+  assert.match(broken, /seed [123]: TypeError/);
+  assert.deepEqual([failed, code], [[], EXIT.simulator]);
+  await withSimulator(source, async (path) => {
+    const totals = new Totals({ faults: [], branches: [] });
+    const run = { checkers: {}, seeds: [5, 6], failuresMax: 9, options: {}, totals, onResult: assert.fail, onFailure: assert.fail };
+    assert.match((await runHere({ ...run, testkit: await import(path) })).broken, /seed 5: TypeError/);
+  });
+});
+
+test('sim: a process that ends by itself → its seed is named, exit code 3', async () => {
+  const source = 'export function runSimulation() { process.exit(9); }';
+  const { broken, code } = await withSimulator(source, explored);
+  assert.match(broken, /ended by itself in seed [123]: exit code 9/);
+  assert.equal(code, EXIT.simulator);
 });

@@ -3,6 +3,7 @@ import type { HistoryEvent, HistoryHeader } from './history/event.js';
 import { LinearizabilityRule } from './linearizability/linearizability-rule.js';
 import type { SearchLimits } from './linearizability/partition.js';
 import { CounterRule } from './rules/counter-rule.js';
+import { ExpiryRule } from './rules/expiry-rule.js';
 import { FenceRule } from './rules/fence-rule.js';
 import { HolderRule } from './rules/holder-rule.js';
 import { MapRule } from './rules/map-rule.js';
@@ -69,7 +70,7 @@ function rulesFor(header: HistoryHeader, findings: Findings, limits: SearchLimit
   const kinds = new Set(header.objects.map(({ kind }) => kind));
   const rules: HistoryListener[] = [new SessionRule(findings)];
   if ([...kinds].some((kind) => kind !== 'stream')) rules.push(new LinearizabilityRule(findings, limits));
-  if (kinds.has('map')) rules.push(new MapRule(findings));
+  if (kinds.has('map')) rules.push(new MapRule(findings), new ExpiryRule(findings));
   if (kinds.has('counter')) rules.push(new CounterRule(findings));
   if (kinds.has('stream')) rules.push(new StreamRule(findings));
   if (kinds.has('lock') || kinds.has('election')) {
@@ -83,6 +84,7 @@ function fanOut(rules: readonly HistoryListener[]): HistoryListener {
   const returned = rules.filter((rule) => rule.returned !== undefined);
   const told = rules.filter((rule) => rule.told !== undefined);
   const session = rules.filter((rule) => rule.session !== undefined);
+  const faults = rules.filter((rule) => rule.fault !== undefined);
   return {
     invoked: (call) => {
       for (const rule of invoked) rule.invoked?.(call);
@@ -95,6 +97,9 @@ function fanOut(rules: readonly HistoryListener[]): HistoryListener {
     },
     session: (event, at) => {
       for (const rule of session) rule.session?.(event, at);
+    },
+    fault: (event) => {
+      for (const rule of faults) rule.fault?.(event);
     },
     finished: (at) => {
       for (const rule of rules) rule.finished?.(at);

@@ -350,3 +350,18 @@ test('watches: two watches, or a watch and an answer, differ in what a version w
     /version 1 is "a" = "x", but in line 5 it was "a" = "1"/,
   );
 });
+
+test('expiry: an entry ends by itself before its time → found; in its time, or while a clock was moved → good', () => {
+  const start = (): Script => new Script(MAP).call(9, 'watch', { watch: 'w', prefix: '', afterVersion: 0 }, { version: 0 });
+  const written = (script: Script, args: object): Script =>
+    script
+      .call(0, 'set', { key: 'a', value: '1', ...args }, { version: 1, previousVersion: null })
+      .told('c9', 'changed', { watch: 'w', version: 1, change: 'set', key: 'a', value: '1' });
+  const expired = (script: Script): Script =>
+    script.told('c9', 'changed', { watch: 'w', version: 2, change: 'expired', key: 'a', value: null });
+  expired(written(start(), { ttlMs: 100 }).pass(95)).assertGood();
+  expired(written(start(), { ttlMs: 100 }).pass(80)).assertBad(['expiry'], /expired 8\d\.0 ms after it was called for, not 100/);
+  expired(written(start(), { ttlMs: 100 }).pass(80).fault('clockJump')).assertGood();
+  expired(written(start().fault('clockJump').pass(4000), { ttlMs: 100 }).pass(80)).assertBad(['expiry'], /not 100/);
+  expired(written(start(), {})).assertBad(['expiry', 'exactlyOnce'], /has no time to live/);
+});

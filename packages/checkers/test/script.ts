@@ -18,13 +18,14 @@ type CallOptions = Partial<Pick<InvokeEvent, 'client' | 'session' | 'number' | '
 export class Script {
   readonly header: HistoryHeader;
   readonly events: HistoryEvent[] = [];
+  #passedMs = 0;
 
   constructor(...objects: HistoryObject[]) {
     this.header = { format: 'quorate-history', version: 1, source: 'test', objects };
   }
 
   get #timeMs(): number {
-    return this.events.length;
+    return this.events.length + this.#passedMs;
   }
 
   /** Without an object, the call is for the first one. Processes are their own clients, `c0`, `c1` …, unless it is said. */
@@ -51,6 +52,15 @@ export class Script {
   }
   told(client: string, event: string, fields: HistoryFields, object = this.header.objects[0]?.name ?? ''): this {
     this.events.push({ type: 'told', timeMs: this.#timeMs, client, object, event, fields });
+    return this;
+  }
+  fault(fault: string): this {
+    this.events.push({ type: 'fault', timeMs: this.#timeMs, fault });
+    return this;
+  }
+  /** Nothing happens for so long. */
+  pass(ms: number): this {
+    this.#passedMs += ms;
     return this;
   }
   session(client: string, session: string, state: SessionEvent['state']): this {

@@ -11,9 +11,3 @@ const CASES = 10_000;
 test('T80: streams: fuzzed append payloads, machines and reads, fixed seed → only the errors that are allowed, bounded results', () => {
   assert.deepEqual(fuzzStreams(1, CASES), { cases: CASES });
 });
-
-test('T80: streams: fuzzed append payloads, machines and reads, new seed each run → the same', (context) => {
-  const seed = Date.now() >>> 0;
-  context.diagnostic(`seed ${seed}`);
-  assert.deepEqual(fuzzStreams(seed, CASES), { cases: CASES });
-});

@@ -2,7 +2,7 @@ import type { LookedAtReplica } from '@quorate/host';
 import type { SimNode } from './sim-node.js';
 
 /** Whose replica the invariants look at; a `SimNode` is one. */
-export type ObservedNode = Pick<SimNode, 'nodeId' | 'starts'>;
+export type ObservedNode = Pick<SimNode, 'nodeId' | 'name' | 'starts'>;
 
 /** States remembered per group, by applied index; the oldest is forgotten first. */
 const STATES_REMEMBERED = 10_000;

@@ -31,7 +31,7 @@ export type DiskEffect =
   | { readonly type: 'crash'; readonly when: 'before' | 'midway' | 'after' }
   /** A write or sync that reports success and does nothing. */
   | { readonly type: 'lost' }
-  /** A write that lands elsewhere, in the same file unless `path` is given. */
+  /** A write that lands elsewhere, or a read that gives what is elsewhere, in the same file unless `path` is given. */
   | { readonly type: 'misdirect'; readonly path?: string; readonly position: number }
   /** It takes that much longer. */
   | { readonly type: 'slow'; readonly ms: number };

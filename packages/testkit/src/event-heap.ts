@@ -7,6 +7,8 @@ export interface SimEvent {
   sequence: number;
   /** Null: the world outside all nodes (cables, a nemesis). */
   readonly owner: SimProcess | null;
+  /** Waits for a time of its owner's clock, not of the world: it moves when that clock is moved. */
+  isTimer: boolean;
   callback: (() => void) | null;
 }
 

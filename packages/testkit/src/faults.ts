@@ -7,3 +7,8 @@ export class SimulatedCrash extends Error {
 export class SimulationFault extends Error {
   override readonly name: string = 'SimulationFault';
 }
+
+/** The simulator itself did what it must not: no fault of what it simulates. */
+export class SimulatorError extends Error {
+  override readonly name: string = 'SimulatorError';
+}

@@ -11,14 +11,11 @@ export interface RecordedCall {
 
 /** Writes down what clients called and saw, in the form of docs/formats/history.md. */
 export class HistoryRecorder {
-  readonly events: HistoryEvent[] = [];
   /** Calls whose outcome is unknown. */
   unknown = 0;
   /** Calls that were made, and those that were answered. */
   calls = 0;
   answered = 0;
-  /** Given each event as it happens. */
-  onEvent: (event: HistoryEvent) => void = () => {};
   readonly #abandoned = new Set<string>();
   readonly #objects = new Map<string, HistoryObject>();
   readonly #lanes: RecordedLane[] = [];
@@ -27,10 +24,10 @@ export class HistoryRecorder {
   readonly #take: (event: HistoryEvent) => void;
   #open = 0;
 
-  /** `take` is given each event at once; by default they are kept in `events`. */
-  constructor(nowMs: () => number, take?: (event: HistoryEvent) => void) {
+  /** `take` is given each event as it happens. */
+  constructor(nowMs: () => number, take: (event: HistoryEvent) => void) {
     this.#nowMs = nowMs;
-    this.#take = take ?? ((event) => this.events.push(event));
+    this.#take = take;
   }
 
   /** Calls that have no outcome. */
@@ -45,7 +42,7 @@ export class HistoryRecorder {
 
   /** An object that is called; again the same does nothing. */
   declare(object: HistoryObject): void {
-    this.#objects.set(object.name, object);
+    if (!this.#objects.has(object.name)) this.#objects.set(object.name, object);
   }
 
   /** The first line of the history. */
@@ -78,28 +75,23 @@ export class HistoryRecorder {
   }
 
   told(client: string, object: string, event: string, fields: HistoryFields): void {
-    this.#push({ type: 'told', timeMs: this.#nowMs(), client, object, event, fields });
+    this.#take({ type: 'told', timeMs: this.#nowMs(), client, object, event, fields });
   }
 
   /** `session`: unique in the history. */
   session(client: string, session: string, state: 'opened' | 'lost' | 'closed'): void {
-    this.#push({ type: 'session', timeMs: this.#nowMs(), client, session, state });
+    this.#take({ type: 'session', timeMs: this.#nowMs(), client, session, state });
   }
 
   fault(fault: string, target: string | null): void {
-    this.#push({ type: 'fault', timeMs: this.#nowMs(), fault, ...(target === null ? {} : { target }) });
-  }
-
-  #push(event: HistoryEvent): void {
-    this.#take(event);
-    this.onEvent(event);
+    this.#take({ type: 'fault', timeMs: this.#nowMs(), fault, ...(target === null ? {} : { target }) });
   }
 
   /** A call of a lane begins. */
   invoked(lane: number, client: string, call: RecordedCall): void {
     this.calls++;
     this.#open++;
-    this.#push({ type: 'invoke', timeMs: this.#nowMs(), process: lane, client, ...call });
+    this.#take({ type: 'invoke', timeMs: this.#nowMs(), process: lane, client, ...call });
   }
 
   /** The call of a lane ended: null, it was answered. */
@@ -108,12 +100,12 @@ export class HistoryRecorder {
     const timeMs = this.#nowMs();
     if (error === null) {
       this.answered++;
-      this.#push({ type: 'ok', timeMs, process: lane, result });
+      this.#take({ type: 'ok', timeMs, process: lane, result });
     } else if (error.retry === 'unknown') {
       this.unknown++;
-      this.#push({ type: 'info', timeMs, process: lane, error: error.code });
+      this.#take({ type: 'info', timeMs, process: lane, error: error.code });
     } else {
-      this.#push({ type: 'fail', timeMs, process: lane, error: error.code });
+      this.#take({ type: 'fail', timeMs, process: lane, error: error.code });
     }
   }
 }

@@ -1,6 +1,7 @@
 import type { Offset, QuorateError, RetryClass } from '@quorate/base';
 import type { HistoryFields } from '@quorate/checkers';
 import type { HistoryRecorder, RecordedLane } from './history-recorder.js';
+import { objectOf } from './history-values.js';
 
 /** How a call ended: `done`, or with an error of that retry class (`unknown`: it may have happened). */
 export type CallOutcome = 'pending' | 'done' | RetryClass;
@@ -39,13 +40,19 @@ export interface ReadRecord {
 export class History {
   readonly appends: AppendRecord[] = [];
   readonly reads: ReadRecord[] = [];
-  /** Written down in the common form as well, if given before the first call. */
-  recorder: HistoryRecorder | null = null;
+  /** Calls that settled more than once. */
+  readonly settledTwice: string[] = [];
+  /** Writes everything down in the common form as well. */
+  readonly recorder: HistoryRecorder;
   readonly #lanes = new Map<AppendRecord | ReadRecord, RecordedLane>();
   readonly #newest = new Map<string, Offset>();
   #moment = 0;
   #open = 0;
   #value = 0;
+
+  constructor(recorder: HistoryRecorder) {
+    this.recorder = recorder;
+  }
 
   /** Calls that have not settled. */
   get open(): number {
@@ -93,7 +100,7 @@ export class History {
 
   endAppend(append: AppendRecord, nowMs: number, error: QuorateError | null, offset: Offset): void {
     append.settled++;
-    if (append.settled > 1) return;
+    if (append.settled > 1) return this.#settledAgain(append, 'append');
     append.endedAt = this.#moment++;
     append.endMs = nowMs;
     append.outcome = error === null ? 'done' : error.retry;
@@ -109,7 +116,7 @@ export class History {
 
   /** The client died: nobody knows what became of its open calls. */
   abandon(client: string): void {
-    this.recorder?.abandon(client);
+    this.recorder.abandon(client);
     for (const call of [...this.appends, ...this.reads]) {
       if (call.client !== client || call.outcome !== 'pending') continue;
       this.#lanes.delete(call);
@@ -128,10 +135,15 @@ export class History {
     return read;
   }
 
+  #settledAgain({ client, stream, settled }: AppendRecord | ReadRecord, op: string): void {
+    this.settledTwice.push(`T77: ${op} of ${client} to ${stream} settled ${settled} times`);
+  }
+
   #record(call: AppendRecord | ReadRecord, op: string, args: HistoryFields): void {
-    if (this.recorder === null) return;
     const lane = this.recorder.freeLane(call.client);
-    lane.invoke({ object: `stream/${call.stream}`, op, args });
+    const object = objectOf('stream', call.stream);
+    this.recorder.declare({ name: object, kind: 'stream' });
+    lane.invoke({ object, op, args });
     this.#lanes.set(call, lane);
   }
 
@@ -143,7 +155,7 @@ export class History {
     nextOffset: Offset = read.fromOffset + values.length,
   ): void {
     read.settled++;
-    if (read.settled > 1) return;
+    if (read.settled > 1) return this.#settledAgain(read, 'read');
     read.endedAt = this.#moment++;
     read.outcome = error === null ? 'done' : error.retry;
     read.values = values;

@@ -1,4 +1,4 @@
-/** The kinds of faults. The last six destroy data: at most a minority of nodes gets them in a run, one at a time. */
+/** The kinds of faults. The last eight destroy data: at most a minority of nodes gets them in a run, one at a time. */
 export const NEMESIS_ACTIONS = [
   'kill',
   'powerCut',
@@ -14,10 +14,19 @@ export const NEMESIS_ACTIONS = [
   'bridge',
   'ring',
   'clog',
+  'loss',
+  'halfOpen',
+  'duplicateConnection',
   'slowDisk',
   'fullDisk',
   'crashInDisk',
+  'crashInNetwork',
   'failSync',
+  'failWrite',
+  'clockDrift',
+  'clockJump',
+  'clockFreeze',
+  'wallJump',
   'pauseClient',
   'killClient',
   'cutClient',
@@ -25,6 +34,8 @@ export const NEMESIS_ACTIONS = [
   'oldImage',
   'flipBit',
   'failRead',
+  'misdirectRead',
+  'failSyncForever',
   'lostWrite',
   'misdirectWrite',
 ] as const;

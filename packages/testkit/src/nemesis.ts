@@ -1,10 +1,14 @@
 import { type Random, SeededRandom, randomBetween, randomChance, randomUnit } from '@quorate/base';
+import { disturbClock } from './clock-faults.js';
+import { disturbDisk } from './disk-faults.js';
 import type { DiskRule, InjectedRule } from './disk-rules.js';
 import type { DiskImage } from './disk-state.js';
 import type { FaultPlan, FaultStep, InjectedFault } from './fault-plan.js';
-import { flipAnyBit, isWhole, preferredClient } from './fault-targets.js';
+import { SimulatorError } from './faults.js';
+import type { FaultScene } from './fault-scene.js';
+import { flipAnyBit, isWhole } from './fault-targets.js';
+import { disturbClient, disturbLink, halveConnections, partition, slowLinks } from './link-faults.js';
 import type { NemesisAction } from './nemesis-actions.js';
-import { type PartitionForm, cutPairs } from './partition-forms.js';
 import type { SimCluster } from './sim-cluster.js';
 import type { SimNode } from './sim-node.js';
 
@@ -19,29 +23,34 @@ interface Scope {
   readonly fault: InjectedFault;
 }
 
+/** Kinds of faults that destroy data. */
+type Destruction = 'wipe' | 'oldImage' | 'flipBit' | 'failRead' | 'misdirectRead' | 'failSyncForever' | 'lostWrite' | 'misdirectWrite';
+
 /** Breaks things as planned and mends them again. */
-export class Nemesis {
+export class Nemesis implements FaultScene {
   readonly counts: Record<string, number> = {};
   /** What was injected, in order. */
   readonly injected: InjectedFault[] = [];
-  readonly #cluster: SimCluster;
+  readonly cluster: SimCluster;
   readonly #plan: FaultPlan;
-  readonly #rules: InjectedRule[] = [];
+  readonly #mends: (() => void)[] = [];
   #scope: Scope | null = null;
   #isRunning = false;
   #oldImage: DiskImage | null = null;
   #isCalm = false;
+  /** The disk of the victim is to be exchanged. */
+  #isBroken = false;
   /** A full disk leaves no room to make good what a failed sync lost, so both on one node would destroy data: a node gets one of them. */
   readonly #diskFaults = new Map<SimNode, 'fullDisk' | 'failSync'>();
 
   constructor(cluster: SimCluster, plan: FaultPlan) {
-    this.#cluster = cluster;
+    this.cluster = cluster;
     this.#plan = plan;
   }
 
   start(): void {
     this.#isRunning = true;
-    const { scheduler } = this.#cluster;
+    const { scheduler } = this.cluster;
     const startMs = scheduler.nowMs;
     for (const step of this.#plan.steps) scheduler.schedule(startMs + step.atMs, () => this.#do(step), null);
   }
@@ -54,19 +63,18 @@ export class Nemesis {
   }
 
   #mend(): void {
-    const { nowMs } = this.#cluster.scheduler;
+    const { nowMs } = this.cluster.scheduler;
     for (const fault of this.injected) fault.untilMs = Math.min(fault.untilMs, nowMs);
-    for (const node of this.#cluster.nodes) node.disk.capacityBytes = Number.POSITIVE_INFINITY;
-    for (const rule of this.#rules) rule.remove();
-    const { clients, network, nodes } = this.#cluster;
+    for (const mend of this.#mends.splice(0)) mend();
+    const { clients, network, nodes } = this.cluster;
     for (const client of clients) client.process.resume();
     for (const node of nodes) for (const other of nodes) if (other !== node) network.resetLink(node.name, other.name);
-    this.#cluster.healAll();
+    this.cluster.healAll();
   }
 
   #do(step: FaultStep): void {
     if (!this.#isRunning || this.#isCalm) return;
-    const { nowMs } = this.#cluster.scheduler;
+    const { nowMs } = this.cluster.scheduler;
     const node = this.#numbered(step.node);
     const fault: InjectedFault = { id: step.id, action: step.action, atMs: nowMs, untilMs: nowMs, targets: [node.name] };
     this.#as({ random: new SeededRandom(step.seed), fault }, () => {
@@ -77,7 +85,8 @@ export class Nemesis {
   #count(fault: InjectedFault): void {
     this.injected.push(fault);
     this.counts[fault.action] = (this.counts[fault.action] ?? 0) + 1;
-    this.#cluster.scheduler.trace.mixText(fault.action);
+    this.cluster.history.recorder.fault(fault.action, fault.targets.join(' '));
+    this.cluster.scheduler.trace.mixText(fault.action);
   }
 
   /** Runs `action` as part of a fault. */
@@ -91,21 +100,24 @@ export class Nemesis {
     }
   }
 
-  /** Of the fault that is being done. */
-  get #random(): Random {
-    if (this.#scope === null) throw this.#cluster.fault('a fault was drawn outside of any step');
+  get isRunning(): boolean {
+    return this.#isRunning;
+  }
+
+  get random(): Random {
+    if (this.#scope === null) throw new SimulatorError('a fault was drawn outside of any step');
     return this.#scope.random;
   }
 
-  #hits(...targets: string[]): void {
+  hits(...targets: string[]): void {
     if (this.#scope !== null) this.#scope.fault.targets = targets;
   }
 
   /** Processes that end by themselves (a fault injected late) are started again until all is well. */
   #keepAlive(): void {
     if (this.#isRunning) return;
-    for (const node of this.#cluster.nodes) if (!node.isUp) this.#start(node);
-    this.#later(200, () => this.#keepAlive());
+    for (const node of this.cluster.nodes) if (!node.isUp) this.#start(node);
+    this.later(200, () => this.#keepAlive());
   }
 
   /** False if the fault does not fit the moment. */
@@ -114,12 +126,12 @@ export class Nemesis {
       case 'kill':
         return this.#down(node, () => node.kill());
       case 'powerCut':
-        return this.#down(node, () => node.powerCut(this.#random));
+        return this.#down(node, () => node.powerCut(this.random));
       case 'powerCutAll':
-        this.#hits(...this.#cluster.nodes.map(({ name }) => name));
-        for (const each of this.#cluster.nodes) {
-          each.powerCut(this.#random);
-          this.#restartLater(each);
+        this.hits(...this.cluster.nodes.map(({ name }) => name));
+        for (const each of this.cluster.nodes) {
+          each.powerCut(this.random);
+          this.restartLater(each);
         }
         return true;
       case 'stop':
@@ -127,35 +139,53 @@ export class Nemesis {
       case 'pause':
         if (!node.isUp) return false;
         node.pause();
-        this.#later(randomUnit(this.#random) * 2000, () => node.resume());
+        this.later(randomUnit(this.random) * 2000, () => node.resume());
         return true;
       case 'cut':
       case 'cutReset':
       case 'cutOneWay':
       case 'reset':
-        return this.#disturbLink(action, node);
+        return disturbLink(this, action, node);
       case 'isolate':
       case 'halves':
       case 'bridge':
       case 'ring':
-        return this.#partition(action);
+        return partition(this, action);
       case 'clog':
-        return this.#clog(node);
-      case 'slowDisk':
+      case 'loss':
+        return slowLinks(this, action, node);
+      case 'halfOpen':
+      case 'duplicateConnection':
+        return halveConnections(this, action, node);
       case 'fullDisk':
-      case 'crashInDisk':
       case 'failSync':
-        return this.#disturbDisk(action, node);
+        if (!node.isUp || (this.#diskFaults.get(node) ?? action) !== action) return false;
+        this.#diskFaults.set(node, action);
+        disturbDisk(this, action, node);
+        return true;
+      case 'slowDisk':
+      case 'failWrite':
+      case 'crashInDisk':
+      case 'crashInNetwork':
+        if (node.isUp) disturbDisk(this, action, node);
+        return node.isUp;
+      case 'clockDrift':
+      case 'clockJump':
+      case 'clockFreeze':
+      case 'wallJump':
+        return disturbClock(this, action, node);
       case 'pauseClient':
       case 'killClient':
       case 'cutClient':
-        return this.#disturbClient(action, node);
+        return disturbClient(this, action, node);
       case 'wipe':
       case 'oldImage':
       case 'flipBit':
       case 'lostWrite':
       case 'misdirectWrite':
       case 'failRead':
+      case 'misdirectRead':
+      case 'failSyncForever':
         return this.#destroy(action);
     }
   }
@@ -163,7 +193,7 @@ export class Nemesis {
   #down(node: SimNode, action: () => void): boolean {
     if (!node.isUp) return false;
     action();
-    this.#restartLater(node);
+    this.restartLater(node);
     return true;
   }
 
@@ -173,112 +203,30 @@ export class Nemesis {
     node.start();
   }
 
-  #restartLater(node: SimNode): void {
-    this.#later(randomUnit(this.#random) * (randomChance(this.#random, 0.2) ? 3000 : 300), () => {
+  restartLater(node: SimNode): void {
+    this.later(randomUnit(this.random) * (randomChance(this.random, 0.2) ? 3000 : 300), () => {
       if (!node.isUp) this.#start(node);
-      else if (node.host === null || node.isPaused) this.#restartLater(node);
+      else if (node.host === null || node.isPaused) this.restartLater(node);
     });
   }
 
-  #disturbLink(action: 'cut' | 'cutReset' | 'cutOneWay' | 'reset', node: SimNode): boolean {
-    const { network } = this.#cluster;
-    const other = this.#anyNode();
-    if (other === node) return false;
-    this.#hits(node.name, other.name);
-    if (action === 'reset') return network.resetConnections(node.name, other.name) > 0;
-    if (action === 'cutOneWay') network.cutOneWay(node.name, other.name);
-    else network.cut(node.name, other.name, action === 'cut' ? 'hold' : 'reset');
-    this.#later(randomUnit(this.#random) * 2000, () => network.heal(node.name, other.name));
-    return true;
+  inject(node: SimNode, rule: DiskRule): InjectedRule {
+    const injected = node.disk.inject(rule);
+    this.onMend(() => injected.remove());
+    return injected;
   }
 
-  #partition(form: PartitionForm): boolean {
-    const { network, nodes } = this.#cluster;
-    const pairs = cutPairs(form, nodes.length, randomBetween(this.#random, 0, nodes.length - 1));
-    const how = randomChance(this.#random, 0.5) ? 'hold' : 'reset';
-    const nameOf = (at: number): string => (nodes[at] as SimNode).name;
-    this.#hits(...nodes.map(({ name }) => name));
-    for (const [a, b] of pairs) network.cut(nameOf(a), nameOf(b), how);
-    this.#later(randomUnit(this.#random) * 2000, () => pairs.forEach(([a, b]) => network.heal(nameOf(a), nameOf(b))));
-    return pairs.length > 0;
-  }
-
-  /** All that a node sends comes late, in order, as when TCP sends what was lost again and again. */
-  #clog(node: SimNode): boolean {
-    const { network, nodes } = this.#cluster;
-    const latencyMs = randomBetween(this.#random, 20, 400);
-    const others = nodes.filter((other) => other !== node);
-    for (const other of others) network.setLink(node.name, other.name, { latencyMs });
-    const mend = (): void => others.forEach((other) => network.resetLink(node.name, other.name));
-    this.#later(randomUnit(this.#random) * 1500, mend);
-    return others.length > 0;
-  }
-
-  #disturbClient(action: 'pauseClient' | 'killClient' | 'cutClient', node: SimNode): boolean {
-    const client = preferredClient(this.#cluster.clients, this.#random.nextUint32());
-    if (client === null) return false;
-    this.#hits(client.name, ...(action === 'cutClient' ? [node.name] : []));
-    if (action === 'killClient') {
-      client.kill();
-    } else if (action === 'pauseClient') {
-      client.process.pause();
-      this.#later(randomUnit(this.#random) * 2000, () => client.process.resume());
-    } else {
-      const { network } = this.#cluster;
-      network.cut(client.name, node.name, randomChance(this.#random, 0.5) ? 'hold' : 'reset');
-      this.#later(randomUnit(this.#random) * 2000, () => network.heal(client.name, node.name));
-    }
-    return true;
-  }
-
-  #disturbDisk(action: 'slowDisk' | 'fullDisk' | 'crashInDisk' | 'failSync', node: SimNode): boolean {
-    if (!node.isUp) return false;
-    const { disk } = node;
-    if (action === 'fullDisk' || action === 'failSync') {
-      if ((this.#diskFaults.get(node) ?? action) !== action) return false;
-      this.#diskFaults.set(node, action);
-    }
-    switch (action) {
-      case 'slowDisk':
-        this.#inject(node, {
-          operations: ['write', 'sync'],
-          times: randomBetween(this.#random, 1, 20),
-          effect: { type: 'slow', ms: randomUnit(this.#random) * 400 },
-        });
-        return true;
-      case 'fullDisk':
-        disk.capacityBytes = disk.usedBytes() + randomBetween(this.#random, 0, 20_000);
-        this.#later(randomUnit(this.#random) * 1500, () => {
-          disk.capacityBytes = Number.POSITIVE_INFINITY;
-        });
-        return true;
-      case 'crashInDisk': {
-        const when = (['before', 'midway', 'after'] as const)[randomBetween(this.#random, 0, 2)] ?? 'after';
-        this.#inject(node, { skip: randomBetween(this.#random, 0, 30), effect: { type: 'crash', when } });
-        this.#whenKilled(node, () => {
-          if (this.#isRunning && randomChance(this.#random, 0.5)) this.#later(0.01, () => !node.isUp && node.powerCut(this.#random));
-          this.#restartLater(node);
-        });
-        return true;
-      }
-      case 'failSync':
-        this.#inject(node, { operations: ['sync'], skip: randomBetween(this.#random, 0, 10), effect: { type: 'fail', kind: 'io' } });
-        this.#whenKilled(node, () => this.#restartLater(node));
-        return true;
-    }
-  }
-
-  #inject(node: SimNode, rule: DiskRule): void {
-    this.#rules.push(node.disk.inject(rule));
+  onMend(action: () => void): void {
+    this.#mends.push(action);
   }
 
   /** Data may be lost on one node, once the last loss was made good: more than a minority at a time nobody survives. */
-  #destroy(action: 'wipe' | 'oldImage' | 'flipBit' | 'lostWrite' | 'misdirectWrite' | 'failRead'): boolean {
-    const { nodes } = this.#cluster;
+  #destroy(action: Destruction): boolean {
+    const { nodes } = this.cluster;
     if (nodes.length < 3) return false;
     const victim = this.#numbered(this.#plan.victim);
-    this.#hits(victim.name);
-    if (!isWhole(victim)) return false;
+    this.hits(victim.name);
+    if (this.#isBroken || !isWhole(victim)) return false;
     if (action === 'oldImage') {
       if (this.#oldImage === null) this.#oldImage = victim.disk.image();
       else this.#awaitCalm(() => this.#restore(victim));
@@ -288,14 +236,40 @@ export class Nemesis {
       this.#loseWrite(action, victim);
       return false;
     }
-    victim.kill();
     this.#oldImage = null;
+    if (action === 'failSyncForever') {
+      this.#breakDisk(victim);
+      return true;
+    }
+    victim.kill();
     if (action === 'wipe') victim.wipe();
-    else if (action === 'flipBit') flipAnyBit(victim, this.#random);
-    // As the process starts, all is read anew; what cannot be read counts as lost, and is fetched from the others.
-    else this.#inject(victim, { operations: ['read'], skip: randomBetween(this.#random, 0, 20), effect: { type: 'fail', kind: 'io' } });
-    this.#restartLater(victim);
+    else if (action === 'flipBit') flipAnyBit(victim, this.random);
+    else this.#misread(action, victim);
+    this.restartLater(victim);
     return true;
+  }
+
+  /** As the process starts, all is read anew; what cannot be read, or is read from elsewhere, counts as lost and is fetched from the others. */
+  #misread(action: 'failRead' | 'misdirectRead', victim: SimNode): void {
+    const skip = randomBetween(this.random, 0, 20);
+    const position = randomBetween(this.random, 0, 100_000);
+    const effect = action === 'failRead' ? ({ type: 'fail', kind: 'io' } as const) : ({ type: 'misdirect', position } as const);
+    this.inject(victim, { operations: ['read'], skip, effect });
+  }
+
+  /** No sync succeeds any more, whoever is started, until somebody puts an empty disk in. */
+  #breakDisk(victim: SimNode): void {
+    const effect = { type: 'fail', kind: 'io' } as const;
+    const rule = this.inject(victim, { operations: ['sync', 'syncDirectory'], times: Number.POSITIVE_INFINITY, effect });
+    this.#isBroken = true;
+    this.whenKilled(victim, () => this.restartLater(victim));
+    this.later(randomBetween(this.random, 50, 1500), () => {
+      this.#isBroken = false;
+      if (!this.#isRunning) return;
+      rule.remove();
+      victim.wipe();
+      this.restartLater(victim);
+    });
   }
 
   /**
@@ -307,7 +281,7 @@ export class Nemesis {
     if (image === null || !isWhole(victim)) return;
     this.#oldImage = null;
     victim.restoreImage(image);
-    this.#restartLater(victim);
+    this.restartLater(victim);
     if (this.#scope !== null) this.#count(this.#scope.fault);
   }
 
@@ -321,21 +295,21 @@ export class Nemesis {
       if (victim.isUp) victim.kill();
       // Not to be found out: too much for the others to lose with it.
       if (!isCalm) victim.wipe();
-      this.#restartLater(victim);
+      this.restartLater(victim);
       if (this.#scope !== null) this.#count(this.#scope.fault);
     };
     this.#awaitCalm(
       () => destroyed(true),
       () => destroyed(false),
     );
-    const position = randomBetween(this.#random, 0, 100_000);
+    const position = randomBetween(this.random, 0, 100_000);
     const effect = action === 'lostWrite' ? ({ type: 'lost' } as const) : ({ type: 'misdirect', position } as const);
-    rule = victim.disk.inject({ operations: ['write'], skip: randomBetween(this.#random, 0, 5), effect });
+    rule = victim.disk.inject({ operations: ['write'], skip: randomBetween(this.random, 0, 5), effect });
   }
 
   /** Mends everything and does `action` once all nodes were well for a while; `otherwise` if that takes too long. */
   #awaitCalm(action: () => void, otherwise: () => void = () => {}): void {
-    const { nodes, scheduler } = this.#cluster;
+    const { nodes, scheduler } = this.cluster;
     this.#isCalm = true;
     this.#mend();
     const giveUpAtMs = scheduler.nowMs + CALM_WAIT_MS;
@@ -348,7 +322,7 @@ export class Nemesis {
       if (before !== lives() || !nodes.every((node) => !node.isPaused && isWhole(node))) calmSinceMs = scheduler.nowMs;
       before = lives();
       const isCalm = scheduler.nowMs - calmSinceMs >= CALM_MS;
-      if (!isCalm && scheduler.nowMs < giveUpAtMs) return this.#later(10, look);
+      if (!isCalm && scheduler.nowMs < giveUpAtMs) return this.later(10, look);
       if (isCalm) action();
       else otherwise();
       this.#isCalm = false;
@@ -356,26 +330,21 @@ export class Nemesis {
     look();
   }
 
-  #anyNode(): SimNode {
-    const { nodes } = this.#cluster;
-    return nodes[randomBetween(this.#random, 0, nodes.length - 1)] as SimNode;
-  }
-
   /** Counted from 1, and round. */
   #numbered(number: number): SimNode {
-    const { nodes } = this.#cluster;
+    const { nodes } = this.cluster;
     return nodes[(number - 1) % nodes.length] as SimNode;
   }
 
-  #whenKilled(node: SimNode, action: () => void): void {
+  whenKilled(node: SimNode, action: () => void): void {
     const scope = this.#scope;
     node.process?.onKilled(() => this.#as(scope, action));
   }
 
-  #later(ms: number, action: () => void): void {
+  later(ms: number, action: () => void): void {
     const scope = this.#scope;
-    const atMs = this.#cluster.scheduler.nowMs + ms;
+    const atMs = this.cluster.scheduler.nowMs + ms;
     if (scope !== null) scope.fault.untilMs = Math.max(scope.fault.untilMs, atMs);
-    this.#cluster.scheduler.schedule(atMs, () => this.#as(scope, action), null);
+    this.cluster.scheduler.schedule(atMs, () => this.#as(scope, action), null);
   }
 }

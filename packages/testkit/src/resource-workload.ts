@@ -44,6 +44,8 @@ export class ResourceWorkload {
   /** Sessions lost, and connections of a session that were made good. */
   sessionsLost = 0;
   sessionsResumed = 0;
+  /** Commands of which the session no longer knew whether they were applied. */
+  sessionsDoubted = 0;
   watchEvents = 0;
   /** What it holds and has not given up. */
   holds = 0;
@@ -104,7 +106,8 @@ export class ResourceWorkload {
     };
     // From the first session on: a listener of one resource hears of none before the first call of that resource.
     const nothing = (): void => {};
-    this.#resources.context.commands.listen(0, { event: nothing, sessionLost: nothing, sessionDoubted: nothing, stateChanged });
+    const sessionDoubted = (): void => void this.sessionsDoubted++;
+    this.#resources.context.commands.listen(0, { event: nothing, sessionLost: nothing, sessionDoubted, stateChanged });
   }
 
   #pause(lane: RecordedLane): void {

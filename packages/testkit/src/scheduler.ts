@@ -93,9 +93,10 @@ export class SimScheduler {
    */
   schedule(timeMs: number, callback: () => void, owner: SimProcess | null): SimEvent {
     const event: SimEvent = {
-      timeMs: Math.max(Math.ceil(timeMs * TICKS_PER_MS) / TICKS_PER_MS, this.#nowMs),
+      timeMs: this.#tick(timeMs),
       sequence: this.#sequence++,
       owner,
+      isTimer: false,
       callback,
     };
     this.#heap.push(event);
@@ -105,14 +106,14 @@ export class SimScheduler {
   /** Runs `callback` after all events that are due at this moment already. */
   defer(callback: () => void, owner: SimProcess | null): SimEvent {
     if (owner !== null && owner.nowMs > this.#nowMs) return this.schedule(owner.nowMs, callback, owner);
-    const event: SimEvent = { timeMs: this.#nowMs, sequence: this.#sequence++, owner, callback };
+    const event: SimEvent = { timeMs: this.#nowMs, sequence: this.#sequence++, owner, isTimer: false, callback };
     this.#deferred.push(event);
     return event;
   }
 
   /** Lets one held event of a process run at this moment, whichever is first in its order then. */
   scheduleHeld(owner: SimProcess): void {
-    this.#deferred.push({ timeMs: this.#nowMs, sequence: this.#sequence++, owner, callback: null });
+    this.#deferred.push({ timeMs: this.#nowMs, sequence: this.#sequence++, owner, isTimer: false, callback: null });
   }
 
   /** The event will not run. Harmless if it has. */
@@ -124,6 +125,20 @@ export class SimScheduler {
       this.#heap.sweep((candidate) => candidate.callback !== null && candidate.owner?.isAlive !== false);
       this.#cancelled = 0;
     }
+  }
+
+  /** The clock of a process was moved: each of its timers that wait is due at `moved` of the time it had. */
+  moveTimers(owner: SimProcess, moved: (timeMs: number) => number): void {
+    this.#heap.sweep((event) => {
+      if (event.owner === owner && event.isTimer) event.timeMs = this.#tick(moved(event.timeMs));
+      return event.callback !== null && event.owner?.isAlive !== false;
+    });
+    this.#cancelled = 0;
+  }
+
+  /** The moment at which something due then runs: a whole tick, not in the past. */
+  #tick(timeMs: number): number {
+    return Math.max(Math.ceil(timeMs * TICKS_PER_MS) / TICKS_PER_MS, this.#nowMs);
   }
 
   /** Runs the next event; false if there is none. */

@@ -8,14 +8,16 @@ import {
   formatAddress,
   nodeId,
 } from '@quorate/base';
+import type { HistoryEvent, HistoryHeader } from '@quorate/checkers';
 import type { HostSettings, LookedAtReplica } from '@quorate/host';
 import type { AnyResourceType } from '@quorate/machine';
 import { BUILTIN_TYPES } from '@quorate/resources';
 import type { GroupStatus } from '@quorate/wire';
 import { ClusterInvariants } from './cluster-invariants.js';
-import { checkStreams } from './check-streams.js';
-import type { SimulationFault } from './faults.js';
+import { type SimulationFault, SimulatorError } from './faults.js';
+import { HistoryRecorder } from './history-recorder.js';
 import { History } from './history.js';
+import { LiveCheck } from './live-check.js';
 import { randomByName } from './random-by-name.js';
 import { RareBranches } from './rare-branches.js';
 import type { RunRecord } from './run-record.js';
@@ -49,6 +51,14 @@ export interface SimClusterOptions {
 
 /** Journal files are small in simulations, so that rotation and recycling happen in seconds. */
 const SIM_SETTINGS: Partial<HostSettings> = { journalFileBytes: 1_048_576 };
+/** Longest life of a session without contact, of those that are drawn, with time to spare. */
+const SESSION_MS_MAX = 15_000;
+/** What a node counts at most of a time in which it did not tick (`AwakeClock`). */
+const AWAKE_MS = 60;
+/** A file of the journal that is in use. */
+const JOURNAL_FILE = /^journal\/\d+\.q$/;
+/** How often the status of each node is looked at, for what no replica tells, in virtual ms. */
+const OBSERVE_EVERY_MS = 500;
 
 /**
  * Whole nodes and clients, the real code, over a simulated network, simulated disks and virtual time. The same seed and the same calls give
@@ -60,7 +70,14 @@ export class SimCluster {
   readonly scheduler: SimScheduler;
   readonly network: SimNetwork;
   readonly nodes: readonly SimNode[];
-  readonly history: History = new History();
+  /** What clients called and saw, in the common form, from the first call on. */
+  readonly events: HistoryEvent[] = [];
+  readonly history: History = new History(
+    new HistoryRecorder(
+      () => this.scheduler.nowMs,
+      (event) => this.#recorded(event),
+    ),
+  );
   readonly invariants: ClusterInvariants;
   /** What seldom happens, as far as it happened. */
   readonly branches: RareBranches = new RareBranches();
@@ -68,7 +85,11 @@ export class SimCluster {
   leadershipsLogged = 0;
   /** How often nodes and clients logged each event. */
   readonly logged: Map<string, number> = new Map();
+  /** When monotonic clocks of nodes were made to jump ahead. */
+  readonly #clockJumps: number[] = [];
   readonly #clients: SimClient[] = [];
+  #live: LiveCheck | null = null;
+  #judged: Readonly<Record<string, number>> = {};
   readonly #loggerOf: ((who: string) => Logger) | undefined;
 
   constructor(options: SimClusterOptions) {
@@ -100,11 +121,17 @@ export class SimCluster {
       resources: options.resources ?? ((): readonly AnyResourceType[] => BUILTIN_TYPES),
       logger: (node: string) => this.#logger(node, options.logger?.(node)),
       turned: (node: SimNode, replica: LookedAtReplica) => this.#turned(node, replica),
+      starting: (node: SimNode) =>
+        this.branches.started(
+          node.name,
+          node.disk.tornWrites.some((path) => JOURNAL_FILE.test(path)),
+        ),
     };
     const latency = options.diskLatency === undefined ? {} : { latency: options.diskLatency };
     this.nodes = members.map(
       (member, i) => new SimNode(context, { member, address: addresses[i] as Address, random: this.#fork(), ...latency }),
     );
+    this.#observe();
   }
 
   get clients(): readonly SimClient[] {
@@ -114,12 +141,27 @@ export class SimCluster {
   /** The node of that id, 1 to the number of nodes. */
   node(id: number): SimNode {
     const node = this.nodes[id - 1];
-    if (node === undefined) throw this.fault(`there is no node ${id}`);
+    if (node === undefined) throw new SimulatorError(`there is no node ${id}`);
     return node;
   }
 
   startAll(): void {
     for (const node of this.nodes) if (!node.isUp) node.start();
+  }
+
+  /** The monotonic clock of a node jumps ahead now. */
+  clockJumped(node: string): void {
+    this.#clockJumps.push(this.scheduler.nowMs);
+    this.history.recorder.fault('clockJump', node);
+  }
+
+  /**
+   * By how much sessions may end too early by the clocks of their clients, in ms. No clock of a client knows that one of a node jumped; but of any
+   * time that a node missed it counts `AWAKE_MS` at most.
+   */
+  get sessionErrorMs(): number {
+    const { nowMs } = this.scheduler;
+    return this.#clockJumps.filter((atMs) => nowMs - atMs < SESSION_MS_MAX).length * AWAKE_MS;
   }
 
   /** Power is lost in the whole building. */
@@ -206,12 +248,27 @@ export class SimCluster {
     }
   }
 
+  /** The first line of the history. */
+  get header(): HistoryHeader {
+    return this.history.recorder.header(`sim seed ${this.seed}`);
+  }
+
+  /** The history is judged while it is made: the run ends where the first problem shows. All objects must have been declared. */
+  judge(): void {
+    this.#live = this.#check();
+  }
+
+  /** How much each rule judged; empty before `check`. */
+  get judged(): Readonly<Record<string, number>> {
+    return this.#judged;
+  }
+
   /**
-   * After healing: waits until every call has settled, reads each stream through a new client and compares. Returns the records of each stream.
-   * Any fault ends the run with a message that has the seed.
+   * After healing: waits until every call has settled, reads each stream through a new client and judges the whole history. Returns the records of
+   * each stream. Any fault ends the run with a message that has the seed.
    */
   check(streams: readonly string[], withinMs = 60_000): Map<string, readonly string[]> {
-    this.runUntil(() => this.history.open === 0, withinMs, `${this.history.open} open calls settle`);
+    this.runUntil(() => this.history.open === 0, withinMs, `T77: ${this.history.open} open calls settle`);
     const reader = this.client(`checker${this.#clients.length}`);
     const final = new Map<string, readonly string[]>();
     for (const stream of streams)
@@ -219,8 +276,11 @@ export class SimCluster {
         stream,
         this.await(`reading ${stream}`, withinMs, (done) => reader.readAll(stream, done)),
       );
-    const faults = checkStreams(this.history, final);
-    if (faults.length > 0) throw this.fault(`guarantees broken:\n  ${faults.join('\n  ')}\n`);
+    const { faults, judged } = (this.#live ?? this.#check()).finish();
+    this.#live = null;
+    this.#judged = judged;
+    const all = [...this.history.settledTwice, ...faults];
+    if (all.length > 0) throw this.fault(`guarantees broken:\n  ${all.join('\n  ')}\n`);
     return final;
   }
 
@@ -254,8 +314,21 @@ export class SimCluster {
     };
   }
 
-  #count(who: string, event: string, fields: object): void {
-    this.branches.logged(event);
+  #recorded(event: HistoryEvent): void {
+    this.events.push(event);
+    this.branches.seen(event);
+    this.#live?.take(event);
+  }
+
+  /** A check that has been told of all events so far. */
+  #check(): LiveCheck {
+    const check = new LiveCheck(this.header, (fault) => this.failLater(fault));
+    for (const event of this.events) check.take(event);
+    return check;
+  }
+
+  #count(who: string, event: string, fields: Readonly<Record<string, unknown>>): void {
+    this.branches.logged(who, event, fields);
     this.logged.set(event, (this.logged.get(event) ?? 0) + 1);
     this.scheduler.trace.mixText(`${who} ${event} ${JSON.stringify(fields)}`);
   }
@@ -269,9 +342,17 @@ export class SimCluster {
   }
 
   #turned(node: SimNode, replica: LookedAtReplica): void {
-    this.branches.observed(node, replica);
+    this.branches.turned(node, replica);
     const fault = this.invariants.observe(node, replica);
     if (fault !== null) this.failLater(fault);
+  }
+
+  #observe(): void {
+    for (const node of this.nodes) {
+      const status = node.status();
+      if (status !== null) this.branches.observed(node.name, status);
+    }
+    this.scheduler.schedule(this.scheduler.nowMs + OBSERVE_EVERY_MS, () => this.#observe(), null);
   }
 
   #fork(): Random {

@@ -1,6 +1,7 @@
 import { type Connection, type ConnectionHandlers, type Random, concatBytes, crc32c, randomBetween, randomChance } from '@quorate/base';
 import type { SimEvent } from './event-heap.js';
 import { SimulationFault } from './faults.js';
+import type { NetworkCalls } from './network-calls.js';
 import type { Flow, SimLink } from './sim-link.js';
 import type { SimProcess } from './sim-process.js';
 import type { TraceHash } from './trace-hash.js';
@@ -25,6 +26,10 @@ export interface ConnectionContext {
   readonly trace: TraceHash;
   readonly process: SimProcess;
   readonly remote: string;
+  /** Of the process. */
+  readonly calls: NetworkCalls;
+  /** True for the end that dialed. */
+  readonly isDialer: boolean;
   /** To the other node and back. */
   readonly outward: SimLink;
   readonly inward: SimLink;
@@ -58,6 +63,8 @@ export class SimConnection implements Connection {
   #received: Uint8Array[] = [];
   #isReadScheduled = false;
   #isPaused = false;
+  /** What arrives lies in the buffers of the system, whatever the owner wants. */
+  #isHeld = false;
   #isEnding = false;
   #hasSentEnd = false;
   #hasReceivedEnd = false;
@@ -88,23 +95,31 @@ export class SimConnection implements Connection {
   get isClosed(): boolean {
     return this.#isClosed;
   }
+  get isDialer(): boolean {
+    return this.#context.isDialer;
+  }
 
   write(bytes: Uint8Array): void {
     if (this.#isClosed || this.#isEnding || bytes.length === 0) return;
+    const crash = this.#context.calls.enter();
     this.#queue.push({ bytes, print: fingerprint(bytes) });
     this.#queuedBytes += bytes.length;
     this.#flushEvent ??= this.process.defer(() => {
       this.#flushEvent = null;
       this.#pump(false);
     });
+    if (crash !== null) this.#context.calls.die();
   }
 
   flush(): void {
     if (this.#isClosed) return;
+    const crash = this.#context.calls.enter();
     // Everything goes out now: nothing is left for later.
     if (this.#flushEvent !== null) this.#flushEvent.callback = null;
     this.#flushEvent = null;
     this.#pump(true);
+    if (crash === 'midway') this.cutInFlight();
+    if (crash !== null) this.#context.calls.die();
   }
 
   pause(): void {
@@ -119,7 +134,9 @@ export class SimConnection implements Connection {
 
   end(): void {
     if (this.#isClosed || this.#isEnding) return;
+    const crash = this.#context.calls.enter();
     this.#isEnding = true;
+    if (crash !== null) this.#context.calls.die();
     this.process.timers.defer(() => this.#pump(false));
   }
 
@@ -139,11 +156,21 @@ export class SimConnection implements Connection {
     this.#goAway('process ended', () => this.#peer?.breakOff('the other process ended'));
   }
 
-  /** The machine lost power: nothing more arrives and nobody tells the other side. */
-  vanish(): void {
+  /** The machine lost power, or the cable: nothing more arrives and nobody tells the other side. */
+  vanish(reason = 'power lost'): void {
     if (this.#isClosed) return;
     for (const segment of this.#inFlight) segment.keep = 0;
-    this.#goAway('power lost', null);
+    this.#goAway(reason, null);
+  }
+
+  /** What has arrived and what arrives is given to the owner only after `release`. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+  release(): void {
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    this.#scheduleRead();
   }
 
   /** A reset on the way: of what is in flight only a random number of bytes still arrives, possibly the middle of a frame. */
@@ -249,7 +276,7 @@ export class SimConnection implements Connection {
     // What comes before the owner has the connection waits for it.
     if (!this.#isAttached) return;
     let taken = 0;
-    while (!this.#isPaused && !this.#isClosed && this.#received.length > 0) {
+    while (!this.#isPaused && !this.#isHeld && !this.#isClosed && this.#received.length > 0) {
       const bytes = this.#received[0] as Uint8Array;
       let take = bytes.length;
       if (take > 1 && randomChance(this.#context.random, this.#context.inward.conditions.chunkChance)) {
@@ -258,7 +285,9 @@ export class SimConnection implements Connection {
       if (take === bytes.length) this.#received.shift();
       else this.#received[0] = bytes.subarray(take);
       const given = bytes.slice(0, take);
+      const crash = this.#context.calls.enter();
       this.#handlers.data(given);
+      if (crash !== null) this.#context.calls.die();
       // "Valid only during the call": whoever kept it finds rubbish.
       given.fill(0xdb);
       taken += take;

@@ -147,11 +147,11 @@ export class SimDiskView implements Disk {
   }
 
   /** A synchronous operation that is done as a whole or not at all. */
-  call<T>(operation: DiskOperation, path: string, action: () => T): T {
+  call<T>(operation: DiskOperation, path: string, action: (effect: DiskEffect | undefined) => T): T {
     const effect = this.enter(operation, path);
     if (effect?.type === 'fail') throw new DiskFault(effect.kind, operation, path, INJECTED);
     if (effect?.type === 'slow') this.user.stall?.(effect.ms);
-    const result = effect?.type === 'lost' && operation === 'syncDirectory' ? (undefined as T) : action();
+    const result = effect?.type === 'lost' && operation === 'syncDirectory' ? (undefined as T) : action(effect);
     if (effect?.type === 'crash') this.crash(operation, path);
     return result;
   }
@@ -183,7 +183,12 @@ class SimDiskFile implements DiskFile {
   read(position: number, length: number): Uint8Array {
     this.#requireOpen('read', false);
     if (!isRange(position, length)) throw badRange('read', this.#path, position, length);
-    return this.#view.call('read', this.#path, () => this.#file.content.read(position, length));
+    return this.#view.call('read', this.#path, (effect) => {
+      if (effect?.type !== 'misdirect') return this.#file.content.read(position, length);
+      const { content } = effect.path === undefined ? this.#file : this.#view.disk.state.find(effect.path);
+      // As much as was asked for, if there is so much.
+      return content.read(Math.min(effect.position, Math.max(0, content.size - length)), length);
+    });
   }
 
   writeNow(position: number, parts: readonly Uint8Array[]): void {
@@ -209,7 +214,9 @@ class SimDiskFile implements DiskFile {
     // Dead in the middle: the system had taken some first part of it.
     const interrupt = (): void => {
       const bytes = concatBytes(parts);
-      this.#apply(position, bytes.subarray(0, disk.drawPart(bytes.length)));
+      const part = disk.drawPart(bytes.length);
+      this.#apply(position, bytes.subarray(0, part));
+      if (part > 0 && part < bytes.length) disk.noteTorn(this.#path);
     };
     this.#view.interrupted.add(interrupt);
     this.#later(disk.drawMs(disk.latency.writeMs) + slowMs(effect), done, () => {
@@ -247,7 +254,10 @@ class SimDiskFile implements DiskFile {
     const room = disk.roomFor(this.#file, position, wanted);
     if (effect?.type === 'misdirect') disk.state.find(effect.path ?? this.#path).write(effect.position, bytes);
     else if (effect?.type !== 'lost') this.#apply(position, bytes.subarray(0, room));
-    if (effect?.type === 'crash') this.#view.crash('write', this.#path);
+    if (effect?.type === 'crash') {
+      if (wanted > 0 && wanted < bytes.length) disk.noteTorn(this.#path);
+      this.#view.crash('write', this.#path);
+    }
     if (effect?.type === 'fail') return new DiskFault(effect.kind, 'write', this.#path, INJECTED);
     return room < wanted ? new DiskFault('full', 'write', this.#path) : null;
   }

@@ -47,6 +47,7 @@ export class SimDisk {
   /** Simulated power cuts and restored images since the start. */
   powerCuts = 0;
   readonly #views = new Set<SimDiskView>();
+  #tornWrites: string[] = [];
 
   constructor(options: SimDiskOptions = {}) {
     this.random = options.random ?? new SeededRandom(1);
@@ -55,8 +56,14 @@ export class SimDisk {
     this.state = options.image === undefined ? new DiskState() : DiskState.fromImage(options.image);
   }
 
+  /** Paths of the writes that were cut off in the middle when the last process died, if power stayed on. */
+  get tornWrites(): readonly string[] {
+    return this.#tornWrites;
+  }
+
   /** The disk as a process sees it, until that process dies. */
   attach(user: DiskUser): Disk {
+    this.#tornWrites = [];
     const view = new SimDiskView(this, user);
     this.#views.add(view);
     user.onKilled?.(() => this.detach(view));
@@ -95,6 +102,7 @@ export class SimDisk {
   restore(image: DiskImage): void {
     this.processCrash();
     this.state = DiskState.fromImage(image);
+    this.#tornWrites = [];
     this.powerCuts++;
   }
 
@@ -153,5 +161,10 @@ export class SimDisk {
   /** How many bytes of a write that was interrupted are there, cut at any byte. */
   drawPart(bytes: number): number {
     return randomBetween(this.random, 0, bytes);
+  }
+
+  /** Of this write only a part was done when its process died. */
+  noteTorn(path: string): void {
+    this.#tornWrites.push(path);
   }
 }

@@ -13,10 +13,16 @@ export interface LinkConditions {
   readonly bytesPerMs: number;
   /** Probability that a delivery is cut into chunks at random byte borders. */
   readonly chunkChance: number;
+  /** Probability that a packet is lost and must be sent again, for each time it is sent. What is behind it in its connection waits. */
+  readonly lossChance: number;
 }
 
 /** A quick local network: a quarter to half a millisecond one way, 125 MB/s. */
-export const DEFAULT_LINK: LinkConditions = { latencyMs: 0.25, jitterMs: 0.25, bytesPerMs: 125_000, chunkChance: 0.1 };
+export const DEFAULT_LINK: LinkConditions = { latencyMs: 0.25, jitterMs: 0.25, bytesPerMs: 125_000, chunkChance: 0.1, lossChance: 0 };
+
+/** Time after which TCP sends again for the first time, in ms; each time after that it waits twice as long. */
+const RESEND_MS = 200;
+const RESENDS_MAX = 6;
 
 /** Something on its way over a link, in order within its flow. */
 interface Parcel {
@@ -78,12 +84,20 @@ export class SimLink {
     else this.#carry(parcel, departureMs);
   }
 
+  /** Time that is lost with what is lost, as TCP sends it again. */
+  #lossMs(lossChance: number): number {
+    let lostMs = 0;
+    for (let resends = 0; resends < RESENDS_MAX && randomUnit(this.#random) < lossChance; resends++) lostMs += RESEND_MS * 2 ** resends;
+    return lostMs;
+  }
+
   #carry(parcel: Parcel, departureMs: number): SimEvent {
-    const { latencyMs, jitterMs, bytesPerMs } = this.conditions;
+    const { latencyMs, jitterMs, bytesPerMs, lossChance } = this.conditions;
     const startMs = Math.max(departureMs, this.#freeAtMs);
     this.#freeAtMs = startMs + parcel.bytes / bytesPerMs;
     const jitter = jitterMs > 0 ? randomUnit(this.#random) * jitterMs : 0;
-    const arrivalMs = Math.max(this.#freeAtMs + latencyMs + jitter, parcel.flow.lastArrivalMs);
+    const lostMs = lossChance > 0 ? this.#lossMs(lossChance) : 0;
+    const arrivalMs = Math.max(this.#freeAtMs + latencyMs + jitter + lostMs, parcel.flow.lastArrivalMs);
     const event = this.#scheduler.schedule(arrivalMs, parcel.deliver, parcel.owner);
     parcel.flow.lastArrivalMs = event.timeMs;
     this.#sent?.(parcel.bytes, startMs, event.timeMs);

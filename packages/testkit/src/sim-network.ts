@@ -12,6 +12,7 @@ import {
 import { randomByName } from './random-by-name.js';
 import type { SentMessage } from './run-record.js';
 import type { SimScheduler } from './scheduler.js';
+import { NetworkCalls } from './network-calls.js';
 import { SimConnection } from './sim-connection.js';
 import { DEFAULT_LINK, type LinkConditions, SimLink } from './sim-link.js';
 import type { SimProcess } from './sim-process.js';
@@ -52,6 +53,7 @@ export class SimNetwork {
   readonly #other = new Map<SimConnection, SimConnection>();
   /** Ends whose other machine lost power, by the name of that machine. */
   readonly #orphans = new Map<string, SimConnection[]>();
+  readonly #calls = new Map<SimProcess, NetworkCalls>();
   #nextPort = 40_000;
   #opened = 0;
 
@@ -75,14 +77,25 @@ export class SimNetwork {
 
   /** The network as a process sees it. When the process is killed its connections close toward others. */
   attach(process: SimProcess): Network {
-    process.onKilled(() => this.#release(process, (end) => end.abandon()));
+    const calls = this.callsOf(process);
+    process.onKilled(() => {
+      this.#calls.delete(process);
+      this.#release(process, (end) => end.abandon());
+    });
     // A rebooted machine answers packets of connections it does not know with a reset.
     for (const end of this.#orphans.get(process.name) ?? []) this.#breakOffLater(end, 'connection reset', 2 * this.#conditions.latencyMs);
     this.#orphans.delete(process.name);
     return {
-      listen: (address, accept, done) => this.#listen(process, address, accept, done),
-      connect: (address, handlers) => this.#connect(process, address, handlers),
+      listen: (address, accept, done) => within(calls, () => this.#listen(process, address, accept, done)),
+      connect: (address, handlers) => within(calls, () => this.#connect(process, address, handlers)),
     };
+  }
+
+  /** The calls of a process, from its first one on. */
+  callsOf(process: SimProcess): NetworkCalls {
+    let calls = this.#calls.get(process);
+    if (calls === undefined) this.#calls.set(process, (calls = new NetworkCalls(process)));
+    return calls;
   }
 
   /** The machine loses power: call before killing the process. Others hear nothing until the node attaches again, or for `silenceMs`. */
@@ -130,15 +143,50 @@ export class SimNetwork {
 
   /** Breaks all connections between two nodes, possibly in the middle of a frame; returns how many ends. */
   resetConnections(a: string, b: string): number {
-    let count = 0;
-    for (const end of [...this.#open]) {
-      const other = this.#other.get(end);
-      if (other === undefined || !isBetween(end.process.name, other.process.name, a, b)) continue;
-      count++;
+    const ends = this.#endsBetween(a, b);
+    for (const [end] of ends) {
       end.cutInFlight();
       this.#breakOffLater(end, 'connection reset', this.#conditions.latencyMs);
     }
-    return count;
+    return ends.length;
+  }
+
+  /**
+   * Each connection between two nodes is over for `a`, and what is on its way is lost; `b` hears nothing and takes it for open, for `silenceMs`.
+   * Returns how many.
+   */
+  halfOpen(a: string, b: string, silenceMs: number): number {
+    const ends = this.#endsBetween(a, b).filter(([end]) => end.process.name === a);
+    for (const [end, other] of ends) {
+      end.vanish('connection lost');
+      this.#breakOffLater(other, 'no answer', silenceMs);
+    }
+    return ends.length;
+  }
+
+  /**
+   * Each connection between two nodes is over for the one that dialed, who will dial again; the other takes it for open, and is given what was
+   * on its way only after `holdMs`, when the next connection may be at work. Then it hears the end. Returns how many.
+   */
+  doubleConnections(a: string, b: string, holdMs: number): number {
+    const ends = this.#endsBetween(a, b).filter(([end]) => end.isDialer);
+    for (const [end, other] of ends) {
+      other.hold();
+      end.breakOff('connection lost');
+      this.#scheduler.schedule(this.#scheduler.nowMs + holdMs, () => other.release(), other.process);
+      this.#breakOffLater(other, 'connection reset', holdMs + 2 * this.#conditions.latencyMs);
+    }
+    return ends.length;
+  }
+
+  /** Ends of connections between two nodes, each with the other end. */
+  #endsBetween(a: string, b: string): readonly (readonly [SimConnection, SimConnection])[] {
+    const ends: (readonly [SimConnection, SimConnection])[] = [];
+    for (const end of this.#open) {
+      const other = this.#other.get(end);
+      if (other !== undefined && isBetween(end.process.name, other.process.name, a, b)) ends.push([end, other]);
+    }
+    return ends;
   }
 
   #breakOffLater(end: SimConnection, reason: string, delayMs: number): void {
@@ -273,10 +321,20 @@ export class SimNetwork {
       windowBytes: this.#windowBytes,
       onGone,
     };
-    const near = new SimConnection({ ...shared, process: client, remote: serverAddress, outward: there, inward: back });
+    const near = new SimConnection({
+      ...shared,
+      process: client,
+      calls: this.callsOf(client),
+      isDialer: true,
+      remote: serverAddress,
+      outward: there,
+      inward: back,
+    });
     const far = new SimConnection({
       ...shared,
       process: server,
+      calls: this.callsOf(server),
+      isDialer: false,
       remote: `${client.name}:${this.#nextPort++}`,
       outward: back,
       inward: there,
@@ -292,6 +350,14 @@ export class SimNetwork {
     this.#opened++;
     return [near, far];
   }
+}
+
+/** One call of a process. */
+function within<T>(calls: NetworkCalls, action: () => T): T {
+  const crash = calls.enter();
+  const result = action();
+  if (crash !== null) calls.die();
+  return result;
 }
 
 function isBetween(x: string, y: string, a: string, b: string): boolean {

@@ -14,6 +14,7 @@ import { type AppliedState, type ConfiguredMember, type Host, type HostSettings,
 import type { AnyResourceType } from '@quorate/machine';
 import type { NodeStatus } from '@quorate/wire';
 import type { DiskImage, PowerCutOptions } from './disk-state.js';
+import { SimulatorError } from './faults.js';
 import type { SimScheduler } from './scheduler.js';
 import { type DiskLatency, SimDisk } from './sim-disk.js';
 import type { SimNetwork } from './sim-network.js';
@@ -30,6 +31,8 @@ export interface SimNodeContext {
   readonly logger: (node: string) => Logger;
   /** A replica on a node had its turn. */
   readonly turned: (node: SimNode, replica: LookedAtReplica) => void;
+  /** Before a process starts. */
+  readonly starting: (node: SimNode) => void;
 }
 
 /** Time for which others hear nothing of a machine without power, unless it comes back before. */
@@ -41,8 +44,10 @@ export class SimNode {
   readonly nodeId: NodeId;
   readonly address: Address;
   readonly disk: SimDisk;
-  /** Rate of the monotonic clock: constant, a little different on each machine. */
-  readonly clockRate: number;
+  /** Rate of the monotonic clock of the next process: a little different on each machine. */
+  clockRate: number;
+  /** How far the time of day is off. */
+  wallOffsetMs = 0;
   /** Starts so far. */
   starts = 0;
   /** Why the last start failed, or why the host gave up; null if neither. */
@@ -94,9 +99,14 @@ export class SimNode {
 
   /** Starts a process on the machine, with soft settings of its own if given. It must not run. */
   start(settings: Partial<HostSettings> = {}): void {
-    if (this.#process !== null) throw this.#context.scheduler.fault(`${this.name} is running already`);
+    if (this.#process !== null) throw new SimulatorError(`${this.name} is running already`);
     const { scheduler } = this.#context;
-    const process = scheduler.forNode(this.name, { rate: this.clockRate, startMs: Math.floor(randomUnit(this.#random) * 1000) });
+    this.#context.starting(this);
+    const process = scheduler.forNode(this.name, {
+      rate: this.clockRate,
+      wallOffsetMs: this.wallOffsetMs,
+      startMs: Math.floor(randomUnit(this.#random) * 1000),
+    });
     this.#process = process;
     this.starts++;
     this.failure = null;
@@ -152,7 +162,7 @@ export class SimNode {
   stop(done: (error: QuorateError | null) => void): void {
     const process = this.#process;
     const host = this.#host;
-    if (process === null || host === null) throw this.#context.scheduler.fault(`${this.name} does not run a host to stop`);
+    if (process === null || host === null) throw new SimulatorError(`${this.name} does not run a host to stop`);
     host.stop((error) => {
       process.kill();
       done(error);

@@ -12,6 +12,9 @@ export interface ClockSkew {
   readonly wallOffsetMs?: number;
 }
 
+/** The smallest piece of simulated time. */
+const TICK_MS = 1 / 1024;
+
 /**
  * One life of a process on a simulated node: its clock, its timers and its fate. A restart is a new `SimProcess`.
  *
@@ -28,24 +31,30 @@ export class SimProcess {
   #isAlive = true;
   #isPaused = false;
   #busyUntilMs = 0;
+  /** The clock read `#localMs` at the true time `#sinceMs` (not yet reached: it stands still until then) and runs at `#rate` from there on. */
+  #localMs: number;
+  #sinceMs: number;
+  #rate: number;
+  #wallOffsetMs: number;
   #isReleaseScheduled = false;
 
   constructor(scheduler: SimScheduler, name: string, skew: ClockSkew = {}) {
     this.name = name;
     this.#scheduler = scheduler;
-    const rate = skew.rate ?? 1;
-    const bornMs = scheduler.nowMs;
-    const startMs = skew.startMs ?? 0;
-    const wallStartMs = scheduler.wallStartMs + (skew.wallOffsetMs ?? 0);
+    this.#rate = skew.rate ?? 1;
+    this.#sinceMs = scheduler.nowMs;
+    this.#localMs = skew.startMs ?? 0;
+    this.#wallOffsetMs = skew.wallOffsetMs ?? 0;
     this.clock = {
-      nowMs: () => startMs + (this.nowMs - bornMs) * rate,
-      wallMs: () => wallStartMs + this.nowMs,
+      nowMs: () => this.#readMs(),
+      wallMs: () => scheduler.wallStartMs + this.#wallOffsetMs + this.nowMs,
     };
-    // A skewed clock rounds; one tick more keeps "at least delayMs" true by its own reading.
-    const extraMs = rate === 1 ? 0 : 1 / 1024;
     this.timers = {
-      set: (delayMs, callback): TimerHandle =>
-        scheduler.schedule(this.nowMs + Math.max(0, delayMs) / rate + extraMs + scheduler.timerSlackMs(), callback, this),
+      set: (delayMs, callback): TimerHandle => {
+        const event = scheduler.schedule(this.#dueMs(Math.max(0, delayMs)) + scheduler.timerSlackMs(), callback, this);
+        event.isTimer = true;
+        return event;
+      },
       clear: (handle) => scheduler.cancel(handle as SimEvent),
       defer: (callback) => void scheduler.defer(callback, this),
     };
@@ -104,6 +113,67 @@ export class SimProcess {
     if (ms <= 0 || !this.#isAlive) return;
     this.#busyUntilMs = this.nowMs + ms;
     this.#scheduleRelease();
+  }
+
+  /** The monotonic clock is ahead by `ms` more, all at once: timers that were due meanwhile are due now. */
+  jumpClock(ms: number): void {
+    this.#rebase();
+    this.#localMs += ms;
+    this.#scheduler.moveTimers(this, (timeMs) => timeMs - ms / this.#rate);
+  }
+
+  /**
+   * The monotonic clock stands still for `ms` of true time, also for timers (and for what is simulated by them, such as the time that its disk
+   * takes), and goes on from where it stood. It must not stand still already.
+   */
+  freezeClock(ms: number): void {
+    this.#rebase();
+    this.#sinceMs += ms;
+    this.#scheduler.moveTimers(this, (timeMs) => timeMs + ms);
+  }
+
+  /** The monotonic clock goes on now, if it stands still. */
+  thawClock(): void {
+    const leftMs = this.#sinceMs - this.nowMs;
+    if (leftMs <= 0) return;
+    this.#sinceMs = this.nowMs;
+    this.#scheduler.moveTimers(this, (timeMs) => timeMs - leftMs);
+  }
+
+  get isClockFrozen(): boolean {
+    return this.#sinceMs > this.nowMs;
+  }
+
+  /** The monotonic clock runs at another rate from now on. */
+  driftClock(rate: number): void {
+    this.#rebase();
+    const before = this.#rate;
+    const fromMs = Math.max(this.nowMs, this.#sinceMs);
+    this.#rate = rate;
+    this.#scheduler.moveTimers(this, (timeMs) => (timeMs <= fromMs ? timeMs : fromMs + ((timeMs - fromMs) * before) / rate + TICK_MS));
+  }
+
+  /** The time of day is changed, either way. Timers do not care. */
+  jumpWall(ms: number): void {
+    this.#wallOffsetMs += ms;
+  }
+
+  /** Its own clock: stands still until `#sinceMs`. */
+  #readMs(): number {
+    return this.#localMs + Math.max(0, this.nowMs - this.#sinceMs) * this.#rate;
+  }
+
+  /** True time at which `delayMs` have passed by its own clock. A clock that runs apart rounds; one tick more keeps "at least delayMs" true. */
+  #dueMs(delayMs: number): number {
+    return Math.max(this.nowMs, this.#sinceMs) + delayMs / this.#rate + (this.#rate === 1 ? 0 : TICK_MS);
+  }
+
+  /** What it reads stays as it is; a standstill that is not over stays so. */
+  #rebase(): void {
+    const { nowMs } = this;
+    if (nowMs <= this.#sinceMs) return;
+    this.#localMs = this.#readMs();
+    this.#sinceMs = nowMs;
   }
 
   #scheduleRelease(): void {

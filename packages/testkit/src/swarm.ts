@@ -1,13 +1,14 @@
 import type { HistoryEvent, HistoryHeader } from '@quorate/checkers';
 import { CallScript } from './call-turns.js';
 import { demandProgress } from './demand-progress.js';
-import { LiveCheck } from './live-check.js';
 import { Nemesis } from './nemesis.js';
 import type { RareBranch } from './rare-branches.js';
 import { type ResourceFigures, ResourceRun } from './resource-run.js';
 import type { RunRecord } from './run-record.js';
 import type { SimClient } from './sim-client.js';
+import { SimulatorError } from './faults.js';
 import { SimCluster } from './sim-cluster.js';
+import { isSimulatorError } from './simulator-error.js';
 import { type ScriptOptions, type SimScript, type StreamClientScript, drawScript } from './sim-script.js';
 
 /** How a run is done, whatever happens in it. */
@@ -68,12 +69,14 @@ const STEPS_MAX = 10_000_000;
 
 /**
  * One whole run from one seed: a cluster of its own shape, clients that work all the time, and faults of a mix of its own; then everything
- * is mended, and what the streams hold is compared with what the clients saw. Throws with the seed in the message if a guarantee broke.
+ * is mended, and everything that the clients called and saw is judged. Throws with the seed in the message if a guarantee broke, and
+ * `SimulatorError` if the simulator itself did.
  */
 export function runSimulation(seed: number, options: SimulationOptions = {}): SimulationResult {
   const outcome = tryScript(options.script ?? drawScript(seed, options), options);
   if (outcome.failure === null) return outcome.result;
   const { thrown, message } = outcome.failure;
+  if (isSimulatorError(thrown)) throw new SimulatorError(`simulator error with seed ${seed}: ${message}`, { cause: thrown });
   if (thrown instanceof Error && message.includes(`seed ${seed}`)) throw thrown;
   throw new Error(`simulation failed with seed ${seed}: ${message}`, { cause: thrown });
 }
@@ -137,13 +140,7 @@ class ScriptRun {
     const resources = this.#resources;
     cluster.startAll();
     cluster.awaitLeader();
-    const { recorder } = resources;
-    cluster.history.recorder = recorder;
-    const live = new LiveCheck(resources.header(), (fault) => cluster.failLater(fault));
-    recorder.onEvent = (event) => {
-      cluster.branches.seen(event);
-      live.take(event);
-    };
+    cluster.judge();
     this.#startStreams();
     resources.start(script.resourceClients);
     this.faultsFromMs = cluster.scheduler.nowMs;
@@ -154,13 +151,9 @@ class ScriptRun {
     demandProgress(cluster, script.streams, resources);
     for (const client of cluster.clients) client.stopWork();
     resources.stop();
-    const faults = resources.check();
+    resources.settle();
     const final = cluster.check(script.streams);
-    recorder.onEvent = () => {};
-    const { faults: found, judged } = live.finish();
-    faults.push(...found);
-    if (faults.length > 0) throw cluster.fault(`guarantees broken:\n  ${faults.join('\n  ')}\n`);
-    const broken = this.#options.rule?.({ cluster, nemesis, events: recorder.events }) ?? null;
+    const broken = this.#options.rule?.({ cluster, nemesis, events: cluster.events }) ?? null;
     if (broken !== null) throw cluster.fault(broken);
     const figures = resources.figures();
     return {
@@ -177,16 +170,16 @@ class ScriptRun {
       snapshotsInstalled: cluster.logged.get('snapshot installed') ?? 0,
       expiries: cluster.logged.get('sessions expire') ?? 0,
       statesCompared: cluster.invariants.statesCompared,
-      judged,
-      branches: { ...cluster.branches.counts, sessionResumed: figures.sessionsResumed },
+      judged: cluster.judged,
+      branches: { ...cluster.branches.counts, sessionResumed: figures.sessionsResumed, sessionDoubted: figures.sessionsDoubted },
     };
   }
 
   /** Gives away what was recorded, also if the run failed. */
   finish(): void {
     const { history, record } = this.#options;
-    const { events } = this.#resources.recorder;
-    history?.(this.#resources.header(), events);
+    const { events, header } = this.cluster;
+    history?.(header, events);
     if (record === undefined) return;
     record.nodes = this.cluster.nodes.map(({ name }) => name);
     record.clients = this.cluster.clients.map(({ name }) => name);

@@ -11,9 +11,3 @@ const CASES = 15_000;
 test('T80: fuzzed frames and streams, fixed seed → only QuorateErrors, bounded memory, equal round trips', () => {
   assert.deepEqual(fuzzWire(1, CASES), { cases: CASES });
 });
-
-test('T80: fuzzed frames and streams, new seed each run → the same', (context) => {
-  const seed = Date.now() >>> 0;
-  context.diagnostic(`seed ${seed}`);
-  assert.deepEqual(fuzzWire(seed, CASES), { cases: CASES });
-});

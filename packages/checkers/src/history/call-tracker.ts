@@ -1,5 +1,5 @@
 import { Call } from './call.js';
-import type { HistoryEvent, HistoryHeader, HistoryObject, InvokeEvent, SessionEvent, ToldEvent } from './event.js';
+import type { FaultEvent, HistoryEvent, HistoryHeader, HistoryObject, InvokeEvent, SessionEvent, ToldEvent } from './event.js';
 import { HISTORY_LIMITS } from './history-limits.js';
 import { checkArgs, checkResult, checkTold, historyError } from './vocabulary.js';
 
@@ -10,6 +10,7 @@ export interface HistoryListener {
   returned?(call: Call): void;
   told?(event: ToldEvent, object: HistoryObject, at: number): void;
   session?(event: SessionEvent, at: number): void;
+  fault?(event: FaultEvent): void;
   /** No event follows. Calls that were open were returned as `info` before. */
   finished?(at: number): void;
 }
@@ -67,6 +68,8 @@ export class CallTracker {
         this.#listener.session?.(event, this.#at);
         break;
       case 'fault':
+        this.#listener.fault?.(event);
+        break;
       case 'note':
     }
     this.#at++;
@@ -102,6 +105,7 @@ export class CallTracker {
       number: event.number,
       consistency: event.consistency,
       invokedAt: this.#at,
+      invokedMs: event.timeMs,
     });
     this.#open.set(process, call);
     this.#calls++;

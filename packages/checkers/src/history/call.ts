@@ -14,6 +14,8 @@ export class Call {
   readonly number: number | undefined;
   readonly consistency: ReadConsistency;
   readonly invokedAt: number;
+  /** Time of its invocation. */
+  readonly invokedMs: number;
   outcome: CallOutcome = 'open';
   returnedAt: number = Number.POSITIVE_INFINITY;
   /** Of `ok`; null before. */
@@ -31,6 +33,7 @@ export class Call {
     readonly number?: number | undefined;
     readonly consistency?: ReadConsistency | undefined;
     readonly invokedAt: number;
+    readonly invokedMs: number;
   }) {
     this.object = init.object;
     this.op = init.op;
@@ -41,6 +44,7 @@ export class Call {
     this.number = init.number;
     this.consistency = init.consistency ?? 'linearizable';
     this.invokedAt = init.invokedAt;
+    this.invokedMs = init.invokedMs;
   }
 }
 

@@ -111,7 +111,7 @@ export interface SessionEvent {
   readonly state: 'opened' | 'lost' | 'closed';
 }
 
-/** A fault was injected or healed. No checker needs it; the reader of a failure does. */
+/** A fault was injected or healed: for the reader of a failure, and for rules that a moved clock excuses. */
 export interface FaultEvent {
   readonly type: 'fault';
   readonly timeMs: number;

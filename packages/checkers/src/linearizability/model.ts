@@ -57,8 +57,8 @@ export class ImpliedCall extends Call {
   readonly origin: Call;
 
   constructor(origin: Call, op: string, args: HistoryFields) {
-    const { object, process, client, invokedAt } = origin;
-    super({ object, process, client, invokedAt, op, args: { ...args, by: invokedAt } });
+    const { object, process, client, invokedAt, invokedMs } = origin;
+    super({ object, process, client, invokedAt, invokedMs, op, args: { ...args, by: invokedAt } });
     this.origin = origin;
     this.outcome = 'info';
     this.error = 'implied';

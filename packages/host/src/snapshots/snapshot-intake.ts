@@ -77,6 +77,7 @@ export class SnapshotIntake {
       const { voters } = head.configuration;
       const writer = storage.receiveSnapshot({ group: replica.group, index, term, voters, loggedTimeMs: head.loggedTimeMs });
       this.#current = { piece, writer, stopLoading: null };
+      ports.logger.log('info', 'snapshot arriving', { group: replica.group, index });
     } catch (thrown) {
       const { code, message } = asQuorateError(thrown);
       // Too many voters for this version.
