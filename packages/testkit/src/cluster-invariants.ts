@@ -41,10 +41,12 @@ export class ClusterInvariants {
 
   observe(node: ObservedNode, replica: LookedAtReplica): string | null {
     this.observations++;
+    // It does nothing any more, and its log may have been taken over by the one that replaces it.
+    if (replica.stopError !== null) return null;
     const { group, raft, log, appliedIndex } = replica;
     const { term, commitIndex, isLearner } = raft;
     const where = (): string => `node ${node.nodeId}, group ${group}`;
-    if (replica.stopError === null && raft.role === 'leader') {
+    if (raft.role === 'leader') {
       const fault = this.leads(node.nodeId, group, term);
       if (fault !== null) return fault;
       if (isLearner) return `node ${node.nodeId} leads group ${group} though it lost its data`;

@@ -43,6 +43,8 @@ export interface SimClusterOptions {
   readonly resources?: (node: string) => readonly AnyResourceType[];
   /** False: states of nodes are not compared from outside. For tests of how the nodes find out by themselves. */
   readonly checkStates?: boolean;
+  /** False: of what is judged while it happens nothing is kept. Default true. */
+  readonly keepsEvents?: boolean;
   /** Told of lives of processes and of messages. */
   readonly record?: RunRecord;
   /** Of nodes and clients, by their names. */
@@ -87,6 +89,7 @@ export class SimCluster {
   readonly logged: Map<string, number> = new Map();
   /** When monotonic clocks of nodes were made to jump ahead. */
   readonly #clockJumps: number[] = [];
+  readonly #keepsEvents: boolean;
   readonly #clients: SimClient[] = [];
   #live: LiveCheck | null = null;
   #judged: Readonly<Record<string, number>> = {};
@@ -94,6 +97,7 @@ export class SimCluster {
 
   constructor(options: SimClusterOptions) {
     this.seed = options.seed;
+    this.#keepsEvents = options.keepsEvents ?? true;
     this.#loggerOf = options.logger;
     this.invariants = new ClusterInvariants(options.checkStates ?? true);
     this.random = new SeededRandom(options.seed);
@@ -315,7 +319,7 @@ export class SimCluster {
   }
 
   #recorded(event: HistoryEvent): void {
-    this.events.push(event);
+    if (this.#live === null || this.#keepsEvents) this.events.push(event);
     this.branches.seen(event);
     this.#live?.take(event);
   }

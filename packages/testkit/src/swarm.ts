@@ -208,13 +208,14 @@ class ScriptRun {
   }
 }
 
-function clusterOf({ seed, cluster: shape }: SimScript, { stepsMax, log, record }: RunOptions): SimCluster {
+function clusterOf({ seed, cluster: shape }: SimScript, { stepsMax, log, record, history, rule }: RunOptions): SimCluster {
   const { nodes, timerSlackMs, link, diskLatency, syncMode, journalFileBytes, snapshotLogBytes } = shape;
   const logs = log !== undefined || record !== undefined;
   const cluster: SimCluster = new SimCluster({
     seed,
     stepsMax: stepsMax ?? STEPS_MAX,
     nodes,
+    keepsEvents: history !== undefined || record !== undefined || rule !== undefined,
     timerSlackMs,
     link,
     diskLatency,
