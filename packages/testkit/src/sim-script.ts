@@ -111,7 +111,7 @@ export function drawScript(seed: number, options: ScriptOptions = {}): SimScript
 function drawShape(random: Random, nodes: number | undefined): ClusterShape {
   const slowMs = randomChance(random, 0.2) ? 20 : 1;
   return {
-    nodes: nodes ?? [3, 3, 3, 3, 3, 3, 1, 5][randomBetween(random, 0, 7)] ?? 3,
+    nodes: nodes ?? [3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 1, 5][randomBetween(random, 0, 11)] ?? 3,
     syncMode: (['adaptive', 'sync', 'async'] as const)[randomBetween(random, 0, 2)] ?? 'adaptive',
     timerSlackMs: randomUnit(random) * 2,
     link: randomLinkConditions(random),
@@ -123,17 +123,18 @@ function drawShape(random: Random, nodes: number | undefined): ClusterShape {
 }
 
 /** Per second of virtual time, about: records that all clients of streams append, if they append many at once; and calls, if few. */
-const RECORD_RATES = [300, 600, 1200];
+const RECORD_RATES = [600, 1000, 1600];
 const SINGLE_RATES = [10, 20, 40];
 
 function drawStreamClient(random: Random, name: string, clients: number): StreamClientScript {
-  const lanes = numbers(randomBetween(random, 1, 4));
   const draw = (rates: readonly number[]): number => (rates[randomBetween(random, 0, rates.length - 1)] as number) / clients;
   if (randomChance(random, 0.2)) {
+    const lanes = numbers(randomBetween(random, 1, 4));
     const valueBytesMax = randomChance(random, 0.2) ? 5000 : 100;
     return { name, lanes, pauseMsMax: Math.ceil((lanes.length * 2000) / draw(SINGLE_RATES)), burstMs: 0, recordsMax: 3, valueBytesMax };
   }
-  const recordsMax = [64, 128, 256][randomBetween(random, 0, 2)] ?? 128;
+  const lanes = numbers(randomBetween(random, 1, 2));
+  const recordsMax = [128, 256, 512][randomBetween(random, 0, 2)] ?? 256;
   const burstMs = Math.ceil((lanes.length * recordsMax * 500) / draw(RECORD_RATES));
   return { name, lanes, pauseMsMax: burstMs / 2, burstMs, recordsMax, valueBytesMax: randomChance(random, 0.1) ? 400 : 40 };
 }
