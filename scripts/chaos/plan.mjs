@@ -13,6 +13,7 @@ export const PLAN = {
   elections: named('election', 2),
   lanes: 4,
   pauseMsMax: 50,
+  burstMs: 0,
   holdMsMax: 200,
   watches: 2,
   weights: {

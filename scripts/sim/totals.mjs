@@ -15,8 +15,10 @@ export class Totals {
   seeds = 0;
   virtualMs = 0;
   realMs = 0;
-  operations = 0;
-  checked = 0;
+  calls = 0;
+  appends = 0;
+  records = 0;
+  events = 0;
   numbers = {};
   faults;
   branches;
@@ -30,8 +32,11 @@ export class Totals {
     this.seeds++;
     this.virtualMs += result.virtualMs;
     this.realMs += ms;
-    this.operations += result.operations;
-    this.checked += result.judged.events ?? 0;
+    const { judged } = result;
+    this.calls += judged.calls ?? 0;
+    this.appends += judged['streams.appends'] ?? 0;
+    this.records += judged['streams.records'] ?? 0;
+    this.events += judged.events ?? 0;
     addTo(this.faults, result.faults);
     addTo(this.branches, result.branches);
     const { steps, snapshotsTaken, snapshotsInstalled, expiries, statesCompared, resources } = result;
@@ -43,10 +48,24 @@ export class Totals {
     return (this.virtualMs / 3_600_000).toFixed(2);
   }
 
-  /** One line. Factor: virtual time by the time of one core. */
+  /**
+   * Operations that were checked: every call but appends, and instead of those every record that was read back and held, by itself, against what
+   * was appended, where, and in which order.
+   */
+  get operations() {
+    return this.calls - this.appends + this.records;
+  }
+
+  /** One line. Factor: virtual time by the time that a core worked. */
   get line() {
-    const rate = this.virtualMs === 0 ? 0 : (this.operations / this.virtualMs) * 1000;
-    return `${this.seeds} seeds, ${this.hours} virtual h, factor ${this.factor.toFixed(1)} a core at ${rate.toFixed(0)} calls per virtual second, ${this.operations} calls, ${this.checked} events judged`;
+    const per = (ms) => (ms === 0 ? 0 : (this.operations / ms) * 1000).toFixed(0);
+    return [
+      `${this.seeds} seeds, ${this.hours} virtual h`,
+      `factor ${this.factor.toFixed(1)} a core at ${per(this.virtualMs)} operations per virtual second`,
+      `${this.operations} operations checked (${this.records} records, ${this.calls - this.appends} calls beside ${this.appends} appends)`,
+      `${per(this.realMs)} a second of a core`,
+      `${this.events} events judged`,
+    ].join(', ');
   }
 
   get factor() {

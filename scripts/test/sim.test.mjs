@@ -48,8 +48,7 @@ test('sim: numbers of runs together → what never happened is named', () => {
   const totals = new Totals({ faults: ['kill', 'wipe'], branches: ['tailCut', 'fencedRefused'] });
   const run = {
     virtualMs: 2000,
-    operations: 500,
-    judged: { events: 900 },
+    judged: { events: 900, calls: 500, 'streams.appends': 20, 'streams.records': 1520 },
     faults: { kill: 3 },
     branches: { tailCut: 1, fencedRefused: 0 },
   };
@@ -58,7 +57,11 @@ test('sim: numbers of runs together → what never happened is named', () => {
   totals.add({ ...run, ...numbers }, 1000);
   assert.equal(totals.factor, 2);
   const text = totals.lines.join('\n');
-  assert.match(text, /2 seeds, .* at 250 calls per virtual second, 1000 calls, 1800 events judged/);
+  assert.match(text, /2 seeds, 0\.00 virtual h, factor 2\.0 a core at 1000 operations per virtual second, /);
+  assert.match(
+    text,
+    /, 4000 operations checked \(3040 records, 960 calls beside 40 appends\), 2000 a second of a core, 1800 events judged\n/,
+  );
   assert.match(text, /faults: kill 6\n/);
   assert.match(text, /faults that never happened: wipe\n/);
   assert.match(text, /branches that were never reached: fencedRefused/);

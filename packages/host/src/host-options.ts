@@ -14,6 +14,7 @@ import type {
 } from '@quorate/base';
 import type { AnyResourceType } from '@quorate/machine';
 import type { NodeStatus } from '@quorate/wire';
+import type { Replica } from './groups/replica.js';
 
 /** A member as the operator lists it. */
 export interface ConfiguredMember {
@@ -113,10 +114,15 @@ export interface HostOptions {
   readonly settings?: Partial<HostSettings>;
 }
 
+/** What of a replica can be looked at from outside. */
+export type LookedAtReplica = Pick<Replica, 'group' | 'raft' | 'log' | 'view' | 'appliedIndex' | 'stopError'>;
+
 /** What a running node tells whoever started it. */
 export interface HostEvents {
   /** The node cannot go on: its disk failed for good, or an invariant broke. It has stopped acknowledging; the process should end. */
   fatal(error: QuorateError): void;
+  /** A replica had its turn: its facts may have changed. For whoever looks on from outside; it only reads. */
+  turned?(replica: LookedAtReplica): void;
 }
 
 /** How far a replica has applied its log, and what came of it. */

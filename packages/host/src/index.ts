@@ -16,6 +16,7 @@ export {
   type HostEvents,
   type HostOptions,
   type HostSettings,
+  type LookedAtReplica,
   settingsWith,
 } from './host-options.js';
 export { AcknowledgementGatherer } from './sessions/acknowledgement-gatherer.js';

@@ -284,6 +284,7 @@ export class Node implements ReplicaNode, ClientTableNode {
         for (const replica of this.#replicas.takeDirty()) {
           replica.turn();
           this.#replicas.noteDeadline(replica);
+          this.#events.turned?.(replica);
         }
       }
       this.peers.flush();

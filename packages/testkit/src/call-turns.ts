@@ -1,4 +1,5 @@
 import { type Random, randomUnit } from '@quorate/base';
+import type { CallPulse } from './call-pulse.js';
 import { randomByName } from './random-by-name.js';
 import type { ScriptedCall } from './sim-script.js';
 import type { WorkloadClient } from './workload-client.js';
@@ -25,9 +26,13 @@ export class CallScript {
     this.#calls = calls === null ? null : byLane(calls);
   }
 
-  /** The calls of one lane, by themselves. `pauseMsMax`: between two of them, if the script does not name each. */
-  turns(lane: string, process: TurnsProcess, pauseMsMax: number): CallTurns {
-    return new CallTurns({ script: this, lane, process, pauseMsMax, calls: this.#calls === null ? null : (this.#calls.get(lane) ?? []) });
+  /**
+   * The calls of one lane, by themselves. `pauseMsMax`: between two of them, if the script does not name each. `pulse`: with those of other
+   * lanes.
+   */
+  turns(lane: string, process: TurnsProcess, pauseMsMax: number, pulse: CallPulse | null = null): CallTurns {
+    const calls = this.#calls === null ? null : (this.#calls.get(lane) ?? []);
+    return new CallTurns({ script: this, lane, process, pauseMsMax, pulse, calls });
   }
 
   /** False: the script leaves this kind out. */
@@ -36,26 +41,23 @@ export class CallScript {
   }
 }
 
+interface CallTurnsInit {
+  readonly script: CallScript;
+  readonly lane: string;
+  readonly process: TurnsProcess;
+  readonly pauseMsMax: number;
+  readonly pulse: CallPulse | null;
+  readonly calls: readonly ScriptedCall[] | null;
+}
+
 /** One lane of a client: one call after the other, each drawn from its own name. */
 export class CallTurns {
-  readonly #init: {
-    readonly script: CallScript;
-    readonly lane: string;
-    readonly process: TurnsProcess;
-    readonly pauseMsMax: number;
-    readonly calls: readonly ScriptedCall[] | null;
-  };
+  readonly #init: CallTurnsInit;
   #turn = -1;
   #id: string;
   #random: Random;
 
-  constructor(init: {
-    readonly script: CallScript;
-    readonly lane: string;
-    readonly process: TurnsProcess;
-    readonly pauseMsMax: number;
-    readonly calls: readonly ScriptedCall[] | null;
-  }) {
+  constructor(init: CallTurnsInit) {
     this.#init = init;
     this.#id = init.lane;
     this.#random = randomByName(init.script.seed, init.lane);
@@ -68,14 +70,17 @@ export class CallTurns {
 
   /** Waits for the time of the next call; never comes if the script has no more. */
   next(act: () => void): void {
-    const { script, lane, process, pauseMsMax, calls } = this.#init;
+    const { script, lane, process, pauseMsMax, pulse, calls } = this.#init;
     this.#turn++;
     const call = calls?.[this.#turn];
     if (calls !== null && call === undefined) return;
     this.#id = call?.id ?? `${lane}/${this.#turn}`;
     this.#random = randomByName(script.seed, this.#id);
     const pauseMs = randomUnit(this.#random) * pauseMsMax;
-    process.timers.set(call === undefined ? pauseMs : Math.max(0, call.atMs - process.nowMs), act);
+    const dueMs = call === undefined ? process.nowMs + pauseMs : Math.max(call.atMs, process.nowMs);
+    if (pulse === null) process.timers.set(dueMs - process.nowMs, act);
+    else if (call === undefined) pulse.after(dueMs, act);
+    else pulse.at(dueMs, act);
   }
 
   /** Notes that the call whose turn it is is made; false if the script leaves it out: then it is the `next` one's turn. */

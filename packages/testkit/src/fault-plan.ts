@@ -34,6 +34,10 @@ export interface InjectedFault {
   targets: readonly string[];
 }
 
+/** Faults come in storms, one upon the other, with calm between them in which all recovers and goes on with what the storm left; in ms. */
+const STORM_MS_MAX = 6000;
+const CALM_MS_MAX = [6000, 12_000, 24_000];
+
 /** Faults of a mix of their own for a run, over `durationMs` of virtual time. */
 export function drawFaultPlan(
   random: Random,
@@ -45,8 +49,15 @@ export function drawFaultPlan(
   const drawn = actions.filter(() => randomChance(random, 0.5));
   const mix = drawn.length > 0 ? drawn : actions;
   const pauseMsMax = [100, 500, 2000][randomBetween(random, 0, 2)] ?? 500;
+  const calmMsMax = CALM_MS_MAX[randomBetween(random, 0, CALM_MS_MAX.length - 1)] ?? 0;
   const steps: FaultStep[] = [];
+  let stormEndsMs = randomUnit(random) * STORM_MS_MAX;
   for (let atMs = randomUnit(random) * pauseMsMax; atMs < durationMs; atMs += randomUnit(random) * pauseMsMax) {
+    if (atMs > stormEndsMs) {
+      atMs += randomUnit(random) * calmMsMax;
+      stormEndsMs = atMs + randomUnit(random) * STORM_MS_MAX;
+      if (atMs >= durationMs) break;
+    }
     steps.push({
       id: steps.length + 1,
       atMs: Math.round(atMs * 1000) / 1000,

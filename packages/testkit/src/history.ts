@@ -32,22 +32,23 @@ export interface ReadRecord {
   readonly startedAt: number;
   endedAt: number;
   outcome: CallOutcome;
-  values: readonly string[];
   settled: number;
 }
 
 /** What all clients of a simulation did and saw. */
 export class History {
   readonly appends: AppendRecord[] = [];
-  readonly reads: ReadRecord[] = [];
   /** Calls that settled more than once. */
   readonly settledTwice: string[] = [];
   /** Writes everything down in the common form as well. */
   readonly recorder: HistoryRecorder;
+  /** The calls that are open. */
   readonly #lanes = new Map<AppendRecord | ReadRecord, RecordedLane>();
+  readonly #newest = new Map<string, Offset>();
   #moment = 0;
   #open = 0;
   #value = 0;
+  #acknowledged = 0;
 
   constructor(recorder: HistoryRecorder) {
     this.recorder = recorder;
@@ -57,8 +58,14 @@ export class History {
   get open(): number {
     return this.#open;
   }
+  /** Appends that were acknowledged. */
   get acknowledged(): number {
-    return this.appends.filter((append) => append.outcome === 'done').length;
+    return this.#acknowledged;
+  }
+
+  /** Offset of the first record of the newest append to a stream that was acknowledged; 0 if none was. */
+  newestOffset(stream: string): Offset {
+    return this.#newest.get(stream) ?? 0;
   }
 
   /** A value that no other append has, of at least that many characters. */
@@ -100,6 +107,10 @@ export class History {
     append.outcome = error === null ? 'done' : error.retry;
     append.code = error?.code ?? '';
     append.offset = offset;
+    if (error === null) {
+      this.#acknowledged++;
+      this.#newest.set(append.stream, offset);
+    }
     this.#open--;
     const lane = this.#lanes.get(append);
     this.#lanes.delete(append);
@@ -110,8 +121,8 @@ export class History {
   /** The client died: nobody knows what became of its open calls. */
   abandon(client: string): void {
     this.recorder.abandon(client);
-    for (const call of [...this.appends, ...this.reads]) {
-      if (call.client !== client || call.outcome !== 'pending') continue;
+    for (const call of this.#lanes.keys()) {
+      if (call.client !== client) continue;
       this.#lanes.delete(call);
       call.settled++;
       call.endedAt = this.#moment++;
@@ -121,8 +132,7 @@ export class History {
   }
 
   beginRead(init: { readonly client: string; readonly stream: string; readonly fromOffset: Offset }): ReadRecord {
-    const read: ReadRecord = { ...init, startedAt: this.#moment++, endedAt: -1, outcome: 'pending', values: [], settled: 0 };
-    this.reads.push(read);
+    const read: ReadRecord = { ...init, startedAt: this.#moment++, endedAt: -1, outcome: 'pending', settled: 0 };
     this.#open++;
     this.#record(read, 'read', { from: init.fromOffset });
     return read;
@@ -151,7 +161,6 @@ export class History {
     if (read.settled > 1) return this.#settledAgain(read, 'read');
     read.endedAt = this.#moment++;
     read.outcome = error === null ? 'done' : error.retry;
-    read.values = values;
     this.#open--;
     const lane = this.#lanes.get(read);
     this.#lanes.delete(read);

@@ -11,6 +11,8 @@ export interface ResourcePlan {
   readonly lanes: number;
   /** Longest pause between two calls of a lane, in ms. */
   readonly pauseMsMax: number;
+  /** All lanes of a client call together, at multiples of so many ms; 0: each at its own time. */
+  readonly burstMs: number;
   /** Longest time that a lock or leadership is held, in ms. */
   readonly holdMsMax: number;
   /** Watches of each client. */
@@ -55,19 +57,30 @@ export const RESOURCE_CALL_KINDS: readonly ResourceCallKind[] = [
 
 const named = (kind: string, count: number): string[] => Array.from({ length: count }, (_, at) => `${kind}-${at}`);
 
-/** A plan of its own for a run. */
-export function randomResourcePlan(random: Random): ResourcePlan {
+/** Calls of all clients together per second of virtual time, about: of a run with bursts, and of one without. */
+const BURST_RATES = [60, 120, 200];
+const SINGLE_RATES = [10, 20, 40];
+
+/** A plan of its own for a run of so many clients. Most have bursts: many calls at once, over many keys, and nothing in between. */
+export function randomResourcePlan(random: Random, clients = 2): ResourcePlan {
   const drawn = RESOURCE_CALL_KINDS.map((kind) => [kind, randomChance(random, 0.7) ? randomBetween(random, 1, 10) : 0] as const);
   // Something must change, or there is nothing to see.
-  const weights = { ...Object.fromEntries(drawn), set: 5 } as Record<ResourceCallKind, number>;
+  const hasBursts = randomChance(random, 0.8);
+  // Whoever waits for a lock makes no other call meanwhile; of many lanes most would wait.
+  const claims = hasBursts ? { lock: randomBetween(random, 0, 2), lead: randomBetween(random, 0, 1) } : {};
+  const weights = { ...Object.fromEntries(drawn), set: 5, ...claims } as Record<ResourceCallKind, number>;
+  const lanes = hasBursts ? ([32, 48, 64][randomBetween(random, 0, 2)] ?? 48) : randomBetween(random, 2, 8);
+  const rate = (hasBursts ? BURST_RATES : SINGLE_RATES)[randomBetween(random, 0, 2)] ?? 100;
+  const turnMs = Math.round((clients * lanes * 1000) / rate);
   return {
     maps: named('map', randomBetween(random, 1, 3)),
-    keys: named('k', randomBetween(random, 1, 8)),
-    counters: named('counter', randomBetween(random, 1, 2)),
-    locks: named('lock', randomBetween(random, 1, 3)),
+    keys: named('k', hasBursts ? randomBetween(random, 2, lanes) : randomBetween(random, 1, 8)),
+    counters: named('counter', hasBursts ? randomBetween(random, 2, 8) : randomBetween(random, 1, 2)),
+    locks: named('lock', randomBetween(random, 1, hasBursts ? 6 : 3)),
     elections: named('election', 1),
-    lanes: randomBetween(random, 2, 8),
-    pauseMsMax: randomBetween(random, 2, 100),
+    lanes,
+    pauseMsMax: hasBursts ? turnMs / 2 : turnMs * 2,
+    burstMs: hasBursts ? turnMs : 0,
     holdMsMax: [5, 50, 1000][randomBetween(random, 0, 2)] ?? 50,
     watches: randomBetween(random, 0, 3),
     weights,

@@ -1,4 +1,4 @@
-import { QuorateError, fromUtf8, randomBetween, randomUnit, utf8 } from '@quorate/base';
+import { QuorateError, type Random, fromUtf8, randomBetween, randomUnit, utf8 } from '@quorate/base';
 import type { HistoryFields, HistoryValue } from '@quorate/checkers';
 import type { Done, PendingCall, SessionState } from '@quorate/machine';
 import {
@@ -13,6 +13,7 @@ import {
   standForElection,
   stepDown,
 } from '@quorate/resources';
+import { CallPulse } from './call-pulse.js';
 import type { CallScript, CallTurns } from './call-turns.js';
 import type { HistoryRecorder, RecordedLane } from './history-recorder.js';
 import type { HolderWatch } from './holder-watch.js';
@@ -55,6 +56,7 @@ export class ResourceWorkload {
   /** Version of each entry as it was last seen, and the newest of each map. */
   readonly #seen = new Map<string, number>();
   readonly #newest = new Map<string, number>();
+  #pulse: CallPulse | null = null;
   #state: SessionState = 'opening';
   #isWorking = false;
   #values = 0;
@@ -80,9 +82,11 @@ export class ResourceWorkload {
     const { plan, recorder, client, script, calls } = this.#init;
     this.#isWorking = true;
     this.#listenToSession();
+    const pulse = plan.burstMs > 0 ? new CallPulse(client.process, plan.burstMs) : null;
+    this.#pulse = pulse;
     const lane = (name: string): RecordedLane => {
       const recorded = recorder.lane(client.name);
-      this.#turns.set(recorded, calls.turns(`${client.name}/${name}`, client.process, plan.pauseMsMax));
+      this.#turns.set(recorded, calls.turns(`${client.name}/${name}`, client.process, plan.pauseMsMax, pulse));
       return recorded;
     };
     for (const number of script.lanes) this.#pause(lane(`${number}`));
@@ -205,7 +209,7 @@ export class ResourceWorkload {
       return;
     }
     const op = kind === 'setWithTtl' ? 'set' : kind;
-    const ttlMs = kind === 'setWithTtl' ? randomBetween(random, 1, 1000) : null;
+    const ttlMs = kind === 'setWithTtl' ? drawTtlMs(random) : null;
     this.#put(lane, { name, key, op, ttlMs, version: seen, fence: null }, next);
   }
 
@@ -301,7 +305,8 @@ export class ResourceWorkload {
   #hold(lane: RecordedLane, held: Held, writes: number): void {
     const { client, plan } = this.#init;
     const { random } = this.#turnsOf(lane);
-    client.process.timers.set((randomUnit(random) * plan.holdMsMax) / (writes + 1), () => {
+    const pauseMs = (randomUnit(random) * plan.holdMsMax) / (writes + 1);
+    const act = (): void => {
       if (writes === 0) {
         this.#giveUp(lane, held);
         return;
@@ -317,7 +322,9 @@ export class ResourceWorkload {
       }
       const write: Put = { name: guardedBy(held.name), key: 'k', op: 'set', ttlMs: null, version: 0, fence };
       this.#put(lane, write, () => this.#hold(lane, held, writes - 1));
-    });
+    };
+    if (this.#pulse === null) client.process.timers.set(pauseMs, act);
+    else this.#pulse.after(client.process.nowMs + pauseMs, act);
   }
 
   #giveUp(lane: RecordedLane, { object, name, holding, end }: Held): void {
@@ -397,4 +404,9 @@ export class ResourceWorkload {
   #any(lane: RecordedLane, names: readonly string[]): string {
     return names[randomBetween(this.#turnsOf(lane).random, 0, names.length - 1)] as string;
   }
+}
+
+/** Mostly one of a few: what was written together ends together, and costs the cluster one tick. */
+function drawTtlMs(random: Random): number {
+  return randomBetween(random, 0, 4) === 0 ? randomBetween(random, 1, 1000) : ([1, 50, 300, 1000][randomBetween(random, 0, 3)] ?? 300);
 }

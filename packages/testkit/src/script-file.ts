@@ -62,7 +62,7 @@ function checkScript(script: Fields): void {
   for (const client of objects(script, 'streamClients')) {
     textIn(client, 'name');
     numbers(client, 'lanes');
-    for (const name of ['pauseMsMax', 'valueBytesMax']) number(client, name, { min: 0, max: 1e6 });
+    for (const name of ['pauseMsMax', 'burstMs', 'recordsMax', 'valueBytesMax']) number(client, name, { min: 0, max: 1e6 });
   }
   for (const client of objects(script, 'resourceClients')) {
     textIn(client, 'name');
@@ -93,7 +93,7 @@ function checkCluster(cluster: Fields): void {
 function checkPlan(plan: Fields): void {
   for (const name of ['maps', 'keys', 'counters', 'locks', 'elections'])
     if (texts(plan, name).length === 0) throw wrong(`"${name}" has none`);
-  for (const name of ['lanes', 'pauseMsMax', 'holdMsMax', 'watches', 'deadlineMs', 'valueBytesMax'])
+  for (const name of ['lanes', 'pauseMsMax', 'burstMs', 'holdMsMax', 'watches', 'deadlineMs', 'valueBytesMax'])
     number(plan, name, { min: 0, max: 1e7 });
   const weights = object(plan, 'weights');
   for (const kind of RESOURCE_CALL_KINDS) number(weights, kind, { min: 0, max: 1e6 });

@@ -14,6 +14,7 @@ import {
 import type { HistoryFields } from '@quorate/checkers';
 import { ClientCore, QuorateClient, type SessionOptions } from '@quorate/client';
 import type { Fence } from '@quorate/machine';
+import { CallPulse } from './call-pulse.js';
 import { CallScript, type CallTurns } from './call-turns.js';
 import type { AppendRecord, History } from './history.js';
 import type { SimScheduler } from './scheduler.js';
@@ -27,6 +28,8 @@ export interface Workload {
   readonly lanes?: number;
   /** Longest pause between two calls of a lane, in ms. Default 5. */
   readonly pauseMsMax?: number;
+  /** The lanes call together, at multiples of so many ms. Default 0: each at its own time. */
+  readonly burstMs?: number;
   /** Most records in one append. Default 3. */
   readonly recordsMax?: number;
   /** Longest value in bytes. Default 100. */
@@ -42,6 +45,9 @@ export interface SimClientOptions extends Pick<SessionOptions, 'sessionTtlMs' | 
   readonly deadlineMs?: number;
   readonly logger?: Logger;
 }
+
+/** What one read of the workload gets at most: what it reads in the middle was read before, mostly. */
+const READ_BYTES_MAX = 4096;
 
 type AppendDone = (error: QuorateError | null, append: AppendRecord) => void;
 
@@ -125,10 +131,10 @@ export class SimClient {
     return append;
   }
 
-  /** One linearizable read. */
-  read(stream: string, fromOffset: Offset, done: () => void = () => {}): void {
+  /** One linearizable read of at most so many bytes. */
+  read(stream: string, fromOffset: Offset, maxBytes: number, done: () => void = () => {}): void {
     const read = this.#history.beginRead({ client: this.name, stream, fromOffset });
-    this.core.read(stream, { from: fromOffset }, (error, result) => {
+    this.core.read(stream, { from: fromOffset, maxBytes }, (error, result) => {
       // The bytes are views into the connection's buffer: text is made of them now.
       this.#history.endRead(read, error, result?.records.map((record) => fromUtf8(record.value)) ?? [], result?.nextOffset);
       done();
@@ -161,10 +167,11 @@ export class SimClient {
   /** Works until `stopWork`. */
   startWork(workload: Workload): void {
     this.#workload = workload;
-    const { script, pauseMsMax = 5 } = workload;
+    const { script, pauseMsMax = 5, burstMs = 0 } = workload;
+    const pulse = burstMs > 0 ? new CallPulse(this.process, burstMs) : null;
     const calls = script?.calls ?? new CallScript(this.#random.nextUint32(), null, []);
     const lanes = script?.lanes ?? Array.from({ length: workload.lanes ?? 2 }, (_, lane) => lane);
-    for (const lane of lanes) this.#pause(workload, calls.turns(`${this.name}/${lane}`, this.process, pauseMsMax));
+    for (const lane of lanes) this.#pause(workload, calls.turns(`${this.name}/${lane}`, this.process, pauseMsMax, pulse));
   }
 
   /** No new calls; those open go on. */
@@ -186,8 +193,9 @@ export class SimClient {
     if (randomUnit(random) < (workload.readShare ?? 0.1)) {
       turns.makes('read');
       // Mostly near the end, where a stale answer would show.
-      const newest = this.#history.appends.findLast((append) => append.stream === stream && append.outcome === 'done');
-      this.read(stream, randomBetween(random, 0, 3) === 0 ? 0 : Math.max(0, newest?.offset ?? 0), next);
+      const newest = this.#history.newestOffset(stream);
+      const from = randomBetween(random, 0, 3) === 0 ? randomBetween(random, 0, newest) : newest;
+      this.read(stream, from, READ_BYTES_MAX, next);
       return;
     }
     turns.makes('append');

@@ -9,7 +9,7 @@ import {
   nodeId,
 } from '@quorate/base';
 import type { HistoryEvent, HistoryHeader } from '@quorate/checkers';
-import type { HostSettings } from '@quorate/host';
+import type { HostSettings, LookedAtReplica } from '@quorate/host';
 import type { AnyResourceType } from '@quorate/machine';
 import { BUILTIN_TYPES } from '@quorate/resources';
 import type { GroupStatus } from '@quorate/wire';
@@ -43,6 +43,8 @@ export interface SimClusterOptions {
   readonly resources?: (node: string) => readonly AnyResourceType[];
   /** False: states of nodes are not compared from outside. For tests of how the nodes find out by themselves. */
   readonly checkStates?: boolean;
+  /** False: of what is judged while it happens nothing is kept. Default true. */
+  readonly keepsEvents?: boolean;
   /** Told of lives of processes and of messages. */
   readonly record?: RunRecord;
   /** Of nodes and clients, by their names. */
@@ -57,8 +59,8 @@ const SESSION_MS_MAX = 15_000;
 const AWAKE_MS = 60;
 /** A file of the journal that is in use. */
 const JOURNAL_FILE = /^journal\/\d+\.q$/;
-/** How often the invariants are looked at, in virtual ms. */
-const OBSERVE_EVERY_MS = 20;
+/** How often the status of each node is looked at, for what no replica tells, in virtual ms. */
+const OBSERVE_EVERY_MS = 500;
 
 /**
  * Whole nodes and clients, the real code, over a simulated network, simulated disks and virtual time. The same seed and the same calls give
@@ -87,6 +89,7 @@ export class SimCluster {
   readonly logged: Map<string, number> = new Map();
   /** When monotonic clocks of nodes were made to jump ahead. */
   readonly #clockJumps: number[] = [];
+  readonly #keepsEvents: boolean;
   readonly #clients: SimClient[] = [];
   #live: LiveCheck | null = null;
   #judged: Readonly<Record<string, number>> = {};
@@ -94,6 +97,7 @@ export class SimCluster {
 
   constructor(options: SimClusterOptions) {
     this.seed = options.seed;
+    this.#keepsEvents = options.keepsEvents ?? true;
     this.#loggerOf = options.logger;
     this.invariants = new ClusterInvariants(options.checkStates ?? true);
     this.random = new SeededRandom(options.seed);
@@ -120,6 +124,7 @@ export class SimCluster {
       settings: { ...SIM_SETTINGS, ...options.settings },
       resources: options.resources ?? ((): readonly AnyResourceType[] => BUILTIN_TYPES),
       logger: (node: string) => this.#logger(node, options.logger?.(node)),
+      turned: (node: SimNode, replica: LookedAtReplica) => this.#turned(node, replica),
       starting: (node: SimNode) =>
         this.branches.started(
           node.name,
@@ -314,7 +319,7 @@ export class SimCluster {
   }
 
   #recorded(event: HistoryEvent): void {
-    this.events.push(event);
+    if (this.#live === null || this.#keepsEvents) this.events.push(event);
     this.branches.seen(event);
     this.#live?.take(event);
   }
@@ -334,19 +339,25 @@ export class SimCluster {
 
   /** Ends the run in an event of its own: thrown at once, somebody might catch it. */
   failLater(fault: string): void {
-    this.scheduler.schedule(this.scheduler.nowMs, () => this.#fail([fault]), null);
+    const fail = (): never => {
+      throw this.fault(`invariant broken:\n  ${fault}\n`);
+    };
+    this.scheduler.schedule(this.scheduler.nowMs, fail, null);
   }
 
-  #fail(faults: readonly string[]): never {
-    throw this.fault(`invariant broken:\n  ${faults.join('\n  ')}\n`);
+  #turned(node: SimNode, replica: LookedAtReplica): void {
+    const { group, raft, log, stopError } = replica;
+    const role = stopError === null ? raft.role : 'stopped';
+    this.branches.observed(node.name, node.starts, { group, role, isLearner: raft.isLearner, lastIndex: log.lastIndex });
+    const fault = this.invariants.observe(node, replica);
+    if (fault !== null) this.failLater(fault);
   }
 
   #observe(): void {
-    const faults = this.invariants.observe(this.nodes, (node, status) => {
-      this.branches.fullness(node.name, status.metrics['diskFull'] === 1);
-      for (const group of status.groups) this.branches.observed(node.name, node.starts, group);
-    });
-    if (faults.length > 0) this.#fail(faults);
+    for (const node of this.nodes) {
+      const status = node.status();
+      if (status !== null) this.branches.fullness(node.name, status.metrics['diskFull'] === 1);
+    }
     this.scheduler.schedule(this.scheduler.nowMs + OBSERVE_EVERY_MS, () => this.#observe(), null);
   }
 

@@ -1,4 +1,4 @@
-import { type Connection, type ConnectionHandlers, type Random, concatBytes, crc32c, randomBetween, randomChance } from '@quorate/base';
+import { type Connection, type ConnectionHandlers, type Random, crc32c, randomBetween, randomChance } from '@quorate/base';
 import type { SimEvent } from './event-heap.js';
 import { SimulationFault } from './faults.js';
 import type { NetworkCalls } from './network-calls.js';
@@ -252,8 +252,7 @@ export class SimConnection implements Connection {
     this.#inFlight.shift();
     for (const part of segment.parts) this.#check(part);
     if (peer.#isClosed || segment.keep === 0) return;
-    const whole = concatBytes(segment.parts.map((part) => part.bytes));
-    peer.#received.push(segment.keep === segment.bytes ? whole : whole.subarray(0, segment.keep));
+    peer.#received.push(copyOf(segment));
     peer.#read();
   }
 
@@ -284,7 +283,7 @@ export class SimConnection implements Connection {
       }
       if (take === bytes.length) this.#received.shift();
       else this.#received[0] = bytes.subarray(take);
-      const given = bytes.slice(0, take);
+      const given = take === bytes.length ? bytes : bytes.subarray(0, take);
       const crash = this.#context.calls.enter();
       this.#handlers.data(given);
       if (crash !== null) this.#context.calls.die();
@@ -320,6 +319,19 @@ export class SimConnection implements Connection {
     const peer = this.#peer;
     this.#goAway(this.#isEnding ? 'ended' : 'the other side ended the connection', this.#hasSentEnd ? null : () => peer?.breakOff('ended'));
   }
+}
+
+/** The bytes that arrive, as the other side's own: it may destroy them. */
+function copyOf({ parts, bytes, keep }: Segment): Uint8Array {
+  const [first] = parts;
+  if (parts.length === 1 && first !== undefined) return first.bytes.slice(0, keep);
+  const whole = new Uint8Array(bytes);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part.bytes, at);
+    at += part.bytes.length;
+  }
+  return keep === bytes ? whole : whole.subarray(0, keep);
 }
 
 function partOf(bytes: Uint8Array): Part {

@@ -372,6 +372,6 @@ export function randomLinkConditions(random: Random): Partial<LinkConditions> {
     latencyMs: isSlow ? 2 + unit() * 20 : 0.05 + unit(),
     jitterMs: isSlow ? unit() * 20 : unit(),
     bytesPerMs: randomChance(random, 0.1) ? 1000 + unit() * 10_000 : 125_000,
-    chunkChance: randomChance(random, 0.3) ? 0.9 : 0.05,
+    chunkChance: randomChance(random, 0.15) ? 0.9 : 0.05,
   };
 }

@@ -10,7 +10,7 @@ import {
   randomUnit,
   SeededRandom,
 } from '@quorate/base';
-import { type AppliedState, type ConfiguredMember, type Host, type HostSettings, startHost } from '@quorate/host';
+import { type AppliedState, type ConfiguredMember, type Host, type HostSettings, type LookedAtReplica, startHost } from '@quorate/host';
 import type { AnyResourceType } from '@quorate/machine';
 import type { NodeStatus } from '@quorate/wire';
 import type { DiskImage, PowerCutOptions } from './disk-state.js';
@@ -29,6 +29,8 @@ export interface SimNodeContext {
   /** Kinds of resources that a node has. */
   readonly resources: (node: string) => readonly AnyResourceType[];
   readonly logger: (node: string) => Logger;
+  /** A replica on a node had its turn. */
+  readonly turned: (node: SimNode, replica: LookedAtReplica) => void;
   /** Before a process starts. */
   readonly starting: (node: SimNode) => void;
 }
@@ -138,7 +140,7 @@ export class SimNode {
         if (error !== null) this.#exit(process, error);
         else this.#host = host;
       },
-      { fatal: (error) => this.#exit(process, error) },
+      { fatal: (error) => this.#exit(process, error), turned: (replica) => this.#context.turned(this, replica) },
     );
   }
 

@@ -25,6 +25,10 @@ export interface StreamClientScript {
   /** Numbers of its lanes: calls open at a time. */
   readonly lanes: readonly number[];
   readonly pauseMsMax: number;
+  /** As in `ResourcePlan`. */
+  readonly burstMs: number;
+  /** Most records of one append. */
+  readonly recordsMax: number;
   readonly valueBytesMax: number;
 }
 
@@ -71,7 +75,7 @@ export interface SimScript {
 export interface ScriptOptions {
   /** Nodes; default: 3, sometimes 1 or 5, by the seed. */
   readonly nodes?: number;
-  /** Virtual time under faults, in ms. Default 8,000. */
+  /** Virtual time under faults, in ms. Default 60,000. */
   readonly faultMs?: number;
   /** Clients of streams, and as many of resources. */
   readonly clients?: number;
@@ -85,10 +89,10 @@ export interface ScriptOptions {
 /** The script of a seed. */
 export function drawScript(seed: number, options: ScriptOptions = {}): SimScript {
   const random = (name: string): Random => randomByName(seed, name);
-  const faultMs = options.faultMs ?? 8000;
+  const faultMs = options.faultMs ?? 60_000;
   const clients = options.clients ?? randomBetween(random('clients'), 1, 3);
   if (clients === 0) throw new QuorateError('invalidArgument', `seed ${seed}: a simulation needs a client`);
-  const plan = options.plan ?? randomResourcePlan(random('plan'));
+  const plan = options.plan ?? randomResourcePlan(random('plan'), clients);
   const { actions } = options;
   return {
     seed,
@@ -96,7 +100,7 @@ export function drawScript(seed: number, options: ScriptOptions = {}): SimScript
     faultMs,
     faults: drawFaultPlan(random('faults'), { durationMs: faultMs, ...(actions === undefined ? {} : { actions }) }),
     streams: numbers(options.streams ?? randomBetween(random('streams'), 1, 4)).map((at) => `stream-${at}`),
-    streamClients: numbers(clients).map((at) => drawStreamClient(random(`writer-${at}`), `writer-${at}`)),
+    streamClients: numbers(clients).map((at) => drawStreamClient(random(`writer-${at}`), `writer-${at}`, clients)),
     plan,
     resourceClients: numbers(clients).map((at) => drawResourceClient(random(`client-${at}`), `client-${at}`, plan)),
     kindsOff: [],
@@ -107,7 +111,7 @@ export function drawScript(seed: number, options: ScriptOptions = {}): SimScript
 function drawShape(random: Random, nodes: number | undefined): ClusterShape {
   const slowMs = randomChance(random, 0.2) ? 20 : 1;
   return {
-    nodes: nodes ?? [3, 3, 3, 3, 3, 3, 1, 5][randomBetween(random, 0, 7)] ?? 3,
+    nodes: nodes ?? [3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 1, 5][randomBetween(random, 0, 11)] ?? 3,
     syncMode: (['adaptive', 'sync', 'async'] as const)[randomBetween(random, 0, 2)] ?? 'adaptive',
     timerSlackMs: randomUnit(random) * 2,
     link: randomLinkConditions(random),
@@ -118,13 +122,21 @@ function drawShape(random: Random, nodes: number | undefined): ClusterShape {
   };
 }
 
-function drawStreamClient(random: Random, name: string): StreamClientScript {
-  return {
-    name,
-    lanes: numbers(randomBetween(random, 1, 4)),
-    pauseMsMax: randomBetween(random, 5, 60),
-    valueBytesMax: randomChance(random, 0.2) ? 5000 : 100,
-  };
+/** Per second of virtual time, about: records that all clients of streams append, if they append many at once; and calls, if few. */
+const RECORD_RATES = [600, 1000, 1600];
+const SINGLE_RATES = [10, 20, 40];
+
+function drawStreamClient(random: Random, name: string, clients: number): StreamClientScript {
+  const draw = (rates: readonly number[]): number => (rates[randomBetween(random, 0, rates.length - 1)] as number) / clients;
+  if (randomChance(random, 0.2)) {
+    const lanes = numbers(randomBetween(random, 1, 4));
+    const valueBytesMax = randomChance(random, 0.2) ? 5000 : 100;
+    return { name, lanes, pauseMsMax: Math.ceil((lanes.length * 2000) / draw(SINGLE_RATES)), burstMs: 0, recordsMax: 3, valueBytesMax };
+  }
+  const lanes = numbers(randomBetween(random, 1, 2));
+  const recordsMax = [128, 256, 512][randomBetween(random, 0, 2)] ?? 256;
+  const burstMs = Math.ceil((lanes.length * recordsMax * 500) / draw(RECORD_RATES));
+  return { name, lanes, pauseMsMax: burstMs / 2, burstMs, recordsMax, valueBytesMax: randomChance(random, 0.1) ? 400 : 40 };
 }
 
 function drawResourceClient(random: Random, name: string, plan: ResourcePlan): ResourceClientScript {

@@ -13,7 +13,7 @@ import { type ScriptOptions, type SimScript, type StreamClientScript, drawScript
 
 /** How a run is done, whatever happens in it. */
 export interface RunOptions {
-  /** Events after which the run fails instead of going on. Default 2 million. */
+  /** Events after which the run fails instead of going on. Default 10 million. */
   readonly stepsMax?: number;
   /** Log lines of all nodes and clients, for a replay. */
   readonly log?: (line: string) => void;
@@ -65,7 +65,7 @@ export interface SimulationResult {
 }
 
 /** Far more than a sound run takes; one that spins fails in seconds. */
-const STEPS_MAX = 2_000_000;
+const STEPS_MAX = 10_000_000;
 
 /**
  * One whole run from one seed: a cluster of its own shape, clients that work all the time, and faults of a mix of its own; then everything
@@ -201,20 +201,21 @@ class ScriptRun {
 
   #startStreamClient(script: StreamClientScript): SimClient {
     const client = this.cluster.client(script.name);
-    const { lanes, pauseMsMax, valueBytesMax } = script;
-    client.startWork({ streams: this.#script.streams, pauseMsMax, valueBytesMax, script: { calls: this.calls, lanes } });
+    const { lanes, ...how } = script;
+    client.startWork({ ...how, streams: this.#script.streams, script: { calls: this.calls, lanes } });
     client.process.onKilled(() => this.#startStreamClient({ ...script, name: `${script.name}'` }));
     return client;
   }
 }
 
-function clusterOf({ seed, cluster: shape }: SimScript, { stepsMax, log, record }: RunOptions): SimCluster {
+function clusterOf({ seed, cluster: shape }: SimScript, { stepsMax, log, record, history, rule }: RunOptions): SimCluster {
   const { nodes, timerSlackMs, link, diskLatency, syncMode, journalFileBytes, snapshotLogBytes } = shape;
   const logs = log !== undefined || record !== undefined;
   const cluster: SimCluster = new SimCluster({
     seed,
     stepsMax: stepsMax ?? STEPS_MAX,
     nodes,
+    keepsEvents: history !== undefined || record !== undefined || rule !== undefined,
     timerSlackMs,
     link,
     diskLatency,

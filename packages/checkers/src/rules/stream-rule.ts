@@ -25,6 +25,9 @@ interface StreamFacts {
   end: number;
   /** Start of what retention left, as far as it is known. */
   start: number;
+  /** Calls that append. */
+  appends: number;
+  /** Records. */
   acknowledged: number;
   readonly places: Map<number, Call>;
 }
@@ -47,6 +50,7 @@ export class StreamRule implements HistoryListener {
     const facts = this.#factsOf(call.object);
     facts.floors.set(call, facts.end);
     if (call.op !== 'append') return;
+    facts.appends++;
     facts.order.invoked(call);
     for (const [index, value] of valuesOf(call.args).entries()) {
       if (!isUniquelyWritten(facts.object)) break;
@@ -77,6 +81,7 @@ export class StreamRule implements HistoryListener {
 
   finished(at: number): void {
     for (const facts of this.#streams.values()) {
+      this.#findings.count('streams.appends', facts.appends);
       this.#findings.count('streams.acknowledged', facts.acknowledged);
       this.#findings.count('streams.records', facts.records.count);
       if (facts.object.isReadBack === false) continue;
@@ -305,6 +310,7 @@ export class StreamRule implements HistoryListener {
         floors: new Map(),
         end: 0,
         start: 0,
+        appends: 0,
         acknowledged: 0,
         places: new Map(),
       };
