@@ -23,7 +23,8 @@ for (const role of ['leader', 'follower'] as const) {
     atEachOperation((skip, when, isPowerCut) => {
       const cluster = sessionCluster(1000 + skip, { settings: snapshotSettings() });
       const user = new TallyUser(cluster, 'a').open();
-      fill(user, 1, 28_000);
+      // Not enough for a snapshot wherever the turn of this node is; with what comes next it is, once.
+      fill(user, 1, 9000);
       for (let i = 0; i < 3; i++) user.run('add', { amount: 1 });
       const leader = leaderOf(cluster);
       const victim = role === 'leader' ? leader : (others(cluster, leader)[0] as SimNode);
@@ -68,6 +69,7 @@ test('T39, T44: follower dies at every disk operation while it installs a snapsh
 });
 
 test('T32: no space at each write of a snapshot → it is given up and tried again, nothing else is disturbed', () => {
+  let failures = 0;
   for (let skip = 0; skip < 4; skip++) {
     const cluster = sessionCluster(3000 + skip, { settings: snapshotSettings() });
     const user = new TallyUser(cluster, 'a').open();
@@ -81,14 +83,16 @@ test('T32: no space at each write of a snapshot → it is given up and tried aga
     });
     fillQuickly(user);
     cluster.runFor(200);
-    if (rule.hits === 0) continue;
+    // The first one was done by then.
+    if (rule.hits === 0 || metric(victim, 'snapshotsTaken') > 0) continue;
+    failures++;
     assert.ok(metric(victim, 'snapshotsFailed') > 0);
-    assert.equal(metric(victim, 'snapshotsTaken'), 0);
     assert.equal(user.run('add', { amount: 1 }).error, null);
     rule.remove();
     awaitMetric(cluster, victim, 'snapshotsTaken', 1, 20_000);
     checkSum(cluster, user, 1);
   }
+  assert.equal(failures, 2, 'making the file, and the one write of so small a state');
 });
 
 test('T32: no space while a snapshot is received → the leader sends it again once there is', () => {

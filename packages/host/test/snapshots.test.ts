@@ -19,6 +19,44 @@ test('snapshots: many batches → each node snapshots its machine, logs stay sho
   }
 });
 
+test('snapshots: replicas of one log → they take turns, from the first one on and also after one was installed', () => {
+  const cluster = sessionCluster(304, { settings: snapshotSettings() });
+  const user = new TallyUser(cluster, 'a').open();
+  // Log indexes of the snapshots of each node, as they come.
+  const indexes = new Map(cluster.nodes.map((node): [string, number[]] => [node.name, []]));
+  const note = (): void => {
+    for (const node of cluster.nodes) {
+      const taken = indexes.get(node.name) as number[];
+      const index = node.isUp ? metric(node, 'snapshotIndex') : 0;
+      if (index > (taken.at(-1) ?? 0)) taken.push(index);
+    }
+  };
+  const fillAndNote = (): void => {
+    for (let i = 0; i < 120; i++) {
+      fill(user, 1, 1000);
+      note();
+    }
+  };
+  // Of about 32 commands from one snapshot to the next, a third lies between two nodes.
+  const apart = (from: number): number => {
+    const all = [...indexes.values()].flatMap((taken) => taken.filter((index) => index > from)).sort((a, b) => a - b);
+    assert.ok(all.length >= 8, `${all.length} snapshots`);
+    return Math.min(...all.slice(1).map((index, at) => index - (all[at] as number)));
+  };
+  fillAndNote();
+  assert.ok(apart(0) >= 5, `${apart(0)} commands apart: ${JSON.stringify([...indexes])}`);
+  const [emptied] = others(cluster, leaderOf(cluster));
+  assert.ok(emptied !== undefined);
+  emptied.wipe();
+  fill(user, 60, 1000);
+  emptied.start();
+  awaitLevel(cluster);
+  assert.equal(metric(emptied, 'snapshotsInstalled'), 1);
+  const since = Math.max(...cluster.nodes.map((node) => metric(node, 'snapshotIndex')));
+  fillAndNote();
+  assert.ok(apart(since) >= 5, `${apart(since)} commands apart: ${JSON.stringify([...indexes])}`);
+});
+
 test('snapshots: all nodes killed and started again → they start from their snapshots, in the same state, with nothing lost', () => {
   const cluster = sessionCluster(302, { settings: snapshotSettings() });
   const user = new TallyUser(cluster, 'a').open();

@@ -79,15 +79,11 @@ export class SnapshotCodec {
     return this.#checksum(this.#place);
   }
 
-  /** Head of a chunk that holds these parts one after another. */
-  chunkHead(chunk: number, parts: readonly Uint8Array[]): Uint8Array {
+  /** Head of a chunk with this content. */
+  chunkHead(chunk: number, content: Uint8Array): Uint8Array {
     const head = new Uint8Array(CHUNK_HEAD_BYTES);
-    let length = 0;
-    for (const part of parts) length += part.length;
-    writeU32(head, 4, length);
-    let sum = this.#checksum(head.subarray(4), this.#seed(chunk));
-    for (const part of parts) sum = this.#checksum(part, sum);
-    writeU32(head, 0, sum);
+    writeU32(head, 4, content.length);
+    writeU32(head, 0, this.#checksum(content, this.#checksum(head.subarray(4), this.#seed(chunk))));
     return head;
   }
 

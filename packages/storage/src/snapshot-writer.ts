@@ -1,7 +1,8 @@
 import { type DiskFault, type DiskFile, QuorateError, type Timers, invariant } from '@quorate/base';
 import type { DiskPace } from './disk-pace.js';
-import { SNAPSHOT_CHUNK_BYTES, SNAPSHOT_CONTENT_OFFSET, SnapshotCodec, type SnapshotShape, encodeSnapshotHead } from './snapshot-format.js';
+import { SNAPSHOT_CONTENT_OFFSET, SnapshotCodec, type SnapshotShape, encodeSnapshotHead } from './snapshot-format.js';
 import type { SnapshotFileHost, StoredSnapshot } from './snapshot-file.js';
+import { SnapshotSpan } from './snapshot-span.js';
 import type { SnapshotFacts, SnapshotFile, SnapshotWriter } from './types.js';
 
 /** Synced in between, so that no sync has much to do and the journal's own never wait for long. */
@@ -31,7 +32,7 @@ export interface SnapshotWriterHost extends SnapshotFileHost {
 
 type Done = (error: QuorateError | null) => void;
 
-/** Writes one snapshot file, one step at a time. Holds at most two chunks in memory: one that fills and one that is being written. */
+/** Writes one snapshot file, one step at a time, a span of chunks at once. Holds one span in memory. */
 export class StoredSnapshotWriter implements SnapshotWriter {
   readonly facts: SnapshotFacts;
   /** The name it has until it is complete. */
@@ -41,12 +42,7 @@ export class StoredSnapshotWriter implements SnapshotWriter {
   #file: DiskFile | null = null;
   #position = SNAPSHOT_CONTENT_OFFSET;
   #length = 0;
-  #chunks = 0;
-  #wholeChecksum = 0;
-  /** The chunk that fills, and the one that was full in this step or the step before: no step completes two. */
-  #partial: Uint8Array = new Uint8Array(SNAPSHOT_CHUNK_BYTES);
-  #writtenPartial: Uint8Array = new Uint8Array(SNAPSHOT_CHUNK_BYTES);
-  #partialBytes = 0;
+  readonly #span: SnapshotSpan;
   #unsyncedBytes = 0;
   #isBusy = false;
   #isDiskBusy = false;
@@ -62,6 +58,7 @@ export class StoredSnapshotWriter implements SnapshotWriter {
     this.path = path;
     this.#host = host;
     this.#codec = new SnapshotCodec(host.journalId, facts, host.checksum);
+    this.#span = new SnapshotSpan(this.#codec, host.checksum);
   }
 
   get length(): number {
@@ -71,21 +68,18 @@ export class StoredSnapshotWriter implements SnapshotWriter {
   write(bytes: Uint8Array, done: Done): void {
     this.#begin();
     invariant(!this.#isFinished, 'nothing is written to a finished snapshot');
-    const parts: Uint8Array[] = [];
-    for (let at = 0; at < bytes.length && this.#error === null; ) {
-      const room = SNAPSHOT_CHUNK_BYTES - this.#partialBytes;
-      const part = bytes.subarray(at, at + room);
-      at += part.length;
-      if (this.#partialBytes > 0 || part.length < SNAPSHOT_CHUNK_BYTES) {
-        this.#partial.set(part, this.#partialBytes);
-        this.#partialBytes += part.length;
-        if (this.#partialBytes === SNAPSHOT_CHUNK_BYTES) this.#takePartial(parts);
-      } else {
-        this.#chunk([part], parts);
-      }
-    }
     this.#length += bytes.length;
-    this.#put(parts, (error) => this.#end(error, done));
+    this.#take(bytes, 0, (error) => this.#end(error, done));
+  }
+
+  #take(bytes: Uint8Array, from: number, done: Done): void {
+    const at = from + this.#span.take(bytes, from);
+    if (!this.#span.isFull || this.#error !== null) return done(this.#error);
+    this.#put([this.#span.bytes], (error) => {
+      if (error !== null) return done(error);
+      this.#span.clear();
+      this.#take(bytes, at, done);
+    });
   }
 
   finish(done: (error: QuorateError | null, file: SnapshotFile | null) => void): void {
@@ -93,10 +87,10 @@ export class StoredSnapshotWriter implements SnapshotWriter {
     invariant(!this.#isFinished, 'a snapshot is finished once');
     this.#isFinished = true;
     const { group, index } = this.facts;
-    const parts: Uint8Array[] = [];
-    if (this.#partialBytes > 0) this.#takePartial(parts);
-    const ends = { length: this.#length, chunks: this.#chunks, wholeChecksum: this.#wholeChecksum };
-    parts.push(this.#codec.trailer(ends));
+    const span = this.#span;
+    span.seal();
+    const ends = { length: this.#length, chunks: span.chunks, wholeChecksum: span.wholeChecksum };
+    const parts = [...(span.bytes.length > 0 ? [span.bytes] : []), this.#codec.trailer(ends)];
     const failed = (error: QuorateError): void => this.#end(error, () => done(error, null));
     this.#put(parts, (writeError) => {
       if (writeError !== null) return failed(writeError);
@@ -161,23 +155,9 @@ export class StoredSnapshotWriter implements SnapshotWriter {
     });
   }
 
-  /** The bytes stay as they are until their write is done: the other buffer is filled meanwhile. */
-  #takePartial(parts: Uint8Array[]): void {
-    this.#chunk([this.#partial.subarray(0, this.#partialBytes)], parts);
-    [this.#partial, this.#writtenPartial] = [this.#writtenPartial, this.#partial];
-    this.#partialBytes = 0;
-  }
-
-  #chunk(content: readonly Uint8Array[], parts: Uint8Array[]): void {
-    const head = this.#codec.chunkHead(this.#chunks, content);
-    this.#wholeChecksum = this.#host.checksum(head.subarray(0, 4), this.#wholeChecksum);
-    this.#chunks++;
-    parts.push(head, ...content);
-  }
-
   /** Writes parts at the end of the file, which is made with its head first. */
   #put(parts: readonly Uint8Array[], done: Done): void {
-    if (this.#error !== null || parts.length === 0) return done(this.#error);
+    if (this.#error !== null) return done(this.#error);
     if (this.#file !== null) return this.#write(this.#file, parts, done);
     this.#isDiskBusy = true;
     this.#host.disk.create(this.path, (fault, file) => {

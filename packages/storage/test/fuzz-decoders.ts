@@ -107,7 +107,7 @@ const SNAPSHOT = snapshotPath(3 as GroupId, 77);
 
 function snapshotBytes({ content, ...of }: SnapshotFacts & { readonly content: Uint8Array }): Uint8Array {
   const codec = new SnapshotCodec(JOURNAL, of, crc32c);
-  const chunks = content.length === 0 ? [] : [codec.chunkHead(0, [content]), content];
+  const chunks = content.length === 0 ? [] : [codec.chunkHead(0, content), content];
   const shape = { length: content.length, chunks: content.length === 0 ? 0 : 1, wholeChecksum: 9 };
   return Uint8Array.from([encodeSnapshotHead(of, JOURNAL, crc32c), ...chunks, codec.trailer(shape)].flatMap((part) => [...part]));
 }

@@ -6,7 +6,7 @@ import { G1, G2, Rig, appendMany, batch, contentOf, logOf } from './rig.js';
 import { content, facts, readAll, snapshotPaths, take, write } from './snapshot-rig.js';
 
 test('snapshot: written, read at any place, opened again → the same bytes and facts', () => {
-  for (const length of [0, 1, 65_535, 65_536, 65_537, 131_072, 300_001]) {
+  for (const length of [0, 1, 65_535, 65_536, 65_537, 131_072, 524_287, 524_288, 524_289]) {
     const rig = new Rig();
     const storage = rig.start();
     appendMany(storage.createGroup(G1, false), 5);
@@ -95,6 +95,34 @@ test('snapshot: no space → diskFull, nothing is left of it, the log goes on; a
   take(rig, storage, 6, 10_000);
 });
 
+test('snapshot: longer than what is written at once, in pieces of any size → the same bytes; no space at any of the writes → nothing is left of it', () => {
+  const bytes = content(1_200_000, 5);
+  for (const pieceBytes of [65_536, 262_144, 524_289, 1_200_000]) {
+    let attempts = 0;
+    for (let isHit = true; isHit; attempts++) {
+      const rig = new Rig();
+      const storage = rig.start();
+      appendMany(storage.createGroup(G1, false), 5);
+      rig.settle();
+      const rule = rig.disk.inject({
+        effect: { type: 'fail', kind: 'full' },
+        operations: ['create', 'write'],
+        path: /snapshots/,
+        skip: attempts,
+        times: 1,
+      });
+      const outcome = write(storage.createSnapshot(facts(5)), bytes, pieceBytes);
+      rig.settle(200);
+      isHit = rule.hits > 0;
+      assert.equal(outcome.error?.code ?? null, isHit ? 'diskFull' : null);
+      assert.equal(snapshotPaths(rig).length, isHit ? 0 : 1);
+      if (!isHit) assert.deepEqual(readAll(outcome.file as SnapshotFile), bytes);
+      assert.deepEqual(rig.life.failures, []);
+    }
+    assert.equal(attempts, 5, 'the file is made, three writes, and one attempt that meets no fault');
+  }
+});
+
 test('T25: snapshot: its sync fails, or a write for another reason than space → the storage fails for good', () => {
   for (const operation of ['sync', 'write'] as const) {
     const rig = new Rig();
@@ -145,8 +173,9 @@ test('snapshot: given up midway, or the group is reset, or the storage is closed
     appendMany(storage.createGroup(G1, false), 5);
     rig.settle();
     const writer = storage.createSnapshot(facts(5));
-    const outcome = write(writer, content(500_000, 5));
-    rig.scheduler.runFor(0.03);
+    const outcome = write(writer, content(1_200_000, 5));
+    while (snapshotPaths(rig).length === 0) rig.scheduler.step();
+    assert.equal(outcome.isDone, false);
     if (how === 'abort') writer.abort();
     else if (how === 'reset') storage.resetGroup(G1);
     else assert.equal(rig.close(), null);

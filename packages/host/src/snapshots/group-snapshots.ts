@@ -15,6 +15,7 @@ import type { Replica } from '../groups/replica.js';
 import type { ReplicaSnapshots } from '../groups/replica-snapshots.js';
 import type { HostOptions, HostSettings } from '../host-options.js';
 import { votersAt } from './configuration-at.js';
+import { headStart } from './head-start.js';
 import { LogKeeping } from './log-keeping.js';
 import { SnapshotIntake } from './snapshot-intake.js';
 import type { SnapshotQueue, SnapshotTaker } from './snapshot-queue.js';
@@ -51,7 +52,7 @@ export class GroupSnapshots implements ReplicaSnapshots, SnapshotTaker {
   readonly #init: GroupSnapshotsInit;
   readonly #intake: SnapshotIntake;
   #log: LogKeeping;
-  /** Bytes of batches applied since the last snapshot, or since this replica was opened. */
+  /** Bytes of batches applied since the last snapshot; more at first, so that replicas take turns. */
   #bytes = 0;
   /** The batch applied last. */
   #last: BatchHeader | null = null;
@@ -71,12 +72,19 @@ export class GroupSnapshots implements ReplicaSnapshots, SnapshotTaker {
       ports: init.options,
       installed: (file) => this.#installed(file),
     });
+    if (init.storage.snapshot(init.replica.group) === null) this.#bytes = this.#headStart(0, this.#dueBytes);
   }
 
   /** Bytes of batches from one snapshot to the next. */
   get #dueBytes(): number {
     const { storage, settings, replica } = this.#init;
     return Math.max(settings.snapshotLogBytes, storage.snapshot(replica.group)?.length ?? 0);
+  }
+
+  /** Bytes that count as applied at first: this replica's place among those that have what `from` has. */
+  #headStart(from: NodeId | 0, dueBytes: number): number {
+    const { replica, options } = this.#init;
+    return Math.floor(dueBytes * headStart(replica.raft.configuration.voters, options.nodeId, from));
   }
 
   applied(header: BatchHeader, bytes: number): void {
@@ -195,14 +203,14 @@ export class GroupSnapshots implements ReplicaSnapshots, SnapshotTaker {
   // ---- installing
 
   #installed(file: SnapshotFile): void {
-    const { options, replica, queue } = this.#init;
+    const { options, replica, queue, settings } = this.#init;
     queue.metrics.installed++;
     queue.metrics.inForce(file);
     options.logger.log('info', 'snapshot installed', { group: replica.group, index: file.index, bytes: file.length });
     // Of an older state than that which is here now.
     this.#taking?.abort();
     this.#last = null;
-    this.#bytes = 0;
+    this.#bytes = this.#headStart(replica.raft.leader, Math.max(settings.snapshotLogBytes, file.length));
     this.#log = new LogKeeping(file.index);
   }
 

@@ -4,7 +4,7 @@ import type { SnapshotFile, SnapshotWriter } from '@quorate/storage';
 import { Pace } from './pace.js';
 import type { SlicePorts } from './slices.js';
 
-/** Bytes of a piece: what is encoded in one turn of the event loop. A chunk of the file is as long, so no piece is copied to be cut. */
+/** Bytes of a piece: what is encoded in one turn of the event loop. */
 const PIECE_BYTES = 65_536;
 /** Bytes that are written for each byte that is applied meanwhile, at least: so a snapshot is over before the next one is due. */
 const BYTES_PER_APPLIED = 1.5;
