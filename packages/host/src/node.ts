@@ -1,13 +1,4 @@
-import {
-  type GroupId,
-  type Incarnation,
-  LIMITS,
-  type LogIndex,
-  type NodeId,
-  QuorateError,
-  SYSTEM_GROUP,
-  asQuorateError,
-} from '@quorate/base';
+import { type GroupId, LIMITS, type LogIndex, type NodeId, QuorateError, SYSTEM_GROUP, asQuorateError } from '@quorate/base';
 import { type PeerFault, type RaftMessage, encodeMessage } from '@quorate/raft';
 import type { GroupDurable, Storage, StorageEvents } from '@quorate/storage';
 import type { Member, NodeStatus, PeerHello } from '@quorate/wire';
@@ -240,10 +231,6 @@ export class Node implements ReplicaNode, ClientTableNode {
   #nodesRegistered(): void {
     const error = this.#roster.ownSupersession();
     if (error !== null) this.options.timers.defer(() => this.#fail(error));
-  }
-
-  #oldImage(incarnation: Incarnation): void {
-    if (this.#state.isServing) this.#loss.oldImage(incarnation);
   }
 
   // ---- peers

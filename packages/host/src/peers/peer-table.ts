@@ -1,31 +1,12 @@
-import {
-  type ClusterId,
-  type GroupId,
-  type Incarnation,
-  type NodeId,
-  QuorateError,
-  asQuorateError,
-  parseAddress,
-  randomBetween,
-} from '@quorate/base';
+import { type ClusterId, type GroupId, type Incarnation, type NodeId, QuorateError, asQuorateError } from '@quorate/base';
 import type { PeerContacts } from '@quorate/raft';
 import type { Storage } from '@quorate/storage';
-import {
-  type AcceptedReply,
-  FRAME_TYPES,
-  type FrameConnection,
-  type Member,
-  type PeerFrame,
-  type PeerHello,
-  decodePeerFrame,
-  openFrameConnection,
-} from '@quorate/wire';
+import { FRAME_TYPES, type FrameConnection, type Member, type PeerFrame, type PeerHello, decodePeerFrame } from '@quorate/wire';
 import type { HostOptions, HostSettings } from '../host-options.js';
+import { PeerDials } from './peer-dials.js';
 import { PeerLink } from './peer-link.js';
 import { SeenSequences } from './seen-sequences.js';
 
-const REDIAL_MIN_MS = 20;
-const REDIAL_MAX_MS = 250;
 /** Two ticks further apart mean that this process was stopped or stalled in between. */
 const AWAKE_MS = 500;
 /** A peer that was heard of within so many heartbeats is alive. */
@@ -49,13 +30,6 @@ export interface PeerEvents {
 /** What a node says of itself to every peer alike. */
 export type OwnHello = Omit<PeerHello, 'seenSequence' | 'seenIncarnation' | 'durableSequence'>;
 
-interface Dial {
-  readonly peer: NodeId;
-  readonly address: string;
-  cancel: (() => void) | null;
-  delayMs: number;
-}
-
 /** One connection per pair of nodes: the lower node id dials and sends heartbeats, the higher accepts and answers them. */
 export class PeerTable implements PeerContacts {
   readonly #options: HostOptions;
@@ -67,7 +41,7 @@ export class PeerTable implements PeerContacts {
   readonly #links = new Map<NodeId, PeerLink>();
   /** The newest link to each peer, open or not. */
   readonly #newest = new Map<NodeId, PeerLink>();
-  readonly #dials: Dial[];
+  readonly #dials: PeerDials;
   /** Peers that took a hello of this process. */
   readonly #met = new Set<NodeId>();
   #messagesDropped = 0;
@@ -87,13 +61,11 @@ export class PeerTable implements PeerContacts {
     this.#storage = init.storage;
     this.#events = init.events;
     this.#seen = new SeenSequences(init.storage);
-    this.#dials = init.options.members
-      .filter((member) => member.nodeId > init.options.nodeId)
-      .map((member) => ({ peer: member.nodeId, address: member.address, cancel: null, delayMs: REDIAL_MIN_MS }));
+    this.#dials = new PeerDials(init.options, this);
   }
 
   start(): void {
-    for (const dial of this.#dials) this.#dial(dial);
+    this.#dials.start();
   }
 
   /** Nothing is sent or taken any more: the node failed or closes. */
@@ -130,7 +102,8 @@ export class PeerTable implements PeerContacts {
     return this.#met.has(peer) ? this.#storage.durableSequence : this.#storage.recoveredSequence;
   }
 
-  #helloTo(peer: NodeId): PeerHello {
+  /** What this node says of itself to a peer that it dials. */
+  helloTo(peer: NodeId): PeerHello {
     const { nodeId, incarnation, clusterId, members } = this.#hello();
     return { nodeId, incarnation, clusterId, members, durableSequence: this.#claim(peer), ...this.#seen.of(peer) };
   }
@@ -138,7 +111,7 @@ export class PeerTable implements PeerContacts {
   /** The reply to a peer whose hello is known: it speaks of the incarnation that said hello. */
   helloFor(hello: PeerHello): PeerHello {
     const seenSequence = this.#storage.peerSequence(hello.nodeId, hello.incarnation);
-    return { ...this.#helloTo(hello.nodeId), seenSequence, seenIncarnation: hello.incarnation };
+    return { ...this.helloTo(hello.nodeId), seenSequence, seenIncarnation: hello.incarnation };
   }
 
   /** False if this node stopped, or became another incarnation, since it said so in a hello: the other side must not go by that. */
@@ -151,81 +124,16 @@ export class PeerTable implements PeerContacts {
     return this.#hello().clusterId === clusterId;
   }
 
+  /** A peer took a hello of this process. */
+  met(peer: NodeId): void {
+    this.#met.add(peer);
+  }
+
   /** The peer told that it is formed now. */
   formed(peer: NodeId, clusterId: ClusterId): void {
     const link = this.#links.get(peer);
     if (link !== undefined) link.hello = { ...link.hello, clusterId };
   }
-
-  // ---- dialing
-
-  #dial(dial: Dial): void {
-    if (this.#isStopped) return;
-    let link: PeerLink | null = null;
-    let said: PeerHello | null = null;
-    const frames: FrameConnection = openFrameConnection({
-      network: this.#options.network,
-      timers: this.#options.timers,
-      address: parseAddress(dial.address),
-      hello: () => {
-        said = this.#helloTo(dial.peer);
-        return { role: 'peer', ...said };
-      },
-      handlers: {
-        opened: (reply) => {
-          if (said === null || !this.isAsSaid(said)) frames.destroy();
-          else link = this.#replied(dial, frames, reply);
-        },
-        frame: (type, body) => {
-          if (link !== null) this.frame(link, type, body);
-        },
-        drain: () => {
-          if (link !== null) this.drained(link);
-        },
-        closed: (error) => {
-          dial.cancel = null;
-          if (link !== null) this.closed(link, error);
-          else this.#dialFailed(dial, error);
-          this.#redial(dial);
-        },
-      },
-    });
-    dial.cancel = () => frames.destroy();
-  }
-
-  #dialFailed(dial: Dial, error: QuorateError): void {
-    const level = error.code === 'unavailable' || error.code === 'closed' ? 'debug' : 'warn';
-    this.#options.logger.log(level, 'peer not reached', {
-      peer: dial.peer,
-      address: dial.address,
-      code: error.code,
-      message: error.message,
-    });
-  }
-
-  #redial(dial: Dial): void {
-    if (this.#isStopped) return;
-    const delayMs = randomBetween(this.#options.random, Math.ceil(dial.delayMs / 2), dial.delayMs);
-    dial.delayMs = Math.min(dial.delayMs * 2, REDIAL_MAX_MS);
-    this.#options.timers.set(delayMs, () => this.#dial(dial));
-  }
-
-  #replied(dial: Dial, frames: FrameConnection, reply: AcceptedReply): PeerLink | null {
-    if (reply.status !== 'peer' || reply.nodeId !== dial.peer) {
-      frames.destroy(new QuorateError('clusterMismatch', `${dial.address} answers as node ${reply.nodeId}, not as node ${dial.peer}`));
-      return null;
-    }
-    const refusal = this.refusal(reply) ?? this.oldImageOf(reply);
-    if (refusal !== null) {
-      frames.close(refusal);
-      return null;
-    }
-    dial.delayMs = REDIAL_MIN_MS;
-    this.#met.add(dial.peer);
-    return this.established(reply, frames);
-  }
-
-  // ---- both sides
 
   /** Why a peer with this hello is not talked to; null if it is. */
   refusal(hello: PeerHello): QuorateError | null {
@@ -402,7 +310,7 @@ export class PeerTable implements PeerContacts {
 
   stop(): void {
     this.#isStopped = true;
-    for (const dial of this.#dials) dial.cancel?.();
+    this.#dials.stop();
     for (const link of this.#links.values()) link.frames.destroy();
     this.#links.clear();
   }
