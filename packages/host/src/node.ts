@@ -174,7 +174,7 @@ export class Node implements ReplicaNode, ClientTableNode {
           for (const group of groups) this.#replicas.get(group)?.peerConnected(peer);
         },
         frame: (from, frame) => takePeerFrame(this.#parts, from, frame),
-        oldImage: (incarnation) => this.#orFail(() => this.#oldImage(incarnation)),
+        oldImage: (incarnation) => this.#orFail(() => this.#state.isServing && this.#loss.oldImage(incarnation)),
         isSuperseded: (incarnation) => this.#roster.isSuperseded(incarnation),
       },
     });

@@ -3,6 +3,7 @@ import type { PeerContacts } from '@quorate/raft';
 import type { Storage } from '@quorate/storage';
 import { FRAME_TYPES, type FrameConnection, type Member, type PeerFrame, type PeerHello, decodePeerFrame } from '@quorate/wire';
 import type { HostOptions, HostSettings } from '../host-options.js';
+import { helloMismatch } from './hello-mismatch.js';
 import { PeerDials } from './peer-dials.js';
 import { PeerLink } from './peer-link.js';
 import { SeenSequences } from './seen-sequences.js';
@@ -139,25 +140,8 @@ export class PeerTable implements PeerContacts {
   refusal(hello: PeerHello): QuorateError | null {
     const own = this.#hello();
     if (this.#isStopped) return new QuorateError('unavailable', `node ${own.nodeId} takes no part any more`, { node: own.nodeId });
-    if (hello.nodeId === own.nodeId) {
-      return new QuorateError('formationConflict', `two nodes have the id ${own.nodeId}`, { node: own.nodeId });
-    }
-    const listed = memberIds(this.#options.members);
-    if (!this.#options.members.some((member) => member.nodeId === hello.nodeId)) {
-      return new QuorateError('clusterMismatch', `node ${hello.nodeId} is not a member of this cluster of nodes ${listed}`, {
-        node: hello.nodeId,
-      });
-    }
-    const theirList = memberIds(hello.members);
-    if (theirList !== listed) {
-      const message = `node ${hello.nodeId} lists nodes ${theirList} as members, node ${own.nodeId} lists ${listed}`;
-      return new QuorateError('formationConflict', message, { node: hello.nodeId, theirs: theirList, ours: listed });
-    }
-    const ourCluster = own.clusterId ?? this.#options.clusterId ?? null;
-    if (ourCluster !== null && hello.clusterId !== null && ourCluster !== hello.clusterId) {
-      const message = `node ${hello.nodeId} is of cluster ${hello.clusterId}, this node of ${ourCluster}`;
-      return new QuorateError('clusterMismatch', message, { node: hello.nodeId, theirs: hello.clusterId, ours: ourCluster });
-    }
+    const mismatch = helloMismatch(hello, own, this.#options);
+    if (mismatch !== null) return mismatch;
     if (this.#isTwice(hello)) {
       const message = `two nodes have the id ${hello.nodeId}, or an old directory of node ${hello.nodeId} is in use again`;
       return new QuorateError('formationConflict', message, { node: hello.nodeId, incarnation: hello.incarnation });
@@ -314,11 +298,4 @@ export class PeerTable implements PeerContacts {
     for (const link of this.#links.values()) link.frames.destroy();
     this.#links.clear();
   }
-}
-
-function memberIds(members: readonly { readonly nodeId: NodeId }[]): string {
-  return members
-    .map((member) => member.nodeId)
-    .sort((a, b) => a - b)
-    .join(', ');
 }
