@@ -1,3 +1,4 @@
+import { type Random, randomBetween } from '@quorate/base';
 import type { Fence } from '@quorate/machine';
 import type { Holding } from '@quorate/resources';
 
@@ -20,4 +21,9 @@ export interface Put {
   readonly ttlMs: number | null;
   readonly version: number;
   readonly fence: { readonly object: string; readonly fence: Fence } | null;
+}
+
+/** Mostly one of a few: what was written together ends together, and costs the cluster one tick. */
+export function drawTtlMs(random: Random): number {
+  return randomBetween(random, 0, 4) === 0 ? randomBetween(random, 1, 1000) : ([1, 50, 300, 1000][randomBetween(random, 0, 3)] ?? 300);
 }

@@ -1,4 +1,4 @@
-import { QuorateError, type Random, fromUtf8, randomBetween, randomUnit, utf8 } from '@quorate/base';
+import { QuorateError, fromUtf8, randomBetween, randomUnit, utf8 } from '@quorate/base';
 import type { HistoryFields, HistoryValue } from '@quorate/checkers';
 import type { Done, PendingCall, SessionState } from '@quorate/machine';
 import {
@@ -19,7 +19,7 @@ import type { HistoryRecorder, RecordedLane } from './history-recorder.js';
 import type { HolderWatch } from './holder-watch.js';
 import { MapWatcher } from './map-watcher.js';
 import { type KeyedEntry, entryOf, objectOf, tokenOf } from './history-values.js';
-import { type Held, type Put, guardedBy } from './resource-calls.js';
+import { type Held, type Put, drawTtlMs, guardedBy } from './resource-calls.js';
 import { type ResourceCallKind, type ResourcePlan, drawCallKind } from './resource-plan.js';
 import type { ResourceClientScript } from './sim-script.js';
 import type { FencedAppend, WorkloadClient } from './workload-client.js';
@@ -82,11 +82,10 @@ export class ResourceWorkload {
     const { plan, recorder, client, script, calls } = this.#init;
     this.#isWorking = true;
     this.#listenToSession();
-    const pulse = plan.burstMs > 0 ? new CallPulse(client.process, plan.burstMs) : null;
-    this.#pulse = pulse;
+    if (plan.burstMs > 0) this.#pulse = new CallPulse(client.process, plan.burstMs);
     const lane = (name: string): RecordedLane => {
       const recorded = recorder.lane(client.name);
-      this.#turns.set(recorded, calls.turns(`${client.name}/${name}`, client.process, plan.pauseMsMax, pulse));
+      this.#turns.set(recorded, calls.turns(`${client.name}/${name}`, client.process, plan.pauseMsMax, this.#pulse));
       return recorded;
     };
     for (const number of script.lanes) this.#pause(lane(`${number}`));
@@ -247,22 +246,19 @@ export class ResourceWorkload {
     const { random } = this.#turnsOf(lane);
     const delta = randomBetween(random, 1, 3);
     lane.invoke({ object: objectOf('counter', name), op: 'add', args: { delta } });
-    const settled = this.#settle(
-      lane,
-      () => this.#pause(lane),
-      (value: number) => value,
-    );
+    const settled = this.#counted(lane);
     this.#resources.handle(COUNTER, name).command('add', { delta, fence: null }, { deadlineMs: plan.deadlineMs }, settled);
   }
 
   #count(lane: RecordedLane, name: string): void {
     lane.invoke({ object: objectOf('counter', name), op: 'get', args: {} });
-    const settled = this.#settle(
-      lane,
-      () => this.#pause(lane),
-      (value: number) => value,
-    );
+    const settled = this.#counted(lane);
     this.#resources.handle(COUNTER, name).query('get', {}, { deadlineMs: this.#init.plan.deadlineMs }, settled);
+  }
+
+  #counted(lane: RecordedLane): Done<number> {
+    const next = (): void => this.#pause(lane);
+    return this.#settle(lane, next, (value: number) => value);
   }
 
   #lock(lane: RecordedLane, name: string, waitMs: number | null): void {
@@ -307,21 +303,16 @@ export class ResourceWorkload {
     const { random } = this.#turnsOf(lane);
     const pauseMs = (randomUnit(random) * plan.holdMsMax) / (writes + 1);
     const act = (): void => {
-      if (writes === 0) {
-        this.#giveUp(lane, held);
-        return;
-      }
+      if (writes === 0) return this.#giveUp(lane, held);
       const fence = { object: held.object, fence: held.holding.fence };
+      const next = (): void => this.#hold(lane, held, writes - 1);
       const { streams, append } = this.#init;
       if (append !== null && streams.length > 0 && randomBetween(random, 0, 2) === 0) {
         const fenceInHistory = { lock: fence.object, token: tokenOf(held.holding.token) };
-        append(this.#any(lane, streams), { fence: fence.fence, fenceInHistory, deadlineMs: plan.deadlineMs }, () =>
-          this.#hold(lane, held, writes - 1),
-        );
+        append(this.#any(lane, streams), { fence: fence.fence, fenceInHistory, deadlineMs: plan.deadlineMs }, next);
         return;
       }
-      const write: Put = { name: guardedBy(held.name), key: 'k', op: 'set', ttlMs: null, version: 0, fence };
-      this.#put(lane, write, () => this.#hold(lane, held, writes - 1));
+      this.#put(lane, { name: guardedBy(held.name), key: 'k', op: 'set', ttlMs: null, version: 0, fence }, next);
     };
     if (this.#pulse === null) client.process.timers.set(pauseMs, act);
     else this.#pulse.after(client.process.nowMs + pauseMs, act);
@@ -404,9 +395,4 @@ export class ResourceWorkload {
   #any(lane: RecordedLane, names: readonly string[]): string {
     return names[randomBetween(this.#turnsOf(lane).random, 0, names.length - 1)] as string;
   }
-}
-
-/** Mostly one of a few: what was written together ends together, and costs the cluster one tick. */
-function drawTtlMs(random: Random): number {
-  return randomBetween(random, 0, 4) === 0 ? randomBetween(random, 1, 1000) : ([1, 50, 300, 1000][randomBetween(random, 0, 3)] ?? 300);
 }

@@ -123,7 +123,7 @@ function drawShape(random: Random, nodes: number | undefined): ClusterShape {
 }
 
 /** Per second of virtual time, about: records that all clients of streams append, if they append many at once; and calls, if few. */
-const RECORD_RATES = [600, 1000, 1600];
+const RECORD_RATES = [1000, 1600, 2400];
 const SINGLE_RATES = [10, 20, 40];
 
 function drawStreamClient(random: Random, name: string, clients: number): StreamClientScript {
@@ -134,7 +134,7 @@ function drawStreamClient(random: Random, name: string, clients: number): Stream
     return { name, lanes, pauseMsMax: Math.ceil((lanes.length * 2000) / draw(SINGLE_RATES)), burstMs: 0, recordsMax: 3, valueBytesMax };
   }
   const lanes = numbers(randomBetween(random, 1, 2));
-  const recordsMax = [128, 256, 512][randomBetween(random, 0, 2)] ?? 256;
+  const recordsMax = [256, 512, 768][randomBetween(random, 0, 2)] ?? 512;
   const burstMs = Math.ceil((lanes.length * recordsMax * 500) / draw(RECORD_RATES));
   return { name, lanes, pauseMsMax: burstMs / 2, burstMs, recordsMax, valueBytesMax: randomChance(random, 0.1) ? 400 : 40 };
 }
