@@ -105,7 +105,7 @@ export const RESOURCES = [
     bug: 'A call of a resource that is open does not wait for earlier calls whose resource is being opened.',
     file: 'packages/resources/src/client/resource-handle.ts',
     old: 'if (resource !== 0 && gate.isOpen) return',
-    new: 'if (resource !== 0) return',
+    new: 'if (resource !== 0 && (gate.isOpen || resource > 0)) return',
     tests: ['resources/faces-gate.test.ts: rule 23: a resource opened while another is in use'],
   },
   {
