@@ -1,4 +1,4 @@
-import { type LogIndex, readU32 } from '@quorate/base';
+import { type LogIndex, invariant, readU32 } from '@quorate/base';
 import type { Reply } from './machine-types.js';
 import { RepliesWriter, decodeReplies } from './reply-codec.js';
 import type { SessionId } from './resource-machine.js';
@@ -60,19 +60,18 @@ export class CachedReplies {
     return keys.length;
   }
 
+  /** What is kept is dense: keptReplies numbers up to nextNumber - 1, the first of which begins an entry. */
   #dropUpTo(record: SessionRecord, number: LogIndex): void {
-    const keys: Uint8Array[] = [];
-    let count = 0;
-    let bytes = 0;
-    this.#table.scan({ from: keyOf(record.session, 0), to: keyOf(record.session, number + 1) }, (key, entry) => {
-      const held = readU32(entry, 0);
-      if (readU64Be(key, 8) + held - 1 > number) return false;
-      keys.push(key.slice());
-      count += held;
-      bytes += entry.length;
-      return true;
-    });
-    for (const key of keys) this.#table.delete(key);
-    this.#sessions.countReplies(record, -count, -bytes);
+    while (record.keptReplies > 0) {
+      const first = record.nextNumber - record.keptReplies;
+      const key = keyOf(record.session, first);
+      const entry = this.#table.get(key);
+      invariant(entry !== undefined, 'kept replies are dense', { session: record.session, number: first });
+      const count = readU32(entry, 0);
+      if (first + count - 1 > number) return;
+      const bytes = entry.length;
+      this.#table.delete(key);
+      this.#sessions.countReplies(record, -count, -bytes);
+    }
   }
 }
