@@ -40,7 +40,10 @@ test('network: several accepted connections send → each reads its own bytes, a
   for (const [at, socket] of dialed.entries()) for (let i = 0; i < 20; i++) socket.write(`${at}`.repeat(10_000));
   for (const socket of dialed) socket.end();
   while (readers.length < 3 || !readers.every((reader) => reader.log.some((event) => event.startsWith('closed')))) await turns(1);
-  assert.deepEqual(readers.map((reader) => reader.text).sort(), ['0', '1', '2'].map((digit) => digit.repeat(200_000)));
+  assert.deepEqual(
+    readers.map((reader) => reader.text).sort(),
+    ['0', '1', '2'].map((digit) => digit.repeat(200_000)),
+  );
   assert.equal(memories.size, 1);
   listener.close();
 });
@@ -54,7 +57,9 @@ test('network: a socket that cannot be given a buffer → read all the same', as
       assert.equal(socket, accepted);
       socket.on('close', () => server.close(() => resolve(read)));
     });
-    server.listen(0, '127.0.0.1', () => createConnection((server.address() as AddressInfo).port, '127.0.0.1').end('more than sixteen bytes'));
+    server.listen(0, '127.0.0.1', () =>
+      createConnection((server.address() as AddressInfo).port, '127.0.0.1').end('more than sixteen bytes'),
+    );
   });
   assert.equal(text, 'more than sixteen bytes');
 });

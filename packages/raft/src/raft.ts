@@ -350,7 +350,14 @@ export class Raft {
     if (nowMs > this.#core.nowMs) this.#core.nowMs = nowMs;
   }
 
-  #visible(): { role: Role; term: Term; leader: NodeId | 0; isEstablished: boolean; commitIndex: LogIndex; learnersWaiting: readonly NodeId[] } {
+  #visible(): {
+    role: Role;
+    term: Term;
+    leader: NodeId | 0;
+    isEstablished: boolean;
+    commitIndex: LogIndex;
+    learnersWaiting: readonly NodeId[];
+  } {
     return {
       role: this.role,
       term: this.term,

@@ -203,7 +203,9 @@ test('T18: disk of a follower hangs under a window of entries → it tells at ha
     const answers: number[] = [];
     for (let i = 0; i < 4; i++) {
       cluster.propose(leader, 'y'.repeat(28)); // 80 bytes each
-      const flight = cluster.flights.find(({ to, message }) => to === slow && message.type === 'appendRequest' && message.batches.length > 0);
+      const flight = cluster.flights.find(
+        ({ to, message }) => to === slow && message.type === 'appendRequest' && message.batches.length > 0,
+      );
       cluster.deliver(flight as Flight);
       answers.push(cluster.flights.filter(({ from, message }) => from === slow && message.type === 'appendResponse').length);
     }
