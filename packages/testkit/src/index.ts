@@ -1,3 +1,4 @@
+export * from './call-pulse.js';
 export * from './call-turns.js';
 export * from './clock-faults.js';
 export * from './cluster-invariants.js';
@@ -34,6 +35,7 @@ export * from './recording-disk.js';
 export * from './resource-calls.js';
 export * from './resource-plan.js';
 export * from './resource-run.js';
+export * from './resource-workload-init.js';
 export * from './resource-workload.js';
 export * from './run-record.js';
 export * from './run-story.js';

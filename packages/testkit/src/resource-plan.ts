@@ -66,9 +66,7 @@ export function randomResourcePlan(random: Random, clients = 2): ResourcePlan {
   const drawn = RESOURCE_CALL_KINDS.map((kind) => [kind, randomChance(random, 0.7) ? randomBetween(random, 1, 10) : 0] as const);
   // Something must change, or there is nothing to see.
   const hasBursts = randomChance(random, 0.8);
-  // Whoever waits for a lock makes no other call meanwhile; of many lanes most would wait.
-  const claims = hasBursts ? { lock: randomBetween(random, 0, 2), lead: randomBetween(random, 0, 1) } : {};
-  const weights = { ...Object.fromEntries(drawn), set: 5, ...claims } as Record<ResourceCallKind, number>;
+  const weights = { ...Object.fromEntries(drawn), set: 5 } as Record<ResourceCallKind, number>;
   const lanes = hasBursts ? ([32, 48, 64][randomBetween(random, 0, 2)] ?? 48) : randomBetween(random, 2, 8);
   const rate = (hasBursts ? BURST_RATES : SINGLE_RATES)[randomBetween(random, 0, 2)] ?? 100;
   const turnMs = Math.round((clients * lanes * 1000) / rate);

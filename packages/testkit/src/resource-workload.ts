@@ -14,29 +14,17 @@ import {
   stepDown,
 } from '@quorate/resources';
 import { CallPulse } from './call-pulse.js';
-import type { CallScript, CallTurns } from './call-turns.js';
-import type { HistoryRecorder, RecordedLane } from './history-recorder.js';
-import type { HolderWatch } from './holder-watch.js';
+import type { CallTurns } from './call-turns.js';
+import type { RecordedLane } from './history-recorder.js';
 import { MapWatcher } from './map-watcher.js';
 import { type KeyedEntry, entryOf, objectOf, tokenOf } from './history-values.js';
 import { type Held, type Put, drawTtlMs, guardedBy } from './resource-calls.js';
-import { type ResourceCallKind, type ResourcePlan, drawCallKind } from './resource-plan.js';
-import type { ResourceClientScript } from './sim-script.js';
-import type { FencedAppend, WorkloadClient } from './workload-client.js';
+import { type ResourceCallKind, drawCallKind } from './resource-plan.js';
+import type { ResourceWorkloadInit } from './resource-workload-init.js';
+import type { WorkloadClient } from './workload-client.js';
 
-/** What a workload of resources works with. */
-export interface ResourceWorkloadInit {
-  readonly client: WorkloadClient;
-  readonly plan: ResourcePlan;
-  readonly script: ResourceClientScript;
-  readonly calls: CallScript;
-  readonly recorder: HistoryRecorder;
-  readonly holders: HolderWatch;
-  /** Appended to under what is held. */
-  readonly streams: readonly string[];
-  /** How; null: it is not done. */
-  readonly append: FencedAppend | null;
-}
+/** Lanes of a client that claim locks and leadership: who waits for one makes no other call meanwhile, and of all lanes most would wait. */
+const CLAIMING_LANES = 4;
 
 /** One client that uses maps, counters, locks and elections at random, in its session; everything it calls and sees is recorded. */
 export class ResourceWorkload {
@@ -56,6 +44,7 @@ export class ResourceWorkload {
   /** Version of each entry as it was last seen, and the newest of each map. */
   readonly #seen = new Map<string, number>();
   readonly #newest = new Map<string, number>();
+  readonly #claiming = new Set<RecordedLane>();
   #pulse: CallPulse | null = null;
   #state: SessionState = 'opening';
   #isWorking = false;
@@ -88,7 +77,11 @@ export class ResourceWorkload {
       this.#turns.set(recorded, calls.turns(`${client.name}/${name}`, client.process, plan.pauseMsMax, this.#pulse));
       return recorded;
     };
-    for (const number of script.lanes) this.#pause(lane(`${number}`));
+    for (const number of script.lanes) {
+      const recorded = lane(`${number}`);
+      if (number < CLAIMING_LANES) this.#claiming.add(recorded);
+      this.#pause(recorded);
+    }
     for (const number of script.watches) this.#watch(lane(`watch-${number}`));
     for (const election of plan.elections) if (plan.weights.lead > 0) this.#observe(election);
   }
@@ -115,7 +108,8 @@ export class ResourceWorkload {
     const turns = this.#turnsOf(lane);
     turns.next(() => {
       if (!this.#isWorking) return;
-      const kind = drawCallKind(turns.random, this.#init.plan);
+      const drawn = drawCallKind(turns.random, this.#init.plan);
+      const kind = (drawn === 'lock' || drawn === 'lead') && !this.#claiming.has(lane) ? 'set' : drawn;
       if (turns.makes(kind)) this.#act(lane, kind);
       else this.#pause(lane);
     });
@@ -301,9 +295,10 @@ export class ResourceWorkload {
   #hold(lane: RecordedLane, held: Held, writes: number): void {
     const { client, plan } = this.#init;
     const { random } = this.#turnsOf(lane);
-    const pauseMs = (randomUnit(random) * plan.holdMsMax) / (writes + 1);
+    const pauseMs = this.#isWorking ? (randomUnit(random) * plan.holdMsMax) / (writes + 1) : 0;
     const act = (): void => {
-      if (writes === 0) return this.#giveUp(lane, held);
+      // Others wait for it, and in the end all of them are to have had their turn.
+      if (writes === 0 || !this.#isWorking) return this.#giveUp(lane, held);
       const fence = { object: held.object, fence: held.holding.fence };
       const next = (): void => this.#hold(lane, held, writes - 1);
       const { streams, append } = this.#init;
@@ -314,7 +309,7 @@ export class ResourceWorkload {
       }
       this.#put(lane, { name: guardedBy(held.name), key: 'k', op: 'set', ttlMs: null, version: 0, fence }, next);
     };
-    if (this.#pulse === null) client.process.timers.set(pauseMs, act);
+    if (this.#pulse === null || !this.#isWorking) client.process.timers.set(pauseMs, act);
     else this.#pulse.after(client.process.nowMs + pauseMs, act);
   }
 

@@ -20,7 +20,7 @@ const sums = {
 
 for (let seed = 1; seed <= 6; seed++) {
   test(`swarm: seed ${seed}, faults drawn at random → every guarantee of streams and resources holds after mending`, () => {
-    const result = runSeed(seed, { faultMs: 3000 });
+    const result = runSeed(seed, { faultMs: 10_000 });
     assert.ok(result.acknowledged > 0 && result.records >= result.acknowledged, JSON.stringify(result));
     sums.faultsInjected += Object.values(result.faults).reduce((sum, count) => sum + count, 0);
     assert.ok(result.resources.resourceCallsAnswered > 0, JSON.stringify(result));
