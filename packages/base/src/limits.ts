@@ -49,8 +49,8 @@ export const LIMITS = {
   catalogueEntriesMax: 100_000,
   /** Journal file size in bytes, filled with zeros beforehand. */
   journalFileBytes: 67_108_864,
-  /** Bytes of recent batches that storage keeps in memory per node for feeding followers. */
-  recentBatchesBytes: 67_108_864,
+  /** Bytes of recent batches that storage keeps in memory per node for feeding followers: as much as may be in flight to one of them. */
+  recentBatchesBytes: 8_388_608,
   /** Time a connection may take for its hello, in ms. */
   handshakeTimeoutMs: 5000,
 } as const;

@@ -1,8 +1,8 @@
 import { SLAB_BYTES } from './slab-heap.js';
 import type { Store } from './store.js';
 
-/** Waste below this is not worth a copy. */
-const WASTE_BYTES_MIN = 4 * SLAB_BYTES;
+/** Waste below this is not worth a copy: room for what a snapshot of a small state holds beside it. */
+const WASTE_BYTES_MIN = SLAB_BYTES;
 /** And below this part of what is in use. */
 const WASTE_SHARE = 0.25;
 /** Work for one change of a table: bounds the time of a call. */
