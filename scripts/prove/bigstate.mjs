@@ -15,10 +15,11 @@ const MAX_MS_MOST = 50;
 /** Bytes of the log between two snapshots, by key: about as long without as with one, so that neither has the longest delay for its length alone. */
 const LOG_BYTES_PER_KEY = 2200;
 const PROBE = pathToFileURL(fileURLToPath(new URL('loop-probe.mjs', import.meta.url))).href;
-const LOAD = fileURLToPath(new URL('bigstate-load.mjs', import.meta.url));
+const LOAD = fileURLToPath(new URL('map-load.mjs', import.meta.url));
 const IDLE = fileURLToPath(new URL('idle-loop.mjs', import.meta.url));
 const PLAIN_SECONDS_LEAST = 20;
 const STEADY_SECONDS_MOST = 280;
+const VALUE_BYTES = 1024;
 /** Looks at the loop below which a percentile says nothing. */
 const SAMPLES_LEAST = 500;
 
@@ -29,7 +30,7 @@ export async function prove({ seed, keys = 1_000_000, rate = 20_000, nodeFlags =
   const settings = { drainMs: 10_000, snapshotLogBytes: Math.max(67_108_864, keys * LOG_BYTES_PER_KEY) };
   return await Cluster.run({ wrapperOf: (id) => probes.wrapper(id), settings, directory }, async (cluster) => {
     const watch = new SnapshotWatch(cluster);
-    const load = new Process(process.execPath, [LOAD, cluster.addresses.join(','), String(keys), String(rate)]);
+    const load = new Process(process.execPath, [LOAD, cluster.addresses.join(','), String(keys), String(rate), String(VALUE_BYTES)]);
     const idle = new Process(process.execPath, [IDLE]);
     try {
       const filledIn = await fill(load, keys);
@@ -107,6 +108,10 @@ class Probes {
       max: round(values.reduce((most, value) => Math.max(most, value), 0)),
       cpuPercent: ms === 0 ? 0 : Math.round((100 * cpuMs) / ms),
       gc: garbage(windows),
+      longest: windows
+        .flatMap(({ gaps }) => gaps)
+        .sort((a, b) => b.ms - a.ms)
+        .slice(0, 3),
     };
   }
 }
@@ -269,7 +274,7 @@ function judge({ seed, keys, rate, filledIn, cluster, watch, probes, nodeFlags, 
     {
       seed,
       keys,
-      valueBytes: 1024,
+      valueBytes: VALUE_BYTES,
       nodeFlags,
       setsPerSecondWhileFilling: Math.round((keys / filledIn) * 1000),
       setsPerSecondWanted: rate,
@@ -278,6 +283,7 @@ function judge({ seed, keys, rate, filledIn, cluster, watch, probes, nodeFlags, 
         taking: setsPerSecond(progress, (from, to) => isIn(from, to) && isTaking(from, to)),
         installing: setsPerSecond(progress, (from, to) => from >= emptied.fromMs && to <= emptied.toMs),
       },
+      setsLeftOut: progress.at(-1).leftOut,
       loadErrors: progress.at(-1).errors,
       longestSetMs: Math.max(...steadyProgress.map(({ longestMs }) => longestMs)),
       snapshotsUnderLoad: taken.taken,

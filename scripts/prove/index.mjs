@@ -12,6 +12,7 @@ const PROOFS = {
   'pause-sessions': 'a frozen leader gives no stale read, a frozen lock holder no late write (in another group: once the next has written)',
   election: 'the leader-election example: kill the leader, and another is elected within a second',
   bigstate: 'snapshots of a large state, taken and installed, do not hold up the event loop',
+  memory: 'ten million sets of a hundred thousand keys: the memory of a node is bounded and does not grow',
   hash: 'equal states on all replicas, also across versions of Node.js, time zones and languages',
   faces: 'the same tests of resources pass embedded, remote and simulated',
 };
@@ -26,6 +27,7 @@ const { values, positionals } = parseArgs({
     images: { type: 'string' },
     keys: { type: 'string' },
     rate: { type: 'string' },
+    operations: { type: 'string' },
     'node-flags': { type: 'string' },
     help: { type: 'boolean' },
   },
@@ -33,14 +35,14 @@ const { values, positionals } = parseArgs({
 const name = positionals[0];
 if (values.help || positionals.length !== 1 || !Object.hasOwn(PROOFS, name)) {
   console.log(
-    'npm run prove -- NAME [--seed N] [--seconds N] [--rounds N] [--images N] [--keys N] [--rate N] [--node-flags="FLAGS OF NODE.JS"]\n',
+    'npm run prove -- NAME [--seed N] [--seconds N] [--rounds N] [--images N] [--keys N] [--rate N] [--operations N] [--node-flags="FLAGS OF NODE.JS"]\n',
   );
   for (const [proof, what] of Object.entries(PROOFS)) console.log(`  ${proof.padEnd(14)} ${what}`);
   process.exit(values.help ? 0 : 2);
 }
 
 const options = { seed: whole('seed') ?? Date.now() % 1_000_000 };
-for (const key of ['seconds', 'rounds', 'images', 'keys', 'rate']) {
+for (const key of ['seconds', 'rounds', 'images', 'keys', 'rate', 'operations']) {
   const value = whole(key);
   if (value !== undefined) options[key] = value;
 }

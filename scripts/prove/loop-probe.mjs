@@ -5,7 +5,7 @@
 // measurement ends when another phase begins; the delay that is going on then belongs to the phase that begins, and what follows an end for a
 // tenth of a second to the phase that ended: no delay of a snapshot counts as one without. A window keeps its histogram until the proof asks
 // for a report.
-import fs, { readFile, renameSync, writeFileSync } from 'node:fs';
+import fs, { openSync, readFileSync, readSync, renameSync, writeFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { PerformanceObserver, constants, monitorEventLoopDelay } from 'node:perf_hooks';
 
@@ -22,6 +22,9 @@ const KINDS = {
 const ENDS = new Set(['snapshot taken', 'snapshot failed', 'snapshot installed']);
 const { LOOP_PROBE_PHASE: phaseFile, LOOP_PROBE_REPORT: reportFile, LOOP_PROBE_GROUP } = process.env;
 const MEASURED_GROUP = Number(LOOP_PROBE_GROUP);
+
+/** Of the longest gaps between two turns of a timer, so many are told with what this thread did in them. */
+const GAPS_TOLD = 3;
 
 let isListening = false;
 let isTaking = false;
@@ -53,7 +56,7 @@ function look() {
   const isBegun = phase === 'taking';
   const histogram = isBegun ? spares.shift() : newHistogram();
   if (isBegun) spares.push(newHistogram());
-  current = { phase, histogram, fromMs: Date.now(), toMs: null, gc: {}, cpu: process.cpuUsage() };
+  current = { phase, histogram, fromMs: Date.now(), toMs: null, gc: {}, gaps: [], cpu: process.cpuUsage() };
   if (phase !== 'none') windows.push(current);
 }
 
@@ -72,12 +75,42 @@ function valuesOf(histogram) {
 
 /** Takes long; the phase is over by then. */
 function writeReport() {
-  const told = windows.map(({ phase, histogram, fromMs, toMs, gc, cpu }) => {
-    return { phase, fromMs, toMs, gc, cpuMs: Math.round((cpu.user + cpu.system) / 1000), values: valuesOf(histogram) };
+  const told = windows.map(({ phase, histogram, fromMs, toMs, gc, gaps, cpu }) => {
+    return { phase, fromMs, toMs, gc, gaps, cpuMs: Math.round((cpu.user + cpu.system) / 1000), values: valuesOf(histogram) };
   });
   windows.length = 0;
   writeFileSync(`${reportFile}.new`, JSON.stringify({ pid: process.pid, resolutionMs: RESOLUTION_MS, windows: told }));
   renameSync(`${reportFile}.new`, reportFile);
+}
+
+/**
+ * Notes what this thread did in the longest gaps, as the scheduler counts it: ran, was ready and waited for a processor, or was blocked, in a
+ * call of the system or for another thread. Only where the system tells.
+ */
+function watchGaps() {
+  const buffer = Buffer.alloc(80);
+  let descriptor;
+  try {
+    descriptor = openSync('/proc/thread-self/schedstat', 'r');
+  } catch {
+    return;
+  }
+  const read = () => {
+    const [ran, waited] = buffer.latin1Slice(0, readSync(descriptor, buffer, 0, buffer.length, 0)).split(' ');
+    return { atMs: performance.now(), ranMs: Number(ran) / 1e6, waitedMs: Number(waited) / 1e6 };
+  };
+  let last = read();
+  setInterval(() => {
+    const now = read();
+    const ms = now.atMs - last.atMs;
+    const gaps = current?.gaps;
+    if (gaps !== undefined && (gaps.length < GAPS_TOLD || ms > gaps.at(-1).ms)) {
+      const [ran, waited] = [now.ranMs - last.ranMs, now.waitedMs - last.waitedMs];
+      gaps.push({ ms: Math.round(ms), ran: Math.round(ran), waited: Math.round(waited), blocked: Math.round(ms - ran - waited) });
+      gaps.sort((a, b) => b.ms - a.ms).splice(GAPS_TOLD);
+    }
+    last = now;
+  }, RESOLUTION_MS).unref();
 }
 
 /** Sees the lines of the log as they are written. */
@@ -105,6 +138,7 @@ function said(line) {
 
 if (phaseFile !== undefined) {
   watchLog();
+  watchGaps();
   new PerformanceObserver((list) => {
     for (const { duration, detail } of list.getEntries()) {
       if (current === null) continue;
@@ -122,12 +156,13 @@ if (phaseFile !== undefined) {
       older.reset();
       spares.reverse();
     }
-    readFile(phaseFile, 'utf8', (error, text) => {
-      if (error !== null || text === '' || text === proof) return;
+    // Not through the thread pool, where this process would wait for its own workers to get a processor: a small file takes microseconds.
+    const text = readFileSync(phaseFile, 'utf8');
+    if (text !== '' && text !== proof) {
       proof = text;
       look();
       if (proof === 'report') writeReport();
-    });
+    }
     look();
   }, LOOK_MS).unref();
 }
