@@ -1,30 +1,22 @@
 // The same state on every replica, whatever version of Node.js, time zone and language its process has.
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Cluster } from './cluster.mjs';
+import { PLACES, VERSIONS, nodeBinaries } from './node-versions.mjs';
 import { delay } from './processes.mjs';
 import { Choices } from './random.mjs';
 import { report, say } from './report.mjs';
 import { SessionLoad } from './session-load.mjs';
 import { compareStates } from './state-hashes.mjs';
 
-const VERSIONS = [20, 22, 24];
-const PLACES = [
-  { TZ: 'UTC', LANG: 'C', LC_ALL: 'C' },
-  { TZ: 'Asia/Kathmandu', LANG: 'tr_TR.UTF-8', LC_ALL: 'tr_TR.UTF-8' },
-  { TZ: 'America/St_Johns', LANG: 'sv_SE.UTF-8', LC_ALL: 'sv_SE.UTF-8' },
-];
 const SETTINGS = { journalFileBytes: 4_194_304, snapshotLogBytes: 65_536 };
 
 export async function prove({ seed, seconds = 20, rounds = 3 }) {
   const choices = new Choices(seed);
   const directory = mkdtempSync(join(tmpdir(), 'quorate-node-'));
   try {
-    const nodes = binaries(directory);
-    const missing = VERSIONS.filter((version) => !nodes.has(version));
-    for (const version of missing) say(`MISSING: Node ${version} is neither here nor in the registry`);
+    const { nodes, missing } = nodeBinaries(directory);
     const totals = { runs: 0, comparisons: 0, groups: 0, restarts: 0, installed: 0, taken: 0, acknowledged: 0, problems: [] };
     for (let round = 0; round < rounds; round++) await runOnce({ nodes, round, seconds, choices, totals });
     return report(
@@ -53,30 +45,6 @@ export async function prove({ seed, seconds = 20, rounds = 3 }) {
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
-}
-
-/** Version → { binary, exact version }: this process's own one, and packages of the registry that carry binaries. */
-function binaries(directory) {
-  const found = new Map();
-  const own = Number(process.versions.node.split('.')[0]);
-  found.set(own, { path: process.execPath, version: process.version });
-  for (const version of VERSIONS) {
-    if (found.has(version)) continue;
-    const prefix = join(directory, `node-${version}`);
-    try {
-      execFileSync('npm', ['install', '--prefix', prefix, '--no-audit', '--no-fund', '--loglevel=error', `node@${version}`], {
-        stdio: 'pipe',
-        timeout: 300_000,
-      });
-      const path = [join(prefix, 'node_modules/node/bin/node'), join(prefix, 'node_modules/.bin/node')].find(existsSync);
-      const exact = execFileSync(path, ['--version'], { encoding: 'utf8' }).trim();
-      if (Number(exact.slice(1).split('.')[0]) !== version) throw new Error(`node@${version} is ${exact}`);
-      found.set(version, { path, version: exact });
-    } catch (error) {
-      say(`Node ${version} cannot be had: ${error.message.split('\n')[0]}`);
-    }
-  }
-  return found;
 }
 
 async function runOnce({ nodes, round, seconds, choices, totals }) {

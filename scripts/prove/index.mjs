@@ -13,6 +13,7 @@ const PROOFS = {
   election: 'the leader-election example: kill the leader, and another is elected within a second',
   bigstate: 'snapshots of a large state, taken and installed, do not hold up the event loop',
   hash: 'equal states on all replicas, also across versions of Node.js, time zones and languages',
+  trace: 'the same seeds give the same runs of the simulator, event for event, on every version of Node.js',
   faces: 'the same tests of resources pass embedded, remote and simulated',
 };
 

@@ -1,7 +1,4 @@
 import type { HistoryEvent } from '@quorate/checkers';
-import type { LookedAtReplica } from '@quorate/host';
-import type { NodeStatus } from '@quorate/wire';
-import type { ObservedNode } from './cluster-invariants.js';
 
 /** What seldom happens and must happen in any long exploration; a run that never reached it has not tested it. */
 export const RARE_BRANCHES = [
@@ -53,8 +50,6 @@ const LOGGED: Readonly<Record<string, RareBranch>> = {
   'group is fetched anew from its leader': 'fetchedAnew',
   'this node counts as wiped and becomes a new incarnation': 'newIncarnation',
   'this directory is empty but the cluster exists: joining as a new incarnation': 'newIncarnation',
-  'no space on the disk: writes are refused': 'diskFull',
-  'space on the disk again': 'diskFullOver',
   failed: 'nodeFailed',
   'node failed': 'nodeFailed',
   'sessions expire': 'sessionExpired',
@@ -67,13 +62,25 @@ const ERRORS: Readonly<Record<string, RareBranch>> = {
   diskFull: 'diskFullRefused',
 };
 
+/** What a replica shows of itself. */
+export interface ReplicaSeen {
+  readonly group: number;
+  readonly role: string;
+  readonly isLearner: boolean;
+  readonly lastIndex: number;
+}
+
 /** What a node has been through, over all its lives. */
 interface NodeStory {
-  incarnation: string;
+  /** Of its replicas in this life. */
+  readonly groups: Map<number, { role: string; isLearner: boolean; lastIndex: number }>;
+  life: number;
+  learners: number;
+  isFull: boolean;
   /** Groups of which damage was found, and that wait to be let in again. */
   readonly damaged: Set<number>;
   isDamaged: boolean;
-  /** It has another incarnation than before and is not yet let in everywhere. */
+  /** It has become a new incarnation and is not yet let in everywhere. */
   isNew: boolean;
   /** The journal ended in a torn frame when it was started. */
   isTorn: boolean;
@@ -85,14 +92,6 @@ interface NodeStory {
   readonly leading: Map<number, number>;
 }
 
-/** A replica as it was after its last turn. */
-interface GroupSeen {
-  readonly starts: number;
-  role: string;
-  isLearner: boolean;
-  lastIndex: number;
-}
-
 /** What clients watch, by client. */
 interface WatchStory {
   readonly watches: Set<string>;
@@ -102,11 +101,9 @@ interface WatchStory {
   readonly compacted: Set<string>;
 }
 
-/** Counts them, from what nodes log, what their replicas and status show and what clients saw: nothing in the product is there for it. */
+/** Counts them, from what nodes log, what their replicas show and what clients saw: nothing in the product is there for it. */
 export class RareBranches {
   readonly counts: Record<RareBranch, number> = Object.fromEntries(RARE_BRANCHES.map((name) => [name, 0])) as Record<RareBranch, number>;
-  /** By node and group. */
-  readonly #groups = new Map<string, Map<number, GroupSeen>>();
   readonly #nodes = new Map<string, NodeStory>();
   readonly #watches = new Map<string, WatchStory>();
 
@@ -121,6 +118,7 @@ export class RareBranches {
     if (event === 'leadership') this.#leadership(who, fields);
     else if (event === 'snapshot arriving' || event === 'snapshot installed') this.#arrival(who, event, Number(fields['group']));
     else if (branch === 'damageFound') this.#storyOf(who).isDamaged = true;
+    else if (branch === 'newIncarnation') this.#storyOf(who).isNew = true;
   }
 
   /** A process begins on a node. `isTorn`: its journal ends in what is left of a frame. */
@@ -131,24 +129,18 @@ export class RareBranches {
     for (const group of story.arriving.keys()) this.#cutOff(story, group);
   }
 
-  /** A replica had its turn. */
-  turned({ name, starts }: ObservedNode, { group, raft, log, stopError }: LookedAtReplica): void {
-    const { isLearner } = raft;
-    const role = stopError === null ? raft.role : 'stopped';
-    const { lastIndex } = log;
-    let groups = this.#groups.get(name);
-    if (groups === undefined) this.#groups.set(name, (groups = new Map()));
-    const before = groups.get(group);
-    if (before === undefined || before.starts !== starts) {
-      if (isLearner) this.#learnerSeen(name, group);
-      groups.set(group, { starts, role, isLearner, lastIndex });
+  /** A replica as it is now, on a node in the life of that number; the first of a life is seen when its journal was recovered. */
+  observed(node: string, life: number, { group, role, isLearner, lastIndex }: ReplicaSeen): void {
+    const story = this.#storyOf(node);
+    if (story.life !== life) this.#begin(story, life);
+    const before = story.groups.get(group);
+    if (before === undefined) {
+      if (isLearner) this.#learns(story, group);
+      story.groups.set(group, { role, isLearner, lastIndex });
       return;
     }
-    if (isLearner && !before.isLearner) this.#learnerSeen(name, group);
-    if (!isLearner && before.isLearner) {
-      this.reached('learnerAdmitted');
-      if (this.#storyOf(name).damaged.delete(group)) this.reached('damageRepaired');
-    }
+    if (isLearner && !before.isLearner) this.#learns(story, group);
+    if (!isLearner && before.isLearner) this.#admitted(story, group);
     if (lastIndex < before.lastIndex) this.reached('tailCut');
     if (before.role === 'leader' && role !== 'leader') this.reached('leaderDeposed');
     if (before.role === 'candidate' && role === 'follower') this.reached('candidateYielded');
@@ -157,21 +149,12 @@ export class RareBranches {
     before.lastIndex = lastIndex;
   }
 
-  #learnerSeen(node: string, group: number): void {
-    this.reached('learnerSeen');
+  /** The disk of a node is full for it, or is not. */
+  fullness(node: string, isFull: boolean): void {
     const story = this.#storyOf(node);
-    if (story.isDamaged) story.damaged.add(group);
-  }
-
-  /** What only the status of a node shows; asked for now and then. */
-  observed(node: string, status: NodeStatus): void {
-    const story = this.#storyOf(node);
-    if (story.isTorn && status.state === 'serving') {
-      story.isTorn = false;
-      this.reached('tornTailCut');
-    }
-    for (const { group, isLearner } of status.groups) if (isLearner && story.isDamaged) story.damaged.add(group);
-    this.#incarnation(story, status);
+    if (isFull === story.isFull) return;
+    story.isFull = isFull;
+    this.reached(isFull ? 'diskFull' : 'diskFullOver');
   }
 
   seen(event: HistoryEvent): void {
@@ -234,10 +217,25 @@ export class RareBranches {
     this.reached('snapshotInterrupted');
   }
 
-  #incarnation(story: NodeStory, { incarnation, groups }: NodeStatus): void {
-    if (story.incarnation !== '' && story.incarnation !== incarnation) story.isNew = true;
-    story.incarnation = incarnation;
-    if (!story.isNew || groups.length === 0 || groups.some(({ isLearner }) => isLearner)) return;
+  #begin(story: NodeStory, life: number): void {
+    story.life = life;
+    story.groups.clear();
+    story.learners = 0;
+    if (story.isTorn) this.reached('tornTailCut');
+    story.isTorn = false;
+  }
+
+  #learns(story: NodeStory, group: number): void {
+    story.learners++;
+    this.reached('learnerSeen');
+    if (story.isDamaged) story.damaged.add(group);
+  }
+
+  #admitted(story: NodeStory, group: number): void {
+    story.learners--;
+    this.reached('learnerAdmitted');
+    if (story.damaged.delete(group)) this.reached('damageRepaired');
+    if (!story.isNew || story.learners > 0) return;
     story.isNew = false;
     this.reached('incarnationAdmitted');
   }
@@ -246,7 +244,8 @@ export class RareBranches {
     let story = this.#nodes.get(node);
     if (story === undefined) {
       const sets = { damaged: new Set<number>(), arriving: new Map<number, boolean>(), cutOff: new Set<number>() };
-      story = { incarnation: '', isDamaged: false, isNew: false, isTorn: false, leading: new Map(), ...sets };
+      const flags = { life: 0, learners: 0, isFull: false, isDamaged: false, isNew: false, isTorn: false };
+      story = { ...flags, groups: new Map(), leading: new Map(), ...sets };
       this.#nodes.set(node, story);
     }
     return story;

@@ -260,3 +260,35 @@ test('disk: a crash at each part of a call on names → the process is dead, the
     }
   }
 });
+
+test('disk: a misdirected read → it gives what is elsewhere, as much as was asked for, once; the medium is as it was', () => {
+  const { disk, view } = machine();
+  const file = durableFile(
+    view,
+    'f',
+    Uint8Array.from({ length: 200 }, (_, at) => at),
+  );
+  const rule = disk.inject({ operations: ['read'], effect: { type: 'misdirect', position: 50 } });
+  assert.deepEqual([...file.read(0, 3)], [50, 51, 52]);
+  assert.deepEqual([...file.read(0, 3)], [0, 1, 2]);
+  disk.inject({ operations: ['read'], effect: { type: 'misdirect', position: 100_000 } });
+  assert.deepEqual([...file.read(0, 3)], [197, 198, 199]);
+  assert.equal(rule.hits, 1);
+});
+
+test('T25: no sync succeeds any more → each fails, also in the next process, until the rule is removed', () => {
+  const { scheduler, disk, view } = machine();
+  const file = durableFile(view, 'f', filled(10, 1));
+  const rule = disk.inject({
+    operations: ['sync', 'syncDirectory'],
+    times: Number.POSITIVE_INFINITY,
+    effect: { type: 'fail', kind: 'io' },
+  });
+  for (let i = 0; i < 3; i++) assert.throws(() => file.syncNow(), isFault('io'));
+  disk.processCrash();
+  const next = disk.attach(scheduler.forNode('a'));
+  assert.throws(() => next.open('f', 'open').syncNow(), isFault('io'));
+  assert.throws(() => next.syncDirectory(''), isFault('io'));
+  rule.remove();
+  next.open('f', 'open').syncNow();
+});
