@@ -57,10 +57,13 @@ const SIM_SETTINGS: Partial<HostSettings> = { journalFileBytes: 1_048_576 };
 const SESSION_MS_MAX = 15_000;
 /** What a node counts at most of a time in which it did not tick (`AwakeClock`). */
 const AWAKE_MS = 60;
+/** What a node logs when its disk becomes full for it, and when it is no longer. */
+const FULLNESS: Readonly<Record<string, boolean>> = {
+  'no space on the disk: writes are refused': true,
+  'space on the disk again': false,
+};
 /** A file of the journal that is in use. */
 const JOURNAL_FILE = /^journal\/\d+\.q$/;
-/** How often the status of each node is looked at, for what no replica tells, in virtual ms. */
-const OBSERVE_EVERY_MS = 500;
 
 /**
  * Whole nodes and clients, the real code, over a simulated network, simulated disks and virtual time. The same seed and the same calls give
@@ -125,17 +128,18 @@ export class SimCluster {
       resources: options.resources ?? ((): readonly AnyResourceType[] => BUILTIN_TYPES),
       logger: (node: string) => this.#logger(node, options.logger?.(node)),
       turned: (node: SimNode, replica: LookedAtReplica) => this.#turned(node, replica),
-      starting: (node: SimNode) =>
+      starting: (node: SimNode) => {
+        this.branches.fullness(node.name, false);
         this.branches.started(
           node.name,
           node.disk.tornWrites.some((path) => JOURNAL_FILE.test(path)),
-        ),
+        );
+      },
     };
     const latency = options.diskLatency === undefined ? {} : { latency: options.diskLatency };
     this.nodes = members.map(
       (member, i) => new SimNode(context, { member, address: addresses[i] as Address, random: this.#fork(), ...latency }),
     );
-    this.#observe();
   }
 
   get clients(): readonly SimClient[] {
@@ -299,6 +303,7 @@ export class SimCluster {
       log: (level, event, fields = {}) => {
         next?.log(level, event, fields);
         this.#count(node, event, fields);
+        if (event in FULLNESS) this.branches.fullness(node, FULLNESS[event] === true);
         if (event !== 'leadership' || fields['role'] !== 'leader') return;
         this.leadershipsLogged++;
         const fault = this.invariants.leads(Number(node.slice(1)), Number(fields['group']), Number(fields['term']));
@@ -347,18 +352,15 @@ export class SimCluster {
 
   #turned(node: SimNode, replica: LookedAtReplica): void {
     const { group, raft, log, stopError } = replica;
-    const role = stopError === null ? raft.role : 'stopped';
-    this.branches.observed(node.name, node.starts, { group, role, isLearner: raft.isLearner, lastIndex: log.lastIndex });
+    const { isLearner } = raft;
+    this.branches.observed(node.name, node.starts, {
+      group,
+      role: stopError === null ? raft.role : 'stopped',
+      isLearner,
+      lastIndex: log.lastIndex,
+    });
     const fault = this.invariants.observe(node, replica);
     if (fault !== null) this.failLater(fault);
-  }
-
-  #observe(): void {
-    for (const node of this.nodes) {
-      const status = node.status();
-      if (status !== null) this.branches.fullness(node.name, status.metrics['diskFull'] === 1);
-    }
-    this.scheduler.schedule(this.scheduler.nowMs + OBSERVE_EVERY_MS, () => this.#observe(), null);
   }
 
   #fork(): Random {
