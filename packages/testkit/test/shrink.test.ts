@@ -6,6 +6,7 @@ import {
   type ResourcePlan,
   type ScriptOptions,
   type Shrunk,
+  type SimScript,
   decodeScriptFile,
   drawScript,
   encodeScriptFile,
@@ -38,6 +39,12 @@ const SMALL: ScriptOptions = {
   actions: ['cut', 'cutOneWay', 'pauseClient', 'slowDisk', 'cutClient'],
 };
 
+/** The streams only have to be there: many records in each of so many runs would take most of the time. */
+function smallScript(options: Partial<ScriptOptions> = {}): SimScript {
+  const drawn = drawScript(SEED, { ...SMALL, ...options });
+  return { ...drawn, streamClients: drawn.streamClients.map((client) => ({ ...client, recordsMax: 3 })) };
+}
+
 /** A promise that nothing keeps: broken by two cuts of a link and a value that `client-1` sets under `k-0`. */
 function planted({ nemesis, events }: FinishedRun): string | null {
   const cuts = (nemesis.counts['cut'] ?? 0) + (nemesis.counts['cutOneWay'] ?? 0);
@@ -53,7 +60,7 @@ const unlimited = { limitMs: 1, nowMs: (): number => 0, rule: planted };
 let found: Shrunk | null = null;
 /** The planted bug, made small once for all tests. */
 function shrunk(): Shrunk {
-  found ??= shrinkScript(drawScript(SEED, SMALL), unlimited);
+  found ??= shrinkScript(smallScript(), unlimited);
   assert.ok(found !== null, `seed ${SEED} does not break the planted rule`);
   return found;
 }
@@ -100,7 +107,7 @@ test('shrink: telling the story of a run → the run is the same, to the last ev
 test('shrink: time runs out → the best until then, which still fails', () => {
   let reads = 0;
   const stages: string[] = [];
-  const result = shrinkScript(drawScript(SEED, SMALL), {
+  const result = shrinkScript(smallScript(), {
     limitMs: 3,
     nowMs: () => reads++,
     rule: planted,
@@ -115,14 +122,14 @@ test('shrink: time runs out → the best until then, which still fails', () => {
 test('shrink: a smaller script fails, but in another way → it is not taken', () => {
   let reads = 0;
   const either = (run: FinishedRun): string | null => planted(run) ?? 'another promise is broken';
-  const result = shrinkScript(drawScript(SEED, SMALL), { limitMs: 6, nowMs: () => reads++, rule: either });
+  const result = shrinkScript(smallScript(), { limitMs: 6, nowMs: () => reads++, rule: either });
   assert.ok(result !== null && result.runs === 6);
   assert.equal(failureKind(result.failure.message), result.kind);
   assert.match(result.failure.message, /planted: \d+ links were cut/);
 });
 
 test('shrink: a script that keeps all promises → null, and a report that says so', () => {
-  const script = drawScript(SEED, { ...SMALL, faultMs: 50 });
+  const script = smallScript({ faultMs: 50 });
   const shrink = { limitMs: 1, nowMs: () => 0 };
   assert.equal(shrinkScript(script, shrink), null);
   const { text, files } = reportFailure({ script, commit: '', pathOf: (name) => name, shrink });
@@ -131,7 +138,7 @@ test('shrink: a script that keeps all promises → null, and a report that says 
 });
 
 test('script: a fault and a client are left out → the others draw what they drew before', () => {
-  const whole = drawScript(SEED, SMALL);
+  const whole = smallScript();
   const [left, ...clients] = whole.resourceClients;
   const less = { ...whole, resourceClients: clients, faults: { ...whole.faults, steps: whole.faults.steps.slice(1) } };
   const [all, some] = [tryScript(whole), tryScript(less)];

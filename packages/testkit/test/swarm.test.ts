@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { type HistoryEvent, checkHistory } from '@quorate/checkers';
-import { SimulationFault, type SimulationResult, runSimulation } from '@quorate/testkit';
+import { SimulationFault, type SimulationOptions, type SimulationResult, drawScript, runSimulation } from '@quorate/testkit';
 import { runSeed } from './run-seed.js';
 
 const sums = {
@@ -18,14 +18,30 @@ const sums = {
   statesCompared: 0,
 };
 
-for (let seed = 1; seed <= 6; seed++) {
-  test(`swarm: seed ${seed}, faults drawn at random → every guarantee of streams and resources holds after mending`, () => {
-    const result = runSeed(seed, { faultMs: 10_000 });
-    assert.ok(result.acknowledged > 0 && result.records >= result.acknowledged, JSON.stringify(result));
-    sums.faultsInjected += Object.values(result.faults).reduce((sum, count) => sum + count, 0);
-    assert.ok(result.resources.resourceCallsAnswered > 0, JSON.stringify(result));
-    for (const [name, count] of Object.entries({ ...result, ...result.resources }))
-      if (name in sums) sums[name as keyof typeof sums] += count as number;
+function judge(seed: number, options: SimulationOptions): void {
+  const result = runSeed(seed, options);
+  assert.ok(result.acknowledged > 0 && result.records >= result.acknowledged, JSON.stringify(result));
+  sums.faultsInjected += Object.values(result.faults).reduce((sum, count) => sum + count, 0);
+  assert.ok(result.resources.resourceCallsAnswered > 0, JSON.stringify(result));
+  for (const [name, count] of Object.entries({ ...result, ...result.resources }))
+    if (name in sums) sums[name as keyof typeof sums] += count as number;
+}
+
+// Seeds are simply the first ones, so many that no count hangs on one of them: of seeds 1 to 80 with these options, about half lost a
+// session, and all else that is counted happened in more, but snapshots installed (a quarter). Those have runs of their own.
+const FAULT_MS = 10_000;
+const SEEDS = 8;
+
+for (let seed = 1; seed <= SEEDS; seed++) {
+  test(`swarm: seed ${seed}, faults drawn at random → every guarantee of streams and resources holds after mending`, () =>
+    judge(seed, { faultMs: FAULT_MS }));
+}
+
+// A node that lost its data when the others have cut their logs: nine of ten seeds install a snapshot, most of them several.
+for (let seed = 1; seed <= 4; seed++) {
+  test(`swarm: seed ${seed}, a node loses its data, logs are cut often → every guarantee of streams and resources holds after mending`, () => {
+    const drawn = drawScript(seed, { faultMs: FAULT_MS, nodes: 3, actions: ['wipe'] });
+    judge(seed, { script: { ...drawn, cluster: { ...drawn.cluster, snapshotLogBytes: 4096 } } });
   });
 }
 

@@ -303,8 +303,8 @@ export const RAFT = [
     shows: ['T53', 'rule 7'],
     bug: 'A read joins the round that is under way, whose messages left before it came.',
     file: 'packages/raft/src/reads.ts',
-    old: 'round: openRound(leader) });',
-    new: 'round: Math.min(openRound(leader), leader.roundSent) });',
+    old: 'leader.readRound = openRound(leader);',
+    new: 'leader.readRound = Math.min(openRound(leader), leader.roundSent);',
     tests: ['raft/vote-and-timer.test.ts: rule 7:', 'raft/vote-and-timer.test.ts: T53:'],
   },
   {

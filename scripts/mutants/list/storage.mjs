@@ -5,8 +5,8 @@ export const STORAGE = [
     shows: ['T24'],
     bug: 'A frame counts as durable once it is written, without a sync.',
     file: 'packages/storage/src/journal.ts',
-    old: '      this.#options.pace.sync(this.#file, (syncFault, tookMs) => {',
-    new: '      ((done: (fault: DiskFault | null, tookMs: number) => void) => this.#options.timers.defer(() => done(null, 0)))((syncFault, tookMs) => {',
+    old: '    this.#options.pace.sync(this.#file, (syncFault, tookMs) => {',
+    new: '    ((done: (fault: DiskFault | null, tookMs: number) => void) => this.#options.timers.defer(() => done(null, 0)))((syncFault, tookMs) => {',
     tests: [
       'storage/crash.test.ts: T24: storage: random operations',
       'testkit/acknowledgement.test.ts: T24: power is lost on all nodes',
@@ -18,14 +18,14 @@ export const STORAGE = [
     shows: ['T25'],
     bug: 'After a sync failed it is called again, and believed when it then succeeds.',
     file: 'packages/storage/src/journal.ts',
-    old: '        if (syncFault !== null) return this.#faulted(syncFault, true);\n',
-    new: `        if (syncFault !== null) {
-          try {
-            this.#file.syncNow();
-          } catch {
-            return this.#faulted(syncFault, true);
-          }
+    old: '      if (syncFault !== null) return this.#faulted(syncFault, true);\n',
+    new: `      if (syncFault !== null) {
+        try {
+          this.#file.syncNow();
+        } catch {
+          return this.#faulted(syncFault, true);
         }
+      }
 `,
     tests: ['storage/failure.test.ts: T25: storage: the n-th sync fails', 'storage/failure.test.ts: T33:'],
   },
@@ -205,8 +205,8 @@ export const STORAGE = [
     shows: ['T75'],
     bug: 'The process waits for syncs of a disk that has shown that it is slow.',
     file: 'packages/storage/src/disk-pace.ts',
-    old: 'return this.#works === 0 && !this.#disk.isFreeing && this.#slowestMs < QUICK_SYNC_MS;',
-    new: 'return this.#works === 0 && !this.#disk.isFreeing && this.#slowestMs < 1000 * QUICK_SYNC_MS;',
+    old: 'return this.#isAtRest && this.#slowestMs < QUICK_SYNC_MS;',
+    new: 'return this.#isAtRest && this.#slowestMs < 1000 * QUICK_SYNC_MS;',
     tests: ['storage/disk-pace.test.ts: adaptive sync: a slow disk', 'storage/disk-pace.test.ts: adaptive sync: one sync of 68 ms'],
   },
   {
@@ -214,8 +214,8 @@ export const STORAGE = [
     shows: ['T75'],
     bug: 'The process waits for syncs while the disk still gives back the space of a removed file.',
     file: 'packages/storage/src/disk-pace.ts',
-    old: 'return this.#works === 0 && !this.#disk.isFreeing && this',
-    new: 'return this.#works === 0 && (!this.#disk.isFreeing || this.#slowestMs > 0) && this',
+    old: 'return this.#works === 0 && !this.#disk.isFreeing;',
+    new: 'return this.#works === 0 && (!this.#disk.isFreeing || this.#slowestMs > 0);',
     tests: ['storage/disk-pace.test.ts: adaptive sync: the disk still gives back'],
   },
   {

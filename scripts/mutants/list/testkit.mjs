@@ -5,8 +5,8 @@ export const TESTKIT = [
     shows: ['rule 25'],
     bug: 'The simulated network hands the bytes of the writer to the reader without a copy.',
     file: 'packages/testkit/src/sim-connection.ts',
-    old: 'const given = bytes.slice(0, take);',
-    new: 'const given = bytes.subarray(0, take);',
+    old: 'return first.bytes.slice(0, keep);',
+    new: 'return first.bytes.subarray(0, keep);',
     tests: ['testkit/sim-network-bytes.test.ts: rule 25:'],
   },
   {
@@ -77,8 +77,8 @@ export const TESTKIT = [
     shows: ['T19'],
     bug: 'The states of replicas are compared only where the same node is looked at again.',
     file: 'packages/testkit/src/cluster-invariants.ts',
-    old: 'if (other.hash !== state.hash)',
-    new: 'if (other.node === node.nodeId && other.hash !== state.hash)',
+    old: 'return other.hash === hash\n',
+    new: 'return other.node !== node.nodeId || other.hash === hash\n',
     tests: ['testkit/cluster.test.ts: T19: a replica skips'],
   },
 ];
