@@ -4,6 +4,8 @@ import type { Clock, Disk, DiskDone, DiskFile } from '@quorate/base';
 const QUICK_SYNC_MS = 1;
 /** The same of a write that only goes to the memory of the system. */
 const QUICK_WRITE_MS = 2;
+/** A disk on which a sync takes this long writes much else: the system may then hold a write back until that is done, more than a second. */
+const BUSY_SYNC_MS = 8;
 /** What is left of an old measurement with each new one: a sync of 70 ms is forgotten after some seventy quick ones, one of 2 ms after eleven. */
 const FADING = 15 / 16;
 
@@ -34,9 +36,9 @@ export class DiskPace {
     return this.#works === 0 && !this.#disk.isFreeing;
   }
 
-  /** True if the system takes what is written quickly: it mostly does while syncs are slow, but not while much else is written. */
+  /** True if the system takes what is written quickly: it mostly does where a sync takes some ms, but not while much else is written. */
   get isTaking(): boolean {
-    return this.#isAtRest && this.#slowestWriteMs < QUICK_WRITE_MS;
+    return this.#isAtRest && this.#slowestMs < BUSY_SYNC_MS && this.#slowestWriteMs < QUICK_WRITE_MS;
   }
 
   /** Something begins that keeps the disk busy; ends with a call of what it returns. */

@@ -70,7 +70,7 @@ test('adaptive sync: a slow disk, from the first sync of a life → the process 
 
 test('adaptive sync: syncs are slow, writes are not → a small frame is written at once, a large one by callback', () => {
   const { rig, log } = served();
-  rig.disk.latency = { writeMs: [0.01, WRITE_MS], syncMs: [5, 70] };
+  rig.disk.latency = { writeMs: [0.01, WRITE_MS], syncMs: [2, 6] };
   frames(rig, log, 20);
   const stalls = countStalls(rig);
   frames(rig, log, 20);
@@ -80,9 +80,24 @@ test('adaptive sync: syncs are slow, writes are not → a small frame is written
   assert.deepEqual(stalls, { count: 0, writes: 20 });
 });
 
+test('adaptive sync: a sync of 9 ms → others may be writing much, no write is waited for until some were quicker', () => {
+  const { rig, log } = served();
+  rig.disk.latency = { writeMs: [0.01, WRITE_MS], syncMs: [2, 6] };
+  frames(rig, log, 20);
+  const slow = rig.disk.inject({ effect: { type: 'slow', ms: 9 }, operations: ['sync'], path: /journal/ });
+  frames(rig, log, 1);
+  assert.equal(slow.hits, 1);
+  const stalls = countStalls(rig);
+  frames(rig, log, 1);
+  assert.deepEqual(stalls, { count: 0, writes: 0 });
+  frames(rig, log, 60);
+  assert.equal(stalls.count, 0);
+  assert.ok(stalls.writes > 0, 'they are again');
+});
+
 test('adaptive sync: one write of 40 ms while syncs are slow → none is waited for until some syncs later', () => {
   const { rig, log } = served();
-  rig.disk.latency = { writeMs: [0.01, WRITE_MS], syncMs: [5, 70] };
+  rig.disk.latency = { writeMs: [0.01, WRITE_MS], syncMs: [2, 6] };
   frames(rig, log, 20);
   const slow = rig.disk.inject({ effect: { type: 'slow', ms: 40 }, operations: ['write'], path: /journal/ });
   frames(rig, log, 1);
