@@ -220,7 +220,7 @@ class Shrinker {
     simpler({ diskLatency: { writeMs: [0.05, 0.05], syncMs: [0.5, 0.5] } });
     simpler({ timerSlackMs: 0 });
     simpler({ syncMode: 'adaptive' });
-    simpler({ journalFileBytes: 1_048_576 });
+    simpler({ journalFileBytes: 2_621_440 });
     simpler({ snapshotLogBytes: 1_048_576 });
   }
 

@@ -116,7 +116,8 @@ function drawShape(random: Random, nodes: number | undefined): ClusterShape {
     timerSlackMs: randomUnit(random) * 2,
     link: randomLinkConditions(random),
     diskLatency: { writeMs: [0.01, 0.05 * slowMs], syncMs: [0.1, 0.6 * slowMs] },
-    journalFileBytes: (randomChance(random, 0.5) ? 256 : 1024) * 1024,
+    // So small that files follow one another, yet whatever these clients write at once fits one, as it does with the settings of a server.
+    journalFileBytes: (randomChance(random, 0.75) ? 1 : 2.5) * 1_048_576,
     // So small that snapshots are taken all the time, and nodes that were away need one.
     snapshotLogBytes: ([4, 32, 256][randomBetween(random, 0, 2)] ?? 4) * 1024,
   };
