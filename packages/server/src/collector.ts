@@ -5,7 +5,8 @@ const LOOK_MS = 2000;
 const LARGE_STATE_BYTES = 134_217_728;
 /** Beyond what the last full collection left, before the next one is due. */
 const GROWTH_PERCENT = 300;
-const FLAG = '--heap-growing-percent';
+/** The flag of V8 that is set. */
+export const COLLECTOR_FLAG = '--heap-growing-percent';
 
 /**
  * Gives V8 more room between two full collections once a node's state is large, for a node that is alone in its process.
@@ -25,16 +26,11 @@ export class CollectorTuning {
       if (isWide === this.#isWide) return;
       this.#isWide = isWide;
       // 0: V8's own.
-      setFlag(`${FLAG}=${isWide ? GROWTH_PERCENT : 0}`);
+      setFlag(`${COLLECTOR_FLAG}=${isWide ? GROWTH_PERCENT : 0}`);
     }, LOOK_MS).unref();
   }
 
   stop(): void {
     clearInterval(this.#timer);
   }
-}
-
-/** True if the flags of this process set it already: they stay. */
-export function isCollectorSet(flags: readonly string[] = process.execArgv): boolean {
-  return flags.some((flag) => flag.replaceAll('_', '-').startsWith(FLAG));
 }

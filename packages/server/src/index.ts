@@ -7,4 +7,6 @@ export { type ServerOutcome, runServer } from './run-server.js';
 export { type StopSignal, StopSignals } from './stop-signals.js';
 export { VERSION } from './version.js';
 export { eventLoopDelayMeter } from './event-loop-delay.js';
-export { CollectorTuning, isCollectorSet } from './collector.js';
+export { COLLECTOR_FLAG, CollectorTuning } from './collector.js';
+export { optimiseEarly } from './compiler.js';
+export { isFlagSet } from './v8-flags.js';

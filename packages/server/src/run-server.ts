@@ -1,12 +1,14 @@
 import { type ClusterId, QuorateError, asQuorateError, formatAddress } from '@quorate/base';
 import { BUILTIN_TYPES } from '@quorate/resources';
 import { type Host, type HostOptions, startHost } from '@quorate/host';
-import { CollectorTuning, isCollectorSet } from './collector.js';
+import { COLLECTOR_FLAG, CollectorTuning } from './collector.js';
+import { optimiseEarly } from './compiler.js';
 import type { ServerConfig } from './config.js';
 import { makeDataDirectory } from './data-directory.js';
 import { type ProcessLogger, processLogger } from './logger.js';
 import { nodePorts } from './ports.js';
 import { type StopSignal, StopSignals } from './stop-signals.js';
+import { isFlagSet } from './v8-flags.js';
 import { VERSION } from './version.js';
 
 /** How a server ended. */
@@ -31,6 +33,7 @@ const KEEP_ALIVE_MS = 1_000_000;
  * or an uncaught error → logged and `failed`. Never rejects.
  */
 export function runServer(config: ServerConfig): Promise<ServerOutcome> {
+  optimiseEarly();
   const logger = processLogger({ level: config.logLevel, node: config.nodeId });
   return new Promise((resolve) => new ServerRun(config, logger, resolve).start());
 }
@@ -44,7 +47,7 @@ class ServerRun {
   #host: Host | null = null;
   #isStopping = false;
   #isOver = false;
-  readonly #collector = isCollectorSet() ? null : new CollectorTuning();
+  readonly #collector = isFlagSet(COLLECTOR_FLAG) ? null : new CollectorTuning();
   /** Nothing else need keep the process alive until the end: the timers of a node do not, and at a stop its sockets close first. */
   readonly #keepAlive: NodeJS.Timeout = setInterval(() => {}, KEEP_ALIVE_MS);
 

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
-import { CollectorTuning, isCollectorSet } from '@quorate/server';
+import { CollectorTuning } from '@quorate/server';
 
 const MIB = 1_048_576;
 
@@ -25,11 +24,4 @@ test('collector: the state grows large and small again → room between collecti
   bytes = 200 * MIB;
   t.mock.timers.tick(10_000);
   assert.equal(flags.length, 2);
-});
-
-test('collector: this V8 knows the flag, under the name that users may have set it by', () => {
-  assert.match(execFileSync(process.execPath, ['--v8-options'], { encoding: 'utf8' }), /--heap-growing-percent /);
-  assert.equal(isCollectorSet(['--heap_growing_percent=50']), true);
-  assert.equal(isCollectorSet(['--heap-growing-percent', '50']), true);
-  assert.equal(isCollectorSet(['--max-old-space-size=100']), false);
 });
