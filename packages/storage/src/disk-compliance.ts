@@ -50,7 +50,7 @@ function writeFile(disk: Disk, path: string, bytes: Uint8Array): void {
 
 function contentOf(disk: Disk, path: string): Uint8Array {
   const file = disk.open(path, 'read');
-  const bytes = file.read(0, file.size());
+  const bytes = file.readNow(0, file.size());
   file.close();
   return bytes;
 }
@@ -96,7 +96,7 @@ function nameCases(): DiskCase[] {
       disk.rename('one', 'two');
       file.writeNow(512, [fill(512, 2)]);
       file.syncNow();
-      check(file.size() === 1024 && bytesEqual(file.read(512, 512), fill(512, 2)), 'the handle follows the file');
+      check(file.size() === 1024 && bytesEqual(file.readNow(512, 512), fill(512, 2)), 'the handle follows the file');
       file.close();
       check(contentOf(disk, 'two').length === 1024, 'the new name has what was written after the rename');
     }),
@@ -113,14 +113,14 @@ function contentCases(): DiskCase[] {
   return [
     plain('content: parts written at a position → read back as one, short only at the end', (disk) => {
       const file = disk.open('f', 'create');
-      check(file.size() === 0 && file.read(0, 10).length === 0, 'a new file is empty');
+      check(file.size() === 0 && file.readNow(0, 10).length === 0, 'a new file is empty');
       file.writeNow(0, [fill(700, 1), fill(5, 2), new Uint8Array(0), fill(300, 3)]);
       check(file.size() === 1005, 'size counts all parts');
-      check(bytesEqual(file.read(700, 5), fill(5, 2)), 'the second part is at its place');
-      check(file.read(1000, 100).length === 5, 'a read across the end is short');
-      check(file.read(2000, 10).length === 0, 'a read beyond the end is empty');
+      check(bytesEqual(file.readNow(700, 5), fill(5, 2)), 'the second part is at its place');
+      check(file.readNow(1000, 100).length === 5, 'a read across the end is short');
+      check(file.readNow(2000, 10).length === 0, 'a read beyond the end is empty');
       file.writeNow(10, [fill(20, 9)]);
-      check(file.size() === 1005 && bytesEqual(file.read(10, 20), fill(20, 9)), 'an overwrite stays inside');
+      check(file.size() === 1005 && bytesEqual(file.readNow(10, 20), fill(20, 9)), 'an overwrite stays inside');
       file.syncNow();
       file.close();
     }),
@@ -129,7 +129,7 @@ function contentCases(): DiskCase[] {
       const source = fill(64, 1);
       file.writeNow(0, [source]);
       source.fill(0xee);
-      const before = file.read(0, 64);
+      const before = file.readNow(0, 64);
       check(bytesEqual(before, fill(64, 1)), 'written bytes are copied');
       file.writeNow(0, [fill(64, 7)]);
       check(bytesEqual(before, fill(64, 1)), 'read bytes are a copy');
@@ -138,14 +138,14 @@ function contentCases(): DiskCase[] {
     plain('content: write beyond the end → zeros in between', (disk) => {
       const file = disk.open('f', 'create');
       file.writeNow(1000, [fill(4, 1)]);
-      check(file.size() === 1004 && file.read(0, 1000).every((byte) => byte === 0), 'the gap is zeros');
+      check(file.size() === 1004 && file.readNow(0, 1000).every((byte) => byte === 0), 'the gap is zeros');
       file.close();
     }),
     plain('content: a second handle → sees what the first one wrote', (disk) => {
       const writer = disk.open('f', 'create');
       writer.writeNow(0, [fill(100, 1)]);
       const reader = disk.open('f', 'read');
-      check(bytesEqual(reader.read(0, 100), fill(100, 1)), 'written bytes are visible');
+      check(bytesEqual(reader.readNow(0, 100), fill(100, 1)), 'written bytes are visible');
       writer.close();
       reader.close();
     }),
@@ -171,7 +171,7 @@ function callbackCases(): DiskCase[] {
           isWithin = true;
           file.sync((syncFault) => {
             const isEarly = isWithin;
-            const isRight = file.size() === 1200 && bytesEqual(file.read(600, 600), fill(600, 2));
+            const isRight = file.size() === 1200 && bytesEqual(file.readNow(600, 600), fill(600, 2));
             file.close();
             if (isEarly) return done(new Error('disk contract broken: sync completed within its call'));
             done(syncFault ?? (isRight ? null : new Error('disk contract broken: asynchronous write is not there')));

@@ -13,7 +13,7 @@ test('T25: a sync fails, the next succeeds → what the first should have writte
     disk.inject({ operations: ['sync'], effect: { type: 'fail', kind: 'io' } });
     assert.throws(() => file.syncNow(), isFault('io'));
     file.syncNow();
-    assert.equal(file.read(0, 1)[0], 2);
+    assert.equal(file.readNow(0, 1)[0], 2);
     disk.powerCut(new SeededRandom(seed), { tornChance: 0 });
     left.add(disk.contentOf('f')[0] as number);
   }
@@ -139,11 +139,11 @@ test('disk: lost and misdirected writes, lost syncs → reported as done', () =>
     assert.equal(rule.hits, 1);
   };
   during({ type: 'lost' }, () => file.writeNow(0, [filled(5, 2)]));
-  assert.equal(file.read(0, 1)[0], 1);
+  assert.equal(file.readNow(0, 1)[0], 1);
   during({ type: 'misdirect', position: 1000 }, () => file.writeNow(0, [filled(5, 3)]));
-  assert.deepEqual([...file.read(999, 7)], [1, 3, 3, 3, 3, 3, 1]);
+  assert.deepEqual([...file.readNow(999, 7)], [1, 3, 3, 3, 3, 3, 1]);
   during({ type: 'misdirect', path: 'g', position: 7 }, () => file.writeNow(0, [filled(1, 4)]));
-  assert.equal(other.read(7, 1)[0], 4);
+  assert.equal(other.readNow(7, 1)[0], 4);
   file.writeNow(0, [filled(SECTOR_BYTES, 5)]);
   during({ type: 'lost' }, () => file.syncNow());
   assert.equal(disk.state.find('f').unsyncedSectors, 2);
@@ -154,7 +154,7 @@ test('disk: flips and images → a flip changes one bit for good, a restored ima
   const file = durableFile(view, 'f', filled(10_000, 1));
   const image = disk.image();
   disk.flipBit('f', 5000, 3);
-  assert.equal(file.read(5000, 1)[0], 9);
+  assert.equal(file.readNow(5000, 1)[0], 9);
   file.writeNow(0, [filled(10_000, 7)]);
   view.open('later', 'create');
   assert.ok(
@@ -269,10 +269,10 @@ test('disk: a misdirected read → it gives what is elsewhere, as much as was as
     Uint8Array.from({ length: 200 }, (_, at) => at),
   );
   const rule = disk.inject({ operations: ['read'], effect: { type: 'misdirect', position: 50 } });
-  assert.deepEqual([...file.read(0, 3)], [50, 51, 52]);
-  assert.deepEqual([...file.read(0, 3)], [0, 1, 2]);
+  assert.deepEqual([...file.readNow(0, 3)], [50, 51, 52]);
+  assert.deepEqual([...file.readNow(0, 3)], [0, 1, 2]);
   disk.inject({ operations: ['read'], effect: { type: 'misdirect', position: 100_000 } });
-  assert.deepEqual([...file.read(0, 3)], [197, 198, 199]);
+  assert.deepEqual([...file.readNow(0, 3)], [197, 198, 199]);
   assert.equal(rule.hits, 1);
 });
 
