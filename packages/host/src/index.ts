@@ -25,5 +25,6 @@ export { type Due, DueHeap } from './sessions/due-heap.js';
 export { type OverLimits, type SessionContact, SessionKeeper } from './sessions/session-keeper.js';
 export { LogKeeping } from './snapshots/log-keeping.js';
 export { SlicedWork } from './snapshots/slices.js';
+export { SnapshotSending } from './snapshots/snapshot-sending.js';
 export { SnapshotQueue } from './snapshots/snapshot-queue.js';
 export { SnapshotTaking } from './snapshots/snapshot-taking.js';

@@ -182,6 +182,60 @@ function callbackCases(): DiskCase[] {
       },
     },
     {
+      title: 'callbacks: read → fills what it is given, short only at the end; the rest stays as it was',
+      run(disk, done) {
+        writeFile(disk, 'f', fill(1000, 1));
+        const file = disk.open('f', 'read');
+        const into = new Uint8Array(600).fill(0xee);
+        let bytes = 0;
+        const read =
+          (position: number, part: Uint8Array): Step =>
+          (next) =>
+            file.read(position, part, (fault, count) => {
+              bytes += count;
+              next(fault);
+            });
+        steps(
+          [
+            ['a read', null, read(0, into.subarray(0, 500))],
+            ['a read across the end', null, read(950, into.subarray(500))],
+            ['a read beyond the end', null, read(2000, new Uint8Array(10))],
+            ['a read of nothing', null, read(0, new Uint8Array(0))],
+          ],
+          () => {
+            file.close();
+            check(bytes === 550, `550 bytes are read, not ${bytes}`);
+            check(bytesEqual(into.subarray(0, 500), fill(1000, 1).subarray(0, 500)), 'the bytes of the first place');
+            check(bytesEqual(into.subarray(500, 550), fill(1000, 1).subarray(950)), 'the bytes before the end');
+            check(
+              into.subarray(550).every((byte) => byte === 0xee),
+              'what there is nothing for stays as it was',
+            );
+          },
+        )(disk, done);
+      },
+    },
+    {
+      title: 'callbacks: a read of a closed file → an io fault by the callback; closed while it is read → it ends all the same',
+      run(disk, done) {
+        writeFile(disk, 'f', fill(1000, 1));
+        const [file, closed] = [disk.open('f', 'read'), disk.open('f', 'read')];
+        closed.close();
+        const into = new Uint8Array(1000);
+        const readAndClose: Step = (next) => {
+          file.read(0, into, (fault, bytes) => next(fault ?? (bytes === 1000 ? null : new DiskFault('io', 'short read', 'f'))));
+          file.close();
+        };
+        steps(
+          [
+            ['a read of a closed file', 'io', (next) => closed.read(0, into, next)],
+            ['a read of a file that is closed meanwhile', null, readAndClose],
+          ],
+          () => check(bytesEqual(into, fill(1000, 1)), 'the bytes are there'),
+        )(disk, done);
+      },
+    },
+    {
       title: 'callbacks: a failing asynchronous write → told by the callback, not thrown',
       run(disk, done) {
         writeFile(disk, 'f', fill(3, 1));
