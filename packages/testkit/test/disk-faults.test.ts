@@ -292,3 +292,64 @@ test('T25: no sync succeeds any more → each fails, also in the next process, u
   rule.remove();
   next.open('f', 'open').syncNow();
 });
+
+/** A read of 3 bytes at 0 by callback: what it told, and when. */
+function readLater({ scheduler, view }: ReturnType<typeof machine>, path: string): string[] {
+  const told: string[] = [];
+  const into = new Uint8Array(3);
+  view
+    .open(path, 'read')
+    .read(0, into, (fault, bytes) => told.push(`${fault?.kind ?? into.subarray(0, bytes).join()} at ${scheduler.nowMs}`));
+  return told;
+}
+
+test('disk: a read by callback → what is on the medium when it completes; slow, failing and misdirected ones; rot shows', () => {
+  const made = machine();
+  const { scheduler, disk, view } = made;
+  disk.latency = { writeMs: [2, 2], syncMs: [9, 9] };
+  durableFile(view, 'f', Uint8Array.of(50, 51, 52, 60, 61, 62));
+  durableFile(view, 'other', Uint8Array.of(1, 2, 3, 4, 5));
+  // Synchronous writes and syncs kept the process busy.
+  scheduler.runFor(100);
+  const expected = (effect: DiskEffect | null, outcome: string, afterMs: number): void => {
+    const rule = effect === null ? null : disk.inject({ operations: ['read'], path: /^f$/, effect });
+    const at = scheduler.nowMs;
+    const told = readLater(made, 'f');
+    assert.deepEqual(told, [], 'never within the call');
+    scheduler.runFor(100);
+    assert.deepEqual(told, [`${outcome} at ${at + afterMs}`]);
+    assert.ok(rule === null || rule.hits === 1);
+  };
+  expected(null, '50,51,52', 2);
+  expected({ type: 'slow', ms: 30 }, '50,51,52', 32);
+  expected({ type: 'fail', kind: 'io', ms: 5 }, 'io', 7);
+  expected({ type: 'misdirect', position: 3 }, '60,61,62', 2);
+  expected({ type: 'misdirect', path: 'other', position: 1 }, '2,3,4', 2);
+  expected(null, '50,51,52', 2);
+  disk.flipBit('f', 1, 0);
+  expected(null, '50,50,52', 2);
+  const told = readLater(made, 'f');
+  disk.flipBit('f', 2, 0);
+  scheduler.runFor(10);
+  assert.match(told.join(), /^50,50,53 /, 'as it is at the end of the read');
+});
+
+test('disk: the process dies in a read by callback, by a rule or otherwise → it never completes, later calls find it dead', () => {
+  for (const how of ['before', 'midway', 'after', 'killed'] as const) {
+    const made = machine();
+    const { scheduler, disk, view } = made;
+    durableFile(view, 'f', Uint8Array.of(1, 2, 3));
+    if (how !== 'killed') disk.inject({ operations: ['read'], effect: { type: 'crash', when: how } });
+    let told: string[] = [];
+    try {
+      told = readLater(made, 'f');
+      if (how === 'killed') disk.processCrash();
+      scheduler.runFor(10);
+    } catch (thrown) {
+      assert.ok(thrown instanceof SimulatedCrash);
+    }
+    scheduler.runFor(10);
+    assert.deepEqual(told, [], how);
+    assert.throws(() => view.list(''), SimulatedCrash, how);
+  }
+});

@@ -1,4 +1,4 @@
-import type { GroupId, NodeId, QuorateError } from '@quorate/base';
+import type { GroupId, QuorateError } from '@quorate/base';
 import type { Raft, SnapshotHead, SnapshotReadFact, SnapshotReader, SnapshotSource } from '@quorate/raft';
 import type { SnapshotFile, SnapshotFileReader, Storage } from '@quorate/storage';
 import { Pace } from './pace.js';
@@ -61,7 +61,7 @@ class OutgoingSnapshot implements SnapshotReader {
     const { index, term, length, voters, loggedTimeMs } = file;
     this.index = index;
     this.term = term;
-    this.head = { length, configuration: { voters: voters as readonly NodeId[] }, loggedTimeMs };
+    this.head = { length, configuration: { voters }, loggedTimeMs };
     this.#ports = ports;
     this.#pace = new Pace(ports, { restMaxMs: REST_MAX_MS });
     this.#reader = file.open();
