@@ -49,12 +49,17 @@ export interface DiskFile {
   /** Present length in bytes, as written by this process or found at open. */
   size(): number;
   /** The bytes at a position; fewer than asked only at the end of the file. A new array each time. Throws `DiskFault`. */
-  read(position: number, length: number): Uint8Array;
+  readNow(position: number, length: number): Uint8Array;
   /** Writes all parts one after another at a position. Throws `DiskFault`; then any part of it may be there. */
   writeNow(position: number, parts: readonly Uint8Array[]): void;
   /** Makes all completed writes to this file durable before it returns. Throws `DiskFault`. */
   syncNow(): void;
-  /** Like `writeNow`, completing by callback. The parts are not changed until then. One write or sync at a time per file. */
+  /**
+   * Fills `into` with the bytes at a position, completing by callback: with how many they are, fewer than there is room for only at the end of the
+   * file. Until then `into` is the disk's, and what it holds after a fault is not said.
+   */
+  read(position: number, into: Uint8Array, done: (fault: DiskFault | null, bytes: number) => void): void;
+  /** Like `writeNow`, completing by callback. The parts are not changed until then. One read, write or sync at a time per file. */
   write(position: number, parts: readonly Uint8Array[], done: DiskDone): void;
   /** Like `syncNow`, completing by callback. */
   sync(done: DiskDone): void;

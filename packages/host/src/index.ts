@@ -24,6 +24,7 @@ export { AwakeClock } from './sessions/awake-clock.js';
 export { type Due, DueHeap } from './sessions/due-heap.js';
 export { type OverLimits, type SessionContact, SessionKeeper } from './sessions/session-keeper.js';
 export { LogKeeping } from './snapshots/log-keeping.js';
-export { inSlices } from './snapshots/slices.js';
+export { SlicedWork } from './snapshots/slices.js';
+export { SnapshotSending } from './snapshots/snapshot-sending.js';
 export { SnapshotQueue } from './snapshots/snapshot-queue.js';
 export { SnapshotTaking } from './snapshots/snapshot-taking.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { type QuorateError as Fault, QuorateError, type TimerHandle, type Timers, groupId } from '@quorate/base';
-import { LogKeeping, SnapshotQueue, SnapshotTaking, inSlices } from '@quorate/host';
+import { LogKeeping, SlicedWork, SnapshotQueue, SnapshotTaking } from '@quorate/host';
 import type { MachineSnapshot } from '@quorate/machine';
 import type { SnapshotFile, SnapshotWriter } from '@quorate/storage';
 import fc from 'fast-check';
@@ -33,17 +33,18 @@ test('snapshots: work of many steps → no slice is longer than its time and one
   const loop = new Loop();
   let steps = 0;
   let isDone = false;
-  inSlices(
-    loop,
-    () => {
+  new SlicedWork({
+    ports: loop,
+    step: () => {
       loop.nowMs += 1.2;
-      return ++steps === 100;
+      return ++steps === 100 ? 'over' : 'more';
     },
-    (error) => {
+    done: (error) => {
       assert.equal(error, null);
       isDone = true;
     },
-  );
+    pace: null,
+  });
   assert.equal(steps, 0, 'never within the call');
   while (!isDone) {
     const before = loop.nowMs;
@@ -60,34 +61,57 @@ test('snapshots: work that throws, or is cancelled, also by its own step → tol
   const done = (error: Fault | null): void => {
     told.push(error);
   };
-  inSlices(
-    loop,
-    () => {
+  new SlicedWork({
+    ports: loop,
+    step: () => {
       throw new QuorateError('dataDamaged', 'x');
     },
     done,
-  );
+    pace: null,
+  });
   while (loop.turn());
   assert.deepEqual(
     told.map((error) => error?.code),
     ['dataDamaged'],
   );
-  const cancel = inSlices(loop, () => false, done);
+  const work = new SlicedWork({ ports: loop, step: () => 'more', done, pace: null });
   loop.turn();
-  cancel();
+  work.cancel();
   let steps = 0;
-  const cancelWithin = inSlices(
-    loop,
-    () => {
+  const cancelledWithin: SlicedWork = new SlicedWork({
+    ports: loop,
+    step: () => {
       steps++;
-      cancelWithin();
-      return steps === 2;
+      cancelledWithin.cancel();
+      return steps === 2 ? 'over' : 'more';
     },
     done,
-  );
+    pace: null,
+  });
   while (loop.turn());
   assert.equal(told.length, 1);
   assert.equal(steps, 1);
+});
+
+test('snapshots: work that waits → nothing is done before it is told to go on, and told twice is told once', () => {
+  const loop = new Loop();
+  let steps = 0;
+  let ended = 0;
+  const work = new SlicedWork({
+    ports: loop,
+    step: () => (++steps % 3 === 0 ? 'waits' : steps === 8 ? 'over' : 'more'),
+    done: () => ended++,
+    pace: null,
+  });
+  for (const upTo of [3, 6]) {
+    while (loop.turn());
+    assert.deepEqual([steps, ended], [upTo, 0]);
+    work.goOn();
+    work.goOn();
+    assert.equal(steps, upTo, 'never within the call');
+  }
+  while (loop.turn());
+  assert.deepEqual([steps, ended], [8, 1]);
 });
 
 test('snapshots: the bytes of a log by index → as a plain list of batches says, to within the distance of two marks', () => {

@@ -10,6 +10,7 @@ import {
   mkdirSync,
   open,
   openSync,
+  read,
   readSync,
   readdirSync,
   rename,
@@ -171,7 +172,7 @@ class NodeFile implements DiskFile {
     return attempt('size', this.#path, () => fstatSync(this.#fd).size);
   }
 
-  read(position: number, length: number): Uint8Array {
+  readNow(position: number, length: number): Uint8Array {
     return attempt('read', this.#path, () => {
       // Never reserves more than there is to read.
       const available = Math.max(0, Math.min(length, fstatSync(this.#fd).size - position));
@@ -208,13 +209,18 @@ class NodeFile implements DiskFile {
     this.#writeRest(position, withoutEmpty(parts), done);
   }
 
+  read(position: number, into: Uint8Array, done: (fault: DiskFault | null, bytes: number) => void): void {
+    this.#begin('read');
+    this.#readRest(position, into, 0, done);
+  }
+
   sync(done: DiskDone): void {
     this.#begin('sync');
     this.#try('sync', done, () => fdatasync(this.#fd, (cause) => this.#end('sync', cause, done)));
   }
 
   /**
-   * While a write or sync is under way the file is closed after it: the number of a closed file may already name another one. The last close
+   * While a call is under way the file is closed after it: the number of a closed file may already name another one. The last close
    * of a file whose name is gone gives its space back, which takes its time: never in this thread.
    */
   close(): void {
@@ -225,6 +231,22 @@ class NodeFile implements DiskFile {
     const fd = this.#fd;
     this.#fd = -1;
     if (fd >= 0) close(fd, () => {});
+  }
+
+  #readRest(position: number, into: Uint8Array, from: number, done: (fault: DiskFault | null, bytes: number) => void): void {
+    const ended: DiskDone = (fault) => done(fault, fault === null ? from : 0);
+    if (from === into.length) {
+      setImmediate(() => this.#end('read', null, ended));
+      return;
+    }
+    this.#try('read', ended, () =>
+      read(this.#fd, into, from, into.length - from, position + from, (cause, count) => {
+        if (cause !== null) return this.#end('read', cause, ended);
+        const at = from + count;
+        if (count > 0 && at < into.length) return this.#readRest(position, into, at, done);
+        return this.#end('read', null, () => done(null, at));
+      }),
+    );
   }
 
   #writeRest(position: number, rest: readonly Uint8Array[], done: DiskDone): void {
@@ -244,7 +266,7 @@ class NodeFile implements DiskFile {
   }
 
   #begin(operation: string): void {
-    invariant(!this.#isBusy, 'one write or sync at a time per file', { operation, file: this.#path });
+    invariant(!this.#isBusy, 'one read, write or sync at a time per file', { operation, file: this.#path });
     this.#isBusy = true;
   }
 

@@ -181,7 +181,7 @@ test('node disk: more parts than one writev of the system takes → all written'
   const parts = Array.from({ length: 5000 }, (_, i) => utf8(`${i},`));
   file.writeNow(3, parts);
   const expected = Buffer.concat(parts);
-  assert.ok(Buffer.from(file.read(3, 1_000_000)).equals(expected));
+  assert.ok(Buffer.from(file.readNow(3, 1_000_000)).equals(expected));
   file.close();
 });
 
@@ -190,7 +190,7 @@ test('node disk: more parts than one writev takes, by callback → all written',
   const file = disk.open('f', 'create');
   const parts = Array.from({ length: 5000 }, (_, i) => utf8(`${i},`));
   await new Promise<void>((resolve, reject) => file.write(0, parts, (fault) => (fault === null ? resolve() : reject(fault))));
-  assert.ok(Buffer.from(file.read(0, 1_000_000)).equals(Buffer.concat(parts)));
+  assert.ok(Buffer.from(file.readNow(0, 1_000_000)).equals(Buffer.concat(parts)));
   file.close();
 });
 
@@ -198,8 +198,8 @@ test('node disk: a huge length asked for → no more reserved than the file has'
   const disk = new NodeDisk(freshFolder());
   const file = disk.open('f', 'create');
   file.writeNow(0, [utf8('abc')]);
-  assert.equal(file.read(1, Number.MAX_SAFE_INTEGER).length, 2);
-  assert.equal(file.read(100, 5).length, 0);
+  assert.equal(file.readNow(1, Number.MAX_SAFE_INTEGER).length, 2);
+  assert.equal(file.readNow(100, 5).length, 0);
   file.close();
 });
 

@@ -13,7 +13,7 @@ import {
 import { LogState } from './log-state.js';
 import type { RaftMessage, VoteRequest } from './messages.js';
 import { Outbox } from './outbox.js';
-import type { LogReader, LogStart, PeerContacts, PeerFault, RaftOptions } from './ready.js';
+import type { LogReader, LogStart, PeerContacts, PeerFault, RaftOptions, SnapshotReadFact } from './ready.js';
 import { IncomingSnapshot } from './incoming-snapshot.js';
 import { NO_SNAPSHOTS, type SnapshotSource } from './snapshots.js';
 import type { RoleState } from './roles/states.js';
@@ -89,6 +89,8 @@ export class Core {
   readonly disconnected: Set<NodeId> = new Set();
   /** Pre-votes that only the hold to a leader kept from being granted: they are once it is gone and the promise to it has ended. */
   readonly deferredPreVotes: Map<NodeId, VoteRequest> = new Map();
+  /** Pieces of snapshots that are to be read for peers. */
+  snapshotReads: SnapshotReadFact[] = [];
   reads: { id: number; index: LogIndex }[] = [];
   readsFailed: number[] = [];
   faults: PeerFault[] = [];
@@ -112,6 +114,16 @@ export class Core {
     // What an earlier life promised is not known. One without a term has promised nothing, nor has the only voter.
     const hasPromised = this.term > 0 && this.voters.length > 1;
     this.#promisedUntilMs = hasPromised ? init.nowMs + this.#leaseMs : Number.NEGATIVE_INFINITY;
+  }
+
+  /** Facts for the host that come as lists, taken once. */
+  takeLists(): Pick<Core, 'snapshotReads' | 'reads' | 'readsFailed' | 'faults'> {
+    const { snapshotReads, reads, readsFailed, faults } = this;
+    this.snapshotReads = [];
+    this.reads = [];
+    this.readsFailed = [];
+    this.faults = [];
+    return { snapshotReads, reads, readsFailed, faults };
   }
 
   /** Whom this replica follows; 0: nobody known, or known to be gone. */

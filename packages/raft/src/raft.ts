@@ -5,8 +5,8 @@ import { answer as answerSnapshot } from './handlers/snapshot-request.js';
 import { grantDeferred } from './handlers/vote-request.js';
 import type { OutgoingMessage, RaftMessage, SnapshotHead } from './messages.js';
 import { addRead, confirmReads } from './reads.js';
-import type { Configuration, Ready, Role } from './ready.js';
-import { hasAppendsToSend, sendAppends } from './replication.js';
+import type { Configuration, Ready, Role, SnapshotReadFact } from './ready.js';
+import { hasAppendsToSend, pieceWasRead, sendAppends } from './replication.js';
 import { onCandidateDurable, onElectionDue, startPreVote } from './roles/candidate.js';
 import { installSnapshot, onFollowerDurable, sendDueResponse } from './roles/follower.js';
 import { advanceCommit, appendNoop, leaderDueMs, nudge, tickLeader } from './roles/leader.js';
@@ -222,6 +222,13 @@ export class Raft {
     }
   }
 
+  /** The host has read what `Ready.snapshotReads` asked for, or a part of it; null: it cannot be read. The bytes must not change any more. */
+  snapshotRead({ reader, offset }: SnapshotReadFact, bytes: Uint8Array | null, nowMs: number): void {
+    this.#now(nowMs);
+    const { state } = this.#core;
+    if (state.role === 'leader') pieceWasRead(state, reader, offset, bytes);
+  }
+
   /** The host stored the snapshot at `index` up to `bytes`: the leader may send the next piece. */
   snapshotStored(index: LogIndex, bytes: number, nowMs: number): void {
     this.#now(nowMs);
@@ -327,27 +334,26 @@ export class Raft {
     core.hardVersionTaken = core.hardVersion;
     const { restart, truncateAfter, appends } = core.log.take();
     const { snapshotPiece, isSnapshotAbandoned } = core.incoming.facts();
+    const { snapshotReads, reads, readsFailed, faults } = core.takeLists();
     const ready: Ready = {
       hardState,
       restart,
       isSnapshotAbandoned,
       snapshotPiece,
+      snapshotReads,
       truncateAfter,
       appends,
       sendNow,
       commitIndex: core.log.commitIndex,
-      reads: core.reads,
-      readsFailed: core.readsFailed,
+      reads,
+      readsFailed,
       role: core.state.role,
       term: core.term,
       leader: core.leader,
       isEstablished: this.isEstablished,
       learnersWaiting: this.#learnersWaiting(),
-      faults: core.faults,
+      faults,
     };
-    core.reads = [];
-    core.readsFailed = [];
-    core.faults = [];
     this.#seen = this.#visible();
     return ready;
   }

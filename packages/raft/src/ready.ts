@@ -1,5 +1,6 @@
 import type { BatchKind, GroupId, LogIndex, NodeId, Term } from '@quorate/base';
 import type { OutgoingMessage, SnapshotHead } from './messages.js';
+import type { SnapshotReader } from './snapshots.js';
 
 /** What a replica is at present (thesis 3.3). `preCandidate` asks whether an election could be won, without a new term (thesis 9.6). */
 export type Role = 'follower' | 'preCandidate' | 'candidate' | 'leader';
@@ -70,6 +71,14 @@ export interface SnapshotPiece {
   readonly isLast: boolean;
 }
 
+/** A piece of a snapshot that this leader is to send. */
+export interface SnapshotReadFact {
+  /** As `SnapshotSource.open` gave it. */
+  readonly reader: SnapshotReader;
+  readonly offset: number;
+  readonly maxBytes: number;
+}
+
 /** The log starts anew after a snapshot. */
 export interface LogRestart {
   readonly index: LogIndex;
@@ -93,6 +102,11 @@ export interface Ready {
   readonly isSnapshotAbandoned: boolean;
   /** Store this piece, then call `snapshotStored`, or `snapshotFailed`. After the last one install it, then call `snapshotInstalled`. */
   readonly snapshotPiece: SnapshotPiece | null;
+  /**
+   * On a leader: read these pieces, `maxBytes` or less, and call `snapshotRead` with each, soon or when there is time for it. One at a time for each
+   * reader: a later one replaces it; none for one that was closed.
+   */
+  readonly snapshotReads: readonly SnapshotReadFact[];
   /** Drop every batch after this index, before the appends; null: nothing to cut. Always a batch border, never below the commit index. */
   readonly truncateAfter: LogIndex | null;
   readonly appends: readonly AppendFact[];

@@ -3,7 +3,7 @@ import type { Core } from './core.js';
 import type { OutgoingMessage } from './messages.js';
 import type { Progress } from './progress.js';
 import type { LeaderState } from './roles/states.js';
-import { SnapshotTransfer } from './snapshots.js';
+import { type SnapshotReader, SnapshotTransfer } from './snapshots.js';
 
 const NONE: readonly Uint8Array[] = [];
 /** Bytes of batches that a peer is sent in a turn, unless one batch has more: they may have to be read from the disk, and others wait for that. */
@@ -53,10 +53,13 @@ export function roundDueMs(leader: LeaderState, peer: Progress): number {
 }
 
 function hasPieceToSend(peer: Progress): boolean {
-  return peer.transfer === null ? !peer.isReadBlocked : !peer.transfer.isSent;
+  return peer.transfer === null ? !peer.isReadBlocked : peer.transfer.isDue;
 }
 
-/** The next piece of the snapshot, if none is under way; once all are sent, an empty one asks how far the peer is. */
+/**
+ * The next piece of the snapshot, if none is under way: the host is asked to read it, and then it is sent; once all are, an empty one asks how far
+ * the peer is.
+ */
 function sendPiece(core: Core, peer: Progress, into: OutgoingMessage[]): void {
   if (!hasPieceToSend(peer)) return;
   const transfer = (peer.transfer ??= openTransfer(core, peer));
@@ -65,13 +68,11 @@ function sendPiece(core: Core, peer: Progress, into: OutgoingMessage[]): void {
     return;
   }
   const { reader, offset } = transfer;
-  const bytes = reader.read(offset, core.options.snapshotPieceBytes ?? SNAPSHOT_PIECE_BYTES);
-  if (bytes === null || (bytes.length === 0 && offset < reader.head.length)) {
-    peer.endTransfer();
-    peer.isReadBlocked = true;
+  const bytes = transfer.take(core.nowMs);
+  if (bytes === null) {
+    core.snapshotReads.push({ reader, offset, maxBytes: core.options.snapshotPieceBytes ?? SNAPSHOT_PIECE_BYTES });
     return;
   }
-  transfer.sent(core.nowMs);
   into.push({
     to: peer.peer,
     message: {
@@ -85,6 +86,15 @@ function sendPiece(core: Core, peer: Progress, into: OutgoingMessage[]): void {
       ...(offset === 0 ? { head: reader.head } : {}),
     },
   });
+}
+
+/** The host has read a piece, or could not (null): then the transfer is given up, and begins anew with the next heartbeat. */
+export function pieceWasRead(leader: LeaderState, reader: SnapshotReader, offset: number, bytes: Uint8Array | null): void {
+  for (const peer of leader.peers.values()) {
+    if (peer.transfer?.reader !== reader || peer.transfer.wasRead(offset, bytes)) continue;
+    peer.endTransfer();
+    peer.isReadBlocked = true;
+  }
 }
 
 /** The newest snapshot, if the log goes on right after it; from where an earlier transfer of the same one got to. */

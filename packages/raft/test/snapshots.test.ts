@@ -175,7 +175,7 @@ test('T73: a snapshot of many pieces on its way → one piece at a time, so that
   const { cluster, leader, away } = behind({ bytes: 6400 });
   let most = 0;
   cluster.restart(away);
-  for (let step = 0; step < 3000; step++) {
+  for (let step = 0; step < 6000; step++) {
     cluster.run(0.2);
     most = Math.max(most, pieces(cluster.flights).length);
   }

@@ -126,7 +126,7 @@ function loadCheckpoint(disk: Disk, path: string, journalId: string, checksum: C
   try {
     const file = disk.open(path, 'read');
     try {
-      bytes = file.read(0, Math.min(file.size(), CHECKPOINT_BYTES_MAX));
+      bytes = file.readNow(0, Math.min(file.size(), CHECKPOINT_BYTES_MAX));
     } finally {
       file.close();
     }

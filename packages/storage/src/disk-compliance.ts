@@ -8,7 +8,7 @@ export interface DiskCase {
 
 /** The checks that every implementation of `Disk` passes. The caller gives each case an empty disk and waits for its `done`. */
 export function diskCompliance(): readonly DiskCase[] {
-  return [...nameCases(), ...contentCases(), ...callbackCases(), ...laterNameCases(), ...lockCases()];
+  return [...nameCases(), ...contentCases(), ...callbackCases(), ...readCases(), ...laterNameCases(), ...lockCases()];
 }
 
 function check(condition: boolean, what: string): void {
@@ -50,7 +50,7 @@ function writeFile(disk: Disk, path: string, bytes: Uint8Array): void {
 
 function contentOf(disk: Disk, path: string): Uint8Array {
   const file = disk.open(path, 'read');
-  const bytes = file.read(0, file.size());
+  const bytes = file.readNow(0, file.size());
   file.close();
   return bytes;
 }
@@ -96,7 +96,7 @@ function nameCases(): DiskCase[] {
       disk.rename('one', 'two');
       file.writeNow(512, [fill(512, 2)]);
       file.syncNow();
-      check(file.size() === 1024 && bytesEqual(file.read(512, 512), fill(512, 2)), 'the handle follows the file');
+      check(file.size() === 1024 && bytesEqual(file.readNow(512, 512), fill(512, 2)), 'the handle follows the file');
       file.close();
       check(contentOf(disk, 'two').length === 1024, 'the new name has what was written after the rename');
     }),
@@ -113,14 +113,14 @@ function contentCases(): DiskCase[] {
   return [
     plain('content: parts written at a position → read back as one, short only at the end', (disk) => {
       const file = disk.open('f', 'create');
-      check(file.size() === 0 && file.read(0, 10).length === 0, 'a new file is empty');
+      check(file.size() === 0 && file.readNow(0, 10).length === 0, 'a new file is empty');
       file.writeNow(0, [fill(700, 1), fill(5, 2), new Uint8Array(0), fill(300, 3)]);
       check(file.size() === 1005, 'size counts all parts');
-      check(bytesEqual(file.read(700, 5), fill(5, 2)), 'the second part is at its place');
-      check(file.read(1000, 100).length === 5, 'a read across the end is short');
-      check(file.read(2000, 10).length === 0, 'a read beyond the end is empty');
+      check(bytesEqual(file.readNow(700, 5), fill(5, 2)), 'the second part is at its place');
+      check(file.readNow(1000, 100).length === 5, 'a read across the end is short');
+      check(file.readNow(2000, 10).length === 0, 'a read beyond the end is empty');
       file.writeNow(10, [fill(20, 9)]);
-      check(file.size() === 1005 && bytesEqual(file.read(10, 20), fill(20, 9)), 'an overwrite stays inside');
+      check(file.size() === 1005 && bytesEqual(file.readNow(10, 20), fill(20, 9)), 'an overwrite stays inside');
       file.syncNow();
       file.close();
     }),
@@ -129,7 +129,7 @@ function contentCases(): DiskCase[] {
       const source = fill(64, 1);
       file.writeNow(0, [source]);
       source.fill(0xee);
-      const before = file.read(0, 64);
+      const before = file.readNow(0, 64);
       check(bytesEqual(before, fill(64, 1)), 'written bytes are copied');
       file.writeNow(0, [fill(64, 7)]);
       check(bytesEqual(before, fill(64, 1)), 'read bytes are a copy');
@@ -138,14 +138,14 @@ function contentCases(): DiskCase[] {
     plain('content: write beyond the end → zeros in between', (disk) => {
       const file = disk.open('f', 'create');
       file.writeNow(1000, [fill(4, 1)]);
-      check(file.size() === 1004 && file.read(0, 1000).every((byte) => byte === 0), 'the gap is zeros');
+      check(file.size() === 1004 && file.readNow(0, 1000).every((byte) => byte === 0), 'the gap is zeros');
       file.close();
     }),
     plain('content: a second handle → sees what the first one wrote', (disk) => {
       const writer = disk.open('f', 'create');
       writer.writeNow(0, [fill(100, 1)]);
       const reader = disk.open('f', 'read');
-      check(bytesEqual(reader.read(0, 100), fill(100, 1)), 'written bytes are visible');
+      check(bytesEqual(reader.readNow(0, 100), fill(100, 1)), 'written bytes are visible');
       writer.close();
       reader.close();
     }),
@@ -171,7 +171,7 @@ function callbackCases(): DiskCase[] {
           isWithin = true;
           file.sync((syncFault) => {
             const isEarly = isWithin;
-            const isRight = file.size() === 1200 && bytesEqual(file.read(600, 600), fill(600, 2));
+            const isRight = file.size() === 1200 && bytesEqual(file.readNow(600, 600), fill(600, 2));
             file.close();
             if (isEarly) return done(new Error('disk contract broken: sync completed within its call'));
             done(syncFault ?? (isRight ? null : new Error('disk contract broken: asynchronous write is not there')));
@@ -228,6 +228,65 @@ function steps(calls: readonly (readonly [what: string, kind: DiskFaultKind | nu
     };
     run(0);
   };
+}
+
+function readCases(): DiskCase[] {
+  return [
+    {
+      title: 'callbacks: read → fills what it is given, short only at the end; the rest stays as it was',
+      run(disk, done) {
+        writeFile(disk, 'f', fill(1000, 1));
+        const file = disk.open('f', 'read');
+        const into = new Uint8Array(600).fill(0xee);
+        let bytes = 0;
+        const read =
+          (position: number, part: Uint8Array): Step =>
+          (next) =>
+            file.read(position, part, (fault, count) => {
+              bytes += count;
+              next(fault);
+            });
+        steps(
+          [
+            ['a read', null, read(0, into.subarray(0, 500))],
+            ['a read across the end', null, read(950, into.subarray(500))],
+            ['a read beyond the end', null, read(2000, new Uint8Array(10))],
+            ['a read of nothing', null, read(0, new Uint8Array(0))],
+          ],
+          () => {
+            file.close();
+            check(bytes === 550, `550 bytes are read, not ${bytes}`);
+            check(bytesEqual(into.subarray(0, 500), fill(1000, 1).subarray(0, 500)), 'the bytes of the first place');
+            check(bytesEqual(into.subarray(500, 550), fill(1000, 1).subarray(950)), 'the bytes before the end');
+            check(
+              into.subarray(550).every((byte) => byte === 0xee),
+              'what there is nothing for stays as it was',
+            );
+          },
+        )(disk, done);
+      },
+    },
+    {
+      title: 'callbacks: a read of a closed file → an io fault by the callback; closed while it is read → it ends all the same',
+      run(disk, done) {
+        writeFile(disk, 'f', fill(1000, 1));
+        const [file, closed] = [disk.open('f', 'read'), disk.open('f', 'read')];
+        closed.close();
+        const into = new Uint8Array(1000);
+        const readAndClose: Step = (next) => {
+          file.read(0, into, (fault, bytes) => next(fault ?? (bytes === 1000 ? null : new DiskFault('io', 'short read', 'f'))));
+          file.close();
+        };
+        steps(
+          [
+            ['a read of a closed file', 'io', (next) => closed.read(0, into, next)],
+            ['a read of a file that is closed meanwhile', null, readAndClose],
+          ],
+          () => check(bytesEqual(into, fill(1000, 1)), 'the bytes are there'),
+        )(disk, done);
+      },
+    },
+  ];
 }
 
 function laterNameCases(): DiskCase[] {

@@ -32,7 +32,7 @@ export function loadIdentity(disk: Disk, checksum: Checksum): StoredIdentity | n
   if (!disk.list('').includes(IDENTITY_FILE)) return null;
   const file = disk.open(IDENTITY_FILE, 'read');
   try {
-    return decodeIdentity(unsealFile(file.read(0, Math.min(file.size(), IDENTITY_BYTES_MAX)), 'I', IDENTITY_FILE, checksum));
+    return decodeIdentity(unsealFile(file.readNow(0, Math.min(file.size(), IDENTITY_BYTES_MAX)), 'I', IDENTITY_FILE, checksum));
   } finally {
     file.close();
   }

@@ -17,9 +17,9 @@ import { decodeJournalHead } from './journal-head.js';
 import { journalNumbers, journalPath } from './journal-scan.js';
 import { type Recovered, recover } from './recovery.js';
 import { readRecords } from './records.js';
-import { StoredSnapshot } from './snapshot-file.js';
 import { SNAPSHOT_FOLDER, openSnapshot, parseSnapshotName } from './snapshot-format.js';
 import { type SnapshotRecoveryOptions, recoverSnapshots } from './snapshot-recovery.js';
+import { verifySnapshot } from './snapshot-verify.js';
 import type { Damage, GroupHardState, Identity } from './types.js';
 
 /** Batches of one group in one journal file, as they were written: also those that were cut off later. */
@@ -151,7 +151,6 @@ function inspectSnapshots(options: Omit<SnapshotRecoveryOptions, 'logger'>, dama
   for (const { groups: touched } of found) {
     for (const group of touched ?? []) Object.assign(groups.get(group) ?? {}, { isFrozen: true });
   }
-  const host = { disk, checksum, journalId, reportDamage: (): void => {}, released: (): void => {} };
   const snapshots: InspectedSnapshot[] = [];
   for (const name of disk.list(SNAPSHOT_FOLDER)) {
     const parsed = parseSnapshotName(name);
@@ -163,7 +162,7 @@ function inspectSnapshots(options: Omit<SnapshotRecoveryOptions, 'logger'>, dama
     try {
       const opened = openSnapshot(disk, file, journalId, checksum);
       shape = opened;
-      new StoredSnapshot(opened, host).verify();
+      verifySnapshot(options, opened);
     } catch (thrown) {
       if (!(thrown instanceof QuorateError) || thrown.code !== 'dataDamaged') throw thrown;
       fault = { offset: Number(thrown.details['offset'] ?? 0), what: String(thrown.details['what'] ?? thrown.message) };
@@ -193,7 +192,7 @@ function journalIdOf(disk: Disk, checksum: Checksum): string | null {
   for (const number of journalNumbers(disk)) {
     const file = disk.open(journalPath(number), 'read');
     try {
-      const head = decodeJournalHead(file.read(0, SECTOR_BYTES), journalPath(number), checksum);
+      const head = decodeJournalHead(file.readNow(0, SECTOR_BYTES), journalPath(number), checksum);
       if (head !== null) return head.journalId;
     } finally {
       file.close();

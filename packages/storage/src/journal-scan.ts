@@ -312,7 +312,7 @@ class FileWindow {
     if (offset < this.#start || offset + length > this.#start + this.#bytes.length) {
       this.#start = offset;
       try {
-        this.#bytes = this.#file.read(offset, Math.min(Math.max(CHUNK_BYTES, length), this.size - offset));
+        this.#bytes = this.#file.readNow(offset, Math.min(Math.max(CHUNK_BYTES, length), this.size - offset));
       } catch (thrown) {
         if (!(thrown instanceof DiskFault)) throw thrown;
         this.#unreadable(thrown, this.#path, offset);

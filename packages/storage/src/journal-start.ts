@@ -65,7 +65,7 @@ export function resumeJournal(disk: Disk, files: JournalFiles, codec: FrameCodec
   }
   const isRescued = rescued?.file === last.file && rescued.offset === last.offset;
   const file = files.handle(last.file);
-  const bytes = isRescued ? rescued.frame : file.read(last.offset, last.header.totalBytes);
+  const bytes = isRescued ? rescued.frame : file.readNow(last.offset, last.header.totalBytes);
   const unused = scan.files.filter(({ number }) => number > last.file).map(({ number }) => number);
   if (!isRescued) makeRescue(disk, files, unused, { file: last.file, offset: last.offset, frame: bytes }, checksum);
   files.start(Math.max(last.file, ...unused), last.file, unused);

@@ -127,7 +127,7 @@ class MemoryFile implements DiskFile {
     return this.#content.length;
   }
 
-  read(position: number, length: number): Uint8Array {
+  readNow(position: number, length: number): Uint8Array {
     this.#check('read', false);
     return this.#content.bytes.slice(position, Math.min(this.#content.length, position + length));
   }
@@ -148,6 +148,16 @@ class MemoryFile implements DiskFile {
 
   write(position: number, parts: readonly Uint8Array[], done: DiskDone): void {
     completeLater(this.#defer, () => this.writeNow(position, parts), done);
+  }
+
+  read(position: number, into: Uint8Array, done: (fault: DiskFault | null, bytes: number) => void): void {
+    let bytes = 0;
+    const fill = (): void => {
+      const content = this.readNow(position, into.length);
+      into.set(content);
+      bytes = content.length;
+    };
+    completeLater(this.#defer, fill, (fault) => done(fault, bytes));
   }
 
   sync(done: DiskDone): void {

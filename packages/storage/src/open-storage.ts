@@ -142,7 +142,7 @@ function checkUnused(disk: Disk): void {
   try {
     const firstData = FIRST_FRAME_OFFSET + SECTOR_BYTES;
     for (let at = firstData; at < file.size(); ) {
-      const bytes = file.read(at, 1_048_576);
+      const bytes = file.readNow(at, 1_048_576);
       if (bytes.length === 0 || bytes.some((byte) => byte !== 0)) throw lost(`${JOURNAL_FOLDER}/ with frames`);
       at += bytes.length;
     }

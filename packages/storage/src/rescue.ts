@@ -25,7 +25,7 @@ export function loadRescue(disk: Disk, checksum: Checksum): RescuedFrame | null 
   if (!disk.list(JOURNAL_FOLDER).includes(RESCUE_FILE)) return null;
   const file = disk.open(RESCUE_PATH, 'read');
   try {
-    const reader = new ByteReader(unsealFile(file.read(0, file.size()), 'R', RESCUE_PATH, checksum));
+    const reader = new ByteReader(unsealFile(file.readNow(0, file.size()), 'R', RESCUE_PATH, checksum));
     return { file: reader.u64(), offset: reader.u64(), frame: reader.raw(reader.remaining) };
   } catch (thrown) {
     if (thrown instanceof QuorateError && thrown.code !== 'formatUnsupported') return null;

@@ -150,14 +150,14 @@ export function openSnapshot(disk: Disk, path: string, journalId: string, checks
     throw thrown;
   }
   try {
-    const facts = decodeHead(file.read(0, SECTOR_BYTES), path, checksum);
+    const facts = decodeHead(file.readNow(0, SECTOR_BYTES), path, checksum);
     if (facts.journalId !== journalId || facts.group !== name.group || facts.index !== name.index) {
       throw snapshotDamage(path, FILE_HEAD_BYTES, 'it is the snapshot of another group, index or directory');
     }
     const size = file.size();
     const at = Math.max(0, size - SNAPSHOT_TRAILER_BYTES);
     const codec = new SnapshotCodec(journalId, facts, checksum);
-    const trailer = codec.readTrailer(file.read(at, SNAPSHOT_TRAILER_BYTES));
+    const trailer = codec.readTrailer(file.readNow(at, SNAPSHOT_TRAILER_BYTES));
     if (trailer === null) throw snapshotDamage(path, at, 'its end is cut off or does not match its checksum');
     if (snapshotFileBytes(trailer.length) !== size || Math.ceil(trailer.length / SNAPSHOT_CHUNK_BYTES) !== trailer.chunks)
       throw snapshotDamage(path, at, `the file has ${size} bytes, its end speaks of ${trailer.length} bytes of content`);

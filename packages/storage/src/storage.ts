@@ -253,7 +253,7 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
 
   readFile(file: number, offset: number, length: number): Uint8Array {
     invariant(this.#files !== null, 'a placed batch has a journal');
-    return this.#files.handle(file).read(offset, length);
+    return this.#files.handle(file).readNow(offset, length);
   }
 
   snapshotInstalled(log: StoredLog, index: LogIndex, term: Term): void {

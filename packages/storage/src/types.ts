@@ -139,13 +139,23 @@ export interface SnapshotFacts {
 export interface SnapshotFile extends SnapshotFacts {
   /** Bytes of its content. */
   readonly length: number;
+  /** Opens it: it stays readable, also when a newer one takes its place, until the reader is closed. */
+  open(): SnapshotFileReader;
+}
+
+/** Takes what was read, later and once. With an error there are no bytes. */
+export type SnapshotRead = (error: QuorateError | null, bytes: Uint8Array) => void;
+
+/** Reads a snapshot for one user. Whoever goes through it from front to back waits for the disk once: the next piece is read ahead. */
+export interface SnapshotFileReader {
   /**
-   * The content from `offset` on: `maxBytes`, but at most 1 MiB; less only at the end. Each piece is verified; `dataDamaged` with file and
-   * offset if it does not match its checksum or cannot be read, and then `StorageEvents.damaged` is told too.
+   * The content from `offset` on, which is before its end: `maxBytes`, but at most 1 MiB; less only at the end. One piece at a time. Its bytes are
+   * the caller's until the next read; then others are in the same place. Each piece is verified; `dataDamaged` with file and offset if it does
+   * not match its checksum or cannot be read, and then `StorageEvents.damaged` is told too.
    */
-  read(offset: number, maxBytes: number): Uint8Array;
-  /** Keeps it readable, also when a newer one takes its place, until what it returns is called. */
-  retain(): () => void;
+  read(offset: number, maxBytes: number, done: SnapshotRead): void;
+  /** It is needed no longer; a read under way is not told of any more. */
+  close(): void;
 }
 
 /**

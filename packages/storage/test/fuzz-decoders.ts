@@ -39,7 +39,7 @@ function bytesOf(path: string, store: (disk: MemoryDisk) => void): Uint8Array {
   for (const folder of ['journal', 'snapshots']) disk.makeDirectory(folder);
   store(disk);
   const file = disk.open(path, 'read');
-  return file.read(0, file.size()).slice();
+  return file.readNow(0, file.size()).slice();
 }
 
 /** Right checksums of a sealed file: of its body, then of its head. */

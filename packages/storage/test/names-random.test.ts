@@ -4,7 +4,7 @@ import { type Random, SeededRandom, randomBetween, randomChance } from '@quorate
 import type { GroupLog, SnapshotWriter, Storage } from '@quorate/storage';
 import type { DiskOperation, InjectedRule } from '@quorate/testkit';
 import { G1, Rig, appendMany, logOf } from './rig.js';
-import { type Outcome, content, facts, readAll, write } from './snapshot-rig.js';
+import { type Outcome, content, facts, contentOnDisk, write } from './snapshot-rig.js';
 
 /*
  * Random lives in which names are given and taken while calls to the disk are slow, find no space, or both: own snapshots and received ones, given
@@ -62,7 +62,7 @@ class RandomLife {
       return;
     }
     assert.ok(file.index >= log.firstIndex - 1, `${what}: the snapshot covers the beginning of the log`);
-    const bytes = readAll(file);
+    const bytes = contentOnDisk(this.rig, file);
     const seeds = [...(this.#seeds.get(file.index) ?? [])];
     assert.ok(
       seeds.some((seed) => bytes.length === 300 + ((seed * 977) % 9000) && Buffer.compare(bytes, content(bytes.length, seed)) === 0),
@@ -109,7 +109,7 @@ class RandomLife {
         if (file.index <= (storage.snapshot(G1)?.index ?? 0)) break;
         log.restartAt(received.index, 1);
         this.#received = null;
-        assert.deepEqual(readAll(storage.snapshot(G1) as typeof file), content(file.length, received.seed));
+        assert.deepEqual(contentOnDisk(rig, storage.snapshot(G1) as typeof file), content(file.length, received.seed));
         break;
       }
       case 8: {

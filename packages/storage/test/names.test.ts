@@ -140,7 +140,7 @@ test('T39: a received snapshot is given up, its removal is slow, the same is rec
     log.restartAt(9, 1);
     rig.settle(1000);
     assert.deepEqual(snapshotPaths(rig), [PATH_9], `slow by ${slowMs} ms`);
-    assert.deepEqual(readAll(storage.snapshot(G1) as NonNullable<typeof again.file>), content(150_000, 2));
+    assert.deepEqual(readAll(rig, storage.snapshot(G1) as NonNullable<typeof again.file>), content(150_000, 2));
     rig.powerCut();
     assert.deepEqual([rig.open().damage, logOf(rig.life.storage as typeof storage).firstIndex], [[], 10]);
   }
@@ -187,7 +187,7 @@ test('T39: a received snapshot is given up, its removal waits for another one, t
   rig.scheduler.runFor(2000);
   log.restartAt(9, 1);
   rig.settle(100);
-  assert.deepEqual(readAll(storage.snapshot(G1) as NonNullable<typeof again.file>), content(3000, 2));
+  assert.deepEqual(readAll(rig, storage.snapshot(G1) as NonNullable<typeof again.file>), content(3000, 2));
   assert.deepEqual(snapshotPaths(rig), [PATH_9]);
 });
 
@@ -210,7 +210,7 @@ test('T39: a received snapshot is given up while it gets its name, the same is r
     log.restartAt(9, 1);
     rig.settle(100);
     assert.deepEqual(snapshotPaths(rig), [PATH_9]);
-    assert.deepEqual(readAll(storage.snapshot(G1) as NonNullable<typeof second.file>), content(3000, 2));
+    assert.deepEqual(readAll(rig, storage.snapshot(G1) as NonNullable<typeof second.file>), content(3000, 2));
   }
 });
 
@@ -228,7 +228,7 @@ test('T41: a snapshot of the same index is received while an own one gets its na
   rig.settle(200);
   assert.deepEqual([own.file?.index, received.error, received.file], [9, null, null]);
   assert.deepEqual(snapshotPaths(rig), [PATH_9]);
-  assert.deepEqual(readAll(storage.snapshot(G1) as NonNullable<typeof own.file>), content(2000, 1));
+  assert.deepEqual(readAll(rig, storage.snapshot(G1) as NonNullable<typeof own.file>), content(2000, 1));
 });
 
 test('T41: an own snapshot of an index that was received and is about to be installed → what was received stays as it is', () => {
@@ -245,7 +245,7 @@ test('T41: an own snapshot of an index that was received and is about to be inst
   assert.deepEqual([own.isDone, own.error, own.file], [true, null, null]);
   assert.equal(log.restartAt(9, 1), true);
   rig.settle(50);
-  assert.deepEqual(readAll(storage.snapshot(G1) as NonNullable<typeof own.file>), content(3000, 2));
+  assert.deepEqual(readAll(rig, storage.snapshot(G1) as NonNullable<typeof own.file>), content(3000, 2));
   assert.deepEqual(snapshotPaths(rig), [PATH_9]);
 });
 
@@ -265,7 +265,7 @@ test('T44: a reset group receives a snapshot of the index that it had → the re
   log.restartAt(9, 1);
   rig.settle(50);
   assert.deepEqual(snapshotPaths(rig), [PATH_9]);
-  assert.deepEqual(readAll(storage.snapshot(G1) as NonNullable<typeof received.file>), content(3000, 2));
+  assert.deepEqual(readAll(rig, storage.snapshot(G1) as NonNullable<typeof received.file>), content(3000, 2));
 });
 
 test('T44: the reset becomes durable while the new snapshot of that index gets its name → it is not taken for the older file', () => {
@@ -287,7 +287,7 @@ test('T44: the reset becomes durable while the new snapshot of that index gets i
       log.restartAt(9, 1);
       rig.settle(50);
       assert.deepEqual(snapshotPaths(rig), [PATH_9]);
-      assert.deepEqual(readAll(storage.snapshot(G1) as NonNullable<typeof received.file>), content(3000, 2));
+      assert.deepEqual(readAll(rig, storage.snapshot(G1) as NonNullable<typeof received.file>), content(3000, 2));
     }
   }
 });

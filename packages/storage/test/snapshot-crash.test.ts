@@ -4,7 +4,7 @@ import { type Random, SeededRandom, randomBetween, randomChance } from '@quorate
 import type { GroupLog, Storage } from '@quorate/storage';
 import { CHANGING_OPERATIONS, SimulatedCrash } from '@quorate/testkit';
 import { G1, Rig, appendMany, batch, contentOf, logOf } from './rig.js';
-import { content, facts, readAll, snapshotPaths, write } from './snapshot-rig.js';
+import { content, facts, contentOnDisk, snapshotPaths, write } from './snapshot-rig.js';
 
 function untilDeath(act: () => void): void {
   try {
@@ -91,7 +91,7 @@ function check(rig: Rig, told: Told, context: string): void {
   assert.ok((file?.index ?? 0) >= told.snapshotIndex, `${context}: told snapshot ${told.snapshotIndex}, found ${file?.index}`);
   assert.ok((file?.index ?? 0) >= log.firstIndex - 1, `${context}: log from ${log.firstIndex}, snapshot ${file?.index}`);
   assert.ok((file?.index ?? 0) <= log.lastIndex, `${context}: log to ${log.lastIndex}, snapshot ${file?.index}`);
-  if (file !== null) assert.deepEqual(readAll(file), content(lengthAt(file.index), file.index), context);
+  if (file !== null) assert.deepEqual(contentOnDisk(rig, file), content(lengthAt(file.index), file.index), context);
   for (const entry of contentOf(log)) {
     const index = Number.parseInt(entry, 10);
     assert.equal(entry, `${index}@1:${index & 0xff}`, context);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { NodeId, QuorateError } from '@quorate/base';
-import type { SnapshotFacts, SnapshotFile, SnapshotWriter, Storage } from '@quorate/storage';
+import type { SnapshotFacts, SnapshotFile, SnapshotFileReader, SnapshotWriter, Storage } from '@quorate/storage';
 import { G1, type Rig } from './rig.js';
 
 /** Bytes that differ from place to place and from seed to seed. */
@@ -48,15 +48,38 @@ export function take(rig: Rig, storage: Storage, index: number, length = 100_000
   return outcome.file;
 }
 
-/** All of a snapshot, read in pieces. */
-export function readAll(file: SnapshotFile, pieceBytes = 30_000): Uint8Array {
+/** One piece, once the disk has given it; time passes. */
+export function readPiece(rig: Rig, reader: SnapshotFileReader, at: number, bytes: number): Uint8Array | QuorateError {
+  let outcome: Uint8Array | QuorateError | null = null;
+  reader.read(at, bytes, (error, piece) => {
+    assert.equal(outcome, null, 'a read calls back once');
+    outcome = error ?? piece.slice();
+  });
+  assert.equal(outcome, null, 'never within the call');
+  rig.scheduler.runUntil(() => outcome !== null, { withinMs: 1000, what: 'a piece of a snapshot' });
+  return outcome as unknown as Uint8Array | QuorateError;
+}
+
+/** All of a snapshot, read in pieces; time passes. */
+export function readAll(rig: Rig, file: SnapshotFile, pieceBytes = 30_000): Uint8Array {
   const bytes = new Uint8Array(file.length);
+  const reader = file.open();
   for (let at = 0; at < file.length; ) {
-    const piece = file.read(at, pieceBytes);
-    assert.ok(piece.length > 0);
+    const piece = readPiece(rig, reader, at, pieceBytes);
+    assert.ok(piece instanceof Uint8Array && piece.length > 0);
     bytes.set(piece, at);
     at += piece.length;
   }
+  reader.close();
+  return bytes;
+}
+
+/** All of a snapshot as it stands on the disk at this moment, its checksums unread. */
+export function contentOnDisk(rig: Rig, file: SnapshotFile): Uint8Array {
+  const raw = rig.disk.contentOf(`snapshots/${String(file.group).padStart(10, '0')}-${String(file.index).padStart(16, '0')}.q`);
+  const bytes = new Uint8Array(file.length);
+  for (let at = 0, from = 512 + 8; at < file.length; at += 65_536, from += 65_544)
+    bytes.set(raw.subarray(from, from + Math.min(65_536, file.length - at)), at);
   return bytes;
 }
 

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { GroupId, NodeId } from '@quorate/base';
 import type { SnapshotFile } from '@quorate/storage';
 import { G1, G2, Rig, appendMany, batch, contentOf, logOf } from './rig.js';
-import { content, facts, readAll, snapshotPaths, take, write } from './snapshot-rig.js';
+import { content, facts, readAll, snapshotPaths, take, write, readPiece } from './snapshot-rig.js';
 
 test('snapshot: written, read at any place, opened again → the same bytes and facts', () => {
   for (const length of [0, 1, 65_535, 65_536, 65_537, 131_072, 524_287, 524_288, 524_289]) {
@@ -18,15 +18,18 @@ test('snapshot: written, read at any place, opened again → the same bytes and 
     assert.ok(file);
     assert.deepEqual([file.group, file.index, file.term, file.voters, file.loggedTimeMs, file.length], [G1, 5, 1, [1, 2, 3], 1005, length]);
     const expected = content(length, 5);
-    assert.deepEqual(readAll(file), expected);
+    assert.deepEqual(readAll(rig, file), expected);
+    const reader = file.open();
     for (const [at, bytes] of [
       [0, 10],
+      [10, 10],
       [65_530, 20],
       [131_070, 5],
-      [length, 1],
+      [0, 2_000_000],
     ] as const) {
-      if (at <= length) assert.deepEqual(file.read(at, bytes), expected.slice(at, at + bytes), `${length} at ${at}`);
+      if (at < length) assert.deepEqual(readPiece(rig, reader, at, bytes), expected.slice(at, at + bytes), `${length} at ${at}`);
     }
+    reader.close();
     assert.deepEqual(rig.inspect().damage, []);
   }
 });
@@ -38,11 +41,11 @@ test('snapshot: a newer one is in force → the older file goes once the journal
   appendMany(log, 9);
   rig.settle();
   const first = take(rig, storage, 3);
-  const release = first.retain();
+  const reader = first.open();
   take(rig, storage, 6);
   assert.equal(snapshotPaths(rig).length, 2);
-  assert.deepEqual(readAll(first), content(100_000, 3));
-  release();
+  assert.deepEqual(readAll(rig, first), content(100_000, 3));
+  reader.close();
   rig.settle();
   assert.deepEqual(snapshotPaths(rig), ['snapshots/0000000001-0000000000000006.q']);
   log.truncatePrefix(6);
@@ -116,7 +119,7 @@ test('snapshot: longer than what is written at once, in pieces of any size → t
       isHit = rule.hits > 0;
       assert.equal(outcome.error?.code ?? null, isHit ? 'diskFull' : null);
       assert.equal(snapshotPaths(rig).length, isHit ? 0 : 1);
-      if (!isHit) assert.deepEqual(readAll(outcome.file as SnapshotFile), bytes);
+      if (!isHit) assert.deepEqual(readAll(rig, outcome.file as SnapshotFile), bytes);
       assert.deepEqual(rig.life.failures, []);
     }
     assert.equal(attempts, 5, 'the file is made, three writes, and one attempt that meets no fault');
@@ -161,7 +164,7 @@ test('snapshot: given up at any moment, also when it is in force and nobody was 
     rig.close();
     const reopened = rig.open();
     assert.deepEqual(reopened.damage, []);
-    if (isInForce) assert.deepEqual(readAll(reopened.snapshot(G1) as SnapshotFile), content(1000, 5));
+    if (isInForce) assert.deepEqual(readAll(rig, reopened.snapshot(G1) as SnapshotFile), content(1000, 5));
   }
   assert.ok(inForce > 0, 'it was given up between coming in force and telling so');
 });

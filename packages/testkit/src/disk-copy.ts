@@ -32,7 +32,7 @@ function readFile(disk: Disk, path: string): SparseBytes | null {
     try {
       const content = new SparseBytes();
       const size = file.size();
-      for (let at = 0; at < size; at += CHUNK_BYTES) content.write(at, file.read(at, Math.min(CHUNK_BYTES, size - at)));
+      for (let at = 0; at < size; at += CHUNK_BYTES) content.write(at, file.readNow(at, Math.min(CHUNK_BYTES, size - at)));
       return content;
     } finally {
       file.close();

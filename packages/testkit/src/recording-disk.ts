@@ -209,8 +209,11 @@ class RecordingFile implements DiskFile {
   size(): number {
     return this.#inner.size();
   }
-  read(position: number, length: number): Uint8Array {
-    return this.#inner.read(position, length);
+  readNow(position: number, length: number): Uint8Array {
+    return this.#inner.readNow(position, length);
+  }
+  read(position: number, into: Uint8Array, done: (fault: DiskFault | null, bytes: number) => void): void {
+    this.#inner.read(position, into, done);
   }
   close(): void {
     this.#inner.close();
@@ -263,7 +266,7 @@ class RecordingFile implements DiskFile {
   #recordWhatIsThere(position: number, parts: readonly Uint8Array[]): void {
     const length = parts.reduce((sum, part) => sum + part.length, 0);
     try {
-      const bytes = this.#inner.read(position, length);
+      const bytes = this.#inner.readNow(position, length);
       if (bytes.length > 0) this.#disk.record({ type: 'write', file: this.#file, position, length: bytes.length, bytes });
       this.#disk.record({ type: 'truncate', file: this.#file, length: this.#inner.size() });
     } catch (thrown) {

@@ -165,7 +165,7 @@ class SimDiskFile implements DiskFile {
   readonly #path: string;
   readonly #isReadOnly: boolean;
   #isOpen = true;
-  /** A write or sync of this handle that has not completed. */
+  /** A call by callback of this handle that has not completed. */
   #isBusy = false;
 
   constructor(view: SimDiskView, file: FileState, path: string, isReadOnly: boolean) {
@@ -180,15 +180,36 @@ class SimDiskFile implements DiskFile {
     return this.#file.content.size;
   }
 
-  read(position: number, length: number): Uint8Array {
+  readNow(position: number, length: number): Uint8Array {
     this.#requireOpen('read', false);
     if (!isRange(position, length)) throw badRange('read', this.#path, position, length);
-    return this.#view.call('read', this.#path, (effect) => {
-      if (effect?.type !== 'misdirect') return this.#file.content.read(position, length);
-      const { content } = effect.path === undefined ? this.#file : this.#view.disk.state.find(effect.path);
-      // As much as was asked for, if there is so much.
-      return content.read(Math.min(effect.position, Math.max(0, content.size - length)), length);
+    return this.#view.call('read', this.#path, (effect) => this.#content(position, length, effect));
+  }
+
+  /** What is on the medium when the read completes; dead in between, `into` may hold any part of it. */
+  read(position: number, into: Uint8Array, done: (fault: DiskFault | null, bytes: number) => void): void {
+    const ended: DiskDone = (fault) => done(fault, fault === null ? bytes : 0);
+    let bytes = 0;
+    if (this.#isRefused('read', ended)) return;
+    const { disk } = this.#view;
+    const effect = this.#view.enter('read', this.#path);
+    this.#later(disk.drawMs(disk.latency.writeMs) + slowMs(effect), ended, () => {
+      if (!isRange(position, into.length)) return badRange('read', this.#path, position, into.length);
+      if (effect?.type === 'crash') this.#view.crash('read', this.#path);
+      if (effect?.type === 'fail') return new DiskFault(effect.kind, 'read', this.#path, INJECTED);
+      return faultOf(() => {
+        const content = this.#content(position, into.length, effect);
+        into.set(content);
+        bytes = content.length;
+      });
     });
+  }
+
+  #content(position: number, length: number, effect: DiskEffect | undefined): Uint8Array {
+    if (effect?.type !== 'misdirect') return this.#file.content.read(position, length);
+    const { content } = effect.path === undefined ? this.#file : this.#view.disk.state.find(effect.path);
+    // As much as was asked for, if there is so much.
+    return content.read(Math.min(effect.position, Math.max(0, content.size - length)), length);
   }
 
   writeNow(position: number, parts: readonly Uint8Array[]): void {
@@ -280,7 +301,8 @@ class SimDiskFile implements DiskFile {
   /** Calls that complete by callback tell every fault by it. */
   #isRefused(operation: DiskOperation, done: DiskDone): boolean {
     try {
-      this.#requireOpen(operation, true);
+      this.#requireOpen(operation, operation !== 'read');
+      if (this.#isBusy) throw new DiskFault('io', operation, this.#path, { cause: new Error('a call for this file is under way') });
       return false;
     } catch (thrown) {
       if (!(thrown instanceof DiskFault)) throw thrown;

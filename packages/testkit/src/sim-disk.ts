@@ -14,7 +14,7 @@ export interface DiskUser {
   stall?(ms: number): void;
 }
 
-/** Time that operations take, in ms, drawn evenly between the two. */
+/** Time that operations take, in ms, drawn evenly between the two; reads by callback take that of writes. */
 export interface DiskLatency {
   readonly writeMs: readonly [number, number];
   readonly syncMs: readonly [number, number];

@@ -13,7 +13,7 @@ test('T25: a sync fails, the next succeeds → what the first should have writte
     disk.inject({ operations: ['sync'], effect: { type: 'fail', kind: 'io' } });
     assert.throws(() => file.syncNow(), isFault('io'));
     file.syncNow();
-    assert.equal(file.read(0, 1)[0], 2);
+    assert.equal(file.readNow(0, 1)[0], 2);
     disk.powerCut(new SeededRandom(seed), { tornChance: 0 });
     left.add(disk.contentOf('f')[0] as number);
   }
@@ -139,11 +139,11 @@ test('disk: lost and misdirected writes, lost syncs → reported as done', () =>
     assert.equal(rule.hits, 1);
   };
   during({ type: 'lost' }, () => file.writeNow(0, [filled(5, 2)]));
-  assert.equal(file.read(0, 1)[0], 1);
+  assert.equal(file.readNow(0, 1)[0], 1);
   during({ type: 'misdirect', position: 1000 }, () => file.writeNow(0, [filled(5, 3)]));
-  assert.deepEqual([...file.read(999, 7)], [1, 3, 3, 3, 3, 3, 1]);
+  assert.deepEqual([...file.readNow(999, 7)], [1, 3, 3, 3, 3, 3, 1]);
   during({ type: 'misdirect', path: 'g', position: 7 }, () => file.writeNow(0, [filled(1, 4)]));
-  assert.equal(other.read(7, 1)[0], 4);
+  assert.equal(other.readNow(7, 1)[0], 4);
   file.writeNow(0, [filled(SECTOR_BYTES, 5)]);
   during({ type: 'lost' }, () => file.syncNow());
   assert.equal(disk.state.find('f').unsyncedSectors, 2);
@@ -154,7 +154,7 @@ test('disk: flips and images → a flip changes one bit for good, a restored ima
   const file = durableFile(view, 'f', filled(10_000, 1));
   const image = disk.image();
   disk.flipBit('f', 5000, 3);
-  assert.equal(file.read(5000, 1)[0], 9);
+  assert.equal(file.readNow(5000, 1)[0], 9);
   file.writeNow(0, [filled(10_000, 7)]);
   view.open('later', 'create');
   assert.ok(
@@ -269,10 +269,10 @@ test('disk: a misdirected read → it gives what is elsewhere, as much as was as
     Uint8Array.from({ length: 200 }, (_, at) => at),
   );
   const rule = disk.inject({ operations: ['read'], effect: { type: 'misdirect', position: 50 } });
-  assert.deepEqual([...file.read(0, 3)], [50, 51, 52]);
-  assert.deepEqual([...file.read(0, 3)], [0, 1, 2]);
+  assert.deepEqual([...file.readNow(0, 3)], [50, 51, 52]);
+  assert.deepEqual([...file.readNow(0, 3)], [0, 1, 2]);
   disk.inject({ operations: ['read'], effect: { type: 'misdirect', position: 100_000 } });
-  assert.deepEqual([...file.read(0, 3)], [197, 198, 199]);
+  assert.deepEqual([...file.readNow(0, 3)], [197, 198, 199]);
   assert.equal(rule.hits, 1);
 });
 
@@ -291,4 +291,65 @@ test('T25: no sync succeeds any more → each fails, also in the next process, u
   assert.throws(() => next.syncDirectory(''), isFault('io'));
   rule.remove();
   next.open('f', 'open').syncNow();
+});
+
+/** A read of 3 bytes at 0 by callback: what it told, and when. */
+function readLater({ scheduler, view }: ReturnType<typeof machine>, path: string): string[] {
+  const told: string[] = [];
+  const into = new Uint8Array(3);
+  view
+    .open(path, 'read')
+    .read(0, into, (fault, bytes) => told.push(`${fault?.kind ?? into.subarray(0, bytes).join()} at ${scheduler.nowMs}`));
+  return told;
+}
+
+test('disk: a read by callback → what is on the medium when it completes; slow, failing and misdirected ones; rot shows', () => {
+  const made = machine();
+  const { scheduler, disk, view } = made;
+  disk.latency = { writeMs: [2, 2], syncMs: [9, 9] };
+  durableFile(view, 'f', Uint8Array.of(50, 51, 52, 60, 61, 62));
+  durableFile(view, 'other', Uint8Array.of(1, 2, 3, 4, 5));
+  // Synchronous writes and syncs kept the process busy.
+  scheduler.runFor(100);
+  const expected = (effect: DiskEffect | null, outcome: string, afterMs: number): void => {
+    const rule = effect === null ? null : disk.inject({ operations: ['read'], path: /^f$/, effect });
+    const at = scheduler.nowMs;
+    const told = readLater(made, 'f');
+    assert.deepEqual(told, [], 'never within the call');
+    scheduler.runFor(100);
+    assert.deepEqual(told, [`${outcome} at ${at + afterMs}`]);
+    assert.ok(rule === null || rule.hits === 1);
+  };
+  expected(null, '50,51,52', 2);
+  expected({ type: 'slow', ms: 30 }, '50,51,52', 32);
+  expected({ type: 'fail', kind: 'io', ms: 5 }, 'io', 7);
+  expected({ type: 'misdirect', position: 3 }, '60,61,62', 2);
+  expected({ type: 'misdirect', path: 'other', position: 1 }, '2,3,4', 2);
+  expected(null, '50,51,52', 2);
+  disk.flipBit('f', 1, 0);
+  expected(null, '50,50,52', 2);
+  const told = readLater(made, 'f');
+  disk.flipBit('f', 2, 0);
+  scheduler.runFor(10);
+  assert.match(told.join(), /^50,50,53 /, 'as it is at the end of the read');
+});
+
+test('disk: the process dies in a read by callback, by a rule or otherwise → it never completes, later calls find it dead', () => {
+  for (const how of ['before', 'midway', 'after', 'killed'] as const) {
+    const made = machine();
+    const { scheduler, disk, view } = made;
+    durableFile(view, 'f', Uint8Array.of(1, 2, 3));
+    if (how !== 'killed') disk.inject({ operations: ['read'], effect: { type: 'crash', when: how } });
+    let told: string[] = [];
+    try {
+      told = readLater(made, 'f');
+      if (how === 'killed') disk.processCrash();
+      scheduler.runFor(10);
+    } catch (thrown) {
+      assert.ok(thrown instanceof SimulatedCrash);
+    }
+    scheduler.runFor(10);
+    assert.deepEqual(told, [], how);
+    assert.throws(() => view.list(''), SimulatedCrash, how);
+  }
 });

@@ -154,7 +154,7 @@ test('recording: more bytes than the bound, zeros apart → stops, says so, keep
   assert.ok(disk.isStopped);
   assert.ok(disk.recordedBytes <= 11_000);
   assert.equal(disk.marks.length, 10);
-  assert.equal(file.read(19_999, 1)[0], 1, 'the disk itself goes on');
+  assert.equal(file.readNow(19_999, 1)[0], 1, 'the disk itself goes on');
 });
 
 test('images: captured from a disk and written to another → the same files', () => {
@@ -170,7 +170,7 @@ test('images: captured from a disk and written to another → the same files', (
   writeImage(image, other);
   const copy = captureImage(other);
   assert.deepEqual([...copy.files.keys()].sort(), ['d/e/f', 'empty']);
-  assert.ok(bytesEqual(copy.files.get('d/e/f')?.read(0, 300_000) as Uint8Array, file.read(0, 300_000)));
+  assert.ok(bytesEqual(copy.files.get('d/e/f')?.read(0, 300_000) as Uint8Array, file.readNow(0, 300_000)));
 });
 
 test('recording: names put in place, created and removed by callback → images hold either name before the mark, the new one after it', () => {

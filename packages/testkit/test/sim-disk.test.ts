@@ -135,7 +135,7 @@ test('disk: SIGKILL → everything written stays, a write under way stays up to 
     let calls = 0;
     file.write(100, [filled(100, 2), filled(100, 3)], () => calls++);
     process.kill();
-    assert.throws(() => file.read(0, 1), SimulatedCrash);
+    assert.throws(() => file.readNow(0, 1), SimulatedCrash);
     assert.throws(() => view.list(''), SimulatedCrash);
     scheduler.runFor(100);
     assert.equal(calls, 0);
@@ -234,7 +234,7 @@ test('disk: random writes, truncations and syncs against a plain array → reads
         synced = model;
         dirty = new Set();
       }
-      assert.ok(bytesEqual(file.read(0, 100_000), model), `seed ${seed}, step ${step}`);
+      assert.ok(bytesEqual(file.readNow(0, 100_000), model), `seed ${seed}, step ${step}`);
       const left = disk.powerCutImage(random).files.get('f')?.read(0, 100_000) as Uint8Array;
       for (let sector = 0; (sector + 1) * SECTOR_BYTES <= synced.length; sector++) {
         if (dirty.has(sector)) continue;

@@ -5,8 +5,9 @@ import type { GroupLog, Identity, Storage } from '@quorate/storage';
 import type { NodeRoster } from '../catalogue/node-roster.js';
 import type { Formation } from '../formation.js';
 import type { HostOptions, HostSettings } from '../host-options.js';
+import type { GroupSnapshotsInit } from '../snapshots/group-snapshots.js';
 import type { Loaded, NodeSnapshots } from '../snapshots/node-snapshots.js';
-import { storedSnapshots } from '../snapshots/snapshot-source.js';
+import { SnapshotSending } from '../snapshots/snapshot-sending.js';
 import { logStart } from './log-start.js';
 import { Replica, type ReplicaNode } from './replica.js';
 import type { ReplicaSet } from './replica-set.js';
@@ -89,6 +90,7 @@ export class GroupOpener {
   #replica(log: GroupLog, name: string, loaded: Loaded | null): Replica {
     const { options, settings, contacts, node, replicas, storage } = this.#init;
     const voters = this.#init.formation.identity.members.map((member): NodeId => member.nodeId);
+    const sending = new SnapshotSending(storage, log.group, options);
     const raft = new Raft({
       options: {
         group: log.group,
@@ -107,7 +109,7 @@ export class GroupOpener {
       random: options.random,
       contacts,
       log,
-      snapshots: storedSnapshots(storage, log.group),
+      snapshots: sending,
       checksum: options.checksum,
       nowMs: options.clock.nowMs(),
     });
@@ -115,15 +117,15 @@ export class GroupOpener {
     const appliedIndex = unknown === null ? loaded?.facts.index : 0;
     const replica = new Replica({ name, log, raft, view, node, ...(appliedIndex === undefined ? {} : { appliedIndex }) });
     replicas.set(replica);
-    if (view instanceof MachineView) this.#addMachine(replica, view, voters);
+    if (view instanceof MachineView) this.#addMachine({ replica, view, sending, initialVoters: voters });
     if (unknown !== null) replica.stop(unknown);
     return replica;
   }
 
-  #addMachine(replica: Replica, view: MachineView, initialVoters: readonly NodeId[]): void {
+  #addMachine(parts: Pick<GroupSnapshotsInit, 'replica' | 'view' | 'sending' | 'initialVoters'>): void {
     const { machines, node, snapshots } = this.#init;
-    machines.set(new MachineGroup({ replica, view, node }));
-    snapshots.add({ ...this.#init, replica, view, initialVoters });
+    machines.set(new MachineGroup({ ...parts, node }));
+    snapshots.add({ ...this.#init, ...parts });
   }
 
   /** The view of a group, from its snapshot if there is one. What this node does not know stops the group, as it does in a log, not the node. */

@@ -19,6 +19,7 @@ import { headStart } from './head-start.js';
 import { LogKeeping } from './log-keeping.js';
 import { SnapshotIntake } from './snapshot-intake.js';
 import type { SnapshotQueue, SnapshotTaker } from './snapshot-queue.js';
+import type { SnapshotSending } from './snapshot-sending.js';
 import { SnapshotTaking } from './snapshot-taking.js';
 
 /** The part of the log before a snapshot that stays for followers a little behind, of `snapshotLogBytes`. */
@@ -38,6 +39,8 @@ export interface GroupSnapshotsInit {
   readonly options: HostOptions;
   readonly settings: Pick<HostSettings, 'snapshotLogBytes'>;
   readonly queue: SnapshotQueue;
+  /** What its leader sends of them. */
+  readonly sending: SnapshotSending;
   /** In force before the first configuration of the log. */
   readonly initialVoters: readonly NodeId[];
   readonly node: { readonly isDiskFull: boolean };
@@ -96,6 +99,8 @@ export class GroupSnapshots implements ReplicaSnapshots, SnapshotTaker {
 
   ready(ready: Ready): void {
     this.#intake.ready(ready);
+    const { sending, replica } = this.#init;
+    if (ready.snapshotReads.length > 0) sending.read(ready.snapshotReads, (step) => replica.step(step));
   }
 
   /** True while a snapshot of the leader is being stored or loaded. */

@@ -1,41 +1,51 @@
 import type { Checksum, QuorateError } from '@quorate/base';
 import { MachineLoader } from '@quorate/machine';
 import type { SnapshotFile } from '@quorate/storage';
-import { type SlicePorts, inSlices } from './slices.js';
+import type { Pace } from './pace.js';
+import { type SlicePorts, type SliceStep, SlicedWork } from './slices.js';
 
-/** Bytes that are read at a time: a chunk of the file. */
-const READ_BYTES = 65_536;
+/**
+ * Bytes that are read at a time, while those before are taken in: verified in one go, which takes a part of a ms, and large, because each call to the
+ * disk has its price.
+ */
+const READ_BYTES = 524_288;
 /** Entries taken in in one step: under the time of a slice, however large they are. */
 const STEP_ENTRIES = 64;
 
 /**
  * Loads a snapshot in slices and gives the full loader, of which a machine can be made. The file stays readable meanwhile. Errors are those of
- * `SnapshotFile.read` and `MachineLoader.work`. Calling what it returns ends it without `done`. `restMs`: between two slices.
+ * `SnapshotFileReader.read` and `MachineLoader.work`. Calling what it returns ends it without `done`. `pace`: rests between two slices.
  */
 export function loadMachine(
   ports: SlicePorts & { readonly checksum: Checksum },
   file: SnapshotFile,
   done: (error: QuorateError | null, loader: MachineLoader) => void,
-  restMs = 0,
+  pace: Pace | null = null,
 ): () => void {
   const loader = new MachineLoader(ports.checksum);
-  const release = file.retain();
+  const reader = file.open();
   let offset = 0;
-  const step = (): boolean => {
-    if (loader.work(STEP_ENTRIES)) return false;
-    if (offset >= file.length) return true;
-    const bytes = file.read(offset, READ_BYTES);
-    loader.feed(bytes);
+  let failure: QuorateError | null = null;
+  const taken = (error: QuorateError | null, bytes: Uint8Array): void => {
+    failure = error;
+    if (error === null) loader.feed(bytes);
     offset += bytes.length;
-    return false;
+    work.goOn();
+  };
+  const step = (): SliceStep => {
+    if (failure !== null) throw failure;
+    if (loader.work(STEP_ENTRIES)) return 'more';
+    if (offset >= file.length) return 'over';
+    reader.read(offset, READ_BYTES, taken);
+    return 'waits';
   };
   const finished = (error: QuorateError | null): void => {
-    release();
+    reader.close();
     done(error, loader);
   };
-  const cancel = inSlices(ports, step, finished, restMs);
+  const work = new SlicedWork({ ports, step, done: finished, pace });
   return () => {
-    cancel();
-    release();
+    work.cancel();
+    reader.close();
   };
 }

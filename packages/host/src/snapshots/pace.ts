@@ -1,10 +1,15 @@
 import type { TimerHandle } from '@quorate/base';
 import type { SlicePorts } from './slices.js';
 
-/** Of the time of the event loop, long work takes at most one part in so many while nothing else is late. */
-const PARTS = 4;
-/** Longest rest after a step in ms: a snapshot of 1 GiB, in pieces of 64 KiB, rests for 82 s at most. */
-const REST_MAX_MS = 5;
+/** How fast long work goes on. */
+export interface PaceOptions {
+  /** Of the time of the event loop, it takes at most one part in so many while nothing else is late. Default 4. */
+  readonly parts?: number;
+  /** Longest rest after a step. */
+  readonly restMaxMs: number;
+  /** The work must hurry: no rests. */
+  readonly isBehind?: () => boolean;
+}
 
 /**
  * How fast long work goes on beside service, step by step: after each step it rests for some times as long as the step took, and longer
@@ -13,21 +18,21 @@ const REST_MAX_MS = 5;
  */
 export class Pace {
   readonly #ports: SlicePorts;
-  readonly #isBehind: () => boolean;
+  readonly #options: PaceOptions;
   /** How late the last rest ended. */
   #lateMs = 0;
   #timer: TimerHandle | null = null;
 
-  /** `isBehind`: the work must hurry. */
-  constructor(ports: SlicePorts, isBehind: () => boolean = () => false) {
+  constructor(ports: SlicePorts, options: PaceOptions) {
     this.#ports = ports;
-    this.#isBehind = isBehind;
+    this.#options = options;
   }
 
   /** Calls `next` after the rest that a step of `workMs` is due; now, if that is none. */
   rest(workMs: number, next: () => void): void {
-    const restMs = Math.min(REST_MAX_MS, Math.max((PARTS - 1) * workMs, this.#lateMs));
-    if (restMs <= 0 || this.#isBehind()) {
+    const { parts = 4, restMaxMs, isBehind } = this.#options;
+    const restMs = Math.min(restMaxMs, Math.max((parts - 1) * workMs, this.#lateMs));
+    if (restMs <= 0 || isBehind?.() === true) {
       this.#lateMs = 0;
       next();
       return;

@@ -5,10 +5,11 @@ import type { SnapshotFile, SnapshotWriter, Storage } from '@quorate/storage';
 import type { MachineView } from '../groups/machine-view.js';
 import type { Replica } from '../groups/replica.js';
 import { loadMachine } from './load-machine.js';
+import { Pace } from './pace.js';
 import { SLICE_MS, type SlicePorts } from './slices.js';
 
-/** Between two slices of loading beside service, in ms: it takes half of the loop's time. */
-const LOAD_REST_MS = SLICE_MS;
+/** Loading beside service takes half of the loop's time, or less where others are late. */
+const LOAD_PACE = { parts: 2, restMaxMs: 2 * SLICE_MS } as const;
 
 /** What receiving a snapshot needs. */
 export interface SnapshotIntakeInit {
@@ -97,7 +98,7 @@ export class SnapshotIntake {
         if (loadError === null) this.#install(intake, file, loader);
         else this.#fail(intake, loadError);
       };
-      intake.stopLoading = loadMachine(this.#init.ports, file, loaded, LOAD_REST_MS);
+      intake.stopLoading = loadMachine(this.#init.ports, file, loaded, new Pace(this.#init.ports, LOAD_PACE));
     });
   }
 

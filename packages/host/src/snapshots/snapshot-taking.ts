@@ -6,6 +6,8 @@ import type { SlicePorts } from './slices.js';
 
 /** Bytes of a piece: what is encoded in one turn of the event loop. */
 const PIECE_BYTES = 65_536;
+/** Longest rest after a piece in ms: a snapshot of 1 GiB rests for 82 s at most. */
+const REST_MAX_MS = 5;
 /** Bytes that are written for each byte that is applied meanwhile, at least: so a snapshot is over before the next one is due. */
 const BYTES_PER_APPLIED = 1.5;
 
@@ -31,7 +33,10 @@ export class SnapshotTaking {
 
   constructor(init: SnapshotTakingInit) {
     this.#init = init;
-    this.#pace = new Pace(init.ports, () => this.#bytes < BYTES_PER_APPLIED * init.appliedBytes());
+    this.#pace = new Pace(init.ports, {
+      restMaxMs: REST_MAX_MS,
+      isBehind: () => this.#bytes < BYTES_PER_APPLIED * init.appliedBytes(),
+    });
   }
 
   /** Begins; once. */

@@ -18,7 +18,7 @@ import { Invariants } from './invariants.js';
 import { PlainMachine } from './machine.js';
 import { contactsOf, exchangeHeartbeats } from './node-contacts.js';
 import { Promises } from './promises.js';
-import { openSnapshot, receiveSnapshot, takeSnapshot } from './snapshot-work.js';
+import { openSnapshot, readSnapshots, receiveSnapshot, takeSnapshot } from './snapshot-work.js';
 import { type Member, type Proposal, newMember } from './member.js';
 import { describe, describeBatch, describeMember } from './trace-lines.js';
 
@@ -323,6 +323,7 @@ export class Cluster {
     const before = member.disk.lastIndex;
     this.#promises.check(member, ready, this.nowMs);
     receiveSnapshot(this, member, ready);
+    readSnapshots(this, member, ready);
     member.disk.write(ready, Math.max(this.nowMs + member.diskMs, member.disk.frames.at(-1)?.dueMs ?? 0));
     if (ready.restart !== null) this.trace(`${member.id} starts its log anew after ${ready.restart.index}`);
     if (ready.truncateAfter !== null) this.trace(`${member.id} cuts its log from ${before} to ${ready.truncateAfter}`);

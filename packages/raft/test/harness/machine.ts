@@ -51,7 +51,7 @@ export class PlainReader implements SnapshotReader {
   readonly head: SnapshotHead;
   readonly #content: Uint8Array;
   readonly #closed: () => void;
-  #isOpen = true;
+  isOpen = true;
 
   constructor(snapshot: PlainSnapshot, closed: () => void) {
     this.index = snapshot.index;
@@ -62,13 +62,13 @@ export class PlainReader implements SnapshotReader {
   }
 
   read(offset: number, maxBytes: number): Uint8Array {
-    assert.ok(this.#isOpen, 'a closed snapshot is not read');
+    assert.ok(this.isOpen, 'a closed snapshot is not read');
     return this.#content.slice(offset, offset + maxBytes);
   }
 
   close(): void {
-    assert.ok(this.#isOpen, 'a snapshot is closed once');
-    this.#isOpen = false;
+    assert.ok(this.isOpen, 'a snapshot is closed once');
+    this.isOpen = false;
     this.#closed();
   }
 }

@@ -21,8 +21,8 @@ export interface Member {
   learnersWaiting: readonly NodeId[];
   machine: PlainMachine;
   readonly receiver: PlainReceiver;
-  /** Work on snapshots under way: a piece being stored, a snapshot being installed. */
-  jobs: { readonly dueMs: number; readonly run: () => void }[];
+  /** Work on snapshots under way: a piece being read for a peer, or stored, a snapshot being installed. */
+  jobs: { readonly what: 'send' | 'receive'; readonly dueMs: number; readonly run: () => void }[];
   /** Snapshots that its replica has open. */
   openReaders: number;
   /** The next steps on snapshots that fail: no space, say. */

@@ -43,11 +43,11 @@ export function receiveSnapshot(scene: SnapshotScene, member: Member, ready: Rea
   if (ready.isSnapshotAbandoned) {
     scene.trace(`${member.id} gives up the snapshot that it received`);
     member.receiver.abandon();
-    member.jobs = [];
+    dropReceiving(member);
   }
   if (piece === null) return;
-  if (piece.offset === 0) member.jobs = [];
-  later(scene, member, () => {
+  if (piece.offset === 0) dropReceiving(member);
+  later(scene, member, 'receive', () => {
     if (member.failures > 0) {
       member.failures--;
       member.receiver.abandon();
@@ -56,13 +56,30 @@ export function receiveSnapshot(scene: SnapshotScene, member: Member, ready: Rea
       return;
     }
     const storedBytes = member.receiver.store(piece);
-    if (piece.isLast) later(scene, member, () => install(scene, member));
+    if (piece.isLast) later(scene, member, 'receive', () => install(scene, member));
     member.raft?.snapshotStored(piece.index, storedBytes, scene.nowMs);
   });
 }
 
-function later(scene: SnapshotScene, member: Member, run: () => void): void {
-  member.jobs.push({ dueMs: scene.nowMs + member.diskMs, run });
+/** Reads what a Ready asks for, each piece a little later. */
+export function readSnapshots(scene: SnapshotScene, member: Member, ready: Ready): void {
+  for (const fact of ready.snapshotReads) {
+    const reader = fact.reader as PlainReader;
+    later(scene, member, 'send', () => {
+      if (!reader.isOpen) return;
+      const isFailing = member.failures > 0;
+      if (isFailing) member.failures--;
+      member.raft?.snapshotRead(fact, isFailing ? null : reader.read(fact.offset, fact.maxBytes), scene.nowMs);
+    });
+  }
+}
+
+function dropReceiving(member: Member): void {
+  member.jobs = member.jobs.filter(({ what }) => what === 'send');
+}
+
+function later(scene: SnapshotScene, member: Member, what: 'send' | 'receive', run: () => void): void {
+  member.jobs.push({ what, dueMs: scene.nowMs + member.diskMs, run });
 }
 
 function install(scene: SnapshotScene, member: Member): void {
