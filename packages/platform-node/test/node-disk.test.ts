@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import {
+import fs, {
   existsSync,
   linkSync,
   mkdirSync,
@@ -13,10 +13,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { DiskFault, type DiskFaultKind, utf8 } from '@quorate/base';
+import { DiskFault, type DiskFaultKind, fromUtf8, utf8 } from '@quorate/base';
 import { NodeDisk } from '@quorate/platform-node';
 import { diskCompliance } from '@quorate/storage';
 
@@ -216,6 +217,42 @@ test('node disk: closed while a write is under way → the write completes, then
   assert.throws(() => file.size(), isFault('io', /size f/));
   const late = await new Promise<DiskFault | null>((resolve) => file.sync(resolve));
   assert.equal(late?.kind, 'io');
+});
+
+test('node disk: the system gives less than was asked for → read on to the end, by callback', async (t) => {
+  const disk = new NodeDisk(freshFolder());
+  const file = disk.open('f', 'create');
+  file.writeNow(0, [utf8('abcdefghij')]);
+  const { read } = fs;
+  const lengths: number[] = [];
+  const short = (fd: number, into: Uint8Array, at: number, length: number, position: number, done: () => void): void => {
+    lengths.push(length);
+    read(fd, into, at, Math.min(length, 3), position, done);
+  };
+  fs.read = short as unknown as typeof read;
+  syncBuiltinESMExports();
+  t.after(() => {
+    fs.read = read;
+    syncBuiltinESMExports();
+  });
+  const into = new Uint8Array(20);
+  const bytes = await new Promise<number>((resolve, reject) =>
+    file.read(2, into, (fault, count) => (fault === null ? resolve(count) : reject(fault))),
+  );
+  assert.deepEqual([bytes, fromUtf8(into.subarray(0, bytes)), lengths], [8, 'cdefghij', [20, 17, 14, 12]]);
+  file.close();
+});
+
+test('node disk: two calls at once to a file, a read and another → a broken invariant, told at once', async () => {
+  const disk = new NodeDisk(freshFolder());
+  const file = disk.open('f', 'create');
+  const done = new Promise<void>((resolve) => file.read(0, new Uint8Array(1), () => resolve()));
+  assert.throws(() => file.sync(() => {}), { code: 'invariantBroken' });
+  await done;
+  const synced = new Promise<void>((resolve) => file.sync(() => resolve()));
+  assert.throws(() => file.read(0, new Uint8Array(1), () => {}), { code: 'invariantBroken' });
+  await synced;
+  file.close();
 });
 
 test('node disk: two writes at once to a file → a broken invariant, told at once', async () => {

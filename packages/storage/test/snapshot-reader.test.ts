@@ -32,6 +32,27 @@ test('snapshot reader: pieces asked for in order, of any length → each is read
   reader.close();
 });
 
+test('snapshot reader: a piece is used for long, while the one behind it comes → it does not change before the next is asked for', () => {
+  const { rig, file } = stored();
+  const expected = content(LENGTH, 5);
+  const reader = file.open();
+  let places = 0;
+  const memories = new Set<ArrayBufferLike>();
+  for (let at = 0; at < LENGTH; at += 65_536) {
+    reader.read(at, 65_536, (error, bytes) => {
+      assert.equal(error, null);
+      memories.add(bytes.buffer);
+      rig.life.process.timers.set(20, () => {
+        assert.ok(Buffer.compare(bytes, expected.subarray(at, at + bytes.length)) === 0, `the piece at ${at}`);
+        places++;
+      });
+    });
+    rig.scheduler.runFor(50);
+  }
+  reader.close();
+  assert.deepEqual([places, memories.size], [7, 2], 'two buffers, over and over');
+});
+
 test('snapshot reader: any places and lengths, at any time → the bytes of those places', () => {
   const { rig, file } = stored();
   const expected = content(LENGTH, 5);
@@ -119,14 +140,15 @@ test('snapshot reader: closed while a piece is on its way, of a file that is to 
   const { rig, file } = stored();
   const storage = rig.life.storage;
   assert.ok(storage);
-  rig.disk.inject({ effect: { type: 'slow', ms: 300 }, operations: ['read'], path: NAME });
+  rig.disk.inject({ effect: { type: 'slow', ms: 1000 }, operations: ['read'], path: NAME });
   const reader = file.open();
   reader.read(0, 10, () => assert.fail('a closed reader tells nothing'));
   take(rig, storage, 9, 1000);
   reader.close();
   reader.close();
+  rig.scheduler.runFor(500);
   assert.equal(snapshotPaths(rig).length, 2, 'a file is not removed while it is read');
-  rig.scheduler.runFor(200);
+  rig.scheduler.runFor(1000);
   assert.deepEqual(snapshotPaths(rig), ['snapshots/0000000001-0000000000000009.q']);
 });
 
