@@ -7,3 +7,4 @@ export { type ServerOutcome, runServer } from './run-server.js';
 export { type StopSignal, StopSignals } from './stop-signals.js';
 export { VERSION } from './version.js';
 export { eventLoopDelayMeter } from './event-loop-delay.js';
+export { CollectorTuning, isCollectorSet } from './collector.js';

@@ -1,6 +1,7 @@
 import { type ClusterId, QuorateError, asQuorateError, formatAddress } from '@quorate/base';
 import { BUILTIN_TYPES } from '@quorate/resources';
 import { type Host, type HostOptions, startHost } from '@quorate/host';
+import { CollectorTuning, isCollectorSet } from './collector.js';
 import type { ServerConfig } from './config.js';
 import { makeDataDirectory } from './data-directory.js';
 import { type ProcessLogger, processLogger } from './logger.js';
@@ -43,6 +44,7 @@ class ServerRun {
   #host: Host | null = null;
   #isStopping = false;
   #isOver = false;
+  readonly #collector = isCollectorSet() ? null : new CollectorTuning();
   /** Nothing else need keep the process alive until the end: the timers of a node do not, and at a stop its sockets close first. */
   readonly #keepAlive: NodeJS.Timeout = setInterval(() => {}, KEEP_ALIVE_MS);
 
@@ -140,6 +142,7 @@ class ServerRun {
 
   #resolved(outcome: ServerOutcome): void {
     clearInterval(this.#keepAlive);
+    this.#collector?.stop();
     process.off('uncaughtException', this.#uncaught);
     process.off('unhandledRejection', this.#uncaught);
     process.stdin.off('end', this.#parentGone).off('close', this.#parentGone);
