@@ -256,7 +256,16 @@ test('sessions: events of another session or group, or from a node that does not
     [GROUP, session.id + 1],
     [7 as typeof GROUP, session.id],
   ] as const) {
-    const frame = encodePush({ type: 'events', group, session: id, index: 1000, previousIndex: session.lastEventIndex, events });
+    const frame = encodePush({
+      type: 'events',
+      group,
+      session: id,
+      index: 1000,
+      previousIndex: session.lastEventIndex,
+      first: 0,
+      isLast: true,
+      events,
+    });
     bound.frames.send(frame.type, frame.parts);
   }
   cluster.scheduler.runFor(100);

@@ -11,6 +11,8 @@ export const EVENT_APPENDED = 1;
 export interface ModelEvents {
   readonly index: LogIndex;
   readonly previousIndex: LogIndex;
+  readonly first: 0;
+  readonly isLast: true;
   readonly events: readonly PushedEvent[];
 }
 
@@ -171,7 +173,7 @@ export class SessionMachine {
   #publish(id: number, index: LogIndex, event: PushedEvent): void {
     const session = this.sessions.get(id);
     if (session === undefined || session.isOver) return;
-    session.events.push({ index, previousIndex: session.lastEventIndex, events: [event] });
+    session.events.push({ index, previousIndex: session.lastEventIndex, first: 0, isLast: true, events: [event] });
     session.lastEventIndex = index;
   }
 }

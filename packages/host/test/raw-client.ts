@@ -23,12 +23,15 @@ export class RawClient {
   /** Types of all that came, in order. */
   readonly order: string[] = [];
   readonly frames: FrameConnection;
+  /** Of its process. */
+  readonly name: string;
   readonly #waiting: { id: number; body: ClientRequestBody }[] = [];
   #isOpen = false;
   #id = 0;
 
   constructor(cluster: SimCluster, node: SimNode) {
-    const process = cluster.scheduler.forNode(`raw${++count}`);
+    this.name = `raw${++count}`;
+    const process = cluster.scheduler.forNode(this.name);
     this.frames = openFrameConnection({
       network: cluster.network.attach(process),
       timers: process.timers,

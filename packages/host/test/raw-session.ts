@@ -32,6 +32,31 @@ export function commands(session: number, firstNumber: number, list: readonly Co
   return { type: 'commands', group: GROUP, payload, payloadChecksum: crc32c(payload) };
 }
 
+/** Events of one log index, put together from their pieces. */
+export interface WholeBatch {
+  readonly index: LogIndex;
+  readonly previousIndex: LogIndex;
+  readonly fields: Uint8Array[];
+  pieces: number;
+  isWhole: boolean;
+}
+
+/** The events that were pushed for a session: each batch once, its pieces one after the other. */
+export function batchesOf(raw: RawClient, session: number): WholeBatch[] {
+  const batches: WholeBatch[] = [];
+  for (const push of raw.pushes) {
+    if (push.type !== 'events' || push.session !== session) continue;
+    const { index, previousIndex, first, isLast, events } = push;
+    let batch = batches.at(-1);
+    if (batch === undefined || batch.isWhole) batches.push((batch = { index, previousIndex, fields: [], pieces: 0, isWhole: false }));
+    assert.deepEqual([index, previousIndex, first], [batch.index, batch.previousIndex, batch.fields.length]);
+    batch.fields.push(...events.map(({ fields }) => fields));
+    batch.pieces++;
+    batch.isWhole = isLast;
+  }
+  return batches;
+}
+
 /** One query as a request carries it. */
 export function oneQuery(resource: number, operation: number, args = new Uint8Array(0)): { count: number; queries: Uint8Array } {
   const writer = new ByteWriter();
@@ -59,7 +84,7 @@ export function openSession(
   const opened = ask(cluster, raw, { type: 'openSession', group: GROUP, key, ttlMs, graceMs: ttlMs });
   assert.ok(opened.type === 'sessionOpened', codeOf(opened));
   const { session } = opened;
-  const bound = ask(cluster, raw, { type: 'bindSession', group: GROUP, session, key, acknowledgedEvents: session });
+  const bound = ask(cluster, raw, { type: 'bindSession', group: GROUP, session, key, acknowledgedEvents: session, nextEvents: 0 });
   assert.deepEqual([codeOf(bound), bound.type === 'sessionBound' && bound.nextNumber], ['sessionBound', 1]);
   const open = { resource: 0, operation: MACHINE_OPERATION.openResource, args: encodeOpenResource('tally', 1, 't') };
   const answer = ask(cluster, raw, commands(session, 1, [open]));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { SYSTEM_GROUP, crc32c } from '@quorate/base';
+import { LIMITS, SYSTEM_GROUP, crc32c } from '@quorate/base';
 import {
   MACHINE_OPERATION,
   encodeAcknowledge,
@@ -10,10 +10,10 @@ import {
   encodeTick,
 } from '@quorate/machine';
 import type { SimNode } from '@quorate/testkit';
-import type { ClientRequestBody, ClientResponse, ServerPush } from '@quorate/wire';
+import type { ClientRequestBody, ClientResponse } from '@quorate/wire';
 import { RawClient } from './raw-client.js';
 import { leaderOf, metric, others, sessionCluster } from './session-rig.js';
-import { GROUP, KEY, ask, codeOf, commands, oneQuery, openSession, setup, tally } from './raw-session.js';
+import { GROUP, KEY, ask, batchesOf, codeOf, commands, oneQuery, openSession, setup, tally } from './raw-session.js';
 
 test('T61: commands, acknowledgements and bindings by others than who carries the session → refused, nothing happens', () => {
   const { cluster, raw, session, resource, leader } = setup(31);
@@ -22,7 +22,7 @@ test('T61: commands, acknowledgements and bindings by others than who carries th
   assert.equal(codeOf(ask(cluster, other, add)), 'unavailable');
   const acknowledge = { type: 'acknowledge', group: GROUP, session, replies: 1, events: session } as const;
   assert.equal(codeOf(ask(cluster, other, acknowledge)), 'unavailable');
-  const bind = { type: 'bindSession', group: GROUP, session, key: new Uint8Array(16), acknowledgedEvents: session } as const;
+  const bind = { type: 'bindSession', group: GROUP, session, key: new Uint8Array(16), acknowledgedEvents: session, nextEvents: 0 } as const;
   assert.equal(codeOf(ask(cluster, other, bind)), 'sessionExpired');
   assert.equal(codeOf(ask(cluster, raw, add)), 'replies');
   // With the key another connection takes over, and the first no longer speaks for the session.
@@ -79,7 +79,7 @@ test('requests about sessions of a follower → notLeader with the address of th
   const raw = new RawClient(cluster, follower);
   const requests: ClientRequestBody[] = [
     { type: 'openSession', group: GROUP, key: KEY, ttlMs: 1000, graceMs: 0 },
-    { type: 'bindSession', group: GROUP, session, key: KEY, acknowledgedEvents: session },
+    { type: 'bindSession', group: GROUP, session, key: KEY, acknowledgedEvents: session, nextEvents: 0 },
     commands(session, 2, [tally(resource, 'add', { amount: 1 })]),
     { type: 'acknowledge', group: GROUP, session, replies: 1, events: session },
   ];
@@ -156,14 +156,12 @@ test('T66, T71: a client that does not read → its events stay in the machine; 
   const lastId = raw.send(commands(session, 3, [tally(resource, 'add', { amount: 1 })]));
   cluster.runFor(500);
   raw.frames.resume();
-  const eventsOf = (of: number): (ServerPush & { type: 'events' })[] =>
-    raw.pushes.flatMap((push) => (push.type === 'events' && push.session === of ? [push] : []));
   cluster.runUntil(() => raw.answers.has(lastId), 5000, 'the reply');
-  // The reply to the last command came after all events before it, and its own event with it.
-  assert.equal(eventsOf(session).length, floods + 1);
-  cluster.runUntil(() => eventsOf(second).length === floods + 1, 5000, 'all events');
+  // The reply to the last command came after all events before it.
+  assert.ok(batchesOf(raw, session)[floods - 1]?.isWhole);
+  cluster.runUntil(() => [session, second].every((of) => batchesOf(raw, of)[floods]?.isWhole), 5000, 'all events');
   for (const of of [session, second]) {
-    const all = eventsOf(of);
+    const all = batchesOf(raw, of);
     for (let i = 1; i < all.length; i++) assert.equal(all[i]?.previousIndex, all[i - 1]?.index);
     assert.equal(all[0]?.previousIndex, of);
     assert.equal(all.length, floods + 1);
@@ -178,7 +176,14 @@ test('T66: events that were not acknowledged → pushed again on a new connectio
   cluster.runUntil(() => raw.pushes.length === 10, 1000, 'all events');
   const indexes = raw.pushes.map((push) => (push.type === 'events' ? push.index : 0));
   const again = new RawClient(cluster, leader);
-  const bound = ask(cluster, again, { type: 'bindSession', group: GROUP, session, key: KEY, acknowledgedEvents: indexes[3] as number });
+  const bound = ask(cluster, again, {
+    type: 'bindSession',
+    group: GROUP,
+    session,
+    key: KEY,
+    acknowledgedEvents: indexes[3] as number,
+    nextEvents: 0,
+  });
   assert.equal(bound.type === 'sessionBound' && bound.lastEventIndex, indexes[9]);
   cluster.runUntil(() => again.pushes.length === 6, 1000, 'the events after that');
   assert.deepEqual(
@@ -194,7 +199,7 @@ test('T66: events that were not acknowledged → pushed again on a new connectio
   // Fifty acknowledgements are one entry.
   assert.equal(leader.appliedState(GROUP)?.appliedIndex, before + 1);
   const third = new RawClient(cluster, leader);
-  ask(cluster, third, { type: 'bindSession', group: GROUP, session, key: KEY, acknowledgedEvents: session });
+  ask(cluster, third, { type: 'bindSession', group: GROUP, session, key: KEY, acknowledgedEvents: session, nextEvents: 0 });
   cluster.runFor(200);
   assert.deepEqual(third.pushes, []);
 });
@@ -208,7 +213,7 @@ test('a session that is closed → its last replies come first, then that it end
   assert.deepEqual(raw.pushes, [{ type: 'sessionEnded', group: GROUP, session, isExpired: false }]);
   assert.deepEqual(raw.order.slice(-2), ['replies', 'sessionEnded']);
   assert.equal(codeOf(ask(cluster, raw, commands(session, 4, [close]))), 'unavailable');
-  const bind = { type: 'bindSession', group: GROUP, session, key: KEY, acknowledgedEvents: session } as const;
+  const bind = { type: 'bindSession', group: GROUP, session, key: KEY, acknowledgedEvents: session, nextEvents: 0 } as const;
   assert.equal(codeOf(ask(cluster, raw, bind)), 'sessionExpired');
 });
 
@@ -234,7 +239,7 @@ test('rule 18: a burst of commands of which each makes an event → every event 
   }
 });
 
-test('events of one index that fit no frame → their session ends, and the client is told; the others go on', () => {
+test('events of one index that fit no frame → they come in pieces, all of them, and the session goes on', () => {
   const { cluster, raw, session, resource, leader } = setup(41);
   ask(cluster, raw, commands(session, 2, [tally(resource, 'watch')]));
   const writer = new RawClient(cluster, leader);
@@ -244,11 +249,11 @@ test('events of one index that fit no frame → their session ends, and the clie
     Uint8Array.from({ length: 16 }, () => 7),
   ).session;
   assert.equal(codeOf(ask(cluster, writer, commands(writing, 2, [tally(resource, 'flood', { count: 5, size: 1_000_000 })]))), 'replies');
-  cluster.runUntil(() => raw.pushes.length > 0, 1000, 'the end');
-  assert.deepEqual(raw.pushes, [{ type: 'sessionEnded', group: GROUP, session, isExpired: true }]);
-  assert.equal(metric(leader, 'sessions'), 1);
-  assert.ok(raw.isOpen);
-  assert.equal(codeOf(ask(cluster, writer, commands(writing, 3, [tally(resource, 'add', { amount: 1 })]))), 'replies');
+  cluster.runUntil(() => batchesOf(raw, session)[0]?.isWhole === true, 1000, 'all events');
+  const [batch] = batchesOf(raw, session);
+  assert.deepEqual([batch?.fields.length, batch?.pieces], [5, 5]);
+  assert.ok((batch?.fields.reduce((sum, { length }) => sum + length, 0) ?? 0) > LIMITS.frameBytesMax);
+  assert.equal(codeOf(ask(cluster, raw, commands(session, 3, [tally(resource, 'add', { amount: 1 })], batch?.index))), 'replies');
 });
 
 test('T32: no space on the disk → commands and sessions are refused, nothing expires, queries go on; with space again all goes on', () => {
@@ -290,7 +295,7 @@ test('T52, T55: a leader that is cut off → binds no session and answers no lin
   cluster.runFor(50);
   for (const node of others(cluster, leader)) cluster.network.cut(leader.name, node.name);
   const late = [
-    raw.send({ type: 'bindSession', group: GROUP, session, key: KEY, acknowledgedEvents: session }),
+    raw.send({ type: 'bindSession', group: GROUP, session, key: KEY, acknowledgedEvents: session, nextEvents: 0 }),
     raw.send({ ...query, afterNumber: 0, consistency: 'linearizable' }),
     raw.send({ type: 'ping' }),
   ];
@@ -316,7 +321,7 @@ test('rule 18: a command is applied in one turn with more events than the connec
   cluster.runFor(1000);
   raw.frames.resume();
   cluster.runUntil(() => raw.answers.has(id), 5000, 'the reply');
-  assert.equal(raw.pushes.length, 31);
+  assert.equal(batchesOf(raw, session).filter(({ isWhole }) => isWhole).length >= 30, true, 'all before it');
 });
 
 test('T80: a command is applied after its session was bound to another connection, which does not read → the reply does not wait for that one', () => {
@@ -332,12 +337,12 @@ test('T80: a command is applied after its session was bound to another connectio
   leader.disk.latency = { writeMs: [0, 0.1], syncMs: [100, 100] };
   const id = raw.send(commands(session, 33, [tally(resource, 'add', { amount: 1 })]));
   cluster.runFor(10);
-  other.send({ type: 'bindSession', group: GROUP, session, key: KEY, acknowledgedEvents: session });
+  other.send({ type: 'bindSession', group: GROUP, session, key: KEY, acknowledgedEvents: session, nextEvents: 0 });
   cluster.runFor(50);
   assert.ok(!raw.answers.has(id), 'it is under way');
   cluster.runUntil(() => raw.answers.has(id), 1000, 'the reply');
   assert.equal(codeOf(raw.answers.get(id) as ClientResponse), 'replies');
   other.frames.resume();
-  cluster.runUntil(() => other.pushes.length === 31, 5000, 'all events on the other connection');
+  cluster.runUntil(() => batchesOf(other, session)[30]?.isWhole === true, 5000, 'all events on the other connection');
   assert.equal(leader.status()?.state, 'serving');
 });

@@ -35,12 +35,16 @@ export interface SessionEvent {
   readonly fields: Uint8Array;
 }
 
-/** All events of one log index for one session. */
+/** Events of one log index for one session: all of them, or a piece. */
 export interface EventBatch {
   readonly session: SessionId;
   readonly index: LogIndex;
-  /** Index of the session's event batch before this one; the session's id if this is the first. So a gap is noticed. */
+  /** The index before this one at which the session got events; the session's id if this is the first. So a gap is noticed. */
   readonly previousIndex: LogIndex;
+  /** Place of the first of these among those of their index. */
+  readonly first: number;
+  /** None of this index follows. */
+  readonly isLast: boolean;
   readonly events: readonly SessionEvent[];
 }
 

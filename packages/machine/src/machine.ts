@@ -179,9 +179,12 @@ export class Machine {
     return this.#state.sessions.list();
   }
 
-  /** Unacknowledged event batches of a session after `index`, in order: about `maxBytes`, and at least one if there is any. */
-  eventsAfter(session: SessionId, index: LogIndex, maxBytes: number): EventBatch[] {
-    return this.#state.events.after(session, index, maxBytes);
+  /**
+   * Unacknowledged events of a session after `index`, in order, without the first `had` of the very next index: at least one if there is any, and no more
+   * than `maxBytes`. The last batch may be a piece.
+   */
+  eventsAfter(session: SessionId, index: LogIndex, maxBytes: number, had = 0): EventBatch[] {
+    return this.#state.events.after(session, index, maxBytes, had);
   }
 
   /** All resources, in the order of their creation. */

@@ -3,8 +3,11 @@ import type { MachineLimits } from './machine-limits.js';
 import type { EventBatch, SessionEvent } from './machine-types.js';
 import type { SessionId } from './resource-machine.js';
 import type { SessionRecord, Sessions } from './sessions.js';
-import { TABLE, keyOf, readU64Be, writeU16Be } from './table-keys.js';
+import { TABLE, keyOf, readU16Be, readU64Be, writeU16Be } from './table-keys.js';
 import type { Table, Tables } from './tables/types.js';
+
+/** A batch to which events are still added. */
+type OpenBatch = { -readonly [K in keyof EventBatch]: EventBatch[K] } & { readonly events: SessionEvent[] };
 
 const HEAD_BYTES = 18;
 /** A place that no rollback comes to. */
@@ -144,20 +147,23 @@ export class SessionEvents {
       }
       record.lastEventIndex = index;
       this.#sessions.countEvents(record, events.length, bytes);
-      publish({ session, index, previousIndex, events });
+      publish({ session, index, previousIndex, first: 0, isLast: true, events });
     }
   }
 
-  /** Batches after `index` in order, at least one if there is any, about `maxBytes` of them. */
-  after(session: SessionId, index: LogIndex, maxBytes: number): EventBatch[] {
-    const batches: { session: SessionId; index: LogIndex; previousIndex: LogIndex; events: SessionEvent[] }[] = [];
+  /** Events after `index` in order, from place `had` of the very next index on: at least one if there is any, and no more than `maxBytes`. */
+  after(session: SessionId, index: LogIndex, maxBytes: number, had: number): EventBatch[] {
+    const batches: OpenBatch[] = [];
     let bytes = 0;
-    this.#table.scan({ from: keyOf(session, index + 1), to: keyOf(session + 1) }, (key, value) => {
+    this.#table.scan({ from: eventKey(session, index + 1, had), to: keyOf(session + 1) }, (key, value) => {
       const at = readU64Be(key, 8);
       let batch = batches.at(-1);
+      if (batch !== undefined && bytes + value.length > maxBytes) {
+        batch.isLast = batch.index !== at;
+        return false;
+      }
       if (batch?.index !== at) {
-        if (bytes >= maxBytes && batch !== undefined) return false;
-        batch = { session, index: at, previousIndex: readU64(value, 0), events: [] };
+        batch = { session, index: at, previousIndex: readU64(value, 0), first: readU16Be(key, 16), isLast: true, events: [] };
         batches.push(batch);
       }
       batch.events.push({ resource: readU64(value, 8), code: readU16(value, 16), fields: value.slice(HEAD_BYTES) });

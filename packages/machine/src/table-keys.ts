@@ -35,6 +35,10 @@ export function writeU16Be(b: Uint8Array, at: number, value: number): void {
   b[at + 1] = value;
 }
 
+export function readU16Be(b: Uint8Array, at: number): number {
+  return ((b[at] as number) << 8) | (b[at + 1] as number);
+}
+
 export function writeU32Be(b: Uint8Array, at: number, value: number): void {
   b[at] = value >>> 24;
   b[at + 1] = value >>> 16;

@@ -9,7 +9,7 @@ import { WIRE_LIMITS } from './wire-limits.js';
  * Requests and answers of sessions, after the u32 id of the request; and what is pushed, which has no id:
  *
  *   openSessionRequest   u32 group, 16 bytes key, u32 ttl ms, u32 grace ms
- *   bindSessionRequest   u32 group, u64 session, 16 bytes key, u64 acknowledged events
+ *   bindSessionRequest   u32 group, u64 session, 16 bytes key, u64 acknowledged events, u16 events of the next index
  *   commandsRequest      u32 group, u32 CRC-32C of the payload, payload up to the end of the frame
  *   queriesRequest       u32 group, u64 session, u64 after number, u64 min index, u8 0 linearizable, 1 sequential, u16 count, queries
  *                        (query-list.ts) up to the end of the frame
@@ -23,7 +23,8 @@ import { WIRE_LIMITS } from './wire-limits.js';
  *                          (query-list.ts) up to the end of the frame
  *   acknowledgedResponse, pongResponse  nothing
  *
- *   eventsPush        u32 group, u64 session, u64 index, u64 previous index, u16 count, per event u64 resource, u8 code, u32 length and fields
+ *   eventsPush        u32 group, u64 session, u64 index, u64 previous index, u16 place of the first, u8 1 if none of the index follows, u16 count,
+ *                     per event u64 resource, u8 code, u32 length and fields
  *   sessionEndedPush  u32 group, u64 session, u8 1 if it expired
  */
 
@@ -38,7 +39,7 @@ export function writeSessionRequest(writer: ByteWriter, body: Exclude<SessionReq
       writer.u32(body.group).raw(checkedKey(body.key)).u32(body.ttlMs).u32(body.graceMs);
       return FRAME_TYPES.openSessionRequest;
     case 'bindSession':
-      writer.u32(body.group).u64(body.session).raw(checkedKey(body.key)).u64(body.acknowledgedEvents);
+      writer.u32(body.group).u64(body.session).raw(checkedKey(body.key)).u64(body.acknowledgedEvents).u16(body.nextEvents);
       return FRAME_TYPES.bindSessionRequest;
     case 'queries':
       checkLength(body.count, LIMITS.batchRecordsMax, 'queries');
@@ -74,6 +75,7 @@ export function readSessionRequest(type: number, reader: ByteReader): SessionReq
         session: reader.u64(),
         key: reader.raw(SESSION_KEY_BYTES),
         acknowledgedEvents: reader.u64(),
+        nextEvents: reader.u16(),
       };
     case FRAME_TYPES.commandsRequest: {
       const group = readGroupId(reader);
@@ -192,7 +194,8 @@ export function encodePush(push: ServerPush): EncodedFrame {
     return { type: FRAME_TYPES.sessionEndedPush, parts: [writer.take()] };
   }
   checkLength(push.events.length, WIRE_LIMITS.eventsPerPushMax, 'events');
-  writer.u64(push.index).u64(push.previousIndex).u16(push.events.length);
+  writer.u64(push.index).u64(push.previousIndex).u16(push.first);
+  writer.u8(push.isLast ? 1 : 0).u16(push.events.length);
   for (const event of push.events) writer.u64(event.resource).u8(event.code).bytes(event.fields);
   return { type: FRAME_TYPES.eventsPush, parts: [writer.take()] };
 }
@@ -217,10 +220,12 @@ function readPush(type: number, reader: ByteReader): ServerPush {
   if (type !== FRAME_TYPES.eventsPush) throw new QuorateError('malformedFrame', `frame type ${type} is not pushed`, { type });
   const index = reader.u64();
   const previousIndex = reader.u64();
+  const first = reader.u16();
+  const isLast = readFlag(reader);
   const count = readCount(reader, reader.u16(), { max: WIRE_LIMITS.eventsPerPushMax, bytesEach: 13, what: 'events' });
   const events: PushedEvent[] = [];
   for (let i = 0; i < count; i++) events.push({ resource: reader.u64(), code: reader.u8(), fields: reader.bytes(LIMITS.frameBytesMax) });
-  return { type: 'events', group, session, index, previousIndex, events };
+  return { type: 'events', group, session, index, previousIndex, first, isLast, events };
 }
 
 function checkedKey(key: Uint8Array): Uint8Array {

@@ -22,8 +22,9 @@ export type SessionRequestBody =
   /** Opens a session; the same key again gives the same session while it has applied nothing. Leader. `key`: 16 random bytes, the client's secret. */
   | { readonly type: 'openSession'; readonly group: GroupId; readonly key: Uint8Array; readonly ttlMs: number; readonly graceMs: number }
   /**
-   * From now on this connection carries the session: what it sends keeps the session alive, and events after `acknowledgedEvents` are
-   * pushed on it, also those that were pushed elsewhere. Leader. `sessionExpired` if there is no such session or the key is another.
+   * From now on this connection carries the session: what it sends keeps the session alive, and events after `acknowledgedEvents`, without the
+   * first `nextEvents` of the very next index, are pushed on it, also those that were pushed elsewhere. Leader. `sessionExpired` if there is no
+   * such session or the key is another.
    */
   | {
       readonly type: 'bindSession';
@@ -31,6 +32,7 @@ export type SessionRequestBody =
       readonly session: number;
       readonly key: Uint8Array;
       readonly acknowledgedEvents: LogIndex;
+      readonly nextEvents: number;
     }
   /** Leader. `payload`: one batch of commands; `payloadChecksum`: its CRC-32C. The session must be bound to this connection. */
   | { readonly type: 'commands'; readonly group: GroupId; readonly payloadChecksum: number; readonly payload: Uint8Array }
@@ -96,8 +98,9 @@ export function isLastAnswer(body: { readonly type: string; readonly isLast?: bo
 /** What a node sends without being asked. */
 export type ServerPush =
   /**
-   * All events of one log index for one session; `previousIndex` is the index of those before, the session's number if there were none. Goes out
-   * before the replies to commands of the same or a later index: so the client knows what to merge, and tells both in the order of the log.
+   * Events of one log index for one session, those from place `first` on; `isLast`: none of the index follows. `previousIndex` is the index of those
+   * before, the session's number if there were none. All of an index go out before the replies to commands of later ones: so the client knows what to
+   * merge, and tells both in the order of the log.
    */
   | {
       readonly type: 'events';
@@ -105,6 +108,8 @@ export type ServerPush =
       readonly session: number;
       readonly index: LogIndex;
       readonly previousIndex: LogIndex;
+      readonly first: number;
+      readonly isLast: boolean;
       readonly events: readonly PushedEvent[];
     }
   /** The session is over. */

@@ -23,7 +23,7 @@ export const WIRE_LIMITS = {
   versionBytesMax: 128,
   /** Records asked for in one read. */
   readRecordsMax: 1_048_576,
-  /** Events of one log index for one session. */
+  /** Events in one frame: of one log index, for one session. */
   eventsPerPushMax: 16_384,
   /** Time a read may ask to wait for a record, in ms. */
   waitMsMax: 600_000,

@@ -103,7 +103,7 @@ const consistency = fc.constantFrom('linearizable' as const, 'sequential' as con
 
 const sessionRequest: fc.Arbitrary<SessionRequestBody> = fc.oneof(
   record({ type: type('openSession'), group, key, ttlMs: u32, graceMs: u32 }),
-  record({ type: type('bindSession'), group, session: u53, key, acknowledgedEvents: u53 }),
+  record({ type: type('bindSession'), group, session: u53, key, acknowledgedEvents: u53, nextEvents: fc.nat(0xffff) }),
   record({ type: type('commands'), group, payloadChecksum: u32, payload: bytes }),
   record({
     type: type('queries'),
@@ -227,6 +227,8 @@ export const push: fc.Arbitrary<ServerPush> = fc.oneof(
     session: u53,
     index: u53,
     previousIndex: u53,
+    first: fc.nat(0xffff),
+    isLast: isOne,
     events: list(record({ resource: u53, code: fc.nat(255), fields: bytes })),
   }),
 );

@@ -39,7 +39,14 @@ export function someSessionRequest(random: Random): SessionRequestBody {
     case 0:
       return { type: 'openSession', group, key: someKey(random), ttlMs: someU32(random), graceMs: someU32(random) };
     case 1:
-      return { type: 'bindSession', group, session, key: someKey(random), acknowledgedEvents: someU64(random) };
+      return {
+        type: 'bindSession',
+        group,
+        session,
+        key: someKey(random),
+        acknowledgedEvents: someU64(random),
+        nextEvents: randomBetween(random, 0, 0xffff),
+      };
     case 2:
       return { type: 'commands', group, payloadChecksum: someU32(random), payload: someBytes(random, 2000) };
     case 3:
@@ -99,5 +106,7 @@ export function somePush(random: Random): ServerPush {
     code: randomBetween(random, 0, 255),
     fields: someBytes(random, LIMITS.nameBytesMax),
   }));
-  return { type: 'events', group, session, index: someU64(random), previousIndex: someU64(random), events };
+  const first = randomBetween(random, 0, 0xffff);
+  const isLast = randomChance(random, 0.5);
+  return { type: 'events', group, session, index: someU64(random), previousIndex: someU64(random), first, isLast, events };
 }

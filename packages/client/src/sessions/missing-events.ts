@@ -45,10 +45,11 @@ export class MissingEvents {
     else if (!this.#alarm.isSet) this.#alarm.set(WAIT_MS);
   }
 
-  /** A batch came in its turn. */
+  /** A batch or a piece of one came in its turn: the node is at it, and those behind it have as long again. */
   arrived(): void {
     this.#isGap = false;
     this.#tries = 0;
+    this.#alarm.clear();
     this.watch();
   }
 
@@ -69,10 +70,11 @@ export class MissingEvents {
   #stillMissing(): void {
     if (!this.#chain.isMissing) return;
     const { received } = this.#chain;
+    const isProved = this.#isGap || this.#chain.isWithinBatch;
     this.#tries += 1;
-    if (this.#isGap && this.#tries > GAP_TRIES_MAX) {
+    if (isProved && this.#tries > GAP_TRIES_MAX) {
       this.#owner.expired(new QuorateError('sessionExpired', 'events of this session are lost', { received }));
-    } else if (!this.#isGap && this.#tries > NAMED_TRIES_MAX) {
+    } else if (!isProved && this.#tries > NAMED_TRIES_MAX) {
       this.#context.settings.logger.log('warn', 'eventsMissing', { received });
       this.#tries = 0;
       this.#chain.stopExpecting();

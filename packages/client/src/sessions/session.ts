@@ -26,7 +26,7 @@ export interface SessionOwner {
   ended(session: Session, state: 'expired' | 'closed', error: QuorateError): void;
   /** A call has an outcome. */
   settle(done: Done<CommandResult>, error: QuorateError | null, result: CommandResult | null): void;
-  /** Events of one log index, in order. */
+  /** Events of one log index, or a piece of them, in order. */
   events(batch: EventsAt): void;
   /** Something was told; answers that wait for it may go on. */
   progressed(): void;
@@ -210,7 +210,7 @@ export class Session implements CarrierOwner, SenderOwner, MissingEventsOwner {
     const { group, ttlMs, graceMs } = this.#settings;
     const { key } = this;
     if (this.#id === 0) return { type: 'openSession', group, key, ttlMs, graceMs };
-    return { type: 'bindSession', group, session: this.#id, key, acknowledgedEvents: this.#chain.received };
+    return { type: 'bindSession', group, session: this.#id, key, ...this.#chain.has };
   }
 
   greeted(response: ClientResponse): boolean {
@@ -358,7 +358,7 @@ export class Session implements CarrierOwner, SenderOwner, MissingEventsOwner {
     const events = this.#chain.head;
     if (events !== undefined && events.index < index) return false;
     // An event that has not arrived may come before it.
-    if (events === undefined && this.#chain.isMissing && index > this.#chain.received + 1) return false;
+    if (events === undefined && this.#chain.isMissing && index > this.#chain.receivedUpTo + 1) return false;
     this.#settleReply(call);
     return true;
   }
@@ -372,7 +372,7 @@ export class Session implements CarrierOwner, SenderOwner, MissingEventsOwner {
     this.#chain.take();
     this.#owner.saw(events.index);
     this.#owner.events(events);
-    this.#chain.told(events.index);
+    if (events.isLast) this.#chain.told(events.index);
     return true;
   }
 

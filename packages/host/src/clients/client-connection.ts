@@ -93,11 +93,15 @@ export class ClientConnection implements ReplyTo {
   }
 
   get isFull(): boolean {
-    return !this.frames.isOpen || this.frames.queuedBytes > LIMITS.connectionQueueBytesHigh;
+    return !this.frames.isOpen || this.frames.queuedBytes > LIMITS.connectionRoomBytes;
   }
 
   get hasRoom(): boolean {
-    return this.#waitingForRoom.length === 0 && this.frames.queuedBytes <= LIMITS.connectionQueueBytesHigh;
+    return this.#waitingForRoom.length === 0 && this.frames.queuedBytes <= LIMITS.connectionRoomBytes;
+  }
+
+  get hasRoomForSmall(): boolean {
+    return this.frames.queuedBytes <= LIMITS.connectionQueueBytesHigh;
   }
 
   whenRoom(step: () => void): void {
@@ -112,7 +116,7 @@ export class ClientConnection implements ReplyTo {
     if (steps.length === 0) return;
     this.#waitingForRoom = [];
     let count = 0;
-    while (count < steps.length && this.frames.queuedBytes <= LIMITS.connectionQueueBytesHigh && this.frames.isOpen) steps[count++]?.();
+    while (count < steps.length && !this.isFull) steps[count++]?.();
     this.#waitingForRoom = [...steps.slice(count), ...this.#waitingForRoom];
   }
 

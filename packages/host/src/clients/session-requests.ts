@@ -1,11 +1,12 @@
 import { type GroupId, QuorateError, asQuorateError, readU16, readU64 } from '@quorate/base';
-import { type MachineOutcome, PAYLOAD, type Reply, type SessionId, encodeOpenSession } from '@quorate/machine';
-import type { ClientResponseBody, SessionRequestBody } from '@quorate/wire';
+import { type MachineOutcome, PAYLOAD, type SessionId, encodeOpenSession } from '@quorate/machine';
+import type { SessionRequestBody } from '@quorate/wire';
 import type { Proposer } from '../groups/pending-proposals.js';
 import type { Replica } from '../groups/replica.js';
 import type { MachineGroup } from '../sessions/machine-group.js';
 import type { MachineGroups } from '../sessions/machine-groups.js';
 import { type QueryReplyTo, QueryRun } from '../sessions/query-run.js';
+import { type RepliesReplyTo, ReplyRun } from '../sessions/reply-run.js';
 import type { SessionCarrier } from '../sessions/session-binding.js';
 import type { HostOptions } from '../host-options.js';
 
@@ -18,11 +19,7 @@ export interface SessionNode {
 }
 
 /** The connection that the requests come on. */
-export interface SessionReplyTo extends SessionCarrier, QueryReplyTo {
-  /** False while so much is queued to the connection that no large answer should be added. */
-  readonly hasRoom: boolean;
-  reply(id: number, body: ClientResponseBody): void;
-}
+export interface SessionReplyTo extends SessionCarrier, QueryReplyTo, RepliesReplyTo {}
 
 /** Who settles proposals and errors: the request handler of the connection. */
 export interface SessionProposer extends Proposer {
@@ -31,8 +28,6 @@ export interface SessionProposer extends Proposer {
 
 /** Longest wait of a query for what it must see, in ms: then another replica may do better. */
 const QUERY_WAIT_MS = 5000;
-/** Bytes of results after which an answer goes on in another frame; with one result more it still fits one. */
-const REPLIES_BYTES = 1_048_576;
 
 type RequestOf<T extends SessionRequestBody['type']> = Extract<SessionRequestBody, { type: T }>;
 type RepliesOutcome = Extract<MachineOutcome, { type: 'replies' }>;
@@ -120,7 +115,7 @@ export class SessionRequests {
   /** After a read-index round: so the session is known here, if it is open, with all its commands. */
   #bindSession(id: number, request: RequestOf<'bindSession'>): void {
     const group = this.#group(request.group);
-    const { session, acknowledgedEvents } = request;
+    const { session, acknowledgedEvents, nextEvents } = request;
     const key = request.key.slice();
     this.#linearizable(id, group.replica, () => {
       const { machine } = group;
@@ -129,7 +124,7 @@ export class SessionRequests {
         throw new QuorateError('sessionExpired', `there is no session ${session} with this key`, { session });
       }
       if (this.#to.isClosed) return;
-      const binding = group.bind(info, this.#to, acknowledgedEvents);
+      const binding = group.bind(info, this.#to, { upTo: acknowledgedEvents, ofNext: nextEvents });
       this.#to.reply(id, { type: 'sessionBound', nextNumber: info.nextNumber, lastEventIndex: info.lastEventIndex });
       binding.start();
     });
@@ -198,50 +193,10 @@ export class SessionRequests {
     });
   }
 
-  /** Events of their indexes and before leave first, if they go out on this connection: another may carry the session by now. */
+  /** They keep their place among the events, if those go out on this connection: another may carry the session by now. */
   #replies(id: number, group: GroupId, { session, firstNumber, replies }: RepliesOutcome): void {
     const carried = this.#node.machines.get(group)?.binding(session);
     const binding = carried?.carrier === this.#to ? carried : null;
-    if (this.#to.hasRoom && binding?.catchUp() !== false) {
-      this.#sendReplies(id, firstNumber, replies);
-      return;
-    }
-    const step = (): void => {
-      if (binding === null || binding.catchUp()) this.#sendReplies(id, firstNumber, replies);
-      else this.#to.whenRoom(step);
-    };
-    this.#to.whenRoom(step);
+    new ReplyRun({ id, firstNumber, replies, to: this.#to, binding, failed: this.#failed }).start();
   }
-
-  #sendReplies(id: number, firstNumber: number, replies: readonly Reply[]): void {
-    try {
-      this.#splitReplies(id, firstNumber, replies);
-    } catch (thrown) {
-      // Thrown on, it would stop the group; so only this client is told.
-      this.#proposer.failed(id, asQuorateError(thrown));
-    }
-  }
-
-  #splitReplies(id: number, firstNumber: number, replies: readonly Reply[]): void {
-    let from = 0;
-    let bytes = 0;
-    for (let i = 0; i < replies.length; i++) {
-      if (bytes >= REPLIES_BYTES) {
-        this.#to.reply(id, { type: 'replies', firstNumber: firstNumber + from, replies: replies.slice(from, i), isLast: false });
-        from = i;
-        bytes = 0;
-      }
-      bytes += bytesOf(replies[i] as Reply);
-    }
-    const rest = from === 0 ? replies : replies.slice(from);
-    this.#to.reply(id, { type: 'replies', firstNumber: firstNumber + from, replies: rest, isLast: true });
-  }
-}
-
-/** At least what it takes in a frame. */
-function bytesOf(reply: Reply): number {
-  if (reply.isOk) return 13 + reply.result.length;
-  let bytes = 128 + 3 * reply.message.length;
-  for (const [key, value] of Object.entries(reply.details)) bytes += 32 + 3 * (key.length + (typeof value === 'string' ? value.length : 0));
-  return bytes;
 }

@@ -88,11 +88,11 @@ export class MachineGroup implements MachineListener, BindingOwner {
     return this.#bindings.get(session);
   }
 
-  /** `carrier` carries the session from now on; `start` of the binding must follow once that was told. */
-  bind(info: SessionInfo, carrier: SessionCarrier, acknowledgedEvents: LogIndex): SessionBinding {
+  /** `carrier` carries the session from now on; `start` of the binding must follow once that was told. `events`: those that the client has. */
+  bind(info: SessionInfo, carrier: SessionCarrier, events: { readonly upTo: LogIndex; readonly ofNext: number }): SessionBinding {
     const { session, ttlMs } = info;
     this.#bindings.get(session)?.end();
-    const binding = new SessionBinding({ session, ttlMs, carrier, owner: this, pushedIndex: acknowledgedEvents });
+    const binding = new SessionBinding({ session, ttlMs, carrier, owner: this, pushedIndex: events.upTo, had: events.ofNext });
     this.#bindings.set(session, binding);
     carrier.bindings.add(binding);
     this.#keeper.carried(session, carrier, this.#node.awake.nowMs());
@@ -105,13 +105,13 @@ export class MachineGroup implements MachineListener, BindingOwner {
     this.#keeper.lost(binding.session, binding.carrier, this.#node.awake.nowMs());
   }
 
-  eventsAfter(session: SessionId, index: LogIndex, maxBytes: number): readonly EventBatch[] {
-    return this.machine.fault === null ? this.machine.eventsAfter(session, index, maxBytes) : [];
+  eventsAfter(session: SessionId, index: LogIndex, maxBytes: number, had: number): readonly EventBatch[] {
+    return this.machine.fault === null ? this.machine.eventsAfter(session, index, maxBytes, had) : [];
   }
 
   /** Nothing is ever left out, so the session must end. */
-  eventsTooLarge({ session }: SessionBinding, index: LogIndex): void {
-    this.#node.options.logger.log('warn', 'events of one index fit no frame: their session ends', { group: this.group, session, index });
+  eventTooLarge({ session }: SessionBinding, index: LogIndex): void {
+    this.#node.options.logger.log('warn', 'an event fits no frame: its session ends', { group: this.group, session, index });
     this.#keeper.condemn(session);
   }
 

@@ -1,4 +1,4 @@
-import { type GroupId, type LogIndex, type QuorateError, asQuorateError } from '@quorate/base';
+import { type GroupId, LIMITS, type LogIndex, type QuorateError, asQuorateError } from '@quorate/base';
 import type { EventBatch, SessionId } from '@quorate/machine';
 import type { ServerPush } from '@quorate/wire';
 import type { SessionContact } from './session-keeper.js';
@@ -21,37 +21,48 @@ export interface SessionCarrier extends SessionContact {
 /** What a binding asks of its group. */
 export interface BindingOwner {
   readonly group: GroupId;
-  /** Events of the session after an index, in order: about `maxBytes`, at least one batch if there is any. */
-  eventsAfter(session: SessionId, index: LogIndex, maxBytes: number): readonly EventBatch[];
+  /** Events of the session after an index, without the first `had` of the very next one, in order: up to `maxBytes`, at least one if there is any. */
+  eventsAfter(session: SessionId, index: LogIndex, maxBytes: number, had: number): readonly EventBatch[];
   /** Its connection closed. */
   bindingLost(binding: SessionBinding): void;
-  /** Events of this index do not fit a frame: the session cannot go on without them. */
-  eventsTooLarge(binding: SessionBinding, index: LogIndex): void;
+  /** An event of this index fits no frame: the session cannot go on without it. */
+  eventTooLarge(binding: SessionBinding, index: LogIndex): void;
 }
 
-/** Bytes of events that are read at a time. */
-const PIECE_BYTES = 262_144;
+/** What an event takes besides its fields, at most. */
+const EVENT_HEAD_BYTES = 18;
 
 /**
- * One session on the connection that carries it here. Events are pushed in the order of their indexes, none is left out: if the connection takes
- * no more they stay in the machine, and go on from there, in pieces, as it drains. The machine ends a session that has too many of them.
+ * One session on the connection that carries it here. Events are pushed in the order of the log, none is left out: if there are many or the
+ * connection takes no more they stay in the machine, and go on from there, in pieces, as it drains; also those of one index. So what waits behind them on
+ * the connection, the answer to a ping above all, waits for a piece or two and not for all of them. The machine ends a session that has too many.
  */
 export class SessionBinding {
   readonly session: SessionId;
   readonly ttlMs: number;
   readonly carrier: SessionCarrier;
   readonly #owner: BindingOwner;
+  /** All events up to this index are on their way, and the first `#had` of the very next one. */
   #pushedIndex: LogIndex;
+  #had: number;
   #isBehind = false;
   #isOver = false;
 
-  /** `pushedIndex`: the client has the events up to this index. */
-  constructor(init: { session: SessionId; ttlMs: number; carrier: SessionCarrier; owner: BindingOwner; pushedIndex: LogIndex }) {
+  /** `pushedIndex`, `had`: the client has the events up to this index, and so many of the very next one. */
+  constructor(init: {
+    readonly session: SessionId;
+    readonly ttlMs: number;
+    readonly carrier: SessionCarrier;
+    readonly owner: BindingOwner;
+    readonly pushedIndex: LogIndex;
+    readonly had: number;
+  }) {
     this.session = init.session;
     this.ttlMs = init.ttlMs;
     this.carrier = init.carrier;
     this.#owner = init.owner;
     this.#pushedIndex = init.pushedIndex;
+    this.#had = init.had;
   }
 
   get group(): GroupId {
@@ -66,25 +77,24 @@ export class SessionBinding {
   /** The session got events. */
   published(batch: EventBatch): void {
     if (this.#isOver || this.#isBehind || batch.index <= this.#pushedIndex) return;
-    if (this.carrier.isFull) this.#fallBehind();
+    if (this.carrier.isFull || bytesOf(batch) > LIMITS.framePieceBytes) this.#fallBehind();
     else this.#push(batch);
   }
 
-  /** True if everything that was published is on its way: answers to commands may follow. If not, wait for room and ask again. */
-  catchUp(): boolean {
-    if (!this.#isBehind || this.#isOver) return true;
+  /** True if every event before this index is on its way: the reply to a command of it may follow. If not, wait for room and ask again. */
+  catchUp(index: LogIndex): boolean {
+    if (this.#isCaughtUp(index)) return true;
     while (!this.carrier.isFull) {
-      const batches = this.#owner.eventsAfter(this.session, this.#pushedIndex, PIECE_BYTES);
-      if (batches.length === 0) {
-        this.#isBehind = false;
-        return true;
-      }
-      for (const batch of batches) {
-        this.#push(batch);
-        if (this.#isOver) return true;
-      }
+      const batches = this.#owner.eventsAfter(this.session, this.#pushedIndex, LIMITS.framePieceBytes, this.#had);
+      if (batches.length === 0) this.#isBehind = false;
+      for (const batch of batches) if (!this.#isOver) this.#push(batch);
+      if (this.#isCaughtUp(index)) return true;
     }
     return false;
+  }
+
+  #isCaughtUp(index: LogIndex): boolean {
+    return !this.#isBehind || this.#isOver || this.#pushedIndex >= index - 1;
   }
 
   /** Another connection carries the session now, or it has ended. */
@@ -105,18 +115,27 @@ export class SessionBinding {
   }
 
   #pump(): void {
-    if (!this.catchUp()) this.carrier.whenRoom(() => this.#pump());
+    if (!this.catchUp(Number.POSITIVE_INFINITY)) this.carrier.whenRoom(() => this.#pump());
   }
 
-  #push({ session, index, previousIndex, events }: EventBatch): void {
+  #push(batch: EventBatch): void {
+    const { index, first, isLast, events } = batch;
     try {
-      this.carrier.push({ type: 'events', group: this.#owner.group, session, index, previousIndex, events });
-      this.#pushedIndex = index;
+      this.carrier.push({ type: 'events', group: this.#owner.group, ...batch });
+      this.#pushedIndex = isLast ? index : index - 1;
+      this.#had = isLast ? 0 : first + events.length;
     } catch (thrown) {
       const { code } = asQuorateError(thrown);
       if (code !== 'frameTooLarge' && code !== 'invalidArgument') throw thrown;
       this.#isOver = true;
-      this.#owner.eventsTooLarge(this, index);
+      this.#owner.eventTooLarge(this, index);
     }
   }
+}
+
+/** At least what they take in a frame. */
+function bytesOf({ events }: EventBatch): number {
+  let bytes = 0;
+  for (const { fields } of events) bytes += EVENT_HEAD_BYTES + fields.length;
+  return bytes;
 }
