@@ -308,12 +308,18 @@ export class Node implements ReplicaNode, ClientTableNode {
     if (this.#storage.hasPending) this.needTurn();
   }
 
+  /** A turn of its own: what followers acknowledge and clients are answered leaves at once, not after another look at the sockets. */
   #durable(groups: readonly GroupDurable[]): void {
     if (this.#state.isOver) return;
-    for (const state of groups) this.#replicas.get(state.group)?.durable(state);
-    this.#loss.durable(groups);
-    // The disk's completion is a turn of its own: followers' acknowledgements and clients' answers leave at once.
-    if (!this.#isTurnDue) this.#endTurn();
+    // So that what is told here plans no other turn.
+    this.#isTurnDue = true;
+    try {
+      for (const state of groups) this.#replicas.get(state.group)?.durable(state);
+      this.#loss.durable(groups);
+    } finally {
+      this.#isTurnDue = false;
+    }
+    this.#endTurn();
   }
 
   #diskFull(isFull: boolean): void {
