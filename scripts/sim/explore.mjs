@@ -6,6 +6,11 @@ import { ROOT, say } from '../workspace.mjs';
 /** Real time after which a seed counts as hanging. */
 const SEED_MS_MAX = 10 * 60_000;
 const PROGRESS_MS = 5000;
+/**
+ * A run leaves much behind that lives for some virtual seconds: with more room for what is new, less of it is copied while it dies. And refusals are
+ * errors, many thousands of them, of which nobody reads the stack: whoever repeats a seed gets all of it.
+ */
+const WORKER_FLAGS = ['--max-semi-space-size=32', '--stack-trace-limit=3'];
 /** What runs a seed. */
 const TESTKIT = join(ROOT, 'packages', 'testkit', 'dist', 'index.js');
 
@@ -43,7 +48,7 @@ export function explore({ testkit = TESTKIT, jobs, next, options, untilMs, failu
       worker.send({ seed, options });
     };
     for (let job = 0; job < jobs; job++) {
-      const worker = fork(join(ROOT, 'scripts', 'sim', 'worker.mjs'), [testkit]);
+      const worker = fork(join(ROOT, 'scripts', 'sim', 'worker.mjs'), [testkit], { execArgv: WORKER_FLAGS });
       workers.add(worker);
       running++;
       worker.on('message', ({ seed, ms, result, failure, isSimulatorError }) => {

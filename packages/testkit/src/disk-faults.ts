@@ -5,6 +5,8 @@ import type { SimNode } from './sim-node.js';
 /** Faults of a disk, and of a process in the middle of a call, that destroy nothing which was acknowledged. */
 export type MildFault = 'slowDisk' | 'fullDisk' | 'crashInDisk' | 'crashInNetwork' | 'failSync' | 'failWrite';
 
+/** Longest times without space, in ms. A node refuses writes when its journal needs the next file but one: that takes a while. */
+const FULL_MS_MAX = [4000, 40_000];
 const CRASHES = ['before', 'midway', 'after'] as const;
 
 /** Does one of them to a node that runs. */
@@ -25,7 +27,7 @@ export function disturbDisk(scene: FaultScene, action: MildFault, node: SimNode)
         disk.capacityBytes = Number.POSITIVE_INFINITY;
       };
       scene.onMend(mend);
-      return scene.later(randomUnit(random) * 1500, mend);
+      return scene.later(randomUnit(random) * (FULL_MS_MAX[randomBetween(random, 0, 1)] ?? 0), mend);
     }
     case 'crashInDisk':
       scene.inject(node, { skip: randomBetween(random, 0, 30), effect: { type: 'crash', when: crashOf(scene) } });

@@ -36,7 +36,7 @@ export interface InjectedFault {
 
 /** Faults come in storms, one upon the other, with calm between them in which all recovers and goes on with what the storm left; in ms. */
 const STORM_MS_MAX = 6000;
-const CALM_MS_MAX = [6000, 12_000, 24_000];
+const CALM_MS_MAX = [8000, 16_000, 32_000];
 
 /** Faults of a mix of their own for a run, over `durationMs` of virtual time. */
 export function drawFaultPlan(

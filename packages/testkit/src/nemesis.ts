@@ -16,6 +16,8 @@ import type { SimNode } from './sim-node.js';
 const CALM_MS = 1000;
 /** Time after which the nemesis no longer waits for calm. */
 const CALM_WAIT_MS = 3000;
+/** How often it looks whether all are well: it costs a status of each node. */
+const LOOK_MS = 50;
 
 /** The fault that is being done now: its random source is its own. */
 interface Scope {
@@ -322,7 +324,7 @@ export class Nemesis implements FaultScene {
       if (before !== lives() || !nodes.every((node) => !node.isPaused && isWhole(node))) calmSinceMs = scheduler.nowMs;
       before = lives();
       const isCalm = scheduler.nowMs - calmSinceMs >= CALM_MS;
-      if (!isCalm && scheduler.nowMs < giveUpAtMs) return this.later(10, look);
+      if (!isCalm && scheduler.nowMs < giveUpAtMs) return this.later(LOOK_MS, look);
       if (isCalm) action();
       else otherwise();
       this.#isCalm = false;

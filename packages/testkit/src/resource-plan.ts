@@ -58,7 +58,7 @@ export const RESOURCE_CALL_KINDS: readonly ResourceCallKind[] = [
 const named = (kind: string, count: number): string[] => Array.from({ length: count }, (_, at) => `${kind}-${at}`);
 
 /** Calls of all clients together per second of virtual time, about: of a run with bursts, and of one without. */
-const BURST_RATES = [60, 120, 200];
+const BURST_RATES = [30, 60, 100];
 const SINGLE_RATES = [10, 20, 40];
 
 /** A plan of its own for a run of so many clients. Most have bursts: many calls at once, over many keys, and nothing in between. */
@@ -81,7 +81,7 @@ export function randomResourcePlan(random: Random, clients = 2): ResourcePlan {
     pauseMsMax: hasBursts ? turnMs / 2 : turnMs * 2,
     burstMs: hasBursts ? turnMs : 0,
     holdMsMax: [5, 50, 1000][randomBetween(random, 0, 2)] ?? 50,
-    watches: randomBetween(random, 0, 3),
+    watches: randomBetween(random, 0, 2),
     weights,
     deadlineMs: [200, 1000, 5000][randomBetween(random, 0, 2)] ?? 5000,
     valueBytesMax: randomChance(random, 0.2) ? 3000 : 60,

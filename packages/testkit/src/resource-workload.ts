@@ -25,6 +25,10 @@ import type { WorkloadClient } from './workload-client.js';
 
 /** Lanes of a client that claim locks and leadership: who waits for one makes no other call meanwhile, and of all lanes most would wait. */
 const CLAIMING_LANES = 4;
+/** Three of four values are no longer, whatever the plan allows: what is long costs by its bytes in logs, snapshots, scans and watches. */
+const SMALL_VALUE_BYTES = 60;
+/** Longest time of a watch that another follows, in ms. Each of them is told what the map still knows of its past. */
+const WATCH_MS_MAX = 10_000;
 
 /** One client that uses maps, counters, locks and elections at random, in its session; everything it calls and sees is recorded. */
 export class ResourceWorkload {
@@ -211,7 +215,8 @@ export class ResourceWorkload {
     const { plan } = this.#init;
     const { random } = this.#turnsOf(lane);
     const { name, key, op, ttlMs, version, fence } = write;
-    const value = `${this.client.name}:${this.#values++}:`.padEnd(randomBetween(random, 1, plan.valueBytesMax), 'x');
+    const bytesMax = randomBetween(random, 0, 3) === 0 ? plan.valueBytesMax : Math.min(plan.valueBytesMax, SMALL_VALUE_BYTES);
+    const value = `${this.client.name}:${this.#values++}:`.padEnd(randomBetween(random, 1, bytesMax), 'x');
     const args: Record<string, HistoryValue> = { key, value };
     if (op === 'compareAndSet') args['version'] = version;
     if (ttlMs !== null) args['ttlMs'] = ttlMs;
@@ -365,7 +370,7 @@ export class ResourceWorkload {
     });
     this.#watchers.add(watcher);
     if (randomBetween(random, 0, 2) === 0) return;
-    client.process.timers.set(randomUnit(random) * 3000, () => {
+    client.process.timers.set(randomUnit(random) * WATCH_MS_MAX, () => {
       if (!this.#isWorking || !this.#watchers.has(watcher)) return;
       watcher.stop();
       this.#watchers.delete(watcher);

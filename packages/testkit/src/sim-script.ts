@@ -94,13 +94,14 @@ export function drawScript(seed: number, options: ScriptOptions = {}): SimScript
   if (clients === 0) throw new QuorateError('invalidArgument', `seed ${seed}: a simulation needs a client`);
   const plan = options.plan ?? randomResourcePlan(random('plan'), clients);
   const { actions } = options;
+  const streamClients = numbers(clients).map((at) => drawStreamClient(random(`writer-${at}`), `writer-${at}`, clients));
   return {
     seed,
-    cluster: drawShape(random('cluster'), options.nodes),
+    cluster: drawShape(random('cluster'), streamClients, options.nodes),
     faultMs,
     faults: drawFaultPlan(random('faults'), { durationMs: faultMs, ...(actions === undefined ? {} : { actions }) }),
     streams: numbers(options.streams ?? randomBetween(random('streams'), 1, 4)).map((at) => `stream-${at}`),
-    streamClients: numbers(clients).map((at) => drawStreamClient(random(`writer-${at}`), `writer-${at}`, clients)),
+    streamClients,
     plan,
     resourceClients: numbers(clients).map((at) => drawResourceClient(random(`client-${at}`), `client-${at}`, plan)),
     kindsOff: [],
@@ -108,7 +109,15 @@ export function drawScript(seed: number, options: ScriptOptions = {}): SimScript
   };
 }
 
-function drawShape(random: Random, nodes: number | undefined): ClusterShape {
+/** Files of the journal, in KiB: of clients that write little at once, and of others. All that a client writes at once has to fit one. */
+const SMALL_FILES = [256, 256, 1024, 2560];
+const LARGE_FILES = [1024, 1024, 1024, 2560];
+const SMALL_WRITE_BYTES = 65_536;
+
+function drawShape(random: Random, streamClients: readonly StreamClientScript[], nodes: number | undefined): ClusterShape {
+  const areSmall = streamClients.every(
+    ({ lanes, recordsMax, valueBytesMax }) => lanes.length * recordsMax * valueBytesMax <= SMALL_WRITE_BYTES,
+  );
   const slowMs = randomChance(random, 0.2) ? 20 : 1;
   return {
     nodes: nodes ?? [3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 1, 5][randomBetween(random, 0, 11)] ?? 3,
@@ -116,15 +125,15 @@ function drawShape(random: Random, nodes: number | undefined): ClusterShape {
     timerSlackMs: randomUnit(random) * 2,
     link: randomLinkConditions(random),
     diskLatency: { writeMs: [0.01, 0.05 * slowMs], syncMs: [0.1, 0.6 * slowMs] },
-    // So small that files follow one another, yet whatever these clients write at once fits one, as it does with the settings of a server.
-    journalFileBytes: (randomChance(random, 0.75) ? 1 : 2.5) * 1_048_576,
+    // So small that files follow one another, and that a full disk is met: it is when the next file is due.
+    journalFileBytes: ((areSmall ? SMALL_FILES : LARGE_FILES)[randomBetween(random, 0, 3)] ?? 1024) * 1024,
     // So small that snapshots are taken all the time, and nodes that were away need one.
     snapshotLogBytes: ([4, 32, 256][randomBetween(random, 0, 2)] ?? 4) * 1024,
   };
 }
 
 /** Per second of virtual time, about: records that all clients of streams append, if they append many at once; and calls, if few. */
-const RECORD_RATES = [1000, 1600, 2400];
+const RECORD_RATES = [520, 840, 1240];
 const SINGLE_RATES = [10, 20, 40];
 
 function drawStreamClient(random: Random, name: string, clients: number): StreamClientScript {
