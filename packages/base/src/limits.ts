@@ -31,9 +31,9 @@ export const LIMITS = {
   statusGroupBytesMax: 3_145_728,
   /** Bytes queued to one connection; a client beyond it is cut (`slowConsumer`), a peer drops its queue and catches up. */
   connectionQueueBytesMax: 16_777_216,
-  /** Bytes queued to a client's connection beyond which nothing large is added: small answers, as those to pings, wait behind no more than that and one frame. */
-  connectionRoomBytes: 65_536,
-  /** Bytes after which what may go in several frames, pushed events and large answers, goes on in another one, once the connection has room. */
+  /** Bytes queued to a client's connection beyond which no events or large replies are added: answers to pings wait behind no more of them than that and one frame. */
+  connectionFlowBytes: 65_536,
+  /** Bytes after which events and replies go on in another frame. */
   framePieceBytes: 65_536,
   /** Bytes queued to a connection beyond which its requests are no longer read. */
   connectionQueueBytesHigh: 1_048_576,

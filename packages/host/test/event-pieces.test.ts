@@ -8,7 +8,7 @@ import { TallyUser, leaderOf, sessionCluster } from './session-rig.js';
 
 const SIZE = 40_000;
 /** What lies between a node and a client that reads: both socket buffers of a simulated connection, a full queue and one piece. */
-const BETWEEN_BYTES = 262_144 + LIMITS.connectionRoomBytes + LIMITS.framePieceBytes + 1024;
+const BETWEEN_BYTES = 262_144 + LIMITS.connectionFlowBytes + LIMITS.framePieceBytes + 1024;
 
 /** A session that watches on the connection `raw` and gets `floods` batches of `count` events, while it does not read. */
 function flooded(seed: number, floods: number, count: number): ReturnType<typeof setup> & { writer: RawClient } {

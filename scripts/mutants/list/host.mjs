@@ -195,7 +195,7 @@ export const HOST = [
     shows: ['T71'],
     bug: 'Large answers and events are added while less than a megabyte is queued: small answers wait behind all that.',
     file: 'packages/host/src/clients/client-connection.ts',
-    old: '    return !this.frames.isOpen || this.frames.queuedBytes > LIMITS.connectionRoomBytes;',
+    old: '    return !this.frames.isOpen || this.frames.queuedBytes > LIMITS.connectionFlowBytes;',
     new: '    return !this.frames.isOpen || this.frames.queuedBytes > LIMITS.connectionQueueBytesHigh;',
     tests: ['host/event-pieces.test.ts: T71: a client is sent 4 MB of events of many indexes'],
   },

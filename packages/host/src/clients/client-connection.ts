@@ -25,6 +25,7 @@ export class ClientConnection implements ReplyTo {
   #hasWaited = false;
   /** Steps that wait for room; each belongs to an open request, so there are never more than those. */
   #waitingForRoom: (() => void)[] = [];
+  #waitingToFlow: (() => void)[] = [];
   /** True while it is on the list of those to be flushed at the end of the turn. */
   isFlushDue = false;
 
@@ -93,15 +94,21 @@ export class ClientConnection implements ReplyTo {
   }
 
   get isFull(): boolean {
-    return !this.frames.isOpen || this.frames.queuedBytes > LIMITS.connectionRoomBytes;
+    return !this.frames.isOpen || this.frames.queuedBytes > LIMITS.connectionFlowBytes;
+  }
+
+  whenFlowing(step: () => void): void {
+    if (!this.frames.isOpen) return;
+    if (this.#waitingToFlow.length === 0 && !this.isFull) step();
+    else this.#waitingToFlow.push(step);
   }
 
   get hasRoom(): boolean {
-    return this.#waitingForRoom.length === 0 && this.frames.queuedBytes <= LIMITS.connectionRoomBytes;
+    return this.#waitingForRoom.length === 0 && this.#isRoomy;
   }
 
-  get hasRoomForSmall(): boolean {
-    return this.frames.queuedBytes <= LIMITS.connectionQueueBytesHigh;
+  get #isRoomy(): boolean {
+    return this.frames.isOpen && this.frames.queuedBytes <= LIMITS.connectionQueueBytesHigh;
   }
 
   whenRoom(step: () => void): void {
@@ -110,27 +117,35 @@ export class ClientConnection implements ReplyTo {
     else this.#waitingForRoom.push(step);
   }
 
-  /** What was queued is with the operating system. */
+  /** What was queued is with the operating system. First what comes in small pieces, then what a client asked for. */
   drained(): void {
-    const steps = this.#waitingForRoom;
-    if (steps.length === 0) return;
+    const flowing = this.#waitingToFlow;
+    this.#waitingToFlow = [];
+    this.#waitingToFlow = [...runWhile(flowing, () => !this.isFull), ...this.#waitingToFlow];
+    const roomy = this.#waitingForRoom;
     this.#waitingForRoom = [];
-    let count = 0;
-    while (count < steps.length && !this.isFull) steps[count++]?.();
-    this.#waitingForRoom = [...steps.slice(count), ...this.#waitingForRoom];
+    this.#waitingForRoom = [...runWhile(roomy, () => this.#isRoomy), ...this.#waitingForRoom];
   }
 
   /** True while a request that could be answered waits for room. */
   get owesAnswers(): boolean {
-    return this.#waitingForRoom.length > 0;
+    return this.#waitingForRoom.length > 0 || this.#waitingToFlow.length > 0;
   }
 
   /** True if readers may still wait for it. */
   closed(): boolean {
     this.#isClosed = true;
     this.#waitingForRoom = [];
+    this.#waitingToFlow = [];
     for (const binding of [...this.bindings]) binding.carrierClosed();
     this.bindings.clear();
     return this.#hasWaited;
   }
+}
+
+/** Runs steps in order as long as they may; gives those that are left. */
+function runWhile(steps: readonly (() => void)[], mayRun: () => boolean): readonly (() => void)[] {
+  let count = 0;
+  while (count < steps.length && mayRun()) steps[count++]?.();
+  return steps.slice(count);
 }

@@ -12,6 +12,11 @@ import type { PendingRead } from '../groups/pending-reads.js';
 import type { MachineGroup } from './machine-group.js';
 import type { QueryWaiter } from './query-waiters.js';
 
+/**
+ * Bytes of results after which an answer goes on in another frame, once the connection has room for it. Many: whoever is answered in small pieces asks
+ * again in small pieces, and each request costs a read-index round.
+ */
+const RESULTS_BYTES = 1_048_576;
 /** What fits a frame beside the fields before the results. */
 const FRAME_RESULTS_BYTES_MAX = LIMITS.frameBytesMax - 64;
 
@@ -114,7 +119,7 @@ export class QueryRun implements PendingRead, QueryWaiter {
     const index = machine.appliedIndex;
     if (machine.fault !== null) throw machine.fault;
     try {
-      while (this.#done < this.#count && writer.length < LIMITS.framePieceBytes && this.#runNext(machine, writer)) this.#done += 1;
+      while (this.#done < this.#count && writer.length < RESULTS_BYTES && this.#runNext(machine, writer)) this.#done += 1;
       const count = this.#done - first;
       return { type: 'queryResults', index, eventIndex, first, isLast: this.#done === this.#count, count, results: writer.cut() };
     } finally {

@@ -5,16 +5,16 @@ import type { SessionBinding } from './session-binding.js';
 
 /** The connection that the commands came on. */
 export interface RepliesReplyTo {
-  /** False while so much is queued to the connection that no large answer should be added, or others wait to add theirs. */
+  /** True while so much is queued to the connection that only small replies should be added. */
+  readonly isFull: boolean;
+  /** False while not even those should be, or other answers wait. */
   readonly hasRoom: boolean;
-  /** False while so much is queued that nothing should be added. */
-  readonly hasRoomForSmall: boolean;
-  /** Runs a step once there is room, in order; at once if there is. Never if the connection is gone. */
-  whenRoom(step: () => void): void;
+  /** Runs a step once it is not full, in order; at once if it is not. Never if the connection is gone. */
+  whenFlowing(step: () => void): void;
   reply(id: number, body: ClientResponseBody): void;
 }
 
-/** Bytes of replies that need not wait for room. */
+/** Bytes of replies that go out although the connection is full. */
 const SMALL_BYTES = 4096;
 
 /**
@@ -49,25 +49,24 @@ export class ReplyRun {
 
   /** Replies that have room go out at once. */
   start(): void {
-    if (this.#to.hasRoom) this.#sendSome(true);
-    else if (this.#to.hasRoomForSmall) this.#sendSome(false);
+    if (!this.#to.isFull) this.#sendSome(LIMITS.framePieceBytes);
+    else if (this.#to.hasRoom) this.#sendSome(SMALL_BYTES);
     else this.#wait();
   }
 
   #wait(): void {
-    this.#to.whenRoom(() => this.#sendSome(true));
+    this.#to.whenFlowing(() => this.#sendSome(LIMITS.framePieceBytes));
   }
 
   /** Those whose turn has come, as many as one frame should hold; the rest later. */
-  #sendSome(hasRoom: boolean): void {
-    const maxBytes = hasRoom ? LIMITS.framePieceBytes : SMALL_BYTES;
+  #sendSome(maxBytes: number): void {
     const from = this.#done;
     const count = this.#replies.length;
     let bytes = 0;
     for (; this.#done < count; this.#done++) {
       const reply = this.#replies[this.#done] as Reply;
       bytes += bytesOf(reply);
-      if (bytes > maxBytes && (this.#done > from || !hasRoom)) break;
+      if (bytes > maxBytes && (this.#done > from || maxBytes === SMALL_BYTES)) break;
       if (this.#binding?.catchUp(reply.index) === false) break;
     }
     const isLast = this.#done === count;

@@ -6,8 +6,10 @@ import type { SessionContact } from './session-keeper.js';
 /** A client connection as sessions see it. */
 export interface SessionCarrier extends SessionContact {
   readonly isClosed: boolean;
-  /** True while so much is queued to it that no more should be. */
+  /** True while so much is queued to it that no events should be added. */
   readonly isFull: boolean;
+  /** Runs a step once it is not full, in order; at once if it is not. Never if the connection is gone. */
+  whenFlowing(step: () => void): void;
   /** Runs a step once what is queued has left, in order; at once if it has. Never if the connection is gone. */
   whenRoom(step: () => void): void;
   /** Throws `frameTooLarge` for what no frame can hold. */
@@ -111,11 +113,11 @@ export class SessionBinding {
 
   #fallBehind(): void {
     this.#isBehind = true;
-    this.carrier.whenRoom(() => this.#pump());
+    this.carrier.whenFlowing(() => this.#pump());
   }
 
   #pump(): void {
-    if (!this.catchUp(Number.POSITIVE_INFINITY)) this.carrier.whenRoom(() => this.#pump());
+    if (!this.catchUp(Number.POSITIVE_INFINITY)) this.carrier.whenFlowing(() => this.#pump());
   }
 
   #push(batch: EventBatch): void {
