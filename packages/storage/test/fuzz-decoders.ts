@@ -9,6 +9,7 @@ import { type JournalRecord, type RecordVisitor, readRecords, recordBytes, write
 import { type RescuedFrame, loadRescue, storeRescue } from '../dist/rescue.js';
 import { unsealFile } from '../dist/sealed-file.js';
 import { SnapshotCodec, encodeSnapshotHead, openSnapshot, parseSnapshotName, snapshotPath } from '../dist/snapshot-format.js';
+import { verifySnapshot } from '../dist/snapshot-verify.js';
 import type { SnapshotFacts } from '@quorate/storage';
 
 const DAMAGED = ['dataDamaged', 'formatUnsupported'] as const;
@@ -108,7 +109,8 @@ const SNAPSHOT = snapshotPath(3 as GroupId, 77);
 function snapshotBytes({ content, ...of }: SnapshotFacts & { readonly content: Uint8Array }): Uint8Array {
   const codec = new SnapshotCodec(JOURNAL, of, crc32c);
   const chunks = content.length === 0 ? [] : [codec.chunkHead(0, content), content];
-  const shape = { length: content.length, chunks: content.length === 0 ? 0 : 1, wholeChecksum: 9 };
+  const wholeChecksum = chunks[0] === undefined ? 0 : crc32c(chunks[0].subarray(0, 4), 0);
+  const shape = { length: content.length, chunks: content.length === 0 ? 0 : 1, wholeChecksum };
   return Uint8Array.from([encodeSnapshotHead(of, JOURNAL, crc32c), ...chunks, codec.trailer(shape)].flatMap((part) => [...part]));
 }
 
@@ -231,17 +233,14 @@ export const DECODERS: readonly FuzzedDecoder[] = [
   }),
   fuzzed({
     name: 'snapshot file',
-    covers: ['openSnapshot'],
+    covers: ['openSnapshot', 'verifySnapshot'],
     values: facts,
     encode: snapshotBytes,
     decode: (bytes) => {
-      const {
-        path: _path,
-        chunks: _chunks,
-        wholeChecksum: _whole,
-        length,
-        ...found
-      } = openSnapshot(diskWith(SNAPSHOT, bytes), SNAPSHOT, JOURNAL, crc32c);
+      const disk = diskWith(SNAPSHOT, bytes);
+      const shape = openSnapshot(disk, SNAPSHOT, JOURNAL, crc32c);
+      verifySnapshot({ disk, checksum: crc32c, journalId: JOURNAL }, shape);
+      const { path: _path, chunks: _chunks, wholeChecksum: _whole, length, ...found } = shape;
       return { ...found, content: bytes.slice(520, 520 + length) };
     },
     codes: DAMAGED,

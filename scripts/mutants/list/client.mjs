@@ -95,8 +95,8 @@ export const CLIENT = [
     shows: ['rule 18'],
     bug: 'Replies wait for an event that was named for as long as it does not come.',
     file: 'packages/client/src/sessions/missing-events.ts',
-    old: '} else if (!this.#isGap && this.#tries > NAMED_TRIES_MAX) {',
-    new: '} else if (!this.#isGap && this.#tries > NAMED_TRIES_MAX && this.#chain.head !== undefined) {',
+    old: '} else if (!isProved && this.#tries > NAMED_TRIES_MAX) {',
+    new: '} else if (!isProved && this.#tries > NAMED_TRIES_MAX && this.#chain.head !== undefined) {',
     tests: ['client/session-events.test.ts: sessions: rule 18: an event that is named and never comes'],
   },
   {

@@ -105,8 +105,8 @@ export const MACHINE = [
     shows: ['T66', 'rule 17'],
     bug: 'A client that comes back is told the last events that it has once more.',
     file: 'packages/machine/src/session-events.ts',
-    old: '{ from: keyOf(session, index + 1), to: keyOf(session + 1) }',
-    new: '{ from: keyOf(session, index), to: keyOf(session + 1) }',
+    old: '{ from: eventKey(session, index + 1, had), to: keyOf(session + 1) }',
+    new: '{ from: eventKey(session, index, had), to: keyOf(session + 1) }',
     tests: ['machine/events.test.ts: T66, rule 17:'],
   },
   {
