@@ -216,6 +216,8 @@ export class SimNetwork {
     accept: SimListener['accept'],
     done: (error: QuorateError | null, listener: Listener | null) => void,
   ): void {
+    // Code of a process that died in a call may go on to its end: it takes no address from the next one.
+    if (!process.isAlive) return;
     const actual: Address = address.port === 0 ? { host: address.host, port: this.#nextPort++ } : address;
     const key = formatAddress(actual);
     if (this.#listeners.has(key)) {
@@ -237,6 +239,7 @@ export class SimNetwork {
     address: Address,
     handlers: ConnectionHandlers & { opened(connection: Connection): void },
   ): { cancel(): void } {
+    if (!process.isAlive) return { cancel: () => {} };
     const key = formatAddress(address);
     const home = this.#homes.get(key) ?? process.name;
     const there = this.#link(process.name, home);
