@@ -3,8 +3,8 @@
 import { MAP } from '@quorate/resources';
 import { Quorate } from 'quorate';
 
-/** Sets that wait for their answers at a time. */
-const OPEN_MAX = 2048;
+/** Sets that wait for their answers at a time: what a standstill of the machine leaves behind is a burst that all nodes bear at once, of no more than that. */
+const OPEN_MAX = 640;
 /** Between two looks at what is due: what comes due in between leaves as one batch. */
 const TURN_MS = 5;
 
