@@ -5,9 +5,9 @@ import type { Store } from './store.js';
 const WASTE_BYTES_MIN = SLAB_BYTES;
 /** And below this part of what is in use. */
 const WASTE_SHARE = 0.25;
-/** Work for one change of a table: bounds the time of a call. */
-const OBJECTS_PER_CHANGE = 16;
-const BYTES_PER_CHANGE = 65_536;
+/** Work for one change of a table: some 20 µs with large tables, in which each object is looked for anew. */
+const OBJECTS_PER_CHANGE = 4;
+const BYTES_PER_CHANGE = 16_384;
 
 /**
  * Gives memory back after entries were deleted, or changed their size, all over the slabs: while much more is held than used, the emptiest
