@@ -106,7 +106,13 @@ function watchGaps() {
     const gaps = current?.gaps;
     if (gaps !== undefined && (gaps.length < GAPS_TOLD || ms > gaps.at(-1).ms)) {
       const [ran, waited] = [now.ranMs - last.ranMs, now.waitedMs - last.waitedMs];
-      gaps.push({ ms: Math.round(ms), ran: Math.round(ran), waited: Math.round(waited), blocked: Math.round(ms - ran - waited) });
+      gaps.push({
+        at: new Date().toISOString().slice(14, 23),
+        ms: Math.round(ms),
+        ran: Math.round(ran),
+        waited: Math.round(waited),
+        blocked: Math.round(ms - ran - waited),
+      });
       gaps.sort((a, b) => b.ms - a.ms).splice(GAPS_TOLD);
     }
     last = now;
