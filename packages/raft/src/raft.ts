@@ -10,7 +10,7 @@ import { hasAppendsToSend, pieceWasRead, sendAppends } from './replication.js';
 import { onCandidateDurable, onElectionDue, startPreVote } from './roles/candidate.js';
 import { installSnapshot, onFollowerDurable, sendDueResponse } from './roles/follower.js';
 import { advanceCommit, appendNoop, leaderDueMs, nudge, tickLeader } from './roles/leader.js';
-import { advanceTransfer, startTransfer } from './transfer.js';
+import { isTransferDue, sendTransfer, startTransfer } from './transfer.js';
 
 /** Commands to replicate as one batch. */
 export interface Proposal {
@@ -218,7 +218,6 @@ export class Raft {
     if (state.role === 'leader') {
       advanceCommit(core, state);
       confirmReads(core, state);
-      advanceTransfer(core, state);
     }
   }
 
@@ -314,7 +313,7 @@ export class Raft {
       core.term !== seen.term ||
       core.leader !== seen.leader ||
       this.isEstablished !== seen.isEstablished ||
-      (core.state.role === 'leader' && hasAppendsToSend(core, core.state)) ||
+      (core.state.role === 'leader' && (hasAppendsToSend(core, core.state) || isTransferDue(core, core.state))) ||
       !isSameList(this.#learnersWaiting(), seen.learnersWaiting)
     );
   }
@@ -326,7 +325,10 @@ export class Raft {
     sendDueResponse(core);
     core.outbox.drainInto(sendNow, core.hardVersionDurable);
     // A leader's term became durable before it was elected, so its appends wait for nothing, not even its own disk (thesis 10.2.1).
-    if (core.state.role === 'leader') sendAppends(core, core.state, sendNow);
+    if (core.state.role === 'leader') {
+      sendAppends(core, core.state, sendNow);
+      sendTransfer(core, core.state, sendNow);
+    }
     const hardState =
       core.hardVersion > core.hardVersionTaken
         ? { term: core.term, votedFor: core.votedFor, isLearner: core.isLearner, version: core.hardVersion }

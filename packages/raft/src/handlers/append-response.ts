@@ -5,7 +5,6 @@ import type { Progress } from '../progress.js';
 import { confirmReads } from '../reads.js';
 import { advanceCommit } from '../roles/leader.js';
 import type { LeaderState } from '../roles/states.js';
-import { advanceTransfer } from '../transfer.js';
 
 /** A peer's answer in this term: moves its progress, then everything that depends on a majority. */
 export function onAppendResponse(core: Core, state: LeaderState, from: NodeId, message: AppendResponse): void {
@@ -27,7 +26,6 @@ export function onAppendResponse(core: Core, state: LeaderState, from: NodeId, m
   }
   advanceCommit(core, state);
   confirmReads(core, state);
-  advanceTransfer(core, state);
 }
 
 /** It says that it lost its data: what it acknowledged before counts no longer, and it needs a barrier of its own. */

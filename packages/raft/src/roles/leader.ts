@@ -5,7 +5,6 @@ import { Progress } from '../progress.js';
 import { quorumValue } from '../quorum.js';
 import { admitEarlyReads, confirmReads } from '../reads.js';
 import { isOwedAnything, roundDueMs } from '../replication.js';
-import { advanceTransfer } from '../transfer.js';
 import { becomeFollower } from './follower.js';
 import type { LeaderState } from './states.js';
 
@@ -65,7 +64,7 @@ export function advanceCommit(core: Core, leader: LeaderState): void {
   const index = quorumValue(votersOf(core, leader, core.log.durableIndex, (peer) => peer.matchIndex, 0));
   if (index <= core.log.commitIndex || core.log.terms.termAt(index) !== core.term) return;
   core.log.commitTo(index);
-  if (leader.roundSent >= leader.round) leader.roundDueMs = core.nowMs + (core.options.commitTellMs ?? 0);
+  if (leader.roundSent >= leader.round) leader.roundDueMs = core.nowMs + (leader.transfer === null ? (core.options.commitTellMs ?? 0) : 0);
   openRound(leader);
   if (!leader.isEstablished) {
     leader.isEstablished = true;
@@ -121,7 +120,6 @@ export function tickLeader(core: Core, leader: LeaderState): void {
     peer.heartbeatDue();
     if (leader.transfer?.to === peer.peer) leader.transfer.isSent = false;
   }
-  advanceTransfer(core, leader);
   confirmReads(core, leader);
 }
 
