@@ -32,7 +32,7 @@ export interface Disk {
    * lose its content. Like `removeNow` it is durable only with the folder.
    */
   remove(path: string, done: DiskDone): void;
-  /** Space of removed files is being given back: syncs may take longer than they do otherwise. */
+  /** Space of removed files is being given back at this moment: syncs may take longer than they do otherwise. */
   readonly isFreeing: boolean;
   /**
    * Takes the lock of the root folder: an object of the operating system that dies with the process.

@@ -137,6 +137,8 @@ export interface Host {
   /** Where it listens. */
   readonly address: Address;
   status(): NodeStatus;
+  /** Bytes of the snapshots that this node is getting from leaders: it will soon hold as much more. */
+  readonly receivingBytes: number;
   /** The state of a group on this node; null if there is no replica of it here. */
   appliedState(group: number): AppliedState | null;
   /** Hands leadership over, answers what is under way, closes the directory. Calls back once; a second stop is the same stop. */

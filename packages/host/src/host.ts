@@ -114,6 +114,10 @@ class RunningHost implements Host {
     return this.#node.status();
   }
 
+  get receivingBytes(): number {
+    return this.#node.receivingBytes;
+  }
+
   appliedState(group: number): AppliedState | null {
     const replica = this.#node.replica(group);
     return replica === undefined ? null : { appliedIndex: replica.appliedIndex, hash: replica.view.hash };

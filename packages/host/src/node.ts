@@ -378,6 +378,10 @@ export class Node implements ReplicaNode, ClientTableNode {
     return this.#state.refusal();
   }
 
+  get receivingBytes(): number {
+    return this.#parts.snapshots.receivingBytes;
+  }
+
   status(): NodeStatus {
     return nodeStatus(this.#parts);
   }

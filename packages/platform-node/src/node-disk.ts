@@ -41,10 +41,11 @@ const SAFE_FLAGS = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 export class NodeDisk implements Disk {
   /** Absolute path of the root folder. It need not exist yet: `makeDirectory` and `lock` create it. */
   readonly root: string;
-  readonly #space = new SpaceReturn();
+  readonly #space: SpaceReturn;
 
   constructor(root: string) {
     this.root = resolve(root);
+    this.#space = new SpaceReturn(this.root);
   }
 
   list(directory: string): string[] {
@@ -140,7 +141,7 @@ export class NodeDisk implements Disk {
   }
 
   get isFreeing(): boolean {
-    return this.#space.isBusy;
+    return this.#space.isAtWork;
   }
 
   lock(done: (error: Error | null, release: () => void) => void): void {

@@ -1,15 +1,11 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import fs, {
-  existsSync,
-  linkSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
   readdirSync,
-  readlinkSync,
   rmSync,
-  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -92,40 +88,6 @@ test('node disk: paths that lead elsewhere, in calls that complete by callback �
 });
 
 const removed = (disk: NodeDisk, path: string): Promise<DiskFault | null> => new Promise((resolve) => disk.remove(path, resolve));
-
-test('node disk: a large file is removed → its name is gone at once, its space comes back in slices, its descriptor is closed', async () => {
-  const folder = freshFolder();
-  const disk = new NodeDisk(folder);
-  writeFileSync(join(folder, 'big'), new Uint8Array(40_000_000));
-  writeFileSync(join(folder, 'small'), 'x');
-  assert.equal(await removed(disk, 'big'), null);
-  assert.deepEqual([existsSync(join(folder, 'big')), disk.isFreeing], [false, true]);
-  assert.equal(await removed(disk, 'small'), null);
-  while (disk.isFreeing) await new Promise((resolve) => setImmediate(resolve));
-  if (process.platform === 'linux') {
-    const open = readdirSync('/proc/self/fd').flatMap((fd) => {
-      try {
-        return [readlinkSync(`/proc/self/fd/${fd}`)];
-      } catch {
-        return [];
-      }
-    });
-    assert.deepEqual(
-      open.filter((path) => path.startsWith(folder)),
-      [],
-    );
-  }
-});
-
-test('node disk: a removed file has another name, a copy made by linking → the copy keeps its content', async () => {
-  const folder = freshFolder();
-  const disk = new NodeDisk(folder);
-  writeFileSync(join(folder, 'big'), new Uint8Array(40_000_000).fill(1));
-  linkSync(join(folder, 'big'), join(folder, 'copy'));
-  assert.equal(await removed(disk, 'big'), null);
-  while (disk.isFreeing) await new Promise((resolve) => setImmediate(resolve));
-  assert.equal(statSync(join(folder, 'copy')).size, 40_000_000);
-});
 
 test('node disk: a link, or a folder, in the place of a file to remove → the link goes, its target stays; the folder is a fault', async () => {
   const folder = freshFolder();

@@ -1,36 +1,55 @@
 import { setFlagsFromString } from 'node:v8';
+import { isFlagSet } from './v8-flags.js';
 
-const LOOK_MS = 2000;
-/** With so many bytes in buffers a node has room to spare in proportion; a small one stays small. */
+const LOOK_MS = 500;
+/** With so many bytes in buffers a node has room to spare in proportion; a small one stays small. Counted in steps of as many. */
 const LARGE_STATE_BYTES = 134_217_728;
-/** Beyond what the last full collection left, before the next one is due. */
-const GROWTH_PERCENT = 300;
-/** The flag of V8 that is set. */
+/** Of the bytes in buffers, one part in so many may be garbage. */
+const ROOM_PARTS = 6;
+/** What a node has on V8's heap beside buffers. */
+const HEAP_BYTES = 12_582_912;
+const GROWTH_PERCENT_LEAST = 300;
+/** The flag of V8 that is set: how much the heap grows, beyond what the last full collection left, before the next one is due. */
 export const COLLECTOR_FLAG = '--heap-growing-percent';
 
+/** What decides about the room, and what is set. */
+export interface CollectorTuningOptions {
+  /** Bytes in buffers that the process holds, or will hold soon. */
+  readonly bytes: () => number;
+  /** Of this process. If its user has set the flag, that stays. */
+  readonly flags?: readonly string[];
+  readonly setFlag?: (flag: string) => void;
+}
+
 /**
- * Gives V8 more room between two full collections once a node's state is large, for a node that is alone in its process.
+ * Gives V8 more room between two full collections while a node's state is large, for a node that is alone in its process.
  *
- * What a node keeps of batches for some tenths of a second counts as old memory, of which V8 allows a small heap some 16 MiB, whatever else the
- * process holds: at 20 MB of writes a second two full collections a second, each of some 10 ms and as much again in other threads. With this room, some
- * 30 MiB, young collections do nearly all of it.
+ * What goes through in buffers and is kept for some tenths of a second counts as old memory, of which V8 allows a small heap some 16 MiB, whatever
+ * else the process holds: at 20 MB of writes a second that is two full collections a second, and six while a snapshot comes in, each of
+ * some 10 ms and as much again in other threads. With a sixth of the state as room, young collections do nearly all of it.
  */
 export class CollectorTuning {
-  readonly #timer: NodeJS.Timeout;
-  #isWide = false;
+  readonly #timer: NodeJS.Timeout | null;
+  #percent = 0;
 
-  /** `arrayBuffers`: bytes that buffers of the process hold; `setFlag` sets a flag of V8. */
-  constructor(arrayBuffers: () => number = () => process.memoryUsage().arrayBuffers, setFlag: (flag: string) => void = setFlagsFromString) {
-    this.#timer = setInterval(() => {
-      const isWide = arrayBuffers() >= LARGE_STATE_BYTES;
-      if (isWide === this.#isWide) return;
-      this.#isWide = isWide;
-      // 0: V8's own.
-      setFlag(`${COLLECTOR_FLAG}=${isWide ? GROWTH_PERCENT : 0}`);
-    }, LOOK_MS).unref();
+  constructor({ bytes, flags = process.execArgv, setFlag = setFlagsFromString }: CollectorTuningOptions) {
+    this.#timer = isFlagSet(COLLECTOR_FLAG, flags) ? null : setInterval(() => this.#look(bytes(), setFlag), LOOK_MS).unref();
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    if (this.#timer !== null) clearInterval(this.#timer);
   }
+
+  #look(bytes: number, setFlag: (flag: string) => void): void {
+    const percent = growthPercent(bytes);
+    if (percent === this.#percent) return;
+    this.#percent = percent;
+    setFlag(`${COLLECTOR_FLAG}=${percent}`);
+  }
+}
+
+/** 0: V8's own. */
+function growthPercent(bytes: number): number {
+  const counted = bytes - (bytes % LARGE_STATE_BYTES);
+  return counted === 0 ? 0 : Math.max(GROWTH_PERCENT_LEAST, Math.round((100 * counted) / ROOM_PARTS / HEAP_BYTES));
 }

@@ -1,14 +1,13 @@
 import { type ClusterId, QuorateError, asQuorateError, formatAddress } from '@quorate/base';
 import { BUILTIN_TYPES } from '@quorate/resources';
 import { type Host, type HostOptions, startHost } from '@quorate/host';
-import { COLLECTOR_FLAG, CollectorTuning } from './collector.js';
+import { CollectorTuning } from './collector.js';
 import { optimiseEarly } from './compiler.js';
 import type { ServerConfig } from './config.js';
 import { makeDataDirectory } from './data-directory.js';
 import { type ProcessLogger, processLogger } from './logger.js';
 import { nodePorts } from './ports.js';
 import { type StopSignal, StopSignals } from './stop-signals.js';
-import { isFlagSet } from './v8-flags.js';
 import { VERSION } from './version.js';
 
 /** How a server ended. */
@@ -47,7 +46,9 @@ class ServerRun {
   #host: Host | null = null;
   #isStopping = false;
   #isOver = false;
-  readonly #collector = isFlagSet(COLLECTOR_FLAG) ? null : new CollectorTuning();
+  readonly #collector = new CollectorTuning({
+    bytes: () => process.memoryUsage().arrayBuffers + (this.#host?.receivingBytes ?? 0),
+  });
   /** Nothing else need keep the process alive until the end: the timers of a node do not, and at a stop its sockets close first. */
   readonly #keepAlive: NodeJS.Timeout = setInterval(() => {}, KEEP_ALIVE_MS);
 
@@ -145,7 +146,7 @@ class ServerRun {
 
   #resolved(outcome: ServerOutcome): void {
     clearInterval(this.#keepAlive);
-    this.#collector?.stop();
+    this.#collector.stop();
     process.off('uncaughtException', this.#uncaught);
     process.off('unhandledRejection', this.#uncaught);
     process.stdin.off('end', this.#parentGone).off('close', this.#parentGone);

@@ -227,6 +227,7 @@ export class FrameConnection {
   /** Internal: takes an accepted connection. */
   accept(connection: Connection): void {
     this.#connection = connection;
+    this.#intake.bind(connection);
     this.#isPrefaceDue = true;
   }
 

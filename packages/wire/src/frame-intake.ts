@@ -5,6 +5,9 @@ import { isProtocolFault } from './protocol-fault.js';
 /** Time after which a large buffer that was not needed goes, in ms; it may take twice as long. New memory for each large frame would be garbage by megabytes. */
 const TIDY_MS = 1000;
 
+/** Bytes taken in between two rests until the end of the turn: some ms of work, so that a burst on one connection does not hold up all others. */
+const TURN_BYTES = 262_144;
+
 /** Who wants that nothing is read for a while: the owner of the connection, or the queue of what is to be sent. */
 export type PauseReason = 'owner' | 'queue';
 
@@ -15,7 +18,10 @@ export interface FrameSink {
   fault(error: QuorateError): void;
 }
 
-/** The receiving half of a connection: cuts bytes into frames, and reads nothing while somebody wants a pause. */
+/**
+ * The receiving half of a connection: cuts bytes into frames, and reads nothing while somebody wants a pause, nor on and on within a turn of
+ * the event loop.
+ */
 export class FrameIntake {
   readonly #timers: Timers;
   readonly #sink: FrameSink;
@@ -26,6 +32,9 @@ export class FrameIntake {
   #isOpen = false;
   #isResumePlanned = false;
   #isStopped = false;
+  /** Since the last rest. */
+  #bytes = 0;
+  #isResting = false;
   #tidying: TimerHandle | null = null;
 
   constructor(timers: Timers, sink: FrameSink) {
@@ -50,6 +59,20 @@ export class FrameIntake {
   data(bytes: Uint8Array): void {
     this.#receive(() => this.#decoder.push(bytes, this.#onFrame));
     if (this.#decoder.isUntidy && this.#tidying === null) this.#tidyLater();
+    this.#bytes += bytes.length;
+    if (this.#bytes >= TURN_BYTES) this.#rest();
+  }
+
+  /** Reads nothing more in this turn. */
+  #rest(): void {
+    this.#bytes = 0;
+    if (this.#isStopped || this.#isResting) return;
+    this.#isResting = true;
+    this.#source?.pause();
+    this.#timers.defer(() => {
+      this.#isResting = false;
+      if (!this.#decoder.isSuspended) this.#source?.resume();
+    });
   }
 
   #tidyLater(): void {
@@ -93,7 +116,7 @@ export class FrameIntake {
     this.#isResumePlanned = false;
     if (this.#pauses.size > 0) return;
     this.#receive(() => this.#decoder.resume(this.#onFrame));
-    if (!this.#decoder.isSuspended) this.#source?.resume();
+    if (!this.#decoder.isSuspended && !this.#isResting) this.#source?.resume();
   }
 
   #receive(decode: () => void): void {

@@ -108,6 +108,11 @@ export class GroupSnapshots implements ReplicaSnapshots, SnapshotTaker {
     return this.#intake.isActive;
   }
 
+  /** Bytes of that snapshot. */
+  get receivingBytes(): number {
+    return this.#intake.bytes;
+  }
+
   close(): void {
     this.#isClosed = true;
     if (this.#timer !== null) this.#init.options.timers.clear(this.#timer);

@@ -54,6 +54,13 @@ export class NodeSnapshots {
     init.replica.snapshots = snapshots;
   }
 
+  /** Bytes of the snapshots that leaders are sending, which are in memory before long. */
+  get receivingBytes(): number {
+    let bytes = 0;
+    for (const snapshots of this.#groups.values()) bytes += snapshots.receivingBytes;
+    return bytes;
+  }
+
   /** Figures for `status`. */
   metrics(): Readonly<Record<string, number>> {
     const { taken, failed, installed, lastIndex, lastBytes, lastMs, taking } = this.queue.metrics;
@@ -65,6 +72,7 @@ export class NodeSnapshots {
       snapshotsInstalled: installed,
       snapshotsTaking: taking,
       snapshotsReceiving: receiving,
+      snapshotReceivingBytes: this.receivingBytes,
       snapshotIndex: lastIndex,
       snapshotBytes: lastBytes,
       snapshotMs: Math.round(lastMs),

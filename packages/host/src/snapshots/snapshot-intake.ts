@@ -45,6 +45,11 @@ export class SnapshotIntake {
     return this.#current !== null;
   }
 
+  /** Length of what is being stored or loaded; 0: nothing is. */
+  get bytes(): number {
+    return this.#current?.piece.head.length ?? 0;
+  }
+
   /** What the core says of it. */
   ready(ready: Ready): void {
     if (ready.isSnapshotAbandoned) this.abort();
