@@ -290,4 +290,22 @@ export const STORAGE = [
     new: "fault?.kind === 'full' && freed.length >= 0",
     tests: ['storage/names.test.ts: T32, T39: a received snapshot is given up, its removal finds no space'],
   },
+  {
+    id: 'removed-space-at-once',
+    shows: ['T73'],
+    bug: 'The space of a large removed file comes back without pauses: syncs wait, and a virtual machine stands still.',
+    file: 'packages/platform-node/src/space-return.ts',
+    old: 'const pauseMs = isNeeded ? 0 : freed',
+    new: 'const pauseMs = isNeeded || freed > 0 ? 0 : freed',
+    tests: ['platform-node/space-return.test.ts: space of a large removed file: its name is gone at once'],
+  },
+  {
+    id: 'removed-space-not-when-needed',
+    shows: ['T25'],
+    bug: 'The space of removed files comes back slowly also when the file system has hardly any left.',
+    file: 'packages/platform-node/src/space-return.ts',
+    old: 'const isNeeded = cause === null && room.bavail * room.bsize < this.#bytes;',
+    new: 'const isNeeded = cause === null && room.bavail < 0;',
+    tests: ['platform-node/space-return.test.ts: space of a large removed file: the file system has less room'],
+  },
 ];
