@@ -36,6 +36,16 @@ export function bytesEqual(a: Uint8Array, b: Uint8Array): boolean {
   return true;
 }
 
+/** True if all bytes are zero. */
+export function isZero(bytes: Uint8Array): boolean {
+  if (bytes[0] !== 0) return bytes.length === 0;
+  const whole = bytes.byteOffset % 4 === 0 ? bytes.length >> 2 : 0;
+  const words = new Uint32Array(bytes.buffer, whole > 0 ? bytes.byteOffset : 0, whole);
+  for (let i = 0; i < whole; i++) if (words[i] !== 0) return false;
+  for (let i = whole << 2; i < bytes.length; i++) if (bytes[i] !== 0) return false;
+  return true;
+}
+
 /** One array of all parts. */
 export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
   if (parts.length === 1 && parts[0] !== undefined) return parts[0];

@@ -7,6 +7,7 @@ import {
   bytesEqual,
   concatBytes,
   fromUtf8,
+  isZero,
   readU16,
   readU32,
   readU64,
@@ -216,4 +217,23 @@ test('utf8: short and long texts, ASCII or not → the bytes that a TextEncoder 
       assert.deepEqual(utf8(text), new TextEncoder().encode(text));
     }),
   );
+});
+
+test('isZero: one byte set anywhere, at any place in memory → false; none → true', () => {
+  const memory = new Uint8Array(40);
+  for (let from = 0; from < 8; from++) {
+    for (let length = 0; length < 24; length++) {
+      const bytes = memory.subarray(from, from + length);
+      assert.equal(isZero(bytes), true);
+      for (let at = 0; at < length; at++) {
+        bytes[at] = 1;
+        assert.equal(isZero(bytes), false, `byte ${at} of ${length} from ${from}`);
+        bytes[at] = 0;
+      }
+      // What lies around it does not count.
+      memory[from + length] = 1;
+      assert.equal(isZero(bytes), true);
+      memory[from + length] = 0;
+    }
+  }
 });

@@ -67,7 +67,7 @@ test('space of a large removed file: the file system has less room than what wai
   try {
     Object.assign(fs, {
       statfs: (path: string, done: (cause: Error | null, room: object) => void) =>
-        statfs(path, (cause, room) => done(cause, { ...room, bavail: 1 })),
+        statfs(path, (cause, room) => done(cause, { bsize: room.bsize, bavail: 1 })),
     });
     syncBuiltinESMExports();
     const { disk, fd } = diskWith(800_000_000);
@@ -89,7 +89,9 @@ test('space of a removed file that has another name, a copy made by linking → 
   closeSync(fd);
 });
 
-test('space of very many removed files at once → all descriptors are closed in the end', { skip: process.platform !== 'linux' }, async () => {
+test('space of very many removed files at once → all descriptors are closed in the end', {
+  skip: process.platform !== 'linux',
+}, async () => {
   const { folder, disk, fd } = diskWith(1);
   const names = Array.from({ length: 400 }, (_, at) => `file${at}`);
   for (const name of names) {

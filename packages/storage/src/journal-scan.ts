@@ -1,4 +1,4 @@
-import { type Checksum, type Disk, DiskFault, type DiskFile } from '@quorate/base';
+import { type Checksum, type Disk, DiskFault, type DiskFile, isZero } from '@quorate/base';
 import type { Checkpoint } from './checkpoint.js';
 import { FrameCodec, type FrameHeader, SECTOR_BYTES } from './frame.js';
 import { decodeJournalHead } from './journal-head.js';
@@ -186,6 +186,13 @@ class JournalScan {
       let offset = FIRST_FRAME_OFFSET;
       while (offset + SECTOR_BYTES <= window.size) {
         const { rescued } = this.#options;
+        // Space that was never written is most of a journal.
+        const zeros = rescued?.file === number ? 0 : window.zerosFrom(offset);
+        if (zeros > 0) {
+          this.#markBad(path, offset, null, this.#bad?.isTorn === true);
+          offset += zeros;
+          continue;
+        }
         const copy = rescued?.file === number && rescued.offset === offset ? rescued.frame : null;
         const header = this.#codec.header(
           copy?.subarray(0, SECTOR_BYTES) ?? window.view(offset, SECTOR_BYTES),
@@ -196,7 +203,7 @@ class JournalScan {
         const body = header === null ? null : (bodyOf(header, copy) ?? window.view(offset + header.headerBytes, header.bodyBytes));
         const isSound = header !== null && body !== null && this.#codec.isBodySound(header, body);
         if (!isSound || !this.#isWanted(header, path, offset)) {
-          const isTorn = header !== null || this.#bad?.isTorn === true || !window.isZero(offset, SECTOR_BYTES);
+          const isTorn = header !== null || this.#bad?.isTorn === true || !isZero(window.view(offset, SECTOR_BYTES));
           this.#markBad(path, offset, isSound ? null : header, isTorn);
           offset += SECTOR_BYTES;
           continue;
@@ -323,10 +330,13 @@ class FileWindow {
     return this.#bytes.subarray(at, at + length);
   }
 
-  isZero(offset: number, length: number): boolean {
-    const bytes = this.view(offset, length);
-    for (let i = 0; i < bytes.length; i++) if (bytes[i] !== 0) return false;
-    return true;
+  /** Bytes of whole sectors of zeros from an offset on, as far as the buffer reaches; at least one sector of the file is left there. */
+  zerosFrom(offset: number): number {
+    this.view(offset, SECTOR_BYTES);
+    let at = offset - this.#start;
+    const from = at;
+    while (at + SECTOR_BYTES <= this.#bytes.length && isZero(this.#bytes.subarray(at, at + SECTOR_BYTES))) at += SECTOR_BYTES;
+    return at - from;
   }
 
   close(): void {

@@ -1,7 +1,6 @@
-import { type Disk, type DiskDone, DiskFault, type DiskFile, type Random, concatBytes, randomBetween } from '@quorate/base';
+import { type Disk, type DiskDone, DiskFault, type DiskFile, type Random, concatBytes, isZero, randomBetween } from '@quorate/base';
 import { type DiskImage, DiskState, type FileState, type PowerCutOptions, parentOf } from './disk-state.js';
 import { SimulationFault } from './faults.js';
-import { isZero } from './sparse-bytes.js';
 
 /** One thing that happened on a recorded disk. `file` numbers files, which keep their number when they are renamed. */
 export type RecordedOperation =

@@ -1,3 +1,5 @@
+import { isZero } from '@quorate/base';
+
 /** Unit in which content is held and shared between images. */
 const PAGE_BYTES = 4096;
 /** What a power cut keeps or loses as a whole. */
@@ -122,15 +124,6 @@ export class SparseBytes {
 }
 
 const SHARED: object = Object.freeze({});
-
-/** True if all bytes are zero. */
-export function isZero(bytes: Uint8Array): boolean {
-  const whole = bytes.byteOffset % 4 === 0 ? bytes.length >> 2 : 0;
-  const words = new Uint32Array(bytes.buffer, whole > 0 ? bytes.byteOffset : 0, whole);
-  for (let i = 0; i < whole; i++) if (words[i] !== 0) return false;
-  for (let i = whole << 2; i < bytes.length; i++) if (bytes[i] !== 0) return false;
-  return true;
-}
 
 /** Bytes from which on writes fall into another page, for callers that go page by page. */
 export function nextPageBorder(position: number): number {
