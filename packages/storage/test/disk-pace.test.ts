@@ -80,35 +80,25 @@ test('adaptive sync: syncs are slow, writes are not → a small frame is written
   assert.deepEqual(stalls, { count: 0, writes: 20 });
 });
 
-test('adaptive sync: a sync of 9 ms → others may be writing much, no write is waited for until some were quicker', () => {
-  const { rig, log } = served();
-  rig.disk.latency = { writeMs: [0.01, WRITE_MS], syncMs: [2, 6] };
-  frames(rig, log, 20);
-  const slow = rig.disk.inject({ effect: { type: 'slow', ms: 9 }, operations: ['sync'], path: /journal/ });
-  frames(rig, log, 1);
-  assert.equal(slow.hits, 1);
-  const stalls = countStalls(rig);
-  frames(rig, log, 1);
-  assert.deepEqual(stalls, { count: 0, writes: 0 });
-  frames(rig, log, 60);
-  assert.equal(stalls.count, 0);
-  assert.ok(stalls.writes > 0, 'they are again');
-});
-
-test('adaptive sync: one write of 40 ms while syncs are slow → none is waited for until some syncs later', () => {
-  const { rig, log } = served();
-  rig.disk.latency = { writeMs: [0.01, WRITE_MS], syncMs: [2, 6] };
-  frames(rig, log, 20);
-  const slow = rig.disk.inject({ effect: { type: 'slow', ms: 40 }, operations: ['write'], path: /journal/ });
-  frames(rig, log, 1);
-  assert.equal(slow.hits, 1);
-  const stalls = countStalls(rig);
-  frames(rig, log, 30);
-  assert.deepEqual(stalls, { count: 0, writes: 0 });
-  frames(rig, log, 60);
-  assert.equal(stalls.count, 0);
-  assert.ok(stalls.writes > 0, 'they are again');
-});
+for (const { what, operation, ms, waits } of [
+  { what: 'a sync of 9 ms', operation: 'sync', ms: 9, waits: 1 },
+  { what: 'one write of 40 ms', operation: 'write', ms: 40, waits: 30 },
+] as const) {
+  test(`adaptive sync: ${what} where syncs take some ms anyway → others may be writing much, no write is waited for until some syncs later`, () => {
+    const { rig, log } = served();
+    rig.disk.latency = { writeMs: [0.01, WRITE_MS], syncMs: [2, 6] };
+    frames(rig, log, 20);
+    const slow = rig.disk.inject({ effect: { type: 'slow', ms }, operations: [operation], path: /journal/ });
+    frames(rig, log, 1);
+    assert.equal(slow.hits, 1);
+    const stalls = countStalls(rig);
+    frames(rig, log, waits);
+    assert.deepEqual(stalls, { count: 0, writes: 0 });
+    frames(rig, log, 60);
+    assert.equal(stalls.count, 0);
+    assert.ok(stalls.writes > 0, 'they are again');
+  });
+}
 
 test('adaptive sync: one sync of 68 ms, of the journal or of a snapshot → the process does not wait until some were quick', () => {
   for (const path of [/journal/, /snapshots/]) {
