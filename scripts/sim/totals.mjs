@@ -10,33 +10,66 @@ export function counted(counts) {
   );
 }
 
-/** What all runs did; `names` are the closed lists of faults and of rare branches, so that what never happened is named. */
-export class Totals {
-  seeds = 0;
+/** What some runs did, and the time that cores worked for it. */
+class Share {
   virtualMs = 0;
   realMs = 0;
   calls = 0;
   appends = 0;
   records = 0;
+
+  add({ virtualMs, judged }, ms) {
+    this.virtualMs += virtualMs;
+    this.realMs += ms;
+    this.calls += judged.calls ?? 0;
+    this.appends += judged['streams.appends'] ?? 0;
+    this.records += judged['streams.records'] ?? 0;
+  }
+
+  /**
+   * Operations that were checked: every call but appends, and instead of those every record that was read back and held, by itself, against what
+   * was appended, where, and in which order.
+   */
+  get operations() {
+    return this.calls - this.appends + this.records;
+  }
+
+  /** Virtual time by the time that a core worked. */
+  get factor() {
+    return this.realMs === 0 ? 0 : this.virtualMs / this.realMs;
+  }
+
+  /** Operations in a second of that time. */
+  per(ms) {
+    return (ms === 0 ? 0 : (this.operations / ms) * 1000).toFixed(0);
+  }
+
+  get speed() {
+    return `factor ${this.factor.toFixed(1)} a core at ${this.per(this.virtualMs)} operations per virtual second`;
+  }
+}
+
+/** What all runs did; `names` are the closed lists of faults and of rare branches, so that what never happened is named. */
+export class Totals extends Share {
+  seeds = 0;
   events = 0;
   numbers = {};
   faults;
   branches;
+  /** Of clusters of three nodes, the most common ones: what a run costs goes with the nodes. */
+  ofThree = new Share();
 
   constructor({ faults, branches }) {
+    super();
     this.faults = Object.fromEntries(faults.map((name) => [name, 0]));
     this.branches = Object.fromEntries(branches.map((name) => [name, 0]));
   }
 
   add(result, ms) {
+    super.add(result, ms);
+    if (result.nodes === 3) this.ofThree.add(result, ms);
     this.seeds++;
-    this.virtualMs += result.virtualMs;
-    this.realMs += ms;
-    const { judged } = result;
-    this.calls += judged.calls ?? 0;
-    this.appends += judged['streams.appends'] ?? 0;
-    this.records += judged['streams.records'] ?? 0;
-    this.events += judged.events ?? 0;
+    this.events += result.judged.events ?? 0;
     addTo(this.faults, result.faults);
     addTo(this.branches, result.branches);
     const { steps, snapshotsTaken, snapshotsInstalled, expiries, statesCompared, resources } = result;
@@ -48,28 +81,15 @@ export class Totals {
     return (this.virtualMs / 3_600_000).toFixed(2);
   }
 
-  /**
-   * Operations that were checked: every call but appends, and instead of those every record that was read back and held, by itself, against what
-   * was appended, where, and in which order.
-   */
-  get operations() {
-    return this.calls - this.appends + this.records;
-  }
-
-  /** One line. Factor: virtual time by the time that a core worked. */
+  /** One line. */
   get line() {
-    const per = (ms) => (ms === 0 ? 0 : (this.operations / ms) * 1000).toFixed(0);
     return [
       `${this.seeds} seeds, ${this.hours} virtual h`,
-      `factor ${this.factor.toFixed(1)} a core at ${per(this.virtualMs)} operations per virtual second`,
+      this.speed,
       `${this.operations} operations checked (${this.records} records, ${this.calls - this.appends} calls beside ${this.appends} appends)`,
-      `${per(this.realMs)} a second of a core`,
+      `${this.per(this.realMs)} a second of a core`,
       `${this.events} events judged`,
     ].join(', ');
-  }
-
-  get factor() {
-    return this.realMs === 0 ? 0 : this.virtualMs / this.realMs;
   }
 
   get lines() {
@@ -80,6 +100,7 @@ export class Totals {
         .join(', ') || 'none';
     return [
       this.line,
+      `clusters of three nodes: ${this.ofThree.speed}`,
       `faults: ${counted(this.faults)}`,
       `faults that never happened: ${never(this.faults)}`,
       `rare branches: ${counted(this.branches)}`,

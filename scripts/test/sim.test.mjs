@@ -53,8 +53,8 @@ test('sim: numbers of runs together → what never happened is named', () => {
     branches: { tailCut: 1, fencedRefused: 0 },
   };
   const numbers = { steps: 10, snapshotsTaken: 1, snapshotsInstalled: 0, expiries: 0, statesCompared: 4, resources: {} };
-  totals.add({ ...run, ...numbers }, 1000);
-  totals.add({ ...run, ...numbers }, 1000);
+  totals.add({ ...run, ...numbers, nodes: 3 }, 500);
+  totals.add({ ...run, ...numbers, nodes: 5 }, 1500);
   assert.equal(totals.factor, 2);
   const text = totals.lines.join('\n');
   assert.match(text, /2 seeds, 0\.00 virtual h, factor 2\.0 a core at 1000 operations per virtual second, /);
@@ -62,6 +62,7 @@ test('sim: numbers of runs together → what never happened is named', () => {
     text,
     /, 4000 operations checked \(3040 records, 960 calls beside 40 appends\), 2000 a second of a core, 1800 events judged\n/,
   );
+  assert.match(text, /\nclusters of three nodes: factor 4\.0 a core at 1000 operations per virtual second\n/);
   assert.match(text, /faults: kill 6\n/);
   assert.match(text, /faults that never happened: wipe\n/);
   assert.match(text, /branches that were never reached: fencedRefused/);

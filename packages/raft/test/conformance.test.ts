@@ -76,7 +76,7 @@ test('thesis 3.4: candidate hears of the leader of its term → it follows', () 
   assert.deepEqual([cluster.raft(1).role, cluster.raft(1).leader], ['follower', 3]);
 });
 
-test('thesis 3.4: election timeouts → spread over the whole range, never outside of it', () => {
+test('T08, thesis 3.4: election timeouts → spread over the whole range, never outside of it', () => {
   const waits: number[] = [];
   for (let seed = 1; seed <= 200; seed++) {
     const cluster = new Cluster({ nodes: 3, seed });

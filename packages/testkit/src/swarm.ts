@@ -43,6 +43,8 @@ export interface SimulationResult {
   readonly seed: number;
   /** Equal for equal seeds and options, whatever the machine. */
   readonly traceHash: string;
+  /** Of the cluster. */
+  readonly nodes: number;
   readonly virtualMs: number;
   readonly steps: number;
   /** Calls of clients, and those acknowledged. */
@@ -159,6 +161,7 @@ class ScriptRun {
     return {
       seed: script.seed,
       traceHash: cluster.scheduler.traceHash,
+      nodes: script.cluster.nodes,
       virtualMs: cluster.scheduler.nowMs,
       steps: cluster.scheduler.steps,
       operations: figures.resourceCalls,

@@ -196,7 +196,7 @@ export const MACHINE = [
     bug: 'An operation that a newer version wrote is refused and passed over, where other replicas apply it.',
     file: 'packages/machine/src/batch-applier.ts',
     old: "      throw state.stop(new QuorateError('resourceUnsupported', what, { type, version, operation }));",
-    new: "      return refusedReply(state.index, new QuorateError('resourceUnsupported', what, { type, version, operation }));",
+    new: "      this.#refuse(number, new QuorateError('resourceUnsupported', what, { type, version, operation }));\n      return;",
     tests: ['machine/refusals.test.ts: T78: what a newer version wrote'],
   },
   {

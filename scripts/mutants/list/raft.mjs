@@ -112,7 +112,7 @@ export const RAFT = [
     file: 'packages/raft/src/core.ts',
     old: 'this.timeoutMs = min + (max - min) * randomUnit(this.#random);',
     new: 'this.timeoutMs = min + (max - min) / 2 + 0 * randomUnit(this.#random);',
-    tests: ['raft/elections.test.ts: T08: equal clocks'],
+    tests: ['raft/conformance.test.ts: T08, thesis 3.4: election timeouts'],
   },
   {
     id: 'handover-without-deadline',

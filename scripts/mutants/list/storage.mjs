@@ -215,7 +215,7 @@ export const STORAGE = [
     bug: 'The process hands small frames to the system by itself also where slow syncs show that much else is written, and is held up with them.',
     file: 'packages/storage/src/disk-pace.ts',
     old: 'return this.#isAtRest && this.#slowestMs < BUSY_SYNC_MS && this.#slowestWriteMs < QUICK_WRITE_MS;',
-    new: 'return this.#isAtRest && this.#slowestWriteMs < QUICK_WRITE_MS;',
+    new: 'return this.#isAtRest && this.#slowestMs < 100 * BUSY_SYNC_MS && this.#slowestWriteMs < QUICK_WRITE_MS;',
     tests: ['storage/disk-pace.test.ts: adaptive sync: a sync of 9 ms where syncs take some ms'],
   },
   {
