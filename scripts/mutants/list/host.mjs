@@ -166,7 +166,7 @@ export const HOST = [
     new: 'if (this.carrier.isFull || bytesOf(batch) > 2 * LIMITS.frameBytesMax) this.#fallBehind();',
     tests: [
       'host/event-pieces.test.ts: T66: a session with a ttl of 300 ms',
-      'testkit/watch-backlog.test.ts: T66, T71: a watch that begins more than a megabyte behind, a link that needs longer',
+      'testkit/bugs/watch-backlog.test.ts: T66, T71: a watch that begins more than a megabyte behind, a link that needs longer',
     ],
   },
   {
@@ -187,7 +187,7 @@ export const HOST = [
     new: 'this.#binding?.catchUp(reply.index + 1)',
     tests: [
       'host/event-pieces.test.ts: rule 18: a command publishes more than a piece',
-      'testkit/watch-backlog.test.ts: T66, T71: a watch that begins more than a megabyte behind, a link that no session',
+      'testkit/bugs/watch-backlog.test.ts: T66, T71: a watch that begins more than a megabyte behind, a link that no session',
     ],
   },
   {

@@ -130,7 +130,7 @@ export const RAFT = [
     file: 'packages/raft/src/transfer.ts',
     old: '  leader.roundDueMs = core.nowMs;\n',
     new: '',
-    tests: ['raft/append-flow.test.ts: commit index: an entry is committed before the hand-over'],
+    tests: ['raft/bugs/hand-over-commit.test.ts: commit index: an entry is committed before the hand-over'],
   },
   {
     id: 'handover-before-the-commit-index',
@@ -139,7 +139,7 @@ export const RAFT = [
     file: 'packages/raft/src/raft.ts',
     old: '      sendAppends(core, core.state, sendNow);\n      sendTransfer(core, core.state, sendNow);',
     new: '      sendTransfer(core, core.state, sendNow);\n      sendAppends(core, core.state, sendNow);',
-    tests: ['raft/append-flow.test.ts: commit index: an entry is committed before the hand-over'],
+    tests: ['raft/bugs/hand-over-commit.test.ts: commit index: an entry is committed before the hand-over'],
   },
   {
     id: 'commit-earlier-term-by-counting',

@@ -16,7 +16,7 @@ export const WIRE = [
     file: 'packages/wire/src/frame-connection.ts',
     old: '    this.#connection = connection;\n    this.#intake.bind(connection);\n    this.#isPrefaceDue = true;',
     new: '    this.#connection = connection;\n    this.#isPrefaceDue = true;',
-    tests: ['wire/frame-connection.test.ts: frame connection: an accepted one is paused and the other side goes on'],
+    tests: ['wire/bugs/paused-reading.test.ts: frame connection: an accepted one is paused and the other side goes on'],
   },
   {
     id: 'one-connection-holds-up-the-turn',
