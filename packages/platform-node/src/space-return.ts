@@ -25,6 +25,7 @@ interface Waiting {
 export class SpaceReturn {
   readonly #root: string;
   readonly #waiting: Waiting[] = [];
+  /** Of all that wait. */
   #bytes = 0;
   #isAtWork = false;
   #isResting = false;
@@ -37,11 +38,6 @@ export class SpaceReturn {
   /** True while the file system is at it; not in the pauses between. */
   get isAtWork(): boolean {
     return this.#isAtWork;
-  }
-
-  /** Bytes that are still to be given back, of files whose size is known by now. */
-  get waitingBytes(): number {
-    return this.#bytes;
   }
 
   /** Takes over a descriptor whose file is no longer named. */
