@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { QuorateError, SeededRandom, nodeId, readU32, utf8 } from '@quorate/base';
 import type { AcceptedReply, FrameConnection, HelloReply } from '@quorate/wire';
-import { CLIENT_HELLO, CLIENT_REPLY, Recorder, SELF, TestServer, firstFrames, withServer } from './loopback.js';
+import { CLIENT_HELLO, CLIENT_REPLY, Recorder, SELF, TestServer, firstFrames, withPair, withServer } from './loopback.js';
 import { someBytes } from './samples.js';
 
 test('frame connection: hello and reply, then frames both ways in order → all arrive, closing is told once to both', async () => {
@@ -141,13 +141,7 @@ test('frame connection: pause and resume by the owner → frames wait, then come
 });
 
 test('frame connection: megabytes wait for a connection → each turn of the loop takes a part of them, all come, and a pause within still holds', async () => {
-  const server = new TestServer();
-  await withServer(server, {}, async () => {
-    const client = new Recorder();
-    const connection = server.dial(client);
-    await client.opened.promise;
-    const atServer = server.connections[0] as FrameConnection;
-    const recorder = server.recorders[0] as Recorder;
+  await withPair({}, async ({ dialed: connection, accepted: atServer, recorder }) => {
     atServer.pause();
     const body = new Uint8Array(50_000);
     for (let i = 0; i < 120; i++) connection.send(40, [body]);
@@ -208,13 +202,7 @@ test('frame connection: paused while it is dialed → the handshake is done, fra
 });
 
 test('frame connection: resumed and paused again in one turn, with frames received before → none until the last resume, then all in order', async () => {
-  const server = new TestServer();
-  await withServer(server, {}, async () => {
-    const client = new Recorder();
-    const connection = server.dial(client);
-    await client.opened.promise;
-    const atServer = server.connections[0] as FrameConnection;
-    const recorder = server.recorders[0] as Recorder;
+  await withPair({}, async ({ dialed: connection, accepted: atServer, recorder }) => {
     recorder.onFrame = () => {
       if (recorder.frames.length === 2) atServer.pause();
     };

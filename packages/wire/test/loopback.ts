@@ -183,3 +183,22 @@ export function replyIn(bytes: Uint8Array): HelloReply {
   assert.ok(reply !== null, `no reply in ${bytes.length} bytes`);
   return reply;
 }
+
+/** Both ends of an open connection, each with who is told of it. */
+export interface OpenPair {
+  readonly dialed: FrameConnection;
+  readonly client: Recorder;
+  readonly accepted: FrameConnection;
+  readonly recorder: Recorder;
+}
+
+/** Runs `use` with an open connection to a server of its own; `options` are of both ends. */
+export async function withPair(options: Partial<AcceptOptions & DialOptions>, use: (pair: OpenPair) => Promise<void>): Promise<void> {
+  const server = new TestServer();
+  await withServer(server, options, async () => {
+    const client = new Recorder();
+    const dialed = server.dial(client, options);
+    await client.opened.promise;
+    await use({ dialed, client, accepted: server.connections[0] as FrameConnection, recorder: server.recorders[0] as Recorder });
+  });
+}

@@ -1,23 +1,16 @@
 // A paused connection that had been accepted was read on, into memory: the receiving half had not been told of its source.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { FrameConnection } from '@quorate/wire';
-import { Recorder, TestServer, withServer } from '../loopback.js';
+import { withPair } from '../loopback.js';
 
 for (const [which, isAccepted] of [
   ['an accepted', true],
   ['a dialed', false],
 ] as const) {
   test(`frame connection: ${which} one is paused and the other side goes on sending → what comes stays with the system, not in memory`, async () => {
-    const server = new TestServer();
-    const options = { queueBytesMax: 100_000_000 };
-    await withServer(server, options, async () => {
-      const client = new Recorder();
-      const dialed = server.dial(client, options);
-      await client.opened.promise;
-      const accepted = server.connections[0] as FrameConnection;
+    await withPair({ queueBytesMax: 100_000_000 }, async ({ dialed, client, accepted, recorder: atServer }) => {
       const [reader, writer] = isAccepted ? [accepted, dialed] : [dialed, accepted];
-      const recorder = isAccepted ? (server.recorders[0] as Recorder) : client;
+      const recorder = isAccepted ? atServer : client;
       reader.pause();
       const body = new Uint8Array(1_000_000);
       for (let i = 0; i < 40; i++) assert.equal(writer.send(40, [body]), true);
