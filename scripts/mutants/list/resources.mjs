@@ -162,4 +162,22 @@ export const RESOURCES = [
     new: '        if (!this.#call.mayGoOn && tickets.length === 0) {\n          this.#call.continueLater(leftTimer(session));',
     tests: ['resources/portions.test.ts: rule 22: a session with a lock and 3,000 claims'],
   },
+  {
+    id: 'end-of-a-claim-has-a-deadline',
+    shows: ['T77'],
+    bug: 'A release that waits behind a resource that is being opened is dropped after a while; the lock stays held as long as its session lives.',
+    file: 'packages/resources/src/client/ending-command.ts',
+    old: 'const FOR_EVER: CallTime = { deadlineMs: Number.POSITIVE_INFINITY };',
+    new: 'const FOR_EVER: CallTime = {};',
+    tests: ['resources/bugs/end-behind-opening.test.ts: lock: the deadline of a release passes behind'],
+  },
+  {
+    id: 'end-of-a-claim-refused-here-is-dropped',
+    shows: ['T77'],
+    bug: 'A claim that is to be taken back while too much waits in the client is not; nobody else gets the lock.',
+    file: 'packages/resources/src/client/ending-command.ts',
+    old: "if (error?.code !== 'overloaded') done(error, result);",
+    new: "if (error?.code !== 'overloaded' || operation !== 'release') done(error, result);",
+    tests: ['resources/bugs/end-behind-opening.test.ts: lock: so much waits in the client'],
+  },
 ];

@@ -274,7 +274,8 @@ function timeLeft(deadlineMs: number | undefined, spentMs: number, defaultMs: nu
   return spentMs === 0 ? deadlineMs : Math.max(1, (deadlineMs ?? defaultMs) - spentMs);
 }
 
-function checkTime(deadlineMs: number | undefined): void {
+/** Throws `invalidArgument` for what is no deadline. */
+export function checkTime(deadlineMs: number | undefined): void {
   if (deadlineMs === undefined || (typeof deadlineMs === 'number' && deadlineMs > 0)) return;
   throw new QuorateError('invalidArgument', `deadlineMs must be a number above 0, not ${shownValue(deadlineMs)}`, { path: 'deadlineMs' });
 }

@@ -1,12 +1,12 @@
 import type { LogIndex } from '@quorate/base';
 import type { CallTime, Done, OperationResult, PendingCall } from '@quorate/machine';
 import { type ClaimAnswer, Claims, type Holding } from '../client/claims.js';
+import { endingCall, endingCommand } from '../client/ending-command.js';
 import { lastingCommand } from '../client/lasting-command.js';
 import type { ResourceHandle } from '../client/resource-handle.js';
 import type { ElectionDeclaration } from './election-declaration.js';
 
 type Handle = ResourceHandle<ElectionDeclaration>;
-const FOR_EVER: CallTime = { deadlineMs: Number.POSITIVE_INFINITY };
 
 /** The candidacies of this client. */
 function candidacies(handle: Handle): Claims {
@@ -18,7 +18,7 @@ function candidacies(handle: Handle): Claims {
         get resource() {
           return handle.resource;
         },
-        takeBack: (ticket: LogIndex) => void handle.command('resign', { ticket }, FOR_EVER, () => {}),
+        takeBack: (ticket: LogIndex) => endingCommand(handle, 'resign', { ticket }),
         listen: (claims) =>
           handle.listen({
             events: { elected: ({ ticket, token }) => claims.granted(ticket, token) },
@@ -51,7 +51,7 @@ export function stepDown(handle: Handle, holding: Holding, time: CallTime, done:
   if (!holding.giveUp()) return null;
   candidacies(handle).gaveUp(holding);
   const { ticket } = holding;
-  return lastingCommand(handle, { operation: 'resign', args: { ticket }, time }, { done: (error) => done(error, null) });
+  return endingCall(handle, { operation: 'resign', args: { ticket }, time }, done);
 }
 
 function answerOf({ ticket, token }: OperationResult<ElectionDeclaration, 'campaign'>): ClaimAnswer {

@@ -1,5 +1,6 @@
 import { type QuorateError } from '@quorate/base';
 import { type CallTime, type OperationResult, type SessionId, compareTokens } from '@quorate/machine';
+import { endingCommand } from '../client/ending-command.js';
 import { lastingCommand } from '../client/lasting-command.js';
 import type { ResourceHandle } from '../client/resource-handle.js';
 import type { ElectionDeclaration } from './election-declaration.js';
@@ -120,7 +121,7 @@ export class LeaderObservers {
     this.#stop = null;
     // Comes after all that was asked for. A session that is over tells nobody anyway, and none is opened for this.
     const isTold = this.#session !== 0 && this.#session === this.#handle.session;
-    if (isTold || this.#asking > 0) this.#handle.command('unobserve', {}, FOR_EVER, () => {});
+    if (isTold || this.#asking > 0) endingCommand(this.#handle, 'unobserve', {});
   }
 }
 

@@ -1,12 +1,12 @@
 import { type LogIndex, QuorateError } from '@quorate/base';
 import type { CallTime, Done, OperationResult, PendingCall } from '@quorate/machine';
 import { type ClaimAnswer, Claims, type Holding } from '../client/claims.js';
+import { endingCall, endingCommand } from '../client/ending-command.js';
 import { lastingCommand } from '../client/lasting-command.js';
 import type { ResourceHandle } from '../client/resource-handle.js';
 import type { LockDeclaration } from './lock-declaration.js';
 
 type Handle = ResourceHandle<LockDeclaration>;
-const FOR_EVER: CallTime = { deadlineMs: Number.POSITIVE_INFINITY };
 
 /** The claims of this client on a lock. */
 export function lockClaims(handle: Handle): Claims {
@@ -18,7 +18,7 @@ export function lockClaims(handle: Handle): Claims {
         get resource() {
           return handle.resource;
         },
-        takeBack: (ticket: LogIndex) => void handle.command('cancel', { ticket }, FOR_EVER, () => {}),
+        takeBack: (ticket: LogIndex) => endingCommand(handle, 'cancel', { ticket }),
         listen: (claims) =>
           handle.listen({
             events: {
@@ -49,15 +49,11 @@ export function claimLock(handle: Handle, waitMs: number | null, time: CallTime,
   );
 }
 
-/** Gives a lock up: false if it was given up or lost before. It goes on until it is done or the session is over, also after the deadline. */
+/** Gives a lock up; null if it was given up or lost before. Goes on until it is done or the session is over, also after the deadline. */
 export function releaseLock(handle: Handle, holding: Holding, time: CallTime, done: Done<undefined>): PendingCall | null {
   if (!holding.giveUp()) return null;
   lockClaims(handle).gaveUp(holding);
-  return lastingCommand(
-    handle,
-    { operation: 'release', args: { token: holding.token }, time },
-    { done: (error) => done(error, undefined as never) },
-  );
+  return endingCall(handle, { operation: 'release', args: { token: holding.token }, time }, done);
 }
 
 /** The error of a claim whose time was up. */

@@ -1,5 +1,6 @@
 import { QuorateError } from '@quorate/base';
 import type { CallTime, EventValues, SessionId } from '@quorate/machine';
+import { endingCommand } from '../client/ending-command.js';
 import { lastingCommand } from '../client/lasting-command.js';
 import { CLIENT_LIMITS } from '../client/client-limits.js';
 import type { ResourceHandle } from '../client/resource-handle.js';
@@ -147,6 +148,6 @@ export class WatchSubscription implements ProgressingWatch {
   }
 
   #unwatch(watch: number): void {
-    this.#handle.command('unwatch', { watch }, FOR_EVER, () => {});
+    endingCommand(this.#handle, 'unwatch', { watch });
   }
 }

@@ -1,6 +1,7 @@
 import { QuorateError } from '@quorate/base';
 import type { Done, Fence, PendingCall, Token } from '@quorate/machine';
 import type { Holding } from '../client/claims.js';
+import { checkTime } from '../client/resource-handle.js';
 import type { CallOptions } from './call-options.js';
 import { promiseOf, throwIfAborted } from './pending-promise.js';
 
@@ -42,9 +43,10 @@ export class Held {
     return this.#holding.isHeld;
   }
 
-  /** Gives it up, once; the same outcome for each call. */
+  /** Gives it up, once; the same outcome for each call. Options that are no good give nothing up. */
   protected async giveUp(options: CallOptions): Promise<void> {
     throwIfAborted(options.signal);
+    checkTime(options.deadlineMs);
     this.#givenUp ??= this.#end(options);
     return this.#givenUp;
   }

@@ -1,0 +1,51 @@
+import { QuorateError, type TimerHandle } from '@quorate/base';
+import type { CallTime, CommandNames, Done, OperationArguments, OperationResult, PendingCall, ResourceDeclaration } from '@quorate/machine';
+import { CLIENT_LIMITS } from './client-limits.js';
+import type { ResourceHandle } from './resource-handle.js';
+
+const FOR_EVER: CallTime = { deadlineMs: Number.POSITIVE_INFINITY };
+
+/**
+ * A command that ends something of the present session: gives up what is held, takes a claim back, ends a watch. Until it is applied others wait
+ * in vain or are told for nothing, so nobody's patience limits it: it has no deadline, waits behind calls whose resources are being opened, and is
+ * tried again while too much waits in this client, until it is answered or the session is over.
+ */
+export function endingCommand<D extends ResourceDeclaration, K extends CommandNames<D>>(
+  handle: ResourceHandle<D>,
+  operation: K,
+  args: OperationArguments<D, K>,
+  done: Done<OperationResult<D, K>> = () => {},
+): void {
+  const { context, session } = handle;
+  const attempt = (): void => {
+    handle.command(operation, args, FOR_EVER, (error, result) => {
+      if (error?.code !== 'overloaded') done(error, result);
+      else context.timers.set(CLIENT_LIMITS.resumeDelayMs, () => (handle.session === session ? attempt() : done(error, null)));
+    });
+  };
+  attempt();
+}
+
+/** The same for one who waits for it: at the deadline (`unavailable`), or when the wait is cancelled (`aborted`), only the wait ends. */
+export function endingCall<D extends ResourceDeclaration, K extends CommandNames<D>>(
+  handle: ResourceHandle<D>,
+  { operation, args, time }: { readonly operation: K; readonly args: OperationArguments<D, K>; readonly time: CallTime },
+  done: Done<undefined>,
+): PendingCall {
+  const { timers, deadlineMs: defaultMs } = handle.context;
+  const waitMs = time.deadlineMs ?? defaultMs;
+  let timer: TimerHandle | null = null;
+  let isSettled = false;
+  const settle = (error: QuorateError | null): void => {
+    if (isSettled) return;
+    isSettled = true;
+    if (timer !== null) timers.clear(timer);
+    done(error, null);
+  };
+  const goesOn = `${operation} goes on until it is done or the session is over`;
+  if (waitMs <= CLIENT_LIMITS.timerMsMax) {
+    timer = timers.set(waitMs, () => settle(new QuorateError('unavailable', `no answer within ${waitMs} ms; ${goesOn}`, { waitMs })));
+  }
+  endingCommand(handle, operation, args, settle);
+  return { cancel: () => settle(new QuorateError('aborted', `the wait was aborted; ${goesOn}`)) };
+}
