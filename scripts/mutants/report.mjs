@@ -1,4 +1,5 @@
 // How results of mutants are shown.
+import { whyNotAsked } from './simulate.mjs';
 import { inWords, readSimulated, simulatedOf } from './simulated.mjs';
 
 /** One result in a line. */
@@ -18,7 +19,9 @@ export function printReport(results) {
     const indent = ' '.repeat(10);
     process.stdout.write(`${outcome.padEnd(8)}  ${id.padEnd(width)}  ${shows.join(', ')}\n${indent}${bug}\n`);
     const sim = simOf(result);
+    const why = whyNotAsked(result.mutant);
     if (sim !== null) process.stdout.write(`${indent}${inWords(sim)}\n`);
+    else if (why !== null) process.stdout.write(`${indent}not for the simulation to show: ${why}\n`);
   }
   const count = (wanted) => results.filter(({ outcome }) => outcome === wanted).length;
   process.stdout.write(`\n${results.length} mutants: ${count('caught')} caught, ${count('survived')} survived, ${count('error')} no good`);

@@ -8,6 +8,27 @@ const RANGES = [1, 1_000_001, 2_000_001];
 const RANGE_SECONDS_MAX = 600;
 const SEED_SECONDS_MAX = 120;
 
+/** Packages that the general simulation does not run, or that it is made of: a bug in them it cannot show. */
+const OUTSIDE = new Map([
+  ['checkers', 'it judges the simulation'],
+  ['testkit', 'it is the simulation'],
+  ['platform-node', 'the simulation has its own platform'],
+]);
+
+/** Why the simulation is not asked of a mutant; null: it is. */
+export function whyNotAsked({ file }) {
+  return OUTSIDE.get(file.split('/')[1]) ?? null;
+}
+
+/** A seed that fails in the unchanged tree `root`, and what it says; null if all hold that mutants are tried with. */
+export async function failureWithoutMutant(root, seeds) {
+  for (const first of RANGES) {
+    const { failed, said } = await seedsUntilFailure(root, first, seeds, RANGE_SECONDS_MAX);
+    if (failed !== null) return `seed ${first + failed - 1}: ${said}`;
+  }
+  return null;
+}
+
 /**
  * Seeds until the first failure in each range (null: none), their median (null: not found in most), the fewest seeds that a range tried
  * without finding it, and what the first failure said. Once two ranges agree that it is not found the third is not asked.
