@@ -2,27 +2,24 @@ import {
   close,
   closeSync,
   constants,
-  fdatasync,
-  fdatasyncSync,
   fstatSync,
   fsync,
   fsyncSync,
   mkdirSync,
   open,
   openSync,
-  read,
-  readSync,
   readdirSync,
   rename,
   renameSync,
   unlink,
   unlinkSync,
-  writev,
-  writevSync,
 } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { type Disk, type DiskDone, DiskFault, type DiskFaultKind, type DiskFile, invariant } from '@quorate/base';
+import { type Disk, type DiskDone, DiskFault, type DiskFile } from '@quorate/base';
+import { DirectWrites } from './direct-writes.js';
 import { LOCK_FILE, lockDirectory } from './directory-lock.js';
+import { attempt, diskFault } from './disk-faults.js';
+import { NodeFile } from './node-file.js';
 import { SpaceReturn } from './space-return.js';
 
 const OPEN_FLAGS = {
@@ -42,6 +39,8 @@ export class NodeDisk implements Disk {
   /** Absolute path of the root folder. It need not exist yet: `makeDirectory` and `lock` create it. */
   readonly root: string;
   readonly #space: SpaceReturn;
+  /** Undefined until the first file is opened. */
+  #directWrites: DirectWrites | null | undefined;
 
   constructor(root: string) {
     this.root = resolve(root);
@@ -72,7 +71,7 @@ export class NodeDisk implements Disk {
         closeSync(fd);
         throw new Error('not a regular file');
       }
-      return new NodeFile(fd, path);
+      return this.#file(fd, path);
     });
   }
 
@@ -103,7 +102,7 @@ export class NodeDisk implements Disk {
     refusedLater(failed, () =>
       open(this.#path('create', path), CREATE_FLAGS | SAFE_FLAGS, 0o666, (cause, fd) => {
         if (cause !== null) return failed(cause);
-        if (fstatSync(fd).isFile()) return done(null, new NodeFile(fd, path));
+        if (fstatSync(fd).isFile()) return done(null, this.#file(fd, path));
         return close(fd, () => failed(new Error('not a regular file')));
       }),
     );
@@ -148,145 +147,17 @@ export class NodeDisk implements Disk {
     lockDirectory(this.root, done);
   }
 
+  #file(fd: number, path: string): NodeFile {
+    if (this.#directWrites === undefined) this.#directWrites = DirectWrites.on(this.root);
+    return new NodeFile(fd, path, this.#directWrites);
+  }
+
   #path(operation: string, path: string): string {
     if (path === '') return this.root;
     if (path.split('/').some((part) => part === '' || part === '.' || part === '..' || part.includes('\\') || part.includes('\0'))) {
       throw new DiskFault('io', operation, path, { cause: new Error('not a path below the root') });
     }
     return join(this.root, path);
-  }
-}
-
-class NodeFile implements DiskFile {
-  readonly #path: string;
-  /** -1 once closed: every later call then fails. */
-  #fd: number;
-  #isBusy = false;
-  #isCloseWanted = false;
-
-  constructor(fd: number, path: string) {
-    this.#fd = fd;
-    this.#path = path;
-  }
-
-  size(): number {
-    return attempt('size', this.#path, () => fstatSync(this.#fd).size);
-  }
-
-  readNow(position: number, length: number): Uint8Array {
-    return attempt('read', this.#path, () => {
-      // Never reserves more than there is to read.
-      const available = Math.max(0, Math.min(length, fstatSync(this.#fd).size - position));
-      const bytes = new Uint8Array(available);
-      let at = 0;
-      while (at < available) {
-        const count = readSync(this.#fd, bytes, at, available - at, position + at);
-        if (count === 0) return bytes.slice(0, at);
-        at += count;
-      }
-      return bytes;
-    });
-  }
-
-  writeNow(position: number, parts: readonly Uint8Array[]): void {
-    attempt('write', this.#path, () => {
-      let rest = withoutEmpty(parts);
-      let at = position;
-      while (rest.length > 0) {
-        const count = writevSync(this.#fd, rest, at);
-        if (count === 0) throw new Error('the system wrote nothing');
-        at += count;
-        rest = dropBytes(rest, count);
-      }
-    });
-  }
-
-  syncNow(): void {
-    attempt('sync', this.#path, () => fdatasyncSync(this.#fd));
-  }
-
-  write(position: number, parts: readonly Uint8Array[], done: DiskDone): void {
-    this.#begin('write');
-    this.#writeRest(position, withoutEmpty(parts), done);
-  }
-
-  read(position: number, into: Uint8Array, done: (fault: DiskFault | null, bytes: number) => void): void {
-    this.#begin('read');
-    this.#readRest(position, into, 0, done);
-  }
-
-  sync(done: DiskDone): void {
-    this.#begin('sync');
-    this.#try('sync', done, () => fdatasync(this.#fd, (cause) => this.#end('sync', cause, done)));
-  }
-
-  /**
-   * While a call is under way the file is closed after it: the number of a closed file may already name another one. The last close
-   * of a file whose name is gone gives its space back, which takes its time: never in this thread.
-   */
-  close(): void {
-    if (this.#isBusy) {
-      this.#isCloseWanted = true;
-      return;
-    }
-    const fd = this.#fd;
-    this.#fd = -1;
-    if (fd >= 0) close(fd, () => {});
-  }
-
-  #readRest(position: number, into: Uint8Array, from: number, done: (fault: DiskFault | null, bytes: number) => void): void {
-    const ended: DiskDone = (fault) => done(fault, fault === null ? from : 0);
-    if (from === into.length) {
-      setImmediate(() => this.#end('read', null, ended));
-      return;
-    }
-    this.#try('read', ended, () =>
-      read(this.#fd, into, from, into.length - from, position + from, (cause, count) => {
-        if (cause !== null) return this.#end('read', cause, ended);
-        const at = from + count;
-        if (count > 0 && at < into.length) return this.#readRest(position, into, at, done);
-        return this.#end('read', null, () => done(null, at));
-      }),
-    );
-  }
-
-  #writeRest(position: number, rest: readonly Uint8Array[], done: DiskDone): void {
-    if (rest.length === 0) {
-      setImmediate(() => this.#end('write', null, done));
-      return;
-    }
-    this.#try('write', done, () =>
-      writev(this.#fd, rest as Uint8Array[], position, (cause, count) => {
-        if (cause !== null) return this.#end('write', cause, done);
-        if (count === 0) return this.#end('write', new Error('the system wrote nothing'), done);
-        const left = dropBytes(rest, count);
-        if (left.length === 0) return this.#end('write', null, done);
-        return this.#writeRest(position + count, left, done);
-      }),
-    );
-  }
-
-  #begin(operation: string): void {
-    invariant(!this.#isBusy, 'one read, write or sync at a time per file', { operation, file: this.#path });
-    this.#isBusy = true;
-  }
-
-  /** Node refuses some calls at once (a closed file): told by the callback like everything else. */
-  #try(operation: string, done: DiskDone, start: () => void): void {
-    try {
-      start();
-    } catch (thrown) {
-      setImmediate(() => this.#end(operation, thrown, done));
-    }
-  }
-
-  #end(operation: string, cause: unknown, done: DiskDone): void {
-    this.#isBusy = false;
-    if (this.#isCloseWanted) {
-      this.#isCloseWanted = false;
-      this.close();
-    }
-    done(cause === null ? null : diskFault(operation, this.#path, cause));
   }
 }
 
@@ -306,35 +177,4 @@ function syncFolder(path: string, done: (cause: unknown) => void): void {
     if (openCause !== null) return done(openCause);
     fsync(fd, (cause) => close(fd, () => done(cause)));
   });
-}
-
-function withoutEmpty(parts: readonly Uint8Array[]): Uint8Array[] {
-  return parts.filter((part) => part.length > 0);
-}
-
-/** What is left of `parts` after their first `count` bytes. */
-function dropBytes(parts: readonly Uint8Array[], count: number): Uint8Array[] {
-  let left = count;
-  for (let i = 0; i < parts.length; i++) {
-    const part = parts[i] as Uint8Array;
-    if (left < part.length) return [part.subarray(left), ...parts.slice(i + 1)];
-    left -= part.length;
-  }
-  return [];
-}
-
-const FAULT_KINDS: Readonly<Record<string, DiskFaultKind>> = { ENOSPC: 'full', EDQUOT: 'full', ENOENT: 'missing', EEXIST: 'exists' };
-
-function diskFault(operation: string, path: string, cause: unknown): DiskFault {
-  if (cause instanceof DiskFault) return cause;
-  const code = (cause as NodeJS.ErrnoException | null)?.code ?? '';
-  return new DiskFault(FAULT_KINDS[code] ?? 'io', operation, path === '' ? '.' : path, { cause });
-}
-
-function attempt<T>(operation: string, path: string, act: () => T): T {
-  try {
-    return act();
-  } catch (thrown) {
-    throw diskFault(operation, path, thrown);
-  }
 }
