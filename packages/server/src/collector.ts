@@ -9,6 +9,12 @@ const ROOM_PARTS = 6;
 /** What a node has on V8's heap beside buffers. */
 const HEAP_BYTES = 12_582_912;
 const GROWTH_PERCENT_LEAST = 300;
+/** Full collections a second from which on, and within as many ms, a node of any size gets the least room. */
+const OFTEN_PER_SECOND = 6;
+const OFTEN_MS = 1000;
+/** So few of them in as many ms: the room is not needed any more. */
+const SELDOM = 3;
+const SELDOM_MS = 30_000;
 /** The flag of V8 that is set: how much the heap grows, beyond what the last full collection left, before the next one is due. */
 export const COLLECTOR_FLAG = '--heap-growing-percent';
 
@@ -16,6 +22,8 @@ export const COLLECTOR_FLAG = '--heap-growing-percent';
 export interface CollectorTuningOptions {
   /** Bytes in buffers that the process holds, or will hold soon. */
   readonly bytes: () => number;
+  /** Full collections since this was asked last. */
+  readonly collections: () => number;
   /** Of this process. If its user has set the flag, that stays. */
   readonly flags?: readonly string[];
   readonly setFlag?: (flag: string) => void;
@@ -26,22 +34,30 @@ export interface CollectorTuningOptions {
  *
  * What goes through in buffers and is kept for some tenths of a second counts as old memory, of which V8 allows a small heap some 16 MiB, whatever
  * else the process holds: at 20 MB of writes a second that is two full collections a second, and six while a snapshot comes in, each of
- * some 10 ms and as much again in other threads. With a sixth of the state as room, young collections do nearly all of it.
+ * some 10 ms and as much again in other threads. With a sixth of the state as room, young collections do nearly all of it. A small node that is
+ * written so much to that it collects all the time gets the least room for as long as that lasts.
  */
 export class CollectorTuning {
   readonly #timer: NodeJS.Timeout | null;
   #percent = 0;
+  readonly #often = new Window(OFTEN_MS);
+  readonly #seldom = new Window(SELDOM_MS);
+  #isBusy = false;
 
-  constructor({ bytes, flags = process.execArgv, setFlag = setFlagsFromString }: CollectorTuningOptions) {
-    this.#timer = isFlagSet(COLLECTOR_FLAG, flags) ? null : setInterval(() => this.#look(bytes(), setFlag), LOOK_MS).unref();
+  constructor({ bytes, collections, flags = process.execArgv, setFlag = setFlagsFromString }: CollectorTuningOptions) {
+    this.#timer = isFlagSet(COLLECTOR_FLAG, flags) ? null : setInterval(() => this.#look(bytes(), collections(), setFlag), LOOK_MS).unref();
   }
 
   stop(): void {
     if (this.#timer !== null) clearInterval(this.#timer);
   }
 
-  #look(bytes: number, setFlag: (flag: string) => void): void {
-    const percent = growthPercent(bytes);
+  #look(bytes: number, collections: number, setFlag: (flag: string) => void): void {
+    const often = this.#often.add(collections);
+    const seldom = this.#seldom.add(collections);
+    if (often >= (OFTEN_PER_SECOND * OFTEN_MS) / 1000) this.#isBusy = true;
+    else if (seldom <= SELDOM) this.#isBusy = false;
+    const percent = Math.max(growthPercent(bytes), this.#isBusy ? GROWTH_PERCENT_LEAST : 0);
     if (percent === this.#percent) return;
     this.#percent = percent;
     setFlag(`${COLLECTOR_FLAG}=${percent}`);
@@ -52,4 +68,23 @@ export class CollectorTuning {
 function growthPercent(bytes: number): number {
   const counted = bytes - (bytes % LARGE_STATE_BYTES);
   return counted === 0 ? 0 : Math.max(GROWTH_PERCENT_LEAST, Math.round((100 * counted) / ROOM_PARTS / HEAP_BYTES));
+}
+
+/** The sum of what was counted in the last looks. */
+class Window {
+  readonly #counts: number[];
+  #at = 0;
+  #sum = 0;
+
+  constructor(ms: number) {
+    this.#counts = new Array<number>(ms / LOOK_MS).fill(0);
+  }
+
+  /** Adds a look; gives the sum. */
+  add(count: number): number {
+    this.#sum += count - (this.#counts[this.#at] as number);
+    this.#counts[this.#at] = count;
+    this.#at = (this.#at + 1) % this.#counts.length;
+    return this.#sum;
+  }
 }

@@ -8,5 +8,6 @@ export { type StopSignal, StopSignals } from './stop-signals.js';
 export { VERSION } from './version.js';
 export { eventLoopDelayMeter } from './event-loop-delay.js';
 export { COLLECTOR_FLAG, CollectorTuning } from './collector.js';
+export { FullCollections } from './full-collections.js';
 export { optimiseEarly } from './compiler.js';
 export { isFlagSet } from './v8-flags.js';

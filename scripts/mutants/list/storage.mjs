@@ -308,4 +308,13 @@ export const STORAGE = [
     new: 'const isNeeded = cause === null && room.bavail < 0;',
     tests: ['platform-node/space-return.test.ts: space of a large removed file: the file system has less room'],
   },
+  {
+    id: 'large-direct-write-skips-parts',
+    shows: ['T24'],
+    bug: 'A write of several pieces, past the memory of the system, leaves out the begin of each part behind the first of a piece.',
+    file: 'packages/platform-node/src/direct-file.ts',
+    old: '    at += piece.length;\n    skip = 0;',
+    new: '    at += piece.length;',
+    tests: ['platform-node/direct-writes.test.ts: disk: writes of every shape at once'],
+  },
 ];
