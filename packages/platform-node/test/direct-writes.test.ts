@@ -30,7 +30,7 @@ function written(file: DiskFile, position: number, parts: readonly Uint8Array[])
 
 /** Writes in parts, at positions and of lengths that are multiples of a sector, and that are not. */
 const WRITES: readonly (readonly [position: number, parts: readonly Uint8Array[]])[] = [
-  [0, cut(bytes(4 * MIB, 1), 3, 512, 1_000_000, 2 * MIB, 2 * MIB)],
+  [0, cut(bytes(4 * MIB, 1), 3, 512, 1_000_000, 1_500_000, 2 * MIB, 2 * MIB)],
   [512, cut(bytes(1024, 2), 1, 1000)],
   [1536, [bytes(512, 3)]],
   [3 * MIB - 512, cut(bytes(2 * MIB + 512, 4), 100_001)],

@@ -10,7 +10,7 @@ const ROOM_PARTS = 6;
 const HEAP_BYTES = 12_582_912;
 const GROWTH_PERCENT_LEAST = 300;
 /** Full collections a second from which on, and within as many ms, a node of any size gets the least room. */
-const OFTEN_PER_SECOND = 6;
+const OFTEN_PER_SECOND = 5;
 const OFTEN_MS = 1000;
 /** So few of them in as many ms: the room is not needed any more. */
 const SELDOM = 3;

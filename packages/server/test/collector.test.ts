@@ -38,7 +38,7 @@ test('collector: a small node collects all the time → the least room until it 
     return set.splice(0);
   };
   // A few a second bring back as much as they cost.
-  assert.deepEqual(setIn(500, 3), []);
+  assert.deepEqual(setIn(500, 2.5), []);
   assert.deepEqual(setIn(500, 2), []);
   assert.deepEqual(setIn(1000, 3), ['--heap-growing-percent=300']);
   assert.deepEqual(setIn(60_000, 0.5), []);
