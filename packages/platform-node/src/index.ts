@@ -4,4 +4,4 @@ export * from './node-network.js';
 export * from './node-random.js';
 export * from './node-time.js';
 export * from './shared-reads.js';
-export * from './turn-end.js';
+export * from './deferred-calls.js';

@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { type Clock, type TimerHandle, type Timers, invariant } from '@quorate/base';
-import { TurnEnd } from './turn-end.js';
+import { DeferredCalls } from './deferred-calls.js';
 
 /** The clocks of the machine. `nowMs` counts from the start of the process, with fractions. */
 export const nodeClock: Clock = {
@@ -38,7 +38,7 @@ class NodeTimer {
   }
 }
 
-const turns = new TurnEnd((run) => setImmediate(run));
+const turns = new DeferredCalls((run) => setImmediate(run));
 
 /** Timers of the event loop. They do not keep the process alive; a listening socket does. */
 export const nodeTimers: Timers = {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { crc32c } from '@quorate/base';
-import { TurnEnd, isChecksumNative, loadChecksum, nodeChecksum, nodeClock, nodeRandom, nodeTimers } from '@quorate/platform-node';
+import { DeferredCalls, isChecksumNative, loadChecksum, nodeChecksum, nodeClock, nodeRandom, nodeTimers } from '@quorate/platform-node';
 
 test('checksum: the native package → loaded on this machine, and told so', () => {
   assert.equal(isChecksumNative, true);
@@ -134,7 +134,7 @@ test('timers: soon without end → other events come in between', async () => {
 
 test('timers: one of what was deferred throws → the others come all the same, in order', () => {
   let run = (): void => {};
-  const turns = new TurnEnd((next) => (run = next));
+  const turns = new DeferredCalls((next) => (run = next));
   const order: number[] = [];
   turns.defer(() => order.push(1));
   turns.defer(() => {

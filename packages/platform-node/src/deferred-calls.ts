@@ -2,10 +2,10 @@
 const PASSES_MAX = 4;
 
 /**
- * The end of a turn of the event loop: all that was deferred, run from one `setImmediate`. Each further one would be another look at the
+ * What was deferred to the end of a turn of the event loop, run from one `setImmediate`. Each further one would be another look at the
  * sockets, which costs a system call or two, and what it is for would wait meanwhile.
  */
-export class TurnEnd {
+export class DeferredCalls {
   readonly #plan: (run: () => void) => void;
   readonly #run = (): void => this.#runAll();
   #deferred: (() => void)[] = [];
