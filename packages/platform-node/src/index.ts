@@ -1,4 +1,6 @@
 export { isChecksumNative, loadChecksum, nodeChecksum } from './node-checksum.js';
+export * from './direct-file.js';
+export * from './direct-writes.js';
 export * from './node-disk.js';
 export * from './node-network.js';
 export * from './node-random.js';

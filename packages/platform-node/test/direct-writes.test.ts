@@ -4,9 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { DiskFault, DiskFile } from '@quorate/base';
-import { NodeDisk } from '@quorate/platform-node';
-import { DirectFile } from '../dist/direct-file.js';
-import { DirectWrites } from '../dist/direct-writes.js';
+import { DirectFile, DirectWrites, NodeDisk } from '@quorate/platform-node';
 
 const MIB = 1_048_576;
 

@@ -14,6 +14,8 @@ export interface CheckpointWriterOptions {
   readonly capture: (number: number, sequence: number) => CapturedCheckpoint | null;
   /** The checkpoint is durable: these files are free. */
   readonly release: (deadFiles: readonly number[]) => void;
+  /** There is no space for a checkpoint. */
+  readonly full: () => void;
   readonly failed: (fault: DiskFault) => void;
 }
 
@@ -107,8 +109,10 @@ export class CheckpointWriter {
       this.#number = captured.number;
       if (this.#stopped === null) this.#options.release(captured.deadFiles);
       // Without space the older checkpoint still holds; the next frame tries again.
-    } else if (fault.kind === 'full') this.#isDue = true;
-    else this.#options.failed(fault);
+    } else if (fault.kind === 'full') {
+      this.#isDue = true;
+      this.#options.full();
+    } else this.#options.failed(fault);
     this.#stopped?.();
   }
 }

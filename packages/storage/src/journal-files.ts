@@ -5,12 +5,12 @@ import { SECTOR_BYTES } from './frame.js';
 import { encodeJournalHead } from './journal-head.js';
 import { JOURNAL_FOLDER, journalPath } from './journal-scan.js';
 import type { FileUses } from './log-state.js';
+import { SpareFiles } from './spare-files.js';
 
 /** Zeros are written in slices, each synced by itself at times, so that the journal's own syncs never wait for much. */
 const SLICE_BYTES = 1_048_576;
 const SYNC_EVERY_BYTES = 8_388_608;
 const OPEN_FILES_MAX = 64;
-const SPARE_FILES_MAX = 2;
 const RETRY_FIRST_MS = 100;
 const RETRY_MAX_MS = 3200;
 const NEXT_NAME = 'next';
@@ -57,8 +57,7 @@ export class JournalFiles implements FileUses {
   readonly #handles = new Map<number, DiskFile>();
   readonly #remover: FileRemover;
   #prepared: number[] = [];
-  /** Dead files that are used again. */
-  #spares: number[] = [];
+  readonly #spares = new SpareFiles((number) => this.#remove(number));
   #highest = 0;
   #active = 0;
   #isPreparing = false;
@@ -209,9 +208,13 @@ export class JournalFiles implements FileUses {
     for (const number of numbers) {
       invariant(number < this.#active && (this.uses.get(number)?.groups ?? 0) === 0, 'only a dead file is used again', { number });
       this.uses.delete(number);
-      if (this.#spares.length < SPARE_FILES_MAX) this.#spares.push(number);
-      else this.#remove(number);
     }
+    this.#spares.add(numbers);
+  }
+
+  /** Something else finds no space. */
+  dropSpares(): void {
+    if (this.#stopped === null) this.#spares.drop();
   }
 
   /** Stops the background work, then calls back (within this call if there is none). */
@@ -257,13 +260,13 @@ export class JournalFiles implements FileUses {
   #begin(done: (fault: DiskFault | null, file: DiskFile | null, from: number) => void): void {
     const { disk } = this.#options;
     const create = (): void => disk.create(NEXT_PATH, (fault, file) => done(fault, file, 0));
-    const spare = this.#spares.pop();
+    const spare = this.#spares.take();
     if (spare === undefined) return create();
     this.#letGo(spare);
     disk.putInPlace(journalPath(spare), NEXT_PATH, (fault) => {
       if (fault !== null) {
         // Without space it kept its number.
-        if (fault.kind === 'full') this.#spares.push(spare);
+        if (fault.kind === 'full') this.#spares.putBack(spare);
         return done(fault, null, 0);
       }
       try {

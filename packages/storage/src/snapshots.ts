@@ -27,6 +27,8 @@ export interface SnapshotsOptions {
   /** Null while it writes; else why it does not. */
   readonly refusal: () => QuorateError | null;
   readonly failed: (fault: DiskFault) => void;
+  /** There is no space for a snapshot. */
+  readonly full: () => void;
   readonly reportDamage: (damage: Damage) => void;
   /** A record was queued outside of any turn of the host. */
   readonly flush: () => void;
@@ -178,6 +180,7 @@ export class Snapshots implements SnapshotWriterHost, SnapshotFileHost {
 
   faulted(fault: DiskFault, isSync: boolean): QuorateError {
     if (fault.kind === 'full' && !isSync) {
+      this.#options.full();
       return new QuorateError('diskFull', 'no space for a snapshot', { file: fault.path }, { cause: fault });
     }
     this.#options.failed(fault);

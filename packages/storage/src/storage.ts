@@ -85,6 +85,7 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
       checksum: options.checksum,
       refusal: () => this.#refusal(),
       failed: (fault) => this.failed(fault),
+      full: () => this.#files?.dropSpares(),
       reportDamage: (damage) => this.reportDamage(damage),
       flush: () => {
         if (this.#refusal() === null) this.flush();
@@ -329,6 +330,7 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
           ? null
           : captureCheckpoint({ number, sequence }, { logs: this.#groups.values(), files, peers: this.#peers }),
       release: (deadFiles) => files.recycle(deadFiles),
+      full: () => files.dropSpares(),
       failed: (fault) => this.failed(fault),
     });
     this.#journal = new Journal({

@@ -70,6 +70,37 @@ test('space: more dead journal files than are kept, one slow to remove → close
   assert.deepEqual([again.damage, logOf(again).durableIndex], [[], 96]);
 });
 
+test('space: a log is cut again and again by many files → they are used again, none is removed or filled with zeros; no space for a snapshot → they go', () => {
+  const rig = new Rig();
+  const storage = rig.start();
+  const log = storage.createGroup(G1, false);
+  const removed = rig.disk.inject({ effect: { type: 'slow', ms: 0 }, operations: ['remove'], path: /journal/, times: 1000 });
+  const made = rig.disk.inject({ effect: { type: 'slow', ms: 0 }, operations: ['create'], path: /journal/, times: 1000 });
+  const counts: [number, number][] = [];
+  for (let cycle = 0; cycle < 6; cycle++) {
+    const before = [removed.hits, made.hits] as const;
+    for (let round = 0; round < 20; round++) {
+      appendMany(log, 4, { bytes: 900 });
+      rig.settle(10);
+    }
+    log.truncatePrefix(log.durableIndex);
+    appendMany(log, 8, { bytes: 900 });
+    rig.settle(100);
+    counts.push([removed.hits - before[0], made.hits - before[1]]);
+  }
+  const [first = [0, 0], second = [0, 0], ...later] = counts;
+  assert.ok(first[0] > 5 && second[1] > 5, JSON.stringify(counts));
+  for (const [removals, creations] of later.slice(1)) assert.ok(removals <= 1 && creations <= 1, JSON.stringify(counts));
+  const filesOf = (): number => rig.disk.paths().filter((path) => path.startsWith('journal/')).length;
+  const kept = filesOf();
+  rig.disk.inject({ effect: { type: 'fail', kind: 'full' }, operations: ['write'], path: /snapshots/ });
+  assert.equal(log.durableIndex, log.lastIndex);
+  const outcome = write(storage.createSnapshot(facts(log.durableIndex)), content(50_000, 1));
+  rig.settle(500);
+  assert.equal(outcome.error?.code, 'diskFull');
+  assert.ok(kept > 10 && filesOf() <= 5, `${kept} files, then ${filesOf()}`);
+});
+
 test('T32: no space to rename a dead journal file that is used again → it keeps its number and is used the next time', () => {
   const rig = new Rig();
   const storage = rig.start();

@@ -317,4 +317,13 @@ export const STORAGE = [
     new: '    at += piece.length;',
     tests: ['platform-node/direct-writes.test.ts: disk: writes of every shape at once'],
   },
+  {
+    id: 'files-to-be-used-again-fill-the-disk',
+    shows: ['T32'],
+    bug: 'Dead files of the journal that are kept to be used again stay although a snapshot finds no space.',
+    file: 'packages/storage/src/spare-files.ts',
+    old: '    this.#lately = [];\n    this.#keep(0);',
+    new: '    this.#lately = [];',
+    tests: ['storage/names.test.ts: space: a log is cut again and again'],
+  },
 ];
