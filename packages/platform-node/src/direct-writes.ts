@@ -13,6 +13,8 @@ const SLOTS = 4;
 const ALLOCATION_BYTES = 16;
 /** A file without a name, of Linux alone; Node has no name for it. */
 const O_TMPFILE = 0o20_000_000;
+/** Errors that say nothing of how the file system writes. */
+const PASSING: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'ENOMEM', 'EIO', 'EINTR', 'EAGAIN']);
 
 /**
  * Writes that go from this process to the disk, not by way of the system's memory for files (`O_DIRECT` of Linux). What is written once and hardly ever read,
@@ -29,8 +31,8 @@ export class DirectWrites {
     for (let i = 0; i < SLOTS; i++) this.#slots.push(new Uint8Array(memory, offset + i * SLOT_BYTES, SLOT_BYTES));
   }
 
-  /** Null: the system, or the file system of this folder, has no such writes, or other rules for them. */
-  static on(folder: string): DirectWrites | null {
+  /** Null: the system, or the file system of this folder, has no such writes, or other rules for them; undefined: that cannot be told now. */
+  static on(folder: string): DirectWrites | null | undefined {
     if (process.platform !== 'linux' || constants.O_DIRECT === undefined) return null;
     const memory = new ArrayBuffer(SLOTS * SLOT_BYTES + PAGE_BYTES);
     let fd = -1;
@@ -39,8 +41,8 @@ export class DirectWrites {
       // Of several pages, as the system takes any memory for what lies within one; and not at the begin of a page of the file.
       const offset = offsetOf(memory, (bytes) => writeSync(fd, bytes, 0, PROBE_BYTES, SECTOR_BYTES) === PROBE_BYTES);
       return offset === null ? null : new DirectWrites(memory, offset);
-    } catch {
-      return null;
+    } catch (thrown) {
+      return PASSING.has((thrown as NodeJS.ErrnoException).code ?? '') ? undefined : null;
     } finally {
       if (fd >= 0) closeSync(fd);
     }
@@ -61,15 +63,15 @@ export class DirectWrites {
   }
 }
 
-/** Where memory begins that `write` takes, a page boundary first; null: nowhere. */
+/** Where memory begins that `write` takes; null: nowhere. */
 function offsetOf(memory: ArrayBuffer, write: (bytes: Uint8Array) => boolean): number | null {
   for (let at = 0; at < PAGE_BYTES; at += ALLOCATION_BYTES) {
-    // Large memory begins a few words behind a page boundary: the end of that page is tried first.
+    // Large memory mostly begins a few words behind a page boundary: the end of that page is tried first.
     const offset = PAGE_BYTES - ALLOCATION_BYTES - at;
     try {
       if (write(new Uint8Array(memory, offset, PROBE_BYTES))) return offset;
     } catch (thrown) {
-      if ((thrown as NodeJS.ErrnoException).code !== 'EINVAL') return null;
+      if ((thrown as NodeJS.ErrnoException).code !== 'EINVAL') throw thrown;
     }
   }
   return null;

@@ -39,7 +39,12 @@ export class NodeDisk implements Disk {
   /** Absolute path of the root folder. It need not exist yet: `makeDirectory` and `lock` create it. */
   readonly root: string;
   readonly #space: SpaceReturn;
-  /** Undefined until the first file is opened. */
+  /** Tried with the first write that it is for: who only reads a folder leaves nothing in it. */
+  readonly #direct = (): DirectWrites | null => {
+    if (this.#directWrites === undefined) this.#directWrites = DirectWrites.on(this.root);
+    return this.#directWrites ?? null;
+  };
+  /** Undefined until it was tried. */
   #directWrites: DirectWrites | null | undefined;
 
   constructor(root: string) {
@@ -71,7 +76,7 @@ export class NodeDisk implements Disk {
         closeSync(fd);
         throw new Error('not a regular file');
       }
-      return this.#file(fd, path);
+      return new NodeFile(fd, path, this.#direct);
     });
   }
 
@@ -102,7 +107,7 @@ export class NodeDisk implements Disk {
     refusedLater(failed, () =>
       open(this.#path('create', path), CREATE_FLAGS | SAFE_FLAGS, 0o666, (cause, fd) => {
         if (cause !== null) return failed(cause);
-        if (fstatSync(fd).isFile()) return done(null, this.#file(fd, path));
+        if (fstatSync(fd).isFile()) return done(null, new NodeFile(fd, path, this.#direct));
         return close(fd, () => failed(new Error('not a regular file')));
       }),
     );
@@ -145,11 +150,6 @@ export class NodeDisk implements Disk {
 
   lock(done: (error: Error | null, release: () => void) => void): void {
     lockDirectory(this.root, done);
-  }
-
-  #file(fd: number, path: string): NodeFile {
-    if (this.#directWrites === undefined) this.#directWrites = DirectWrites.on(this.root);
-    return new NodeFile(fd, path, this.#directWrites);
   }
 
   #path(operation: string, path: string): string {

@@ -1,7 +1,7 @@
 import { close, fdatasync, fdatasyncSync, fstatSync, read, readSync, writev, writevSync } from 'node:fs';
 import { type DiskDone, type DiskFault, type DiskFile, invariant } from '@quorate/base';
 import { DirectFile } from './direct-file.js';
-import type { DirectWrites } from './direct-writes.js';
+import { DirectWrites } from './direct-writes.js';
 import { attempt, diskFault } from './disk-faults.js';
 
 export class NodeFile implements DiskFile {
@@ -10,12 +10,12 @@ export class NodeFile implements DiskFile {
   #fd: number;
   #isBusy = false;
   #isCloseWanted = false;
-  readonly #writes: DirectWrites | null;
-  /** Undefined until the first write. */
+  readonly #writes: () => DirectWrites | null;
+  /** Undefined until the first write that it is for. */
   #direct: DirectFile | null | undefined;
 
-  /** `writes`: what is written may go past the system's memory. */
-  constructor(fd: number, path: string, writes: DirectWrites | null) {
+  /** `writes`: how what is written may go past the system's memory, asked once. */
+  constructor(fd: number, path: string, writes: () => DirectWrites | null) {
     this.#fd = fd;
     this.#path = path;
     this.#writes = writes;
@@ -43,7 +43,7 @@ export class NodeFile implements DiskFile {
   writeNow(position: number, parts: readonly Uint8Array[]): void {
     attempt('write', this.#path, () => {
       const bytes = lengthOf(parts);
-      const direct = this.#directFile()?.writeNow(position, parts, bytes) ?? 0;
+      const direct = this.#directFile(position, bytes)?.writeNow(position, parts, bytes) ?? 0;
       let rest = dropBytes(withoutEmpty(parts), direct);
       let at = position + direct;
       while (rest.length > 0) {
@@ -61,12 +61,14 @@ export class NodeFile implements DiskFile {
 
   write(position: number, parts: readonly Uint8Array[], done: DiskDone): void {
     this.#begin('write');
-    const written = (cause: Error | null, bytes: number): void => {
-      const rest = dropBytes(withoutEmpty(parts), bytes);
+    const written = (cause: Error | null, count: number): void => {
+      const rest = dropBytes(withoutEmpty(parts), count);
       if (cause !== null || rest.length === 0) this.#end('write', cause, done);
-      else this.#writeRest(position + bytes, rest, done);
+      else this.#writeRest(position + count, rest, done);
     };
-    if (this.#directFile()?.write(position, parts, lengthOf(parts), written) !== true) this.#writeRest(position, withoutEmpty(parts), done);
+    const bytes = lengthOf(parts);
+    const isBegun = this.#directFile(position, bytes)?.write(position, parts, bytes, written) === true;
+    if (!isBegun) this.#writeRest(position, withoutEmpty(parts), done);
   }
 
   read(position: number, into: Uint8Array, done: (fault: DiskFault | null, bytes: number) => void): void {
@@ -95,8 +97,12 @@ export class NodeFile implements DiskFile {
     if (fd >= 0) close(fd, () => {});
   }
 
-  #directFile(): DirectFile | null {
-    if (this.#direct === undefined) this.#direct = this.#writes === null ? null : DirectFile.of(this.#fd, this.#writes);
+  #directFile(position: number, bytes: number): DirectFile | null {
+    if (!DirectWrites.fits(position, bytes)) return null;
+    if (this.#direct === undefined) {
+      const writes = this.#writes();
+      this.#direct = writes === null ? null : DirectFile.of(this.#fd, writes);
+    }
     return this.#direct;
   }
 

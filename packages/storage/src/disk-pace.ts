@@ -1,9 +1,7 @@
 import type { Clock, Disk, DiskDone, DiskFile } from '@quorate/base';
 
-/** A disk on which a sync takes this long is no place to wait in. */
-const QUICK_SYNC_MS = 1;
-/** The same of a write that only goes to the memory of the system. */
-const QUICK_WRITE_MS = 2;
+/** A disk on which a sync takes this long is no place to wait in; the same of a write, which may go to the disk itself, or to the memory of the system. */
+const QUICK_MS = 1;
 /** A disk on which a sync takes this long writes much else: the system may then hold a write back until that is done, more than a second. */
 const BUSY_SYNC_MS = 8;
 /** What is left of an old measurement with each new one: a sync of 70 ms is forgotten after some seventy quick ones, one of 2 ms after eleven. */
@@ -25,11 +23,11 @@ export class DiskPace {
   constructor(disk: Disk, clock: Clock | null) {
     this.#disk = disk;
     this.#clock = clock;
-    this.#slowestMs = clock === null ? 0 : 2 * QUICK_SYNC_MS;
+    this.#slowestMs = clock === null ? 0 : 2 * QUICK_MS;
   }
 
   get isQuick(): boolean {
-    return this.#isAtRest && this.#slowestMs < QUICK_SYNC_MS;
+    return this.#isAtRest && this.#slowestMs < QUICK_MS && this.#slowestWriteMs < QUICK_MS;
   }
 
   get #isAtRest(): boolean {
@@ -38,7 +36,7 @@ export class DiskPace {
 
   /** True if the system takes what is written quickly: it mostly does where a sync takes some ms, but not while much else is written. */
   get isTaking(): boolean {
-    return this.#isAtRest && this.#slowestMs < BUSY_SYNC_MS && this.#slowestWriteMs < QUICK_WRITE_MS;
+    return this.#isAtRest && this.#slowestMs < BUSY_SYNC_MS && this.#slowestWriteMs < QUICK_MS;
   }
 
   /** Something begins that keeps the disk busy; ends with a call of what it returns. */

@@ -1,6 +1,7 @@
 import { type DiskFault, type DiskFile, QuorateError, type Timers, invariant } from '@quorate/base';
 import type { DiskPace } from './disk-pace.js';
-import { SNAPSHOT_CONTENT_OFFSET, SnapshotCodec, type SnapshotShape, encodeSnapshotHead } from './snapshot-format.js';
+import { SECTOR_BYTES } from './frame.js';
+import { SnapshotCodec, type SnapshotShape, encodeSnapshotHead } from './snapshot-format.js';
 import type { SnapshotFileHost, StoredSnapshot } from './snapshot-file.js';
 import { SnapshotSpan } from './snapshot-span.js';
 import type { SnapshotFacts, SnapshotFile, SnapshotWriter } from './types.js';
@@ -40,7 +41,10 @@ export class StoredSnapshotWriter implements SnapshotWriter {
   readonly #host: SnapshotWriterHost;
   readonly #codec: SnapshotCodec;
   #file: DiskFile | null = null;
-  #position = SNAPSHOT_CONTENT_OFFSET;
+  /** A multiple of a sector: so much is written. */
+  #position = 0;
+  /** What does not fill a sector yet. */
+  #carried: Uint8Array = new Uint8Array(0);
   #length = 0;
   readonly #span: SnapshotSpan;
   #unsyncedBytes = 0;
@@ -75,7 +79,7 @@ export class StoredSnapshotWriter implements SnapshotWriter {
   #take(bytes: Uint8Array, from: number, done: Done): void {
     const at = from + this.#span.take(bytes, from);
     if (!this.#span.isFull || this.#error !== null) return done(this.#error);
-    this.#put([this.#span.bytes], (error) => {
+    this.#put([this.#span.bytes], false, (error) => {
       if (error !== null) return done(error);
       this.#span.clear();
       this.#take(bytes, at, done);
@@ -92,7 +96,7 @@ export class StoredSnapshotWriter implements SnapshotWriter {
     const ends = { length: this.#length, chunks: span.chunks, wholeChecksum: span.wholeChecksum };
     const parts = [...(span.bytes.length > 0 ? [span.bytes] : []), this.#codec.trailer(ends)];
     const failed = (error: QuorateError): void => this.#end(error, () => done(error, null));
-    this.#put(parts, (writeError) => {
+    this.#put(parts, true, (writeError) => {
       if (writeError !== null) return failed(writeError);
       this.#sync((syncError) => {
         if (syncError !== null) return failed(syncError);
@@ -155,25 +159,27 @@ export class StoredSnapshotWriter implements SnapshotWriter {
     });
   }
 
-  /** Writes parts at the end of the file, which is made with its head first. */
-  #put(parts: readonly Uint8Array[], done: Done): void {
+  /** Writes parts at the end of the file, which is made with its head first. `isLast`: all of them, not only whole sectors. */
+  #put(parts: readonly Uint8Array[], isLast: boolean, done: Done): void {
     if (this.#error !== null) return done(this.#error);
-    if (this.#file !== null) return this.#write(this.#file, parts, done);
+    if (this.#file !== null) return this.#write(this.#file, parts, isLast, done);
     this.#isDiskBusy = true;
     this.#host.disk.create(this.path, (fault, file) => {
       this.#isDiskBusy = false;
       this.#file = file;
       if (file === null || this.#error !== null) return done(this.#error ?? this.#host.faulted(fault as DiskFault, false));
-      this.#position = 0;
-      this.#write(file, [encodeSnapshotHead(this.facts, this.#host.journalId, this.#host.checksum), ...parts], done);
+      this.#write(file, [encodeSnapshotHead(this.facts, this.#host.journalId, this.#host.checksum), ...parts], isLast, done);
     });
   }
 
-  #write(file: DiskFile, parts: readonly Uint8Array[], done: Done): void {
-    let bytes = 0;
-    for (const part of parts) bytes += part.length;
+  #write(file: DiskFile, parts: readonly Uint8Array[], isLast: boolean, done: Done): void {
+    const all = [this.#carried, ...parts];
+    const total = all.reduce((sum, { length }) => sum + length, 0);
+    const rest = isLast ? 0 : total % SECTOR_BYTES;
+    const bytes = total - rest;
+    this.#carried = lastBytes(all, rest);
     this.#isDiskBusy = true;
-    file.write(this.#position, parts, (fault) => {
+    file.write(this.#position, firstBytes(all, bytes), (fault) => {
       this.#isDiskBusy = false;
       if (fault !== null || this.#error !== null) return done(this.#error ?? this.#host.faulted(fault as DiskFault, false));
       this.#position += bytes;
@@ -213,4 +219,30 @@ export class StoredSnapshotWriter implements SnapshotWriter {
 function voided(file: StoredSnapshot): StoredSnapshot {
   file.isVoid = true;
   return file;
+}
+
+/** The parts up to so many bytes. */
+function firstBytes(parts: readonly Uint8Array[], bytes: number): Uint8Array[] {
+  const first: Uint8Array[] = [];
+  let left = bytes;
+  for (const part of parts) {
+    if (left === 0) break;
+    const piece = part.subarray(0, left);
+    if (piece.length > 0) first.push(piece);
+    left -= piece.length;
+  }
+  return first;
+}
+
+/** A copy of the last bytes of parts. */
+function lastBytes(parts: readonly Uint8Array[], bytes: number): Uint8Array {
+  const last = new Uint8Array(bytes);
+  let left = bytes;
+  for (let i = parts.length - 1; left > 0; i--) {
+    const part = parts[i] as Uint8Array;
+    const piece = part.subarray(Math.max(0, part.length - left));
+    left -= piece.length;
+    last.set(piece, left);
+  }
+  return last;
 }

@@ -180,4 +180,13 @@ export const RESOURCES = [
     new: "if (error?.code !== 'overloaded' || operation !== 'release') done(error, result);",
     tests: ['resources/bugs/end-behind-opening.test.ts: lock: so much waits in the client'],
   },
+  {
+    id: 'late-end-of-observing-ends-the-next',
+    shows: ['T77'],
+    bug: 'An end of observing that the client had no room for is told later, although somebody observes again: who does never hears of another leader.',
+    file: 'packages/resources/src/election/leader-observers.ts',
+    old: '() => this.#observations.size === 0,',
+    new: '() => true,',
+    tests: ['resources/bugs/end-behind-opening.test.ts: election: the last observer leaves'],
+  },
 ];

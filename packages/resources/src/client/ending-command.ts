@@ -8,19 +8,26 @@ const FOR_EVER: CallTime = { deadlineMs: Number.POSITIVE_INFINITY };
 /**
  * A command that ends something of the present session: gives up what is held, takes a claim back, ends a watch. Until it is applied others wait
  * in vain or are told for nothing, so nobody's patience limits it: it has no deadline, waits behind calls whose resources are being opened, and is
- * tried again while too much waits in this client, until it is answered or the session is over.
+ * tried again while too much waits in this client, until it is answered or the session is over. Then it comes behind what was called meanwhile:
+ * `isWanted` says whether it is still right.
  */
 export function endingCommand<D extends ResourceDeclaration, K extends CommandNames<D>>(
   handle: ResourceHandle<D>,
   operation: K,
   args: OperationArguments<D, K>,
   done: Done<OperationResult<D, K>> = () => {},
+  isWanted: () => boolean = () => true,
 ): void {
   const { context, session } = handle;
   const attempt = (): void => {
     handle.command(operation, args, FOR_EVER, (error, result) => {
       if (error?.code !== 'overloaded') done(error, result);
-      else context.timers.set(CLIENT_LIMITS.resumeDelayMs, () => (handle.session === session ? attempt() : done(error, null)));
+      else
+        context.timers.set(CLIENT_LIMITS.resumeDelayMs, () => {
+          const isOver = session !== 0 && handle.session !== session;
+          if (isOver || !isWanted()) done(error, null);
+          else attempt();
+        });
     });
   };
   attempt();

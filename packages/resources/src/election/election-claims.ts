@@ -3,7 +3,7 @@ import type { CallTime, Done, OperationResult, PendingCall } from '@quorate/mach
 import { type ClaimAnswer, Claims, type Holding } from '../client/claims.js';
 import { endingCall, endingCommand } from '../client/ending-command.js';
 import { lastingCommand } from '../client/lasting-command.js';
-import type { ResourceHandle } from '../client/resource-handle.js';
+import { type ResourceHandle, checkTime } from '../client/resource-handle.js';
 import type { ElectionDeclaration } from './election-declaration.js';
 
 type Handle = ResourceHandle<ElectionDeclaration>;
@@ -48,6 +48,7 @@ export function standForElection(handle: Handle, about: Uint8Array, time: CallTi
 
 /** Steps down; null if that was done before or leadership was lost. Goes on until it is done or the session is over, also after the deadline. */
 export function stepDown(handle: Handle, holding: Holding, time: CallTime, done: Done<undefined>): PendingCall | null {
+  checkTime(time.deadlineMs);
   if (!holding.giveUp()) return null;
   candidacies(handle).gaveUp(holding);
   const { ticket } = holding;

@@ -121,7 +121,15 @@ export class LeaderObservers {
     this.#stop = null;
     // Comes after all that was asked for. A session that is over tells nobody anyway, and none is opened for this.
     const isTold = this.#session !== 0 && this.#session === this.#handle.session;
-    if (isTold || this.#asking > 0) endingCommand(this.#handle, 'unobserve', {});
+    if (isTold || this.#asking > 0) {
+      endingCommand(
+        this.#handle,
+        'unobserve',
+        {},
+        () => {},
+        () => this.#observations.size === 0,
+      );
+    }
   }
 }
 

@@ -3,7 +3,7 @@ import type { CallTime, Done, OperationResult, PendingCall } from '@quorate/mach
 import { type ClaimAnswer, Claims, type Holding } from '../client/claims.js';
 import { endingCall, endingCommand } from '../client/ending-command.js';
 import { lastingCommand } from '../client/lasting-command.js';
-import type { ResourceHandle } from '../client/resource-handle.js';
+import { type ResourceHandle, checkTime } from '../client/resource-handle.js';
 import type { LockDeclaration } from './lock-declaration.js';
 
 type Handle = ResourceHandle<LockDeclaration>;
@@ -51,6 +51,7 @@ export function claimLock(handle: Handle, waitMs: number | null, time: CallTime,
 
 /** Gives a lock up; null if it was given up or lost before. Goes on until it is done or the session is over, also after the deadline. */
 export function releaseLock(handle: Handle, holding: Holding, time: CallTime, done: Done<undefined>): PendingCall | null {
+  checkTime(time.deadlineMs);
   if (!holding.giveUp()) return null;
   lockClaims(handle).gaveUp(holding);
   return endingCall(handle, { operation: 'release', args: { token: holding.token }, time }, done);

@@ -83,3 +83,32 @@ test('lock: a release with a deadline that is none → invalidArgument, still he
   await time.until(held.release());
   assert.equal(await time.until(b.lock('l').holder()), null);
 });
+
+test('election: the last observer leaves while the client takes no calls, another one comes before that is told → it hears of every leader', async () => {
+  const rig = setUp();
+  const { time, a, b, commands } = rig;
+  const leaders: unknown[] = [];
+  const observe = (signal: AbortSignal) =>
+    (async () => {
+      for await (const leader of a.election('e').observe({ signal })) leaders.push(leader?.about ?? null);
+    })().catch((error: unknown) => assert.equal(asQuorateError(error).code, 'aborted'));
+  const first = new AbortController();
+  const left = observe(first.signal);
+  await time.runFor(10);
+  holdUp(rig, 16_384);
+  await time.runFor(1);
+  first.abort();
+  await time.until(left);
+  commands.cut(false);
+  await time.runFor(50);
+  const second = new AbortController();
+  const watching = observe(second.signal);
+  await time.runFor(1000);
+  leaders.length = 0;
+  const leadership = await time.until(b.election<string>('e').campaign('b'));
+  await time.until(leadership.resign());
+  await time.runFor(10);
+  assert.deepEqual(leaders, ['b', null]);
+  second.abort();
+  await time.until(watching);
+});
