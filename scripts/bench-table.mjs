@@ -52,13 +52,26 @@ export function ownTable(loads) {
     load.serverCpuMicrosPerOp === null || load.serverCpuMicrosPerOp === undefined ? '-' : `${figure(load.serverCpuMicrosPerOp, 1)} µs`,
     `${figure(load.clientCpuMicrosPerOp, 1)}${load.clientCpuMicrosPerOp === undefined ? '' : ' µs'}${load.clientIsLimit ? ' !' : ''}`,
     figure(load.syncsPerOp, 4),
+    load.diskShare === null || load.diskShare === undefined ? '-' : `${(100 * load.diskShare).toFixed(1)} %`,
   ]);
-  const head = ['load', 'in flight', 'connections', 'op/s', 'MB/s', 'p50', 'p99', 'server CPU/op', 'client CPU/op', 'syncs/op'];
+  const head = [
+    'load',
+    'in flight',
+    'connections',
+    'op/s',
+    'MB/s',
+    'p50',
+    'p99',
+    'server CPU/op',
+    'client CPU/op',
+    'syncs/op',
+    'of the disk',
+  ];
   const averages = loads.map(({ loadAverage }) => loadAverage).filter((value) => value !== undefined);
   return [
     markdownTable([head, ...rows]),
     '',
-    `Server CPU and syncs are sums over the three nodes. ${run.date.slice(0, 10)}, ${run.machine}, Node ${run.node}, load average`,
+    `Server CPU, syncs and the share of the disk (${thousands(loads[0].diskMegabytesPerSecond ?? 0)} MB/s in synced writes of 1 MiB) are sums over the three nodes. ${run.date.slice(0, 10)}, ${run.machine}, Node ${run.node}, load average`,
     `${Math.min(...averages)} to ${Math.max(...averages)}; \`${run.command}\`.`,
   ].join('\n');
 }

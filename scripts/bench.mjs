@@ -1,5 +1,6 @@
 // npm run bench [-- WORKLOAD…]: three servers in a temporary directory, `quorate bench` against them for each load, one row each.
 import { WORKLOAD_NAMES } from '@quorate/cli/bench';
+import { measureDisk } from './bench-disk.mjs';
 import { measureFailovers } from './bench-failover.mjs';
 import { commandLine, loadAverage, runFacts } from './bench-machine.mjs';
 import { UsageError, chosen, helpText, parseOptions, seconds, whole } from './bench-options.mjs';
@@ -49,6 +50,7 @@ const HEAD = [
   'srv µs/op',
   'cli µs/op',
   'syncs/op',
+  'disk %',
   'RSS MiB',
 ];
 
@@ -88,12 +90,15 @@ function shapesOf(values) {
 
 async function measureAll({ cluster, workloads, shapes, values, facts }) {
   let code = EXIT.ok;
-  if (!values.json) say(`three nodes on loopback, ${facts.machine}, Node ${facts.node}, load average ${loadAverage()}\n`);
+  if (!values.json) say(`three nodes on loopback, ${facts.machine}, Node ${facts.node}, load average ${loadAverage()}`);
+  const diskMegabytesPerSecond = await measureDisk();
+  if (!values.json) say(`disk: ${diskMegabytesPerSecond.toFixed(0)} MB/s in synced writes of 1 MiB\n`);
   row(values, HEAD);
   for (const workload of workloads) {
     const isLoad = workload !== TRANSFER && workload !== FAILOVER;
     for (const shape of isLoad ? shapes : [null]) {
-      const result = workload === FAILOVER ? await failovers(cluster, values) : await runBench(cluster, workload, shape, values);
+      const measured = workload === FAILOVER ? await failovers(cluster, values) : await runBench(cluster, workload, shape, values);
+      const result = { ...measured, diskMegabytesPerSecond, diskShare: diskShareOf(measured, diskMegabytesPerSecond) };
       if (values.json) say(JSON.stringify({ ...result, loadAverage: loadAverage(), run: facts }));
       else row(values, cells(result));
       if (!result.partial) continue;
@@ -101,7 +106,10 @@ async function measureAll({ cluster, workloads, shapes, values, facts }) {
       process.stderr.write(`${workload}: PARTIAL: ${result.partialReasons.join('; ')} ${JSON.stringify(result.errors)}\n`);
     }
   }
-  if (!values.json) say('\nserver µs/op and syncs/op are sums over the three nodes; transfer and failover: ms without an acknowledgement');
+  if (!values.json)
+    say(
+      '\nserver µs/op, syncs/op and disk % (what is written by what the disk gives) are sums over the three nodes; transfer and failover: ms without an acknowledgement',
+    );
   return code;
 }
 
@@ -127,6 +135,12 @@ async function runBench(cluster, workload, shape, values) {
   throw Object.assign(new Error(`quorate bench ${workload} ended with exit code ${code}: ${bench.lines.join('\n')}`), { exitCode: code });
 }
 
+/** What all nodes write, as their storage counts, by what the disk gives; null: not a load that writes. */
+function diskShareOf({ payloadMegabytesPerSecond, storageBytesPerPayloadByte }, diskMegabytesPerSecond) {
+  if (!payloadMegabytesPerSecond || !storageBytesPerPayloadByte) return null;
+  return (payloadMegabytesPerSecond * storageBytesPerPayloadByte) / diskMegabytesPerSecond;
+}
+
 function cells(result) {
   const figure = (value, digits) => (value === null || value === undefined ? '-' : value.toFixed(digits));
   const resident = result.rounds
@@ -146,6 +160,7 @@ function cells(result) {
     figure(result.serverCpuMicrosPerOp, 1),
     `${figure(result.clientCpuMicrosPerOp, 1)}${result.clientIsLimit ? '!' : ''}`,
     figure(result.syncsPerOp, 4),
+    result.diskShare === null ? '-' : figure(100 * result.diskShare, 1),
     resident ?? '-',
   ];
 }
