@@ -24,6 +24,7 @@ for (const kind of KINDS) {
         processes: 1 + (seed % 6),
         unknownShare: kind === 'queue' ? 0 : seed % 2 === 0 ? 0 : 0.04,
         keys: 3,
+        isGrowing: seed % 3 === 0,
       });
       const verdict = verdictOf(history);
       assert.deepEqual(ofRule(verdict), [], `seed ${seed}`);
@@ -42,6 +43,7 @@ for (const kind of KINDS) {
         processes: randomBetween(random, 1, 4),
         unknownShare: randomChance(random, 0.5) ? 0.15 : 0,
         hasUniqueValues: randomChance(random, 0.5),
+        isGrowing: seed % 3 === 0,
       });
       if (randomChance(random, 0.7)) changeAnswer(history.events, random);
       const expected = isLinearizable(history);

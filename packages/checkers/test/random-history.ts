@@ -16,6 +16,8 @@ interface RandomOptions {
   /** Part of the calls that end with `info`. */
   readonly unknownShare?: number;
   readonly keys?: number;
+  /** Counters are neither set nor lowered. */
+  readonly isGrowing?: boolean;
   /** Values are used once; otherwise they are drawn from few. */
   readonly hasUniqueValues?: boolean;
 }
@@ -104,7 +106,8 @@ class Draw {
         return { op: 'cas', args: { expected: this.#known(), value: this.#value() } };
       case 'counter':
         if (pick < 3) return { op: 'get', args: {} };
-        if (pick < 8) return { op: 'add', args: { delta: 1 + small() } };
+        if (this.#options.isGrowing === true) return { op: 'add', args: { delta: small() } };
+        if (pick < 8) return { op: 'add', args: { delta: small() - (pick % 2) } };
         if (pick < 9) return { op: 'set', args: { value: small() } };
         return { op: 'compareAndSet', args: { expected: small(), value: small() } };
       case 'map':

@@ -15,7 +15,7 @@ type AnyModel = Model<any>;
 const MODELS: Readonly<Record<ObjectKind, (() => AnyModel) | null>> = {
   register: () => registerModel,
   map: mapModel,
-  counter: () => counterModel,
+  counter: counterModel,
   lock: () => lockModel,
   election: () => lockModel,
   queue: () => queueModel,

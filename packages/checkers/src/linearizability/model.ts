@@ -44,6 +44,8 @@ export interface Model<S> {
   unnamed?(this: void, state: S, call: Call): S;
   /** True if no unknown calls can make the call possible any more. */
   isTooLate?(this: void, state: S, call: Call): boolean;
+  /** A call of this part was made: nothing that it does is judged before. */
+  called?(this: void, call: Call): void;
   /** An answer of this part was told; it will be judged later. */
   learn?(this: void, call: Call): void;
   /** Somebody was told that a version of this part is this value. */

@@ -110,6 +110,7 @@ export class Partition<S> {
 
   invoked(call: Call): void {
     if (this.#stuck !== null) return;
+    this.#model.called?.(call);
     this.#queue.push({ call, isReturn: false });
     this.#drain();
   }

@@ -34,14 +34,25 @@ export const registerModel: Model<HistoryValue> = {
 };
 
 /** A whole number that is added to, set, and swapped; 0 at first. */
-export const counterModel: Model<number> = {
+export function counterModel(): Model<number> {
+  let isGrowing = true;
+  return {
+    ...COUNTER,
+    called(call) {
+      if (call.op !== 'get' && (call.op !== 'add' || (call.args['delta'] as number) < 0)) isGrowing = false;
+    },
+    // What only grows went through the sums of its answers from the least to the greatest.
+    order: (call) => (isGrowing && call.outcome === 'ok' ? (call.result as number) : Number.NaN),
+  };
+}
+
+const COUNTER: Omit<Model<number>, 'order'> = {
   name: 'counter',
   initial: 0,
   unknowns: 'before',
   partition: (call) => (call.op === 'get' && call.consistency !== 'linearizable' ? undefined : ''),
   isTelling: () => false,
   isPure: ({ op, result, outcome }) => op === 'get' || (op === 'compareAndSet' && outcome === 'ok' && result === false),
-  order: () => Number.NaN,
   key: (state) => state,
   describe: String,
   step(state, call) {
