@@ -1,3 +1,4 @@
+import { lengthOfParts } from './byte-parts.js';
 import { QuorateError } from './errors.js';
 
 const encoder = new TextEncoder();
@@ -49,9 +50,7 @@ export function isZero(bytes: Uint8Array): boolean {
 /** One array of all parts. */
 export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
   if (parts.length === 1 && parts[0] !== undefined) return parts[0];
-  let length = 0;
-  for (const part of parts) length += part.length;
-  const all = new Uint8Array(length);
+  const all = new Uint8Array(lengthOfParts(parts));
   let at = 0;
   for (const part of parts) {
     all.set(part, at);

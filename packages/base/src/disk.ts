@@ -1,9 +1,12 @@
+/** What a power cut leaves of a write, it leaves in pieces of so many bytes, each whole or not there. */
+export const SECTOR_BYTES = 512;
+
 /**
  * The disk as Quorate sees it. What boot, recovery and formation need is synchronous and throws `DiskFault`; what a serving node needs
  * completes by callback, for names too can take a disk tenths of a second. Why: `docs/decisions/0002-synchronous-boot.md`.
  *
  * Durability contract, the weakest that real file systems give:
- * - written bytes survive a power cut only after `sync` of the file succeeded; until then any subset of 512-byte sectors may be there;
+ * - written bytes survive a power cut only after `sync` of the file succeeded; until then any subset of its sectors (`SECTOR_BYTES`) may be there;
  * - a created, renamed or removed name survives only after `syncDirectory` of its folder; until then any subset may be there;
  * - after a failed sync nothing is known of what was written since the last good one, and a later good sync proves nothing.
  * Paths are relative to the root the disk was opened on, with `/` between parts, never `..`.

@@ -1,4 +1,5 @@
 export * from './batch.js';
+export * from './byte-parts.js';
 export * from './bytes.js';
 export * from './checksum.js';
 export * from './disk.js';

@@ -1,5 +1,6 @@
 import { close, constants, openSync, write, writeSync } from 'node:fs';
-import { DirectWrites } from './direct-writes.js';
+import { sliceParts } from '@quorate/base';
+import type { DirectWrites } from './direct-writes.js';
 
 /**
  * A second handle of a file, for writes that go past the system's memory. What it does not take, because it does not fit, there is no memory, or the file
@@ -25,9 +26,9 @@ export class DirectFile {
     }
   }
 
-  /** Gives how many bytes of the parts were written. Throws what the system says, but for what can be done the usual way. */
+  /** Of a write that fits (`DirectWrites.fits`): gives how many bytes were written. Throws what the system says, but for what can be done the usual way. */
   writeNow(position: number, parts: readonly Uint8Array[], bytes: number): number {
-    const slot = this.#slotFor(position, bytes);
+    const slot = this.#slot();
     if (slot === null) return 0;
     let written = 0;
     try {
@@ -43,7 +44,7 @@ export class DirectFile {
 
   /** The same by callback; false: nothing was begun, and `done` will not be called. */
   write(position: number, parts: readonly Uint8Array[], bytes: number, done: (cause: Error | null, written: number) => void): boolean {
-    const slot = this.#slotFor(position, bytes);
+    const slot = this.#slot();
     if (slot === null) return false;
     const ended = (cause: Error | null, written: number): void => {
       this.#writes.giveBack(slot);
@@ -67,8 +68,8 @@ export class DirectFile {
     close(this.#fd, () => {});
   }
 
-  #slotFor(position: number, bytes: number): Uint8Array | null {
-    return this.#isTaking && DirectWrites.fits(position, bytes) ? this.#writes.take() : null;
+  #slot(): Uint8Array | null {
+    return this.#isTaking ? this.#writes.take() : null;
   }
 
   #takenNow(slot: Uint8Array, count: number, position: number): number {
@@ -94,18 +95,10 @@ function isOfAnotherKind(cause: unknown): boolean {
 
 /** Copies the parts, but for their first `from` bytes, into `slot` until it is full; gives how many bytes. */
 function gather(parts: readonly Uint8Array[], from: number, slot: Uint8Array): number {
-  let skip = from;
   let at = 0;
-  for (const part of parts) {
-    if (at === slot.length) break;
-    if (skip >= part.length) {
-      skip -= part.length;
-      continue;
-    }
-    const piece = part.subarray(skip, Math.min(part.length, skip + slot.length - at));
+  for (const piece of sliceParts(parts, from, from + slot.length)) {
     slot.set(piece, at);
     at += piece.length;
-    skip = 0;
   }
   return at;
 }

@@ -1,7 +1,6 @@
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { SECTOR_BYTES } from '@quorate/base';
 
-/** Positions, lengths and memory of direct writes are multiples of this, the sector that formats are laid out in. */
-const SECTOR_BYTES = 512;
 /** Memory is aligned to a page: no device asks for more. */
 const PAGE_BYTES = 4096;
 const PROBE_BYTES = 4 * PAGE_BYTES;

@@ -1,9 +1,10 @@
 import { close, fdatasync, fdatasyncSync, fstatSync, read, readSync, writev, writevSync } from 'node:fs';
-import { type DiskDone, type DiskFault, type DiskFile, invariant } from '@quorate/base';
+import { type DiskDone, type DiskFault, type DiskFile, invariant, lengthOfParts, sliceParts } from '@quorate/base';
 import { DirectFile } from './direct-file.js';
 import { DirectWrites } from './direct-writes.js';
 import { attempt, diskFault } from './disk-faults.js';
 
+/** A file of Node's. What is written in whole sectors goes past the system's memory where that can be. */
 export class NodeFile implements DiskFile {
   readonly #path: string;
   /** -1 once closed: every later call then fails. */
@@ -42,15 +43,15 @@ export class NodeFile implements DiskFile {
 
   writeNow(position: number, parts: readonly Uint8Array[]): void {
     attempt('write', this.#path, () => {
-      const bytes = lengthOf(parts);
+      const bytes = lengthOfParts(parts);
       const direct = this.#directFile(position, bytes)?.writeNow(position, parts, bytes) ?? 0;
-      let rest = dropBytes(withoutEmpty(parts), direct);
+      let rest = sliceParts(parts, direct);
       let at = position + direct;
       while (rest.length > 0) {
         const count = writevSync(this.#fd, rest, at);
         if (count === 0) throw new Error('the system wrote nothing');
         at += count;
-        rest = dropBytes(rest, count);
+        rest = sliceParts(rest, count);
       }
     });
   }
@@ -62,13 +63,13 @@ export class NodeFile implements DiskFile {
   write(position: number, parts: readonly Uint8Array[], done: DiskDone): void {
     this.#begin('write');
     const written = (cause: Error | null, count: number): void => {
-      const rest = dropBytes(withoutEmpty(parts), count);
+      const rest = sliceParts(parts, count);
       if (cause !== null || rest.length === 0) this.#end('write', cause, done);
       else this.#writeRest(position + count, rest, done);
     };
-    const bytes = lengthOf(parts);
+    const bytes = lengthOfParts(parts);
     const isBegun = this.#directFile(position, bytes)?.write(position, parts, bytes, written) === true;
-    if (!isBegun) this.#writeRest(position, withoutEmpty(parts), done);
+    if (!isBegun) this.#writeRest(position, sliceParts(parts, 0), done);
   }
 
   read(position: number, into: Uint8Array, done: (fault: DiskFault | null, bytes: number) => void): void {
@@ -131,7 +132,7 @@ export class NodeFile implements DiskFile {
       writev(this.#fd, rest as Uint8Array[], position, (cause, count) => {
         if (cause !== null) return this.#end('write', cause, done);
         if (count === 0) return this.#end('write', new Error('the system wrote nothing'), done);
-        const left = dropBytes(rest, count);
+        const left = sliceParts(rest, count);
         if (left.length === 0) return this.#end('write', null, done);
         return this.#writeRest(position + count, left, done);
       }),
@@ -160,23 +161,4 @@ export class NodeFile implements DiskFile {
     }
     done(cause === null ? null : diskFault(operation, this.#path, cause));
   }
-}
-
-function lengthOf(parts: readonly Uint8Array[]): number {
-  return parts.reduce((sum, { length }) => sum + length, 0);
-}
-
-function withoutEmpty(parts: readonly Uint8Array[]): Uint8Array[] {
-  return parts.filter((part) => part.length > 0);
-}
-
-/** What is left of `parts` after their first `count` bytes. */
-function dropBytes(parts: readonly Uint8Array[], count: number): Uint8Array[] {
-  let left = count;
-  for (let i = 0; i < parts.length; i++) {
-    const part = parts[i] as Uint8Array;
-    if (left < part.length) return [part.subarray(left), ...parts.slice(i + 1)];
-    left -= part.length;
-  }
-  return [];
 }

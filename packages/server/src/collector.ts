@@ -1,4 +1,5 @@
 import { setFlagsFromString } from 'node:v8';
+import { FullCollections } from './full-collections.js';
 import { isFlagSet } from './v8-flags.js';
 
 const LOOK_MS = 500;
@@ -22,8 +23,8 @@ export const COLLECTOR_FLAG = '--heap-growing-percent';
 export interface CollectorTuningOptions {
   /** Bytes in buffers that the process holds, or will hold soon. */
   readonly bytes: () => number;
-  /** Full collections since this was asked last. */
-  readonly collections: () => number;
+  /** Of this thread; stopped with the tuning. Default: `FullCollections`. */
+  readonly collections?: Pick<FullCollections, 'take' | 'stop'>;
   /** Of this process. If its user has set the flag, that stays. */
   readonly flags?: readonly string[];
   readonly setFlag?: (flag: string) => void;
@@ -38,17 +39,22 @@ export interface CollectorTuningOptions {
  * written so much to that it collects all the time gets the least room for as long as that lasts.
  */
 export class CollectorTuning {
-  readonly #timer: NodeJS.Timeout | null;
+  readonly #collections: Pick<FullCollections, 'take' | 'stop'> | null = null;
+  readonly #timer: NodeJS.Timeout | null = null;
   #percent = 0;
   readonly #often = new Window(OFTEN_MS);
   readonly #seldom = new Window(SELDOM_MS);
   #isBusy = false;
 
   constructor({ bytes, collections, flags = process.execArgv, setFlag = setFlagsFromString }: CollectorTuningOptions) {
-    this.#timer = isFlagSet(COLLECTOR_FLAG, flags) ? null : setInterval(() => this.#look(bytes(), collections(), setFlag), LOOK_MS).unref();
+    if (isFlagSet(COLLECTOR_FLAG, flags)) return;
+    const counted = collections ?? new FullCollections();
+    this.#collections = counted;
+    this.#timer = setInterval(() => this.#look(bytes(), counted.take(), setFlag), LOOK_MS).unref();
   }
 
   stop(): void {
+    this.#collections?.stop();
     if (this.#timer !== null) clearInterval(this.#timer);
   }
 

@@ -2,7 +2,6 @@ import { type ClusterId, QuorateError, asQuorateError, formatAddress } from '@qu
 import { BUILTIN_TYPES } from '@quorate/resources';
 import { type Host, type HostOptions, startHost } from '@quorate/host';
 import { CollectorTuning } from './collector.js';
-import { FullCollections } from './full-collections.js';
 import { optimiseEarly } from './compiler.js';
 import type { ServerConfig } from './config.js';
 import { makeDataDirectory } from './data-directory.js';
@@ -47,9 +46,7 @@ class ServerRun {
   #host: Host | null = null;
   #isStopping = false;
   #isOver = false;
-  readonly #collections = new FullCollections();
   readonly #collector = new CollectorTuning({
-    collections: () => this.#collections.take(),
     bytes: () => process.memoryUsage().arrayBuffers + (this.#host?.receivingBytes ?? 0),
   });
   /** Nothing else need keep the process alive until the end: the timers of a node do not, and at a stop its sockets close first. */
@@ -150,7 +147,6 @@ class ServerRun {
   #resolved(outcome: ServerOutcome): void {
     clearInterval(this.#keepAlive);
     this.#collector.stop();
-    this.#collections.stop();
     process.off('uncaughtException', this.#uncaught);
     process.off('unhandledRejection', this.#uncaught);
     process.stdin.off('end', this.#parentGone).off('close', this.#parentGone);

@@ -6,11 +6,16 @@ import { CollectorTuning, FullCollections } from '@quorate/server';
 
 const MIB = 1_048_576;
 
+/** Full collections that are said to have been. */
+function told(take: () => number): { take(): number; stop(): void } {
+  return { take, stop() {} };
+}
+
 test('collector: the state grows large and small again → room between collections in proportion while it is large, V8 decides otherwise', (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });
   let bytes = 100 * MIB;
   const set: string[] = [];
-  const tuning = new CollectorTuning({ bytes: () => bytes, collections: () => 0, flags: [], setFlag: (flag) => set.push(flag) });
+  const tuning = new CollectorTuning({ bytes: () => bytes, collections: told(() => 0), flags: [], setFlag: (flag) => set.push(flag) });
   const setAt = (mib: number): string[] => {
     bytes = mib * MIB;
     t.mock.timers.tick(1000);
@@ -31,7 +36,12 @@ test('collector: a small node collects all the time → the least room until it 
   let bytes = 10 * MIB;
   let collections = 0;
   const set: string[] = [];
-  const tuning = new CollectorTuning({ bytes: () => bytes, collections: () => collections, flags: [], setFlag: (flag) => set.push(flag) });
+  const tuning = new CollectorTuning({
+    bytes: () => bytes,
+    collections: told(() => collections),
+    flags: [],
+    setFlag: (flag) => set.push(flag),
+  });
   const setIn = (ms: number, perLook: number): string[] => {
     collections = perLook;
     t.mock.timers.tick(ms);
@@ -73,7 +83,7 @@ test('collector: users set its flag → it stays', (t) => {
   const set: string[] = [];
   const tuning = new CollectorTuning({
     bytes: () => 500 * MIB,
-    collections: () => 9,
+    collections: told(() => 9),
     flags: ['--heap_growing_percent=50'],
     setFlag: (flag) => set.push(flag),
   });

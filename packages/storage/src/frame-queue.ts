@@ -1,4 +1,5 @@
-import { SECTOR_BYTES, alignToSector } from './frame.js';
+import { SECTOR_BYTES } from '@quorate/base';
+import { alignToSector } from './frame.js';
 import { recordBytes } from './records.js';
 import type { QueueEntry } from './stored-log.js';
 

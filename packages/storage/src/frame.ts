@@ -1,4 +1,4 @@
-import { type Checksum, readU16, readU32, readU64, writeU16, writeU32, writeU64 } from '@quorate/base';
+import { type Checksum, SECTOR_BYTES, readU16, readU32, readU64, writeU16, writeU32, writeU64 } from '@quorate/base';
 import { hexToBytes } from './hex.js';
 
 /*
@@ -23,7 +23,6 @@ import { hexToBytes } from './hex.js';
  *  64       those groups, u32 each: if this frame's body is damaged, or the frame before as a whole, only these groups are touched
  *           body: the records (records.ts), then zeros up to the next multiple of 512
  */
-export const SECTOR_BYTES = 512;
 export const FRAME_MAGIC = 0x4d524651;
 const FIXED_BYTES = 64;
 /** Groups listed per frame at most, so that a header stays inside one sector. */

@@ -5,13 +5,14 @@ import {
   type LogIndex,
   type NodeId,
   QuorateError,
+  SECTOR_BYTES,
   SILENT_LOGGER,
   type Term,
   readU64,
   verifyBatch,
 } from '@quorate/base';
 import { type Checkpoint, newestCheckpoint } from './checkpoint.js';
-import { type FrameHeader, SECTOR_BYTES } from './frame.js';
+import type { FrameHeader } from './frame.js';
 import { IDENTITY_FILE, type StoredIdentity, loadIdentity } from './identity.js';
 import { decodeJournalHead } from './journal-head.js';
 import { journalNumbers, journalPath } from './journal-scan.js';

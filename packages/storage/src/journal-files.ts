@@ -1,7 +1,6 @@
-import { type Checksum, type Disk, DiskFault, type DiskFile, type TimerHandle, type Timers, invariant } from '@quorate/base';
+import { type Checksum, type Disk, DiskFault, type DiskFile, SECTOR_BYTES, type TimerHandle, type Timers, invariant } from '@quorate/base';
 import type { DiskPace } from './disk-pace.js';
 import { FileRemover } from './file-remover.js';
-import { SECTOR_BYTES } from './frame.js';
 import { encodeJournalHead } from './journal-head.js';
 import { JOURNAL_FOLDER, journalPath } from './journal-scan.js';
 import type { FileUses } from './log-state.js';

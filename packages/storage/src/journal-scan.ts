@@ -1,6 +1,6 @@
-import { type Checksum, type Disk, DiskFault, type DiskFile, isZero } from '@quorate/base';
+import { type Checksum, type Disk, DiskFault, type DiskFile, SECTOR_BYTES, isZero } from '@quorate/base';
 import type { Checkpoint } from './checkpoint.js';
-import { FrameCodec, type FrameHeader, SECTOR_BYTES } from './frame.js';
+import { FrameCodec, type FrameHeader } from './frame.js';
 import { decodeJournalHead } from './journal-head.js';
 
 /*

@@ -1,5 +1,5 @@
-import { type Checksum, type Disk, DiskFault } from '@quorate/base';
-import { type FrameCodec, SECTOR_BYTES, frameHeaderBytes } from './frame.js';
+import { type Checksum, type Disk, DiskFault, SECTOR_BYTES } from '@quorate/base';
+import { type FrameCodec, frameHeaderBytes } from './frame.js';
 import type { JournalFiles } from './journal-files.js';
 import { FIRST_FRAME_OFFSET, JOURNAL_FOLDER, type ScanResult, journalNumbers } from './journal-scan.js';
 import type { Recovered } from './recovery.js';

@@ -1,7 +1,7 @@
-import { DiskFault, type DiskFile, type Timers } from '@quorate/base';
+import { DiskFault, type DiskFile, SECTOR_BYTES, type Timers } from '@quorate/base';
 import type { CheckpointWriter } from './checkpoint-writer.js';
 import type { DiskPace } from './disk-pace.js';
-import { FRAME_GROUPS_LISTED, type FrameCodec, SECTOR_BYTES, frameHeaderBytes } from './frame.js';
+import { FRAME_GROUPS_LISTED, type FrameCodec, frameHeaderBytes } from './frame.js';
 import { type FrameParts, layOutFrame } from './frame-parts.js';
 import { FrameQueue } from './frame-queue.js';
 import type { JournalFiles } from './journal-files.js';

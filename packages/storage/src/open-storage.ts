@@ -1,8 +1,8 @@
-import { type Disk, DiskFault, LIMITS, QuorateError } from '@quorate/base';
+import { type Disk, DiskFault, LIMITS, QuorateError, SECTOR_BYTES } from '@quorate/base';
 import { CHECKPOINT_FILES } from './checkpoint.js';
 import { diskFailure } from './disk-failure.js';
 import { DiskPace } from './disk-pace.js';
-import { FrameCodec, SECTOR_BYTES } from './frame.js';
+import { FrameCodec } from './frame.js';
 import { IDENTITY_FILE, loadIdentity } from './identity.js';
 import { FILE_BYTES_MIN, FIRST_FRAME_OFFSET, JOURNAL_FOLDER, journalNumbers, journalPath } from './journal-scan.js';
 import { provenCheckpoint, resumeJournal } from './journal-start.js';

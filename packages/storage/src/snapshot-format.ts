@@ -9,12 +9,12 @@ import {
   type LogIndex,
   type NodeId,
   QuorateError,
+  SECTOR_BYTES,
   readU32,
   readU64,
   writeU32,
   writeU64,
 } from '@quorate/base';
-import { SECTOR_BYTES } from './frame.js';
 import { bytesToHex, hexToBytes } from './hex.js';
 import { FILE_HEAD_BYTES, sealFile, unsealFile } from './sealed-file.js';
 import type { SnapshotFacts } from './types.js';

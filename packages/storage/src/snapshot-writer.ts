@@ -1,6 +1,15 @@
-import { type DiskFault, type DiskFile, QuorateError, type Timers, invariant } from '@quorate/base';
+import {
+  type DiskFault,
+  type DiskFile,
+  QuorateError,
+  SECTOR_BYTES,
+  type Timers,
+  concatBytes,
+  invariant,
+  lengthOfParts,
+  sliceParts,
+} from '@quorate/base';
 import type { DiskPace } from './disk-pace.js';
-import { SECTOR_BYTES } from './frame.js';
 import { SnapshotCodec, type SnapshotShape, encodeSnapshotHead } from './snapshot-format.js';
 import type { SnapshotFileHost, StoredSnapshot } from './snapshot-file.js';
 import { SnapshotSpan } from './snapshot-span.js';
@@ -174,12 +183,12 @@ export class StoredSnapshotWriter implements SnapshotWriter {
 
   #write(file: DiskFile, parts: readonly Uint8Array[], isLast: boolean, done: Done): void {
     const all = [this.#carried, ...parts];
-    const total = all.reduce((sum, { length }) => sum + length, 0);
+    const total = lengthOfParts(all);
     const rest = isLast ? 0 : total % SECTOR_BYTES;
     const bytes = total - rest;
-    this.#carried = lastBytes(all, rest);
+    this.#carried = concatBytes(sliceParts(all, bytes)).slice();
     this.#isDiskBusy = true;
-    file.write(this.#position, firstBytes(all, bytes), (fault) => {
+    file.write(this.#position, sliceParts(all, 0, bytes), (fault) => {
       this.#isDiskBusy = false;
       if (fault !== null || this.#error !== null) return done(this.#error ?? this.#host.faulted(fault as DiskFault, false));
       this.#position += bytes;
@@ -219,30 +228,4 @@ export class StoredSnapshotWriter implements SnapshotWriter {
 function voided(file: StoredSnapshot): StoredSnapshot {
   file.isVoid = true;
   return file;
-}
-
-/** The parts up to so many bytes. */
-function firstBytes(parts: readonly Uint8Array[], bytes: number): Uint8Array[] {
-  const first: Uint8Array[] = [];
-  let left = bytes;
-  for (const part of parts) {
-    if (left === 0) break;
-    const piece = part.subarray(0, left);
-    if (piece.length > 0) first.push(piece);
-    left -= piece.length;
-  }
-  return first;
-}
-
-/** A copy of the last bytes of parts. */
-function lastBytes(parts: readonly Uint8Array[], bytes: number): Uint8Array {
-  const last = new Uint8Array(bytes);
-  let left = bytes;
-  for (let i = parts.length - 1; left > 0; i--) {
-    const part = parts[i] as Uint8Array;
-    const piece = part.subarray(Math.max(0, part.length - left));
-    left -= piece.length;
-    last.set(piece, left);
-  }
-  return last;
 }

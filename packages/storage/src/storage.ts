@@ -6,6 +6,7 @@ import {
   type LogIndex,
   type NodeId,
   QuorateError,
+  SECTOR_BYTES,
   type Term,
   invariant,
 } from '@quorate/base';
@@ -14,7 +15,7 @@ import { CheckpointWriter } from './checkpoint-writer.js';
 import { DamageReports } from './damage-reports.js';
 import { diskFailure } from './disk-failure.js';
 import { DiskPace } from './disk-pace.js';
-import { FrameCodec, SECTOR_BYTES } from './frame.js';
+import { FrameCodec } from './frame.js';
 import { type StoredIdentity, storeIdentity } from './identity.js';
 import { Journal } from './journal.js';
 import { JournalFiles } from './journal-files.js';

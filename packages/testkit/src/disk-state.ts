@@ -1,5 +1,5 @@
-import { DiskFault, type Random, isZero, randomBetween, randomChance, randomUnit } from '@quorate/base';
-import { SECTOR_BYTES, SparseBytes, nextPageBorder } from './sparse-bytes.js';
+import { DiskFault, type Random, SECTOR_BYTES, isZero, randomBetween, randomChance, randomUnit } from '@quorate/base';
+import { SparseBytes, nextPageBorder } from './sparse-bytes.js';
 
 /** The content of a whole disk at rest. Files share memory with the disk they were taken from. */
 export interface DiskImage {

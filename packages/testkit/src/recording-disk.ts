@@ -1,4 +1,14 @@
-import { type Disk, type DiskDone, DiskFault, type DiskFile, type Random, concatBytes, isZero, randomBetween } from '@quorate/base';
+import {
+  type Disk,
+  type DiskDone,
+  DiskFault,
+  type DiskFile,
+  type Random,
+  concatBytes,
+  isZero,
+  lengthOfParts,
+  randomBetween,
+} from '@quorate/base';
 import { type DiskImage, DiskState, type FileState, type PowerCutOptions, parentOf } from './disk-state.js';
 import { SimulationFault } from './faults.js';
 
@@ -254,7 +264,7 @@ class RecordingFile implements DiskFile {
   }
 
   #recordWrite(position: number, parts: readonly Uint8Array[]): void {
-    const length = parts.reduce((sum, part) => sum + part.length, 0);
+    const length = lengthOfParts(parts);
     if (length === 0 || this.#disk.isStopped) return;
     // A copy: the caller may use the parts again once the write completed.
     const bytes = parts.every(isZero) ? null : concatBytes(parts).slice();
@@ -263,7 +273,7 @@ class RecordingFile implements DiskFile {
 
   /** After a failed write only a part of it is there, and a later sync covers that part. */
   #recordWhatIsThere(position: number, parts: readonly Uint8Array[]): void {
-    const length = parts.reduce((sum, part) => sum + part.length, 0);
+    const length = lengthOfParts(parts);
     try {
       const bytes = this.#inner.readNow(position, length);
       if (bytes.length > 0) this.#disk.record({ type: 'write', file: this.#file, position, length: bytes.length, bytes });

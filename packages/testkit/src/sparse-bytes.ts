@@ -1,9 +1,7 @@
-import { isZero } from '@quorate/base';
+import { SECTOR_BYTES, isZero } from '@quorate/base';
 
 /** Unit in which content is held and shared between images. */
 const PAGE_BYTES = 4096;
-/** What a power cut keeps or loses as a whole. */
-export const SECTOR_BYTES = 512;
 const SECTORS_PER_PAGE = PAGE_BYTES / SECTOR_BYTES;
 
 interface Page {

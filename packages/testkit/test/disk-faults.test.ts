@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Disk, type DiskFault, SeededRandom } from '@quorate/base';
-import { type DiskEffect, type DiskOperation, SECTOR_BYTES, SimDisk, SimScheduler, SimulatedCrash } from '@quorate/testkit';
+import { type Disk, type DiskFault, SECTOR_BYTES, SeededRandom } from '@quorate/base';
+import { type DiskEffect, type DiskOperation, SimDisk, SimScheduler, SimulatedCrash } from '@quorate/testkit';
 import { durableFile, filled, isFault, machine } from './disk-machine.js';
 
 test('T25: a sync fails, the next succeeds → what the first should have written may be lost at a power cut', () => {

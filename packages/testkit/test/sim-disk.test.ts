@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type QuorateError, SeededRandom, bytesEqual, randomBetween } from '@quorate/base';
-import { SECTOR_BYTES, SimDisk, SimScheduler, SimulatedCrash } from '@quorate/testkit';
+import { type QuorateError, SECTOR_BYTES, SeededRandom, bytesEqual, randomBetween } from '@quorate/base';
+import { SimDisk, SimScheduler, SimulatedCrash } from '@quorate/testkit';
 import { durableFile, filled, isFault, machine } from './disk-machine.js';
 
 test('disk: power cut → synced bytes stay, each unsynced sector is old, new or in between', () => {

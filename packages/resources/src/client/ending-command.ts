@@ -1,9 +1,8 @@
 import { QuorateError, type TimerHandle } from '@quorate/base';
 import type { CallTime, CommandNames, Done, OperationArguments, OperationResult, PendingCall, ResourceDeclaration } from '@quorate/machine';
 import { CLIENT_LIMITS } from './client-limits.js';
+import { FOR_EVER } from './for-ever.js';
 import type { ResourceHandle } from './resource-handle.js';
-
-const FOR_EVER: CallTime = { deadlineMs: Number.POSITIVE_INFINITY };
 
 /**
  * A command that ends something of the present session: gives up what is held, takes a claim back, ends a watch. Until it is applied others wait

@@ -1,6 +1,7 @@
 import { type QuorateError } from '@quorate/base';
 import { type CallTime, type OperationResult, type SessionId, compareTokens } from '@quorate/machine';
 import { endingCommand } from '../client/ending-command.js';
+import { FOR_EVER } from '../client/for-ever.js';
 import { lastingCommand } from '../client/lasting-command.js';
 import type { ResourceHandle } from '../client/resource-handle.js';
 import type { ElectionDeclaration } from './election-declaration.js';
@@ -132,8 +133,6 @@ export class LeaderObservers {
     }
   }
 }
-
-const FOR_EVER: CallTime = { deadlineMs: Number.POSITIVE_INFINITY };
 
 function isSame(a: LeaderRecord, b: LeaderRecord): boolean {
   if (a === null || b === null) return a === b;

@@ -1,6 +1,7 @@
 import { QuorateError } from '@quorate/base';
 import type { CallTime, EventValues, SessionId } from '@quorate/machine';
 import { endingCommand } from '../client/ending-command.js';
+import { FOR_EVER } from '../client/for-ever.js';
 import { lastingCommand } from '../client/lasting-command.js';
 import { CLIENT_LIMITS } from '../client/client-limits.js';
 import type { ResourceHandle } from '../client/resource-handle.js';
@@ -28,8 +29,6 @@ export interface WatchObserver {
   /** Nothing more comes. */
   ended(error: QuorateError): void;
 }
-
-const FOR_EVER: CallTime = { deadlineMs: Number.POSITIVE_INFINITY };
 
 /**
  * One watch, over as many sessions as it takes. In each it has a number of its own; in the next one it begins after the last version that was
