@@ -8,9 +8,9 @@ const BUSY_SYNC_MS = 8;
 const FADING = 15 / 16;
 
 /**
- * How quick the disk of a storage is at present: whether a thread that has others to serve may wait for a sync. It may not while a snapshot,
- * a file of zeros, a checkpoint or a removal keeps the disk busy, nor soon after any sync that was slow, of whichever file, nor before the
- * disk has shown that it is quick.
+ * How quick the disk of a storage is at present: whether a thread that has others to serve may wait for a sync. It may not while a snapshot that
+ * is written or read, a file of zeros, a checkpoint or a removal keeps the disk busy, nor soon after any sync that was slow, of whichever file,
+ * nor before the disk has shown that it is quick.
  */
 export class DiskPace {
   readonly #disk: Disk;

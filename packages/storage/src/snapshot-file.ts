@@ -1,4 +1,5 @@
 import type { Checksum, Disk, QuorateError, Timers } from '@quorate/base';
+import type { DiskPace } from './disk-pace.js';
 import { CHUNK_HEAD_BYTES, SNAPSHOT_CHUNK_BYTES, SnapshotCodec, type SnapshotShape, snapshotDamage } from './snapshot-format.js';
 import { StoredSnapshotReader } from './snapshot-reader.js';
 import type { Damage, SnapshotFile, SnapshotFileReader } from './types.js';
@@ -6,6 +7,7 @@ import type { Damage, SnapshotFile, SnapshotFileReader } from './types.js';
 /** What a snapshot file needs of its storage. */
 export interface SnapshotFileHost {
   readonly disk: Disk;
+  readonly pace: DiskPace;
   readonly timers: Timers;
   readonly checksum: Checksum;
   readonly journalId: string;
@@ -22,6 +24,8 @@ export class StoredSnapshot implements SnapshotFile {
   readonly #host: SnapshotFileHost;
   readonly #codec: SnapshotCodec;
   readonly #readers = new Set<StoredSnapshotReader>();
+  /** Ends what its readers do to the disk; null: it has none. */
+  #readEnded: (() => void) | null = null;
 
   constructor(shape: SnapshotShape, host: SnapshotFileHost) {
     this.shape = shape;
@@ -54,12 +58,16 @@ export class StoredSnapshot implements SnapshotFile {
   open(): SnapshotFileReader {
     const reader = new StoredSnapshotReader(this, this.#host);
     this.#readers.add(reader);
+    this.#readEnded ??= this.#host.pace.begin();
     return reader;
   }
 
   /** For its readers: this one is closed, and no call for it is under way. */
   closed(reader: StoredSnapshotReader): void {
-    if (this.#readers.delete(reader) && this.#readers.size === 0) this.#host.released(this);
+    if (!this.#readers.delete(reader) || this.#readers.size > 0) return;
+    this.#readEnded?.();
+    this.#readEnded = null;
+    this.#host.released(this);
   }
 
   /** True if these bytes are a chunk of it, whole. */

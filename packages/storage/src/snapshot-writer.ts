@@ -9,7 +9,6 @@ import {
   lengthOfParts,
   sliceParts,
 } from '@quorate/base';
-import type { DiskPace } from './disk-pace.js';
 import { SnapshotCodec, type SnapshotShape, encodeSnapshotHead } from './snapshot-format.js';
 import type { SnapshotFileHost, StoredSnapshot } from './snapshot-file.js';
 import { SnapshotSpan } from './snapshot-span.js';
@@ -21,7 +20,6 @@ const SYNC_EVERY_BYTES = 8_388_608;
 /** What a writer needs of its storage. */
 export interface SnapshotWriterHost extends SnapshotFileHost {
   readonly timers: Timers;
-  readonly pace: DiskPace;
   /** The error that whoever writes is told. A fault that is not "no space on a write" also ends the storage. */
   faulted(fault: DiskFault, isSync: boolean): QuorateError;
   /** Why nothing may be written any more; null: it may. */

@@ -143,6 +143,15 @@ const WORKS: Record<string, { operation: DiskOperation; path: RegExp; begin: (ri
     path: /snapshots/,
     begin: (rig) => void write(storageOf(rig).createSnapshot(facts(5)), content(1000, 1)),
   },
+  'a snapshot that is read': {
+    operation: 'read',
+    path: /snapshots/,
+    begin(rig) {
+      take(rig, storageOf(rig), 5, 1000);
+      const reader = storageOf(rig).snapshot(G1)?.open();
+      reader?.read(0, 1000, () => reader.close());
+    },
+  },
   removal: {
     operation: 'remove',
     path: /snapshots/,

@@ -228,6 +228,15 @@ export const STORAGE = [
     tests: ['storage/disk-pace.test.ts: adaptive sync: the disk still gives back'],
   },
   {
+    id: 'waits-while-a-snapshot-is-read',
+    shows: ['T75'],
+    bug: 'The process waits for writes and syncs while a snapshot is read from the same disk, to be sent.',
+    file: 'packages/storage/src/snapshot-file.ts',
+    old: 'this.#readEnded ??= this.#host.pace.begin();',
+    new: 'this.#readEnded ??= (): void => {};',
+    tests: ['storage/disk-pace.test.ts: adaptive sync: a snapshot that is read'],
+  },
+  {
     id: 'removal-takes-what-took-its-place',
     shows: ['T44'],
     bug: 'A removal that was asked for earlier takes the file that has the name by now.',
