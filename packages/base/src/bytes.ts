@@ -39,12 +39,25 @@ export function bytesEqual(a: Uint8Array, b: Uint8Array): boolean {
 
 /** True if all bytes are zero. */
 export function isZero(bytes: Uint8Array): boolean {
-  if (bytes[0] !== 0) return bytes.length === 0;
-  const whole = bytes.byteOffset % 4 === 0 ? bytes.length >> 2 : 0;
-  const words = new Uint32Array(bytes.buffer, whole > 0 ? bytes.byteOffset : 0, whole);
-  for (let i = 0; i < whole; i++) if (words[i] !== 0) return false;
-  for (let i = whole << 2; i < bytes.length; i++) if (bytes[i] !== 0) return false;
-  return true;
+  return zerosFrom(bytes, 0) === bytes.length;
+}
+
+/** How many zeros there are from a position on, up to the first byte that is none. */
+export function zerosFrom(bytes: Uint8Array, from: number): number {
+  const { length } = bytes;
+  let at = from;
+  while (at < length && ((bytes.byteOffset + at) & 3) !== 0) {
+    if (bytes[at] !== 0) return at - from;
+    at++;
+  }
+  if (at < length && bytes[at] === 0) {
+    const words = new Uint32Array(bytes.buffer, bytes.byteOffset + at, (length - at) >> 2);
+    let word = 0;
+    while (word < words.length && words[word] === 0) word++;
+    at += word << 2;
+  }
+  while (at < length && bytes[at] === 0) at++;
+  return at - from;
 }
 
 /** One array of all parts. */

@@ -15,6 +15,7 @@ import {
   writeU16,
   writeU32,
   writeU64,
+  zerosFrom,
 } from '@quorate/base';
 import fc from 'fast-check';
 import { check } from './property.js';
@@ -219,7 +220,7 @@ test('utf8: short and long texts, ASCII or not → the bytes that a TextEncoder 
   );
 });
 
-test('isZero: one byte set anywhere, at any place in memory → false; none → true', () => {
+test('isZero and zerosFrom: one byte set anywhere, at any place in memory → not zero, and the zeros up to it; none → zero', () => {
   const memory = new Uint8Array(40);
   for (let from = 0; from < 8; from++) {
     for (let length = 0; length < 24; length++) {
@@ -228,6 +229,8 @@ test('isZero: one byte set anywhere, at any place in memory → false; none → 
       for (let at = 0; at < length; at++) {
         bytes[at] = 1;
         assert.equal(isZero(bytes), false, `byte ${at} of ${length} from ${from}`);
+        for (let begin = 0; begin <= length; begin++)
+          assert.equal(zerosFrom(bytes, begin), (begin <= at ? at : length) - begin, `from ${begin}, byte ${at} of ${length}`);
         bytes[at] = 0;
       }
       // What lies around it does not count.

@@ -1,4 +1,4 @@
-import { type Checksum, type Disk, DiskFault, type DiskFile, SECTOR_BYTES, isZero } from '@quorate/base';
+import { type Checksum, type Disk, DiskFault, type DiskFile, SECTOR_BYTES, isZero, zerosFrom } from '@quorate/base';
 import type { Checkpoint } from './checkpoint.js';
 import { FrameCodec, type FrameHeader } from './frame.js';
 import { decodeJournalHead } from './journal-head.js';
@@ -333,10 +333,8 @@ class FileWindow {
   /** Bytes of whole sectors of zeros from an offset on, as far as the buffer reaches; at least one sector of the file is left there. */
   zerosFrom(offset: number): number {
     this.view(offset, SECTOR_BYTES);
-    let at = offset - this.#start;
-    const from = at;
-    while (at + SECTOR_BYTES <= this.#bytes.length && isZero(this.#bytes.subarray(at, at + SECTOR_BYTES))) at += SECTOR_BYTES;
-    return at - from;
+    const zeros = zerosFrom(this.#bytes, offset - this.#start);
+    return zeros - (zeros % SECTOR_BYTES);
   }
 
   close(): void {

@@ -52,8 +52,10 @@ export class StreamRule implements HistoryListener {
     if (call.op !== 'append') return;
     facts.appends++;
     facts.order.invoked(call);
-    for (const [index, value] of valuesOf(call.args).entries()) {
-      if (!isUniquelyWritten(facts.object)) break;
+    if (!isUniquelyWritten(facts.object)) return;
+    const values = valuesOf(call.args);
+    for (let index = 0; index < values.length; index++) {
+      const value = values[index] as string;
       if (facts.appended.has(value)) {
         this.#tell(
           facts,
@@ -123,7 +125,8 @@ export class StreamRule implements HistoryListener {
     }
     facts.acknowledged += values.length;
     facts.end = Math.max(facts.end, offset + values.length);
-    for (const [index, value] of values.entries()) {
+    for (let index = 0; index < values.length; index++) {
+      const value = values[index] as string;
       const place = offset + index;
       const record = facts.appended.get(value);
       if (record !== undefined && record.call === call && record.offset >= 0 && record.offset !== place) {
@@ -207,7 +210,7 @@ export class StreamRule implements HistoryListener {
     }
     // `nextOffset` is a fact as well: what begins later stands at or after it.
     facts.end = Math.max(facts.end, nextOffset, from + values.length);
-    for (const [index, value] of values.entries()) this.#readRecord(facts, call, from + index, value);
+    for (let index = 0; index < values.length; index++) this.#readRecord(facts, call, from + index, values[index] as string);
   }
 
   /** Beyond the end, or taken by retention; anything else is lost. */
