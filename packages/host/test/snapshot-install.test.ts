@@ -206,3 +206,29 @@ test('T43, T73: large snapshot over a link of 10 MB/s under load → the followe
   assert.equal(metric(away, 'snapshotsInstalled'), 1);
   assert.equal(cluster.leadershipsLogged, leaderships);
 });
+
+test('snapshots: the next one of a leader is due while it sends the last → it waits for that, but not for ever', () => {
+  for (const fills of [60, 120]) {
+    const cluster = sessionCluster(475, { settings: snapshotSettings({ snapshotLogBytes: 1_048_576, journalFileBytes: 4_194_304 }) });
+    const user = new TallyUser(cluster, 'a').open();
+    const leader = leaderOf(cluster);
+    const [away] = others(cluster, leader) as [SimNode, SimNode];
+    away.kill();
+    // A state of 4 MB: the next snapshot is due after as much.
+    fill(user, 80, 100_000, 40);
+    cluster.network.setLink(leader.name, away.name, { bytesPerMs: 400 });
+    away.start();
+    cluster.runUntil(() => (away.status()?.metrics['snapshotsReceiving'] ?? 0) === 1, 20_000, 'a transfer');
+    const begun = (): number => metric(leader, 'snapshotsTaken') + metric(leader, 'snapshotsTaking');
+    const before = begun();
+    fill(user, fills, 100_000, 40);
+    cluster.runFor(1500);
+    assert.equal(metric(away, 'snapshotsInstalled'), 0, 'it is under way');
+    const isDue = fills === 60;
+    assert.equal(begun() - before, isDue ? 0 : 1, `${fills / 10} MB`);
+    awaitMetric(cluster, away, 'snapshotsInstalled', 1);
+    cluster.network.setLink(leader.name, away.name, { bytesPerMs: 100_000 });
+    if (isDue) awaitMetric(cluster, leader, 'snapshotsTaken', before + 1);
+    awaitLevel(cluster);
+  }
+});

@@ -180,19 +180,6 @@ test('T57: the session of the holder is doubted → lost aborts, and the lock is
   assert.ok((await time.until(other)).isHeld);
 });
 
-test('T57: a lock is granted while the session is doubted → lost from the beginning, and given back', async () => {
-  const { time, a, lockA, lockB } = setUp();
-  const first = await time.until(lockB.acquire());
-  const waiting = lockA.acquire();
-  await time.runFor(20);
-  a.commands.doubt(true);
-  await time.until(first.release());
-  const held = await time.until(waiting);
-  assert.ok(held.lost.aborted && !held.isHeld);
-  await time.runFor(20);
-  assert.equal(await time.until(lockB.holder()), null);
-});
-
 test('lock: session lost while waiting → the wait ends with sessionExpired, and a new one goes on', async () => {
   const { time, b, lockA, lockB } = setUp();
   const held = await time.until(lockA.acquire());

@@ -48,6 +48,35 @@ test('map watch: of prefixes, the empty one and one of the whole key too → eac
   );
 });
 
+test('map watch: one watch after the other, of keys and prefixes of several sessions → each change is told to those that it concerns, by few as by many', () => {
+  const { driver, writer, watcher, map } = opened();
+  const sessions = [watcher, driver.open(), driver.open()];
+  const made: { readonly session: number; readonly watch: number; readonly key: string; readonly isPrefix: boolean }[] = [];
+  const kinds = ['ab', 'a', '', 'abc', 'b'].flatMap((key) => [
+    { key, isPrefix: true },
+    { key, isPrefix: false },
+  ]);
+  for (let count = 0; count < 24; count++) {
+    const { key, isPrefix } = kinds[(count * 7) % kinds.length] as (typeof kinds)[number];
+    const session = sessions[count % sessions.length] as number;
+    if (key !== '' || isPrefix) made.push({ session, key, isPrefix, watch: map.watch(session, key, { isPrefix }).watch });
+    for (const changed of ['a', 'ab', 'abcd', 'b', 'c']) {
+      map.set(writer, changed, String(count));
+      const events = driver.takeEvents();
+      for (const session of sessions) {
+        const concerned = made.filter(
+          (each) => each.session === session && (each.isPrefix ? changed.startsWith(each.key) : changed === each.key),
+        );
+        assert.deepEqual(
+          toldOf(events.get(session) ?? []).map(([watch, , , key]) => [watch, key]),
+          concerned.map(({ watch }) => [watch, changed]),
+          `${made.length} watches, ${changed} is set`,
+        );
+      }
+    }
+  }
+});
+
 test('map watch: unwatch → told of nothing more; a watch of another session or none → notHeld', () => {
   const { driver, writer, watcher, map } = opened();
   const { watch } = map.watch(watcher, 'a');

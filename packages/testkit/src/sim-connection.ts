@@ -58,6 +58,8 @@ export class SimConnection implements Connection {
   #queuedBytes = 0;
   #flushEvent: SimEvent | null = null;
   #inFlight: Segment[] = [];
+  /** Something in flight was lost: nothing that is sent later arrives, until both ends have heard that the connection is over. */
+  #isCutOff = false;
   /** Sent and not yet read by the other process. */
   #unreadBytes = 0;
   #received: Uint8Array[] = [];
@@ -173,13 +175,12 @@ export class SimConnection implements Connection {
     this.#scheduleRead();
   }
 
-  /** A reset on the way: of what is in flight only a random number of bytes still arrives, possibly the middle of a frame. */
+  /** A reset on the way: of what is in flight only a random number of bytes still arrives, possibly the middle of a frame; then nothing behind it. */
   cutInFlight(): void {
-    let isCut = false;
     for (const segment of this.#inFlight) {
-      if (isCut) segment.keep = 0;
+      if (this.#isCutOff) segment.keep = 0;
       else if (randomChance(this.#context.random, 0.5)) {
-        isCut = true;
+        this.#isCutOff = true;
         segment.keep = randomBetween(this.#context.random, 0, segment.bytes - 1);
       }
     }
@@ -241,7 +242,7 @@ export class SimConnection implements Connection {
     this.#queue = taken === this.#queue.length ? [] : this.#queue.slice(taken);
     this.#queuedBytes -= bytes;
     this.#unreadBytes += bytes;
-    const segment: Segment = { parts, bytes, keep: bytes };
+    const segment: Segment = { parts, bytes, keep: this.#isCutOff ? 0 : bytes };
     this.#inFlight.push(segment);
     for (const part of parts) this.#context.trace.mix(part.print);
     const peer = this.#peer as SimConnection;

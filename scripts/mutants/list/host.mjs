@@ -316,4 +316,13 @@ export const HOST = [
     new: 'const next = this.#isBusy && this.#waiting.length === 0 ? undefined : this.#waiting.shift();',
     tests: ['host/snapshot-parts.test.ts: T41: several groups'],
   },
+  {
+    id: 'snapshot-waits-for-ever-for-one-that-is-sent',
+    shows: ['T43'],
+    bug: 'A leader takes no snapshot as long as it sends one, however long its log grows.',
+    file: 'packages/host/src/snapshots/group-snapshots.ts',
+    old: 'if (sending.isActive && this.#bytes < SENDING_TIMES * this.#dueBytes) return',
+    new: 'if (sending.isActive && this.#bytes < 1e9 * SENDING_TIMES * this.#dueBytes) return',
+    tests: ['host/snapshot-install.test.ts: snapshots: the next one of a leader is due'],
+  },
 ];

@@ -189,4 +189,22 @@ export const RESOURCES = [
     new: '() => true,',
     tests: ['resources/bugs/end-behind-opening.test.ts: election: the last observer leaves'],
   },
+  {
+    id: 'few-watches-told-of-longer-keys',
+    shows: ['T66'],
+    bug: 'Where a map has few watches, one of a key is told also of changes of keys that begin with it.',
+    file: 'packages/resources/src/map/map-watches.ts',
+    old: 'if (matches(value, 1, value[0] === 1, key))',
+    new: 'if (matches(value, 1, true, key))',
+    tests: ['resources/map-watches.test.ts: map watch: one watch after the other'],
+  },
+  {
+    id: 'told-of-a-grant-without-contact',
+    shows: ['T57'],
+    bug: 'Who is granted a lock while nobody knows whether the session is over is told that it holds it.',
+    file: 'packages/resources/src/client/claims.ts',
+    old: 'if (!context.commands.isCertain) {',
+    new: 'if (!context.commands.isCertain && ticket === 0) {',
+    tests: ['resources/bugs/granted-without-contact.test.ts: T57:'],
+  },
 ];

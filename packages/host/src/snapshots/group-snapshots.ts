@@ -26,9 +26,11 @@ import { SnapshotTaking } from './snapshot-taking.js';
 const KEPT_PART = 1 / 4;
 /** Times the bytes between two snapshots to which the log may grow because a connected follower is slow. */
 const LOG_CAP_TIMES = 4;
+/** Times the bytes between two snapshots for which a new one waits while the last one is being sent: both at once are much for a node. */
+const SENDING_TIMES = 2;
 /** Pause before a snapshot that failed is tried again. */
 const RETRY_MS = 5000;
-/** Pause before a log that a follower holds up is looked at again. */
+/** Pause before a log that a follower holds up, or a snapshot that waits for one that is sent, is looked at again. */
 const HELD_MS = 1000;
 
 /** What the snapshots of a group need. */
@@ -125,8 +127,9 @@ export class GroupSnapshots implements ReplicaSnapshots, SnapshotTaker {
   // ---- taking
 
   #want(): void {
-    const { queue, options } = this.#init;
+    const { queue, options, sending } = this.#init;
     if (this.#isQueued || this.#isClosed || this.#bytes < this.#dueBytes || options.clock.nowMs() < this.#restUntilMs) return;
+    if (sending.isActive && this.#bytes < SENDING_TIMES * this.#dueBytes) return this.#wake(HELD_MS);
     this.#isQueued = true;
     // Not among the batches of a turn.
     options.timers.defer(() => {

@@ -29,6 +29,11 @@ export class SnapshotSending implements SnapshotSource {
     this.#ports = ports;
   }
 
+  /** A peer is being sent one. */
+  get isActive(): boolean {
+    return this.#open.size > 0;
+  }
+
   open(): SnapshotReader | null {
     const file = this.#storage.snapshot(this.#group);
     if (file === null) return null;

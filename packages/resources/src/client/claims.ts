@@ -116,7 +116,7 @@ export class Claims {
         } else if (answer.isBusy) {
           settle(null, null);
         } else if (answer.token !== null) {
-          settle(null, this.#hold(answer.ticket, answer.token));
+          this.#grant(answer.ticket, answer.token, settle);
         } else {
           waiting = answer.ticket;
           this.#waiting.set(answer.ticket, { ticket: answer.ticket, settle });
@@ -143,7 +143,7 @@ export class Claims {
   granted(ticket: LogIndex, token: Token): void {
     const waiting = this.#waiting.get(ticket);
     // One that is not known was taken back before this came.
-    if (waiting !== undefined) waiting.settle(null, this.#hold(ticket, token));
+    if (waiting !== undefined) this.#grant(ticket, token, waiting.settle);
   }
 
   /** A claim that waited is gone. */
@@ -185,12 +185,20 @@ export class Claims {
     this.#rest();
   }
 
-  #hold(ticket: LogIndex, token: Token): Holding {
-    const holding = new Holding(this.#port.context, { ticket, token, resource: this.#port.resource });
-    if (this.#port.context.commands.isCertain) this.#held.set(ticket, holding);
-    // Granted, but who knows how long ago.
-    else this.#lose(holding, new QuorateError('sessionExpired', 'no contact with the cluster when it was granted'));
-    return holding;
+  /**
+   * Without contact with the cluster nobody knows how long ago it was granted, and whether another holds it by now: then nobody is told that he
+   * does, and it is taken back (T57).
+   */
+  #grant(ticket: LogIndex, token: Token, settle: Done<Holding>): void {
+    const { context, resource } = this.#port;
+    if (!context.commands.isCertain) {
+      this.#port.takeBack(ticket);
+      settle(new QuorateError('sessionExpired', 'it was granted, but without contact with the cluster it may be lost again'), null);
+      return;
+    }
+    const holding = new Holding(context, { ticket, token, resource });
+    this.#held.set(ticket, holding);
+    settle(null, holding);
   }
 
   #lose(holding: Holding, error: QuorateError): void {

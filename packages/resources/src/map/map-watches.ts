@@ -1,5 +1,5 @@
 import { QuorateError, readU64, writeU64 } from '@quorate/base';
-import { type ReadableSpace, type SessionId, type Space, readU64Be } from '@quorate/machine';
+import { type ReadableSpace, type ScanRange, type SessionId, type Space, readU64Be } from '@quorate/machine';
 import { RESOURCE_LIMITS } from '../resource-limits.js';
 import { spaceKey } from '../space-key.js';
 import type { MapHeader } from './map-header.js';
@@ -12,11 +12,14 @@ import type { MapHeader } from './map-header.js';
  *   7  u64 session, u64 watch          -> u8 1 if of a prefix, else 0; key or prefix: the watches of a session
  *   8  u64 length                      -> u64 number of watches of prefixes of that length
  *
- * So a change costs one search for its key and one for each length in section 8 that it is long enough for, however many watches there are.
+ * So a change costs one search for its key and one for each length in section 8 that it is long enough for, however many watches there are. Where
+ * there are few, it costs less to look at all of them.
  */
 const EXACT = 5;
 const PREFIX = 6;
 
+/** So many watches are looked at one by one. */
+const FEW = 8;
 /** Watches are looked up so many at a time. */
 const REMOVED_AT_ONCE = 1024;
 
@@ -38,6 +41,9 @@ export interface MatchingWatch {
   readonly watch: number;
   readonly session: SessionId;
 }
+
+/** The watches of all sessions. */
+const ALL: ScanRange = { from: spaceKey(7), to: spaceKey(8) };
 
 const placeOf = ({ key, isPrefix }: WatchedKeys, watch: number): Uint8Array => spaceKey(isPrefix ? PREFIX : EXACT, key.length, key, watch);
 
@@ -106,16 +112,32 @@ export function sessionOfTimer(id: Uint8Array): SessionId {
 export function watchesFor(space: ReadableSpace, header: MapHeader, key: Uint8Array): MatchingWatch[] {
   const matching: MatchingWatch[] = [];
   if (header.watches === 0) return matching;
-  collect(space, EXACT, key, matching);
-  for (const length of watchedLengths(space, header, key.length)) collect(space, PREFIX, key.subarray(0, length), matching);
-  return matching.sort((a, b) => a.watch - b.watch);
+  if (header.watches <= FEW) collectAmongAll(space, key, matching);
+  else {
+    collect(space, EXACT, key, matching);
+    for (const length of watchedLengths(space, header, key.length)) collect(space, PREFIX, key.subarray(0, length), matching);
+  }
+  return matching.length < 2 ? matching : matching.sort((a, b) => a.watch - b.watch);
 }
 
 /** True if a change of this key concerns the watch. */
 export function isWatched(watched: WatchedKeys, key: Uint8Array): boolean {
-  if (watched.isPrefix ? watched.key.length > key.length : watched.key.length !== key.length) return false;
-  for (let i = 0; i < watched.key.length; i++) if (key[i] !== watched.key[i]) return false;
+  return matches(watched.key, 0, watched.isPrefix, key);
+}
+
+/** True if `key` is, or begins with, what stands in `bytes` from a position on. */
+function matches(bytes: Uint8Array, from: number, isPrefix: boolean, key: Uint8Array): boolean {
+  const length = bytes.length - from;
+  if (isPrefix ? length > key.length : length !== key.length) return false;
+  for (let i = 0; i < length; i++) if (key[i] !== bytes[from + i]) return false;
   return true;
+}
+
+function collectAmongAll(space: ReadableSpace, key: Uint8Array, into: MatchingWatch[]): void {
+  space.scan(ALL, (at, value) => {
+    if (matches(value, 1, value[0] === 1, key)) into.push({ watch: readU64Be(at, 9), session: readU64Be(at, 1) });
+    return true;
+  });
 }
 
 function collect(space: ReadableSpace, section: typeof EXACT | typeof PREFIX, key: Uint8Array, into: MatchingWatch[]): void {
