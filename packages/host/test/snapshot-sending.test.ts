@@ -125,6 +125,25 @@ test('sending a snapshot: closed while a piece is read, or in a rest → nothing
   assert.deepEqual([scene.timer, scene.told.length, scene.open], [null, 1, 0]);
 });
 
+test('sending a snapshot: no piece further on for five seconds → it does not get on, however often one is wanted again; it does with the next', () => {
+  const scene = new Scene();
+  const reader = scene.begin();
+  const movesAfter = (ms: number): boolean => {
+    scene.nowMs += ms;
+    return scene.sending.isMoving;
+  };
+  scene.want(reader, 0);
+  assert.deepEqual([movesAfter(4999), movesAfter(1)], [true, false]);
+  scene.want(reader, 0);
+  assert.equal(movesAfter(0), false);
+  scene.want(reader, 100);
+  assert.deepEqual([movesAfter(4999), movesAfter(1)], [true, false]);
+  scene.want(reader, 200);
+  assert.equal(movesAfter(0), true);
+  reader.close();
+  assert.equal(movesAfter(0), false);
+});
+
 test('pace: pieces wanted at once after each other → not before a rest of three times the work, or of as long as the loop is late; 15 ms at most', () => {
   const scene = new Scene();
   const reader = scene.begin();

@@ -3,8 +3,8 @@ import { sliceParts } from '@quorate/base';
 import type { DirectWrites } from './direct-writes.js';
 
 /**
- * A second handle of a file, for writes that go past the system's memory. What it does not take, because it does not fit, there is no memory, or the file
- * system has other rules for this file, is left to be written the usual way: it says how many bytes it wrote.
+ * A second handle of a file, for writes that go past the system's memory and fit for that (`DirectWrites.fits`). What it does not take, because there is no
+ * memory, or the file system has other rules for this file, is left to be written the usual way: it says how many bytes it wrote.
  */
 export class DirectFile {
   readonly #writes: DirectWrites;
@@ -26,7 +26,7 @@ export class DirectFile {
     }
   }
 
-  /** Of a write that fits (`DirectWrites.fits`): gives how many bytes were written. Throws what the system says, but for what can be done the usual way. */
+  /** Gives how many bytes of the parts were written. Throws what the system says, but for what can be done the usual way. */
   writeNow(position: number, parts: readonly Uint8Array[], bytes: number): number {
     const slot = this.#slot();
     if (slot === null) return 0;

@@ -8,6 +8,8 @@ import { type SnapshotReader, SnapshotTransfer } from './snapshots.js';
 const NONE: readonly Uint8Array[] = [];
 /** Bytes of batches that a peer is sent in a turn, unless one batch has more: they may have to be read from the disk, and others wait for that. */
 const TURN_BYTES = 524_288;
+/** The same with the question where the logs meet: its answer may be no, and a slow link is to bring signs of life both ways within an election timeout. */
+const PROBE_BYTES = 65_536;
 /** Few milliseconds of a slow link: heartbeats behind a piece must not wait until an election starts (T73). */
 const SNAPSHOT_PIECE_BYTES = 262_144;
 
@@ -134,7 +136,10 @@ export function sendAppends(core: Core, leader: LeaderState, into: OutgoingMessa
       continue;
     }
     if (peer.mode === 'probe') {
-      const { batches } = core.log.read(peer.nextIndex, Math.min(core.options.appendMessageBytes, TURN_BYTES));
+      // A question that is repeated goes without the entries: they are on their way, and sent again and again they would fill a slow link for good.
+      const { batches } = peer.isProbeSent
+        ? { batches: NONE }
+        : core.log.read(peer.nextIndex, Math.min(core.options.appendMessageBytes, PROBE_BYTES));
       peer.isProbeSent = true;
       sendOne(core, leader, peer, batches, into);
       continue;

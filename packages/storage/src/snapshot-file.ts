@@ -24,8 +24,6 @@ export class StoredSnapshot implements SnapshotFile {
   readonly #host: SnapshotFileHost;
   readonly #codec: SnapshotCodec;
   readonly #readers = new Set<StoredSnapshotReader>();
-  /** Ends what its readers do to the disk; null: it has none. */
-  #readEnded: (() => void) | null = null;
 
   constructor(shape: SnapshotShape, host: SnapshotFileHost) {
     this.shape = shape;
@@ -58,16 +56,12 @@ export class StoredSnapshot implements SnapshotFile {
   open(): SnapshotFileReader {
     const reader = new StoredSnapshotReader(this, this.#host);
     this.#readers.add(reader);
-    this.#readEnded ??= this.#host.pace.begin();
     return reader;
   }
 
   /** For its readers: this one is closed, and no call for it is under way. */
   closed(reader: StoredSnapshotReader): void {
-    if (!this.#readers.delete(reader) || this.#readers.size > 0) return;
-    this.#readEnded?.();
-    this.#readEnded = null;
-    this.#host.released(this);
+    if (this.#readers.delete(reader) && this.#readers.size === 0) this.#host.released(this);
   }
 
   /** True if these bytes are a chunk of it, whole. */

@@ -1,4 +1,4 @@
-import { DiskFault, type DiskFile, type QuorateError, invariant } from '@quorate/base';
+import { DiskFault, type DiskFile, type QuorateError, type TimerHandle, invariant } from '@quorate/base';
 import type { SnapshotFileHost, StoredSnapshot } from './snapshot-file.js';
 import { CHUNK_HEAD_BYTES, SNAPSHOT_CHUNK_BYTES, chunkOffset } from './snapshot-format.js';
 import type { SnapshotFileReader, SnapshotRead } from './types.js';
@@ -6,6 +6,8 @@ import type { SnapshotFileReader, SnapshotRead } from './types.js';
 /** Most bytes that one read gives: they are verified in one go, and others wait. */
 export const SNAPSHOT_READ_BYTES_MAX = 1_048_576;
 
+/** Who reads piece by piece keeps the disk busy in between, too: whoever the pieces go to writes them. */
+const BUSY_MS = 1000;
 const STRIDE_BYTES = CHUNK_HEAD_BYTES + SNAPSHOT_CHUNK_BYTES;
 const NOTHING: Uint8Array = new Uint8Array(0);
 
@@ -41,6 +43,8 @@ export class StoredSnapshotReader implements SnapshotFileReader {
   #reading: Reading | null = null;
   #wanted: { readonly part: Part; readonly done: SnapshotRead } | null = null;
   #isDiskBusy = false;
+  /** Until when it counts as work for the disk, and how that ends; null: it does not. */
+  #work: { readonly timer: TimerHandle; readonly ended: () => void } | null = null;
   #isClosed = false;
 
   constructor(file: StoredSnapshot, host: SnapshotFileHost) {
@@ -54,6 +58,7 @@ export class StoredSnapshotReader implements SnapshotFileReader {
     invariant(offset >= 0 && offset < length && maxBytes > 0, '0 <= offset < length', { offset, length });
     const part = this.#partAt(offset, maxBytes);
     this.#wanted = { part, done };
+    this.#countWork();
     const { part: ahead, outcome } = this.#reading ?? { part: null, outcome: null };
     if (ahead?.offset !== part.offset || ahead.end !== part.end) {
       // Not what was expected; what is under way ends first.
@@ -67,6 +72,7 @@ export class StoredSnapshotReader implements SnapshotFileReader {
     this.#wanted = null;
     this.#handle?.close();
     this.#handle = null;
+    this.#endWork();
     if (!this.#isDiskBusy) this.#file.closed(this);
   }
 
@@ -100,6 +106,22 @@ export class StoredSnapshotReader implements SnapshotFileReader {
       return;
     }
     this.#handle.read(part.position, reading.memory.subarray(0, part.rawBytes), ended);
+  }
+
+  /** A transfer that goes nowhere does not count for ever. */
+  #countWork(): void {
+    const { timers, pace } = this.#host;
+    const ended = this.#work?.ended ?? pace.begin();
+    if (this.#work !== null) timers.clear(this.#work.timer);
+    this.#work = { timer: timers.set(BUSY_MS, () => this.#endWork()), ended };
+  }
+
+  #endWork(): void {
+    const work = this.#work;
+    this.#work = null;
+    if (work === null) return;
+    this.#host.timers.clear(work.timer);
+    work.ended();
   }
 
   /** Gives the user what it waits for, if that is here. */

@@ -181,6 +181,24 @@ for (const [name, { operation, path, begin }] of Object.entries(WORKS)) {
   });
 }
 
+test('adaptive sync: a snapshot is read in pieces and then stays open → the process does not wait between two pieces, and again after a second', () => {
+  const { rig, log } = served();
+  take(rig, storageOf(rig), 5, 1000);
+  frames(rig, log, 100);
+  const reader = storageOf(rig).snapshot(G1)?.open();
+  const stalls = countStalls(rig);
+  for (let at = 0; at < 1000; at += 500) {
+    reader?.read(at, 500, () => {});
+    rig.scheduler.runFor(600);
+    frames(rig, log, 20);
+  }
+  assert.deepEqual(stalls, { count: 0, writes: 0 });
+  rig.scheduler.runFor(1000);
+  frames(rig, log, 20);
+  assert.ok(stalls.count > 0, 'it waits again');
+  reader?.close();
+});
+
 test('adaptive sync: the disk still gives back the space of a removed file → the process does not wait meanwhile', () => {
   const rig = new Rig({ storage: { journalFileBytes: 1_048_576 } });
   const state = { isFreeing: false };

@@ -167,8 +167,8 @@ export const RESOURCES = [
     shows: ['T77'],
     bug: 'A release that waits behind a resource that is being opened is dropped after a while; the lock stays held as long as its session lives.',
     file: 'packages/resources/src/client/ending-command.ts',
-    old: 'const FOR_EVER: CallTime = { deadlineMs: Number.POSITIVE_INFINITY };',
-    new: 'const FOR_EVER: CallTime = {};',
+    old: 'handle.command(operation, args, FOR_EVER, (error, result) => {',
+    new: 'handle.command(operation, args, { ...FOR_EVER, deadlineMs: handle.context.deadlineMs }, (error, result) => {',
     tests: ['resources/bugs/end-behind-opening.test.ts: lock: the deadline of a release passes behind'],
   },
   {

@@ -231,9 +231,9 @@ export const STORAGE = [
     id: 'waits-while-a-snapshot-is-read',
     shows: ['T75'],
     bug: 'The process waits for writes and syncs while a snapshot is read from the same disk, to be sent.',
-    file: 'packages/storage/src/snapshot-file.ts',
-    old: 'this.#readEnded ??= this.#host.pace.begin();',
-    new: 'this.#readEnded ??= (): void => {};',
+    file: 'packages/storage/src/snapshot-reader.ts',
+    old: 'const ended = this.#work?.ended ?? pace.begin();',
+    new: 'const ended = this.#work?.ended ?? (pace.isQuick && BUSY_MS < 0 ? pace.begin() : (): void => {});',
     tests: ['storage/disk-pace.test.ts: adaptive sync: a snapshot that is read'],
   },
   {

@@ -127,9 +127,9 @@ export class GroupSnapshots implements ReplicaSnapshots, SnapshotTaker {
   // ---- taking
 
   #want(): void {
-    const { queue, options, sending } = this.#init;
+    const { queue, options, sending, node } = this.#init;
     if (this.#isQueued || this.#isClosed || this.#bytes < this.#dueBytes || options.clock.nowMs() < this.#restUntilMs) return;
-    if (sending.isActive && this.#bytes < SENDING_TIMES * this.#dueBytes) return this.#wake(HELD_MS);
+    if (sending.isMoving && !node.isDiskFull && this.#bytes < SENDING_TIMES * this.#dueBytes) return this.#wake(HELD_MS);
     this.#isQueued = true;
     // Not among the batches of a turn.
     options.timers.defer(() => {
@@ -254,6 +254,9 @@ export class GroupSnapshots implements ReplicaSnapshots, SnapshotTaker {
       this.#timer = null;
       this.#want();
       this.#cut();
+      // It was set for something that came earlier.
+      const restMs = this.#restUntilMs - this.#init.options.clock.nowMs();
+      if (restMs > 0 && !this.#isClosed) this.#wake(restMs);
     });
   }
 }

@@ -10,6 +10,9 @@ import type { SlicePorts } from './slices.js';
  */
 const REST_MAX_MS = 15;
 
+/** Without a piece further on for so long, in ms, a transfer does not get on: its peer may have stopped, or have no space. */
+const STUCK_MS = 5000;
+
 /** Runs a step on the core of the group. */
 type Step = (step: (raft: Raft, nowMs: number) => void) => void;
 
@@ -29,9 +32,10 @@ export class SnapshotSending implements SnapshotSource {
     this.#ports = ports;
   }
 
-  /** A peer is being sent one. */
-  get isActive(): boolean {
-    return this.#open.size > 0;
+  /** A peer is being sent one, and gets on with it. */
+  get isMoving(): boolean {
+    for (const outgoing of this.#open) if (outgoing.isMoving) return true;
+    return false;
   }
 
   open(): SnapshotReader | null {
@@ -58,6 +62,9 @@ class OutgoingSnapshot implements SnapshotReader {
   readonly #pace: Pace;
   readonly #closed: () => void;
   #wanted: { readonly fact: SnapshotReadFact; readonly step: Step } | null = null;
+  /** The furthest piece that was wanted, and when. */
+  #furthest = 0;
+  #movedMs: number;
   #isReading = false;
   #isResting = false;
   #isClosed = false;
@@ -68,6 +75,7 @@ class OutgoingSnapshot implements SnapshotReader {
     this.term = term;
     this.head = { length, configuration: { voters }, loggedTimeMs };
     this.#ports = ports;
+    this.#movedMs = ports.clock.nowMs();
     this.#pace = new Pace(ports, { restMaxMs: REST_MAX_MS });
     this.#reader = file.open();
     this.#closed = closed;
@@ -80,8 +88,17 @@ class OutgoingSnapshot implements SnapshotReader {
     this.#closed();
   }
 
+  /** A piece further on than any before was wanted a moment ago. */
+  get isMoving(): boolean {
+    return this.#ports.clock.nowMs() - this.#movedMs < STUCK_MS;
+  }
+
   /** A later wish replaces an earlier one. */
   wanted(fact: SnapshotReadFact, step: Step): void {
+    if (fact.offset > this.#furthest) {
+      this.#furthest = fact.offset;
+      this.#movedMs = this.#ports.clock.nowMs();
+    }
     this.#wanted = { fact, step };
     this.#next();
   }

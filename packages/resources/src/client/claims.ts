@@ -193,7 +193,13 @@ export class Claims {
     const { context, resource } = this.#port;
     if (!context.commands.isCertain) {
       this.#port.takeBack(ticket);
-      settle(new QuorateError('sessionExpired', 'it was granted, but without contact with the cluster it may be lost again'), null);
+      settle(
+        new QuorateError(
+          'sessionExpired',
+          'it was granted while there was no contact with the cluster, so another may hold it by now; it is given back',
+        ),
+        null,
+      );
       return;
     }
     const holding = new Holding(context, { ticket, token, resource });

@@ -60,7 +60,7 @@ export class Election<T = unknown> {
   /**
    * Stands for election and waits until it leads. `about` is told to all who ask who leads; at most 4096 bytes (`valueTooLarge`, `valueInvalid`).
    * `deadlineMs` limits only the time until the cluster has the candidacy. `aborted`: it is withdrawn, even if elected meanwhile;
-   * `sessionExpired`: it is gone with the session; `unavailable`, `overloaded`.
+   * `sessionExpired`: it is gone with the session, or was elected without contact with the cluster, and has resigned; `unavailable`, `overloaded`.
    */
   async campaign(about?: T, options: CallOptions = {}): Promise<Leadership> {
     const encoded = about === undefined ? NOTHING : encodeValueWith(this.#codec, about, ABOUT);

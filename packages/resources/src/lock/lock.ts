@@ -56,8 +56,8 @@ export class Lock {
 
   /**
    * Waits for the lock. `lockTimeout` (it was not acquired, for certain) after `waitMs`; `aborted`: the claim is taken back, even if it was
-   * granted meanwhile; `sessionExpired`: it is gone with the session; `unavailable`: the cluster did not answer in time, and if it does later,
-   * the claim is taken back; `overloaded`.
+   * granted meanwhile; `sessionExpired`: it is gone with the session, or was granted without contact with the cluster, and is given back;
+   * `unavailable`: the cluster did not answer in time, and if it does later, the claim is taken back; `overloaded`.
    */
   async acquire(options: AcquireOptions = {}): Promise<HeldLock> {
     const held = await this.#claim(options.waitMs ?? null, options);
