@@ -8,7 +8,7 @@ import { type SnapshotReader, SnapshotTransfer } from './snapshots.js';
 const NONE: readonly Uint8Array[] = [];
 /** Bytes of batches that a peer is sent in a turn, unless one batch has more: they may have to be read from the disk, and others wait for that. */
 const TURN_BYTES = 524_288;
-/** The same with the question where the logs meet: its answer may be no, and a slow link is to bring signs of life both ways within an election timeout. */
+/** The same of the first question where the logs meet: its answer may be no, and a slow link is to bring signs of life both ways within an election timeout. */
 const PROBE_BYTES = 65_536;
 /** Few milliseconds of a slow link: heartbeats behind a piece must not wait until an election starts (T73). */
 const SNAPSHOT_PIECE_BYTES = 262_144;

@@ -113,7 +113,8 @@ export class StoredSnapshotReader implements SnapshotFileReader {
     const { timers, pace } = this.#host;
     const ended = this.#work?.ended ?? pace.begin();
     if (this.#work !== null) timers.clear(this.#work.timer);
-    this.#work = { timer: timers.set(BUSY_MS, () => this.#endWork()), ended };
+    const rung = (): void => (this.#isDiskBusy ? this.#countWork() : this.#endWork());
+    this.#work = { timer: timers.set(BUSY_MS, rung), ended };
   }
 
   #endWork(): void {

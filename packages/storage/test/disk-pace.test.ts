@@ -199,6 +199,19 @@ test('adaptive sync: a snapshot is read in pieces and then stays open → the pr
   reader?.close();
 });
 
+test('adaptive sync: a read of a snapshot that takes seconds → the process does not wait meanwhile', () => {
+  const { rig, log } = served();
+  take(rig, storageOf(rig), 5, 1000);
+  frames(rig, log, 100);
+  rig.disk.inject({ effect: { type: 'slow', ms: 3000 }, operations: ['read'], path: /snapshots/ });
+  const reader = storageOf(rig).snapshot(G1)?.open();
+  reader?.read(0, 1000, () => reader.close());
+  rig.scheduler.runFor(2500);
+  const stalls = countStalls(rig);
+  frames(rig, log, 20);
+  assert.deepEqual(stalls, { count: 0, writes: 0 });
+});
+
 test('adaptive sync: the disk still gives back the space of a removed file → the process does not wait meanwhile', () => {
   const rig = new Rig({ storage: { journalFileBytes: 1_048_576 } });
   const state = { isFreeing: false };

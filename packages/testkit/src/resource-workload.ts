@@ -321,10 +321,15 @@ export class ResourceWorkload {
   #giveUp(lane: RecordedLane, { object, name, holding, end }: Held): void {
     const time = { deadlineMs: this.#init.plan.deadlineMs };
     lane.invoke({ object, op: end, args: { token: tokenOf(holding.token) } });
+    const sessionNow = (): number =>
+      end === 'release' ? this.#resources.handle(LOCK, name).session : this.#resources.handle(ELECTION, name).session;
+    const session = sessionNow();
     const settled: Done<undefined> = (error) => {
+      // Another session does not hold it, that is all; the one that did may still be alive for the cluster.
+      const isTelling = error?.code === 'notHeld' && sessionNow() === session;
       if (error === null) lane.ok(true);
       // It goes on after its deadline: whatever the error says of the attempt, the end of the claim may still come.
-      else lane.failed(error.code === 'notHeld' ? error : new QuorateError('aborted', error.message));
+      else lane.failed(isTelling ? error : new QuorateError('aborted', error.message));
       this.holds--;
       this.#pause(lane);
     };

@@ -393,4 +393,13 @@ export const RAFT = [
     new: 'const { batches } = peer.isProbeSent && peer.nextIndex === 0',
     tests: ['raft/bugs/slow-link.test.ts: T73:'],
   },
+  {
+    id: 'question-takes-half-a-log-along',
+    shows: ['T73'],
+    bug: 'Where the logs meet is asked with as many entries as a message takes.',
+    file: 'packages/raft/src/replication.ts',
+    old: 'const PROBE_BYTES = 65_536;',
+    new: 'const PROBE_BYTES = TURN_BYTES;',
+    tests: ['raft/bugs/slow-link.test.ts: T73:'],
+  },
 ];

@@ -10,7 +10,7 @@ import type { SlicePorts } from './slices.js';
  */
 const REST_MAX_MS = 15;
 
-/** Without a piece further on for so long, in ms, a transfer does not get on: its peer may have stopped, or have no space. */
+/** If the same piece is wanted for so long, in ms, a transfer does not get on: its peer may have stopped, or have no space. */
 const STUCK_MS = 5000;
 
 /** Runs a step on the core of the group. */
@@ -62,8 +62,8 @@ class OutgoingSnapshot implements SnapshotReader {
   readonly #pace: Pace;
   readonly #closed: () => void;
   #wanted: { readonly fact: SnapshotReadFact; readonly step: Step } | null = null;
-  /** The furthest piece that was wanted, and when. */
-  #furthest = 0;
+  /** The piece that was wanted last, and when it was another one than before. */
+  #lastOffset = -1;
   #movedMs: number;
   #isReading = false;
   #isResting = false;
@@ -88,15 +88,15 @@ class OutgoingSnapshot implements SnapshotReader {
     this.#closed();
   }
 
-  /** A piece further on than any before was wanted a moment ago. */
+  /** Another piece was wanted a moment ago than before. */
   get isMoving(): boolean {
     return this.#ports.clock.nowMs() - this.#movedMs < STUCK_MS;
   }
 
   /** A later wish replaces an earlier one. */
   wanted(fact: SnapshotReadFact, step: Step): void {
-    if (fact.offset > this.#furthest) {
-      this.#furthest = fact.offset;
+    if (fact.offset !== this.#lastOffset) {
+      this.#lastOffset = fact.offset;
       this.#movedMs = this.#ports.clock.nowMs();
     }
     this.#wanted = { fact, step };
