@@ -15,6 +15,7 @@ import { CLIENT } from './list/client.mjs';
 import { HOST } from './list/host.mjs';
 import { MACHINE } from './list/machine.mjs';
 import { RAFT } from './list/raft.mjs';
+import { RAFT_REPLICATION } from './list/raft-replication.mjs';
 import { RESOURCES } from './list/resources.mjs';
 import { STORAGE } from './list/storage.mjs';
 import { STREAMS } from './list/streams.mjs';
@@ -24,10 +25,12 @@ import { WIRE } from './list/wire.mjs';
 /** Runs in every `npm test`, so that it is known that mutants are caught at all: quick, and its test is small. */
 export const CANARY = 'vote-twice-in-a-term';
 
-export const MUTANTS = [RAFT, STORAGE, STREAMS, WIRE, MACHINE, RESOURCES, CLIENT, HOST, CHECKERS, TESTKIT].flat().map((mutant) => ({
-  ...mutant,
-  tests: mutant.tests.map(parseTest),
-}));
+export const MUTANTS = [RAFT, RAFT_REPLICATION, STORAGE, STREAMS, WIRE, MACHINE, RESOURCES, CLIENT, HOST, CHECKERS, TESTKIT]
+  .flat()
+  .map((mutant) => ({
+    ...mutant,
+    tests: mutant.tests.map(parseTest),
+  }));
 
 /** Those with the given ids, in the order of the list; all for null. */
 export function mutantsOf(ids) {

@@ -285,10 +285,7 @@ export class ResourceWorkload {
     // A claim that nobody waits for any more may still be granted for a moment, before it is taken back.
     if (error !== null) lane.failed(error.code === 'lockTimeout' ? error : new QuorateError('aborted', error.message));
     else lane.ok(held === null ? null : { token: tokenOf(held.holding.token) });
-    if (error !== null || held === null) {
-      this.#pause(lane);
-      return;
-    }
+    if (error !== null || held === null) return this.#pause(lane);
     const { object, holding } = held;
     this.holds++;
     holders.granted(object, this.client, holding);
