@@ -224,11 +224,11 @@ test('snapshots: the next one of a leader is due while it sends the last → it 
     fill(user, fills, 100_000, 40);
     cluster.runFor(1500);
     assert.equal(metric(away, 'snapshotsInstalled'), 0, 'it is under way');
-    const isDue = fills === 60;
-    assert.equal(begun() - before, isDue ? 0 : 1, `${fills / 10} MB`);
+    const hasWaited = fills === 60;
+    assert.equal(begun() - before, hasWaited ? 0 : 1, `${fills / 10} MB`);
     awaitMetric(cluster, away, 'snapshotsInstalled', 1);
     cluster.network.setLink(leader.name, away.name, { bytesPerMs: 100_000 });
-    if (isDue) awaitMetric(cluster, leader, 'snapshotsTaken', before + 1);
+    if (hasWaited) awaitMetric(cluster, leader, 'snapshotsTaken', before + 1);
     awaitLevel(cluster);
   }
 });

@@ -137,9 +137,8 @@ export function sendAppends(core: Core, leader: LeaderState, into: OutgoingMessa
     }
     if (peer.mode === 'probe') {
       // A question that is repeated goes without the entries: they are on their way, and sent again and again they would fill a slow link for good.
-      const { batches } = peer.isProbeSent
-        ? { batches: NONE }
-        : core.log.read(peer.nextIndex, Math.min(core.options.appendMessageBytes, PROBE_BYTES));
+      const bytes = Math.min(core.options.appendMessageBytes, PROBE_BYTES);
+      const batches = peer.isProbeSent ? NONE : core.log.read(peer.nextIndex, bytes).batches;
       peer.isProbeSent = true;
       sendOne(core, leader, peer, batches, into);
       continue;

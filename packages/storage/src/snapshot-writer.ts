@@ -184,6 +184,7 @@ export class StoredSnapshotWriter implements SnapshotWriter {
     const total = lengthOfParts(all);
     const rest = isLast ? 0 : total % SECTOR_BYTES;
     const bytes = total - rest;
+    // A copy: whoever gave the parts uses their memory again.
     this.#carried = concatBytes(sliceParts(all, bytes)).slice();
     this.#isDiskBusy = true;
     file.write(this.#position, sliceParts(all, 0, bytes), (fault) => {

@@ -5,8 +5,8 @@ export const RAFT_REPLICATION = [
     shows: ['T73'],
     bug: 'Where the logs meet is asked with all the entries that a message takes, with each heartbeat until there is an answer.',
     file: 'packages/raft/src/replication.ts',
-    old: 'const { batches } = peer.isProbeSent',
-    new: 'const { batches } = peer.isProbeSent && peer.nextIndex === 0',
+    old: 'const batches = peer.isProbeSent ?',
+    new: 'const batches = peer.isProbeSent && peer.nextIndex === 0 ?',
     tests: ['raft/bugs/slow-link.test.ts: T73:'],
   },
   {
