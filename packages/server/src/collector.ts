@@ -1,6 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
-import { FullCollections } from './full-collections.js';
+import { type CollectionKind, Collections } from './collections.js';
 import { isFlagSet } from './v8-flags.js';
+import { YoungSpace } from './young-space.js';
 
 const LOOK_MS = 500;
 /** With so many bytes in buffers a node has room to spare in proportion; a small one stays small. Counted in steps of as many. */
@@ -23,9 +24,11 @@ export const COLLECTOR_FLAG = '--heap-growing-percent';
 export interface CollectorTuningOptions {
   /** Bytes in buffers that the process holds, or will hold soon. */
   readonly bytes: () => number;
-  /** Of this thread; stopped with the tuning. Default: `FullCollections`. */
-  readonly collections?: Pick<FullCollections, 'take' | 'stop'>;
-  /** Of this process. If its user has set the flag, that stays. */
+  /** Tells of the collections of this thread until it is stopped. Default: `Collections`. */
+  readonly collections?: (told: (kind: CollectionKind) => void) => { stop(): void };
+  /** Bytes of one half of young space. Default: as V8 says. */
+  readonly halfBytes?: () => number;
+  /** Of this process. Flags that its user has set stay. */
   readonly flags?: readonly string[];
   readonly setFlag?: (flag: string) => void;
 }
@@ -36,21 +39,31 @@ export interface CollectorTuningOptions {
  * What goes through in buffers and is kept for some tenths of a second counts as old memory, of which V8 allows a small heap some 16 MiB, whatever
  * else the process holds: at 20 MB of writes a second that is two full collections a second, and six while a snapshot comes in, each of
  * some 10 ms and as much again in other threads. With a sixth of the state as room, young collections do nearly all of it. A small node that is
- * written so much to that it collects all the time gets the least room for as long as that lasts.
+ * written so much to that it collects all the time gets the least room for as long as that lasts. Its young space stays small (`YoungSpace`).
  */
 export class CollectorTuning {
-  readonly #collections: Pick<FullCollections, 'take' | 'stop'> | null = null;
+  readonly #bytes: () => number;
+  readonly #setFlag: (flag: string) => void;
+  readonly #young: YoungSpace;
+  readonly #collections: { stop(): void } | null = null;
   readonly #timer: NodeJS.Timeout | null = null;
-  #percent = 0;
   readonly #often = new Window(OFTEN_MS);
   readonly #seldom = new Window(SELDOM_MS);
+  /** Full collections since the last look. */
+  #count = 0;
+  #percent = 0;
   #isBusy = false;
+  #isLarge = false;
 
-  constructor({ bytes, collections, flags = process.execArgv, setFlag = setFlagsFromString }: CollectorTuningOptions) {
-    if (isFlagSet(COLLECTOR_FLAG, flags)) return;
-    const counted = collections ?? new FullCollections();
-    this.#collections = counted;
-    this.#timer = setInterval(() => this.#look(bytes(), counted.take(), setFlag), LOOK_MS).unref();
+  constructor({ bytes, collections, halfBytes, flags = process.execArgv, setFlag = setFlagsFromString }: CollectorTuningOptions) {
+    this.#bytes = bytes;
+    this.#setFlag = setFlag;
+    this.#young = new YoungSpace({ ...(halfBytes === undefined ? {} : { halfBytes }), flags, setFlag });
+    const isRoomOurs = !isFlagSet(COLLECTOR_FLAG, flags);
+    if (!isRoomOurs && !this.#young.isOurs) return;
+    const told = (kind: CollectionKind): void => this.#collected(kind);
+    this.#collections = collections === undefined ? new Collections(told) : collections(told);
+    this.#timer = setInterval(() => this.#look(isRoomOurs), LOOK_MS).unref();
   }
 
   stop(): void {
@@ -58,15 +71,23 @@ export class CollectorTuning {
     if (this.#timer !== null) clearInterval(this.#timer);
   }
 
-  #look(bytes: number, collections: number, setFlag: (flag: string) => void): void {
-    const often = this.#often.add(collections);
-    const seldom = this.#seldom.add(collections);
+  #collected(kind: CollectionKind): void {
+    if (kind === 'full') this.#count++;
+    else this.#young.collected(this.#isLarge);
+  }
+
+  #look(isRoomOurs: boolean): void {
+    const ofState = growthPercent(this.#bytes());
+    this.#isLarge = ofState > 0;
+    const often = this.#often.add(this.#count);
+    const seldom = this.#seldom.add(this.#count);
+    this.#count = 0;
     if (often >= (OFTEN_PER_SECOND * OFTEN_MS) / 1000) this.#isBusy = true;
     else if (seldom <= SELDOM) this.#isBusy = false;
-    const percent = Math.max(growthPercent(bytes), this.#isBusy ? GROWTH_PERCENT_LEAST : 0);
-    if (percent === this.#percent) return;
+    const percent = Math.max(ofState, this.#isBusy ? GROWTH_PERCENT_LEAST : 0);
+    if (percent === this.#percent || !isRoomOurs) return;
     this.#percent = percent;
-    setFlag(`${COLLECTOR_FLAG}=${percent}`);
+    this.#setFlag(`${COLLECTOR_FLAG}=${percent}`);
   }
 }
 
