@@ -2,6 +2,7 @@ export { Catalogue, type CatalogueOutcome } from './catalogue/catalogue.js';
 export { type CatalogueCommand, type RegisteredNode, decodeCommand, encodeCommand } from './catalogue/commands.js';
 export { type LeaderWaiter, LeaderWaiters } from './clients/leader-waiters.js';
 export { PendingProposals, ProposalBudget, type Proposer } from './groups/pending-proposals.js';
+export { CommittedBatches } from './groups/committed-batches.js';
 export { type PendingRead, PendingReads } from './groups/pending-reads.js';
 export { Replica, type ReplicaNode } from './groups/replica.js';
 export type { ApplyOutcome, View } from './groups/view.js';

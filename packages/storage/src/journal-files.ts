@@ -1,5 +1,6 @@
 import { type Checksum, type Disk, DiskFault, type DiskFile, SECTOR_BYTES, type TimerHandle, type Timers, invariant } from '@quorate/base';
 import type { DiskPace } from './disk-pace.js';
+import { type FileRead, FileReads } from './file-reads.js';
 import { FileRemover } from './file-remover.js';
 import { encodeJournalHead } from './journal-head.js';
 import { JOURNAL_FOLDER, journalPath } from './journal-scan.js';
@@ -54,6 +55,7 @@ export class JournalFiles implements FileUses {
   readonly uses: Map<number, FileUse> = new Map();
   readonly #options: JournalFilesOptions;
   readonly #handles = new Map<number, DiskFile>();
+  readonly #reads: FileReads;
   readonly #remover: FileRemover;
   #prepared: number[] = [];
   readonly #spares = new SpareFiles((number) => this.#remove(number));
@@ -66,6 +68,7 @@ export class JournalFiles implements FileUses {
 
   constructor(options: JournalFilesOptions) {
     this.#options = options;
+    this.#reads = new FileReads(options.disk, options.timers);
     this.#remover = new FileRemover(options);
   }
 
@@ -113,6 +116,14 @@ export class JournalFiles implements FileUses {
       oldest.close();
     }
     return file;
+  }
+
+  /**
+   * Reads a part of a file without holding up this thread. A file that dies meanwhile may give anything: the caller looks whether what it wanted
+   * still stands there. Not called back after `closeAll`.
+   */
+  read(number: number, offset: number, length: number, done: FileRead): void {
+    this.#reads.read(number, offset, length, done);
   }
 
   /** The next file becomes the one being written; null if none is ready. */
@@ -227,9 +238,11 @@ export class JournalFiles implements FileUses {
   closeAll(): void {
     for (const file of this.#handles.values()) file.close();
     this.#handles.clear();
+    this.#reads.close();
   }
 
   #letGo(number: number): void {
+    this.#reads.letGo(number);
     this.#handles.get(number)?.close();
     this.#handles.delete(number);
   }

@@ -253,9 +253,9 @@ export class NodeStorage implements Storage, LogHost, FileEvents {
     this.#writable().enqueue(entry);
   }
 
-  readFile(file: number, offset: number, length: number): Uint8Array {
+  get files(): JournalFiles {
     invariant(this.#files !== null, 'a placed batch has a journal');
-    return this.#files.handle(file).readNow(offset, length);
+    return this.#files;
   }
 
   snapshotInstalled(log: StoredLog, index: LogIndex, term: Term): void {

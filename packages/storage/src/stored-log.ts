@@ -1,27 +1,22 @@
 import {
   BATCH_HEADER_BYTES,
   type Checksum,
-  DiskFault,
   type GroupId,
   type LogIndex,
   QuorateError,
   type Term,
-  asQuorateError,
   invariant,
   readU16,
   readU32,
   readU64,
-  verifyBatch,
 } from '@quorate/base';
 import { UNPLACED } from './batch-rows.js';
-import { journalPath } from './journal-scan.js';
+import type { JournalFiles } from './journal-files.js';
+import { LogReads } from './log-reads.js';
 import type { LogState } from './log-state.js';
 import { type CachedLog, type RecentBatches, RecentTail } from './recent-batches.js';
 import type { JournalRecord } from './records.js';
 import type { Damage, GroupHardState, GroupLog } from './types.js';
-
-/** Bytes between two batches of a log up to which both are fetched with one read. */
-const READ_GAP_BYTES = 4096;
 
 /** A record waiting for its frame, with the log it belongs to. */
 export interface QueueEntry {
@@ -41,8 +36,7 @@ export interface LogHost {
   /** Throws `closed` once the storage is. */
   checkOpen(): void;
   enqueue(entry: QueueEntry): void;
-  /** Bytes of a journal file; throws `DiskFault`. */
-  readFile(file: number, offset: number, length: number): Uint8Array;
+  readonly files: Pick<JournalFiles, 'handle' | 'read'>;
   reportDamage(damage: Damage): void;
   /** The snapshot that was received for this log is in force from now on. */
   snapshotInstalled(log: StoredLog, index: LogIndex, term: Term): void;
@@ -71,6 +65,7 @@ export class StoredLog implements GroupLog, CachedLog {
   snapshotIndex: LogIndex = 0;
   durableSnapshot: LogIndex = 0;
   readonly #host: LogHost;
+  readonly #reads: LogReads;
   #hardState: GroupHardState;
   #version = 0;
   /** Appends that are in no frame yet, in order; those before `#unsealedHead` are sealed. */
@@ -86,6 +81,7 @@ export class StoredLog implements GroupLog, CachedLog {
     this.state = state;
     this.#hardState = hardState;
     this.#host = host;
+    this.#reads = new LogReads(this, host);
     this.durableIndex = state.lastIndex;
   }
 
@@ -120,82 +116,15 @@ export class StoredLog implements GroupLog, CachedLog {
   }
 
   read(fromIndex: LogIndex, maxBytes: number): readonly Uint8Array[] {
-    const { rows } = this.state;
-    if (fromIndex > this.lastIndex) return [];
-    invariant(fromIndex >= this.firstIndex, 'fromIndex >= firstIndex', { group: this.group, fromIndex, firstIndex: this.firstIndex });
-    this.#host.checkOpen();
-    const batches: Uint8Array[] = [];
-    let left = maxBytes;
-    for (let row = rows.find(fromIndex); row < rows.length; ) {
-      if (batches.length > 0 && rows.bytes(row) > left) break;
-      const cached = this.#host.recent.get(this, row);
-      if (cached !== undefined) {
-        batches.push(cached);
-        left -= cached.length;
-        row++;
-        continue;
-      }
-      const end = this.#spanEnd(row, left);
-      if (!this.#readSpan(row, end, batches)) break;
-      for (; row < end; row++) left -= rows.bytes(row);
-    }
-    return batches;
+    return this.#reads.read(fromIndex, maxBytes);
   }
 
-  /** Rows from `row` on that one read of the disk fetches: same file, close together, within `maxBytes`, at least one. */
-  #spanEnd(row: number, maxBytes: number): number {
-    const { rows } = this.state;
-    const file = rows.file(row);
-    let bytes = rows.bytes(row);
-    let end = row + 1;
-    for (; end < rows.length; end++) {
-      bytes += rows.bytes(end);
-      const gap = rows.offset(end) - rows.offset(end - 1) - rows.bytes(end - 1);
-      if (rows.file(end) !== file || bytes > maxBytes || gap > READ_GAP_BYTES || this.#host.recent.get(this, end) !== undefined) break;
-    }
-    return end;
+  isInMemory(index: LogIndex): boolean {
+    return this.#reads.isInMemory(index);
   }
 
-  #readSpan(row: number, end: number, batches: Uint8Array[]): boolean {
-    const { rows } = this.state;
-    const start = rows.offset(row);
-    const file = rows.file(row);
-    invariant(file !== UNPLACED, 'a batch that is not in memory has a place on disk', { group: this.group });
-    let span: Uint8Array;
-    try {
-      span = this.#host.readFile(file, start, rows.offset(end - 1) + rows.bytes(end - 1) - start);
-    } catch (thrown) {
-      if (!(thrown instanceof DiskFault)) throw thrown;
-      this.#host.reportDamage({
-        file: journalPath(file),
-        offset: start,
-        what: `a batch cannot be read: ${thrown.message}`,
-        groups: [this.group],
-      });
-      return false;
-    }
-    for (let at = row; at < end; at++) {
-      const offset = rows.offset(at) - start;
-      const batch = span.subarray(offset, offset + rows.bytes(at));
-      const fault = this.#faultOf(batch, rows.base(at));
-      if (fault !== null) {
-        this.#host.reportDamage({ file: journalPath(file), offset: rows.offset(at), what: fault, groups: [this.group] });
-        return false;
-      }
-      batches.push(batch);
-    }
-    return true;
-  }
-
-  /** Why bytes are not the batch of this group and index (T30), or null. */
-  #faultOf(batch: Uint8Array, baseIndex: LogIndex): string | null {
-    try {
-      const header = verifyBatch(batch, this.#host.checksum);
-      const isMine = header.group === this.group && header.baseIndex === baseIndex && header.term === this.state.termAt(baseIndex);
-      return isMine ? null : `another batch stands there: group ${header.group}, index ${header.baseIndex}, term ${header.term}`;
-    } catch (thrown) {
-      return asQuorateError(thrown).message;
-    }
+  fetch(fromIndex: LogIndex, maxBytes: number, done: (batches: readonly Uint8Array[] | null) => void): void {
+    this.#reads.fetch(fromIndex, maxBytes, done);
   }
 
   setHardState(state: GroupHardState, version: number): void {

@@ -10,6 +10,15 @@ export const HOST = [
     tests: ['host/pending.test.ts: T52: pending reads: confirmed but not applied'],
   },
   {
+    id: 'uncommitted-batches-kept',
+    shows: ['T13'],
+    bug: 'Batches that were read ahead are kept for later although they were not committed, and others may take their place.',
+    file: 'packages/host/src/groups/committed-batches.ts',
+    old: "fetched.outcome = batches.length === 0 ? 'unreadable' : committed(batches, commitIndex);",
+    new: "fetched.outcome = batches.length === 0 ? 'unreadable' : committed(batches, commitIndex + 65_536);",
+    tests: ['host/committed-batches.test.ts: committed batches: those beyond the commit index'],
+  },
+  {
     id: 'query-ignores-what-was-seen',
     shows: ['T56', 'rule 9'],
     bug: 'A query of a session waits only until its session is known here.',

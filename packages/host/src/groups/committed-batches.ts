@@ -1,31 +1,48 @@
 import { type LogIndex, batchLastIndex, trustedBatchHeader } from '@quorate/base';
 import type { GroupLog } from '@quorate/storage';
 
-/** Bytes that are read from the log at a time, if there are so many; at least one batch. */
-const READ_BYTES = 131_072;
+/** Bytes that are taken from memory at a time, if there are so many; at least one batch. */
+const MEMORY_BYTES = 131_072;
+/** The same from the disk: some milliseconds of work, during which the next ones are read. */
+const DISK_BYTES = 524_288;
+
+/** Batches on their way from the disk, or here and not begun. */
+interface Fetched {
+  /** Base index of the first one. */
+  readonly index: LogIndex;
+  /** Null: they are on their way. */
+  outcome: 'changed' | 'unreadable' | readonly Uint8Array[] | null;
+}
 
 /**
- * The batches of a log that are to be applied, one after the other. They are read some at a time; what is not applied in the same turn is kept
- * for the next one. Only committed ones are kept: they never change, while others may be replaced.
+ * The batches of a log that are to be applied, one after the other. They are taken some at a time; what is not applied in the same turn is kept
+ * for the next one. Only committed ones are kept: they never change, while others may be replaced. What is in memory no more is read ahead,
+ * without holding up the thread: a node that was started again has all of its log to go through while others need its answers.
  */
 export class CommittedBatches {
-  readonly #log: GroupLog;
+  readonly #log: Pick<GroupLog, 'read' | 'fetch' | 'isInMemory'>;
+  /** Called when what was on its way is here. */
+  readonly #arrived: () => void;
   #batches: readonly Uint8Array[] = [];
   #at = 0;
   /** Base index of the batch at `#at`. */
   #index: LogIndex = 0;
+  #fetched: Fetched | null = null;
 
-  constructor(log: GroupLog) {
+  constructor(log: Pick<GroupLog, 'read' | 'fetch' | 'isInMemory'>, arrived: () => void) {
     this.#log = log;
+    this.#arrived = arrived;
   }
 
-  /** The batch at `index`, a base index up to `commitIndex`; null: it is committed in part only; undefined: it cannot be read. */
-  get(index: LogIndex, commitIndex: LogIndex): Uint8Array | null | undefined {
+  /**
+   * The batch at `index`, a base index up to `commitIndex`; null: it is committed in part only; undefined: it cannot be read; 'onItsWay': it is
+   * to be asked for again once `arrived` was called.
+   */
+  get(index: LogIndex, commitIndex: LogIndex): Uint8Array | null | undefined | 'onItsWay' {
     if (this.#at === this.#batches.length || this.#index !== index) {
-      const batches = this.#log.read(index, READ_BYTES);
-      if (batches.length === 0) return undefined;
-      const beyond = batches.findIndex((batch) => batchLastIndex(trustedBatchHeader(batch)) > commitIndex);
-      this.#batches = beyond < 0 ? batches : batches.slice(0, beyond);
+      const batches = this.#next(index, commitIndex);
+      if (batches === 'onItsWay' || batches === undefined) return batches;
+      this.#batches = batches;
       this.#at = 0;
       this.#index = index;
     }
@@ -39,4 +56,44 @@ export class CommittedBatches {
     if (this.#at === this.#batches.length) this.#batches = [];
     if (this.#batches.length === 0) this.#at = 0;
   }
+
+  /** Committed batches from `index` on; none if it is committed in part only. */
+  #next(index: LogIndex, commitIndex: LogIndex): readonly Uint8Array[] | undefined | 'onItsWay' {
+    // What was fetched for another index is of no use any more: a snapshot took the place of what was to be applied.
+    const outcome = this.#fetched?.index === index ? this.#fetched.outcome : 'changed';
+    if (outcome === null) return 'onItsWay';
+    this.#fetched = null;
+    if (outcome === 'unreadable') return undefined;
+    if (outcome !== 'changed') return this.#begun(outcome, commitIndex);
+    if (this.#log.isInMemory(index)) {
+      const batches = this.#log.read(index, MEMORY_BYTES);
+      return batches.length === 0 ? undefined : committed(batches, commitIndex);
+    }
+    this.#fetch(index, commitIndex);
+    return 'onItsWay';
+  }
+
+  /** What was fetched is about to be applied: what comes behind it is fetched meanwhile. */
+  #begun(batches: readonly Uint8Array[], commitIndex: LogIndex): readonly Uint8Array[] {
+    const last = batches.at(-1);
+    const next = last === undefined ? Number.POSITIVE_INFINITY : batchLastIndex(trustedBatchHeader(last)) + 1;
+    if (next <= commitIndex && !this.#log.isInMemory(next)) this.#fetch(next, commitIndex);
+    return batches;
+  }
+
+  #fetch(index: LogIndex, commitIndex: LogIndex): void {
+    const fetched: Fetched = { index, outcome: null };
+    this.#fetched = fetched;
+    this.#log.fetch(index, DISK_BYTES, (batches) => {
+      if (batches === null) fetched.outcome = 'changed';
+      else fetched.outcome = batches.length === 0 ? 'unreadable' : committed(batches, commitIndex);
+      if (this.#fetched === fetched) this.#arrived();
+    });
+  }
+}
+
+/** Those that are committed as a whole. */
+function committed(batches: readonly Uint8Array[], commitIndex: LogIndex): readonly Uint8Array[] {
+  const beyond = batches.findIndex((batch) => batchLastIndex(trustedBatchHeader(batch)) > commitIndex);
+  return beyond < 0 ? batches : batches.slice(0, beyond);
 }

@@ -84,7 +84,7 @@ export class Replica {
     this.raft = init.raft;
     this.view = init.view;
     this.#node = init.node;
-    this.#committed = new CommittedBatches(init.log);
+    this.#committed = new CommittedBatches(init.log, () => init.node.markDirty(this));
     this.#proposals = new PendingProposals(init.node.proposalBudget);
     this.#appliedIndex = init.appliedIndex ?? init.log.firstIndex - 1;
     this.#barriers = new LearnerBarriers({
@@ -305,19 +305,21 @@ export class Replica {
     const { clock } = this.#node;
     const untilMs = clock.nowMs() + APPLY_MS_PER_TURN;
     const before = this.#appliedIndex;
+    let isComing = false;
     for (let left = APPLY_BYTES_PER_TURN; this.#appliedIndex < commitIndex && left > 0; ) {
       const batch = this.#committed.get(this.#appliedIndex + 1, commitIndex);
       if (batch === undefined) {
         this.#node.unreadable(this, this.#appliedIndex + 1);
         return;
       }
-      if (batch === null) break;
+      isComing = batch === 'onItsWay';
+      if (batch === null || batch === 'onItsWay') break;
       this.#applyBatch(trustedBatchHeader(batch), batch);
       this.#committed.taken(this.#appliedIndex + 1);
       left -= batch.length;
       if (clock.nowMs() >= untilMs) break;
     }
-    if (this.#appliedIndex < commitIndex) this.#node.markDirty(this);
+    if (this.#appliedIndex < commitIndex && !isComing) this.#node.markDirty(this);
     if (this.#appliedIndex > before) this.onApplied?.();
     this.#reads.applied(this.#appliedIndex);
   }
