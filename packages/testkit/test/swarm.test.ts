@@ -1,54 +1,11 @@
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { type HistoryEvent, checkHistory } from '@quorate/checkers';
-import { SimulationFault, type SimulationOptions, type SimulationResult, drawScript, runSimulation } from '@quorate/testkit';
-import { runSeed } from './run-seed.js';
+import { SimulationFault, type SimulationResult, runSimulation } from '@quorate/testkit';
+import { COMMON, FAULT_MS, testSeeds } from './swarm-seeds.js';
 
-const sums = {
-  snapshotsTaken: 0,
-  snapshotsInstalled: 0,
-  sessionsLost: 0,
-  sessionsResumed: 0,
-  watchEvents: 0,
-  unknownOutcomes: 0,
-  grants: 0,
-  // Few of them fit a single node.
-  faultsInjected: 0,
-  // Not of each seed: some have a single node.
-  statesCompared: 0,
-};
-
-function judge(seed: number, options: SimulationOptions): void {
-  const result = runSeed(seed, options);
-  assert.ok(result.acknowledged > 0 && result.records >= result.acknowledged, JSON.stringify(result));
-  sums.faultsInjected += Object.values(result.faults).reduce((sum, count) => sum + count, 0);
-  assert.ok(result.resources.resourceCallsAnswered > 0, JSON.stringify(result));
-  for (const [name, count] of Object.entries({ ...result, ...result.resources }))
-    if (name in sums) sums[name as keyof typeof sums] += count as number;
-}
-
-// Seeds are simply the first ones, so many that no count hangs on one of them: of seeds 1 to 80 with these options, about half lost a
-// session, and all else that is counted happened in more, but snapshots installed (a quarter). Those have runs of their own.
-const FAULT_MS = 10_000;
-const SEEDS = 8;
-
-for (let seed = 1; seed <= SEEDS; seed++) {
-  test(`swarm: seed ${seed}, faults drawn at random → every guarantee of streams and resources holds after mending`, () =>
-    judge(seed, { faultMs: FAULT_MS }));
-}
-
-// A node that lost its data when the others have cut their logs: nine of ten seeds install a snapshot, most of them several.
-for (let seed = 1; seed <= 4; seed++) {
-  test(`swarm: seed ${seed}, a node loses its data, logs are cut often → every guarantee of streams and resources holds after mending`, () => {
-    const drawn = drawScript(seed, { faultMs: FAULT_MS, nodes: 3, actions: ['wipe'] });
-    judge(seed, { script: { ...drawn, cluster: { ...drawn.cluster, snapshotLogBytes: 4096 } } });
-  });
-}
-
-after(() => {
-  // What never happened was not tested.
-  for (const [name, sum] of Object.entries(sums)) assert.ok(sum > 0, `${name}: none in all seeds`);
-});
+// `npm test` runs these fifty seeds: twenty here, twenty in swarm-more-seeds.test.ts, ten of certain shapes in swarm-shapes.test.ts.
+testSeeds('faults drawn at random', { first: 1, last: 20, must: COMMON }, () => ({ faultMs: FAULT_MS }));
 
 test('swarm: the history of a run without faults, judged by the checkers → sound, and every rule had something to judge', () => {
   let events: readonly HistoryEvent[] = [];
