@@ -38,6 +38,9 @@ const STREAM = 'graph';
 /** Longest time that the cluster may take to serve again once all cables are mended. */
 const MEND_MS_MAX = 15_000;
 
+/** Longest time until appends go on under a graph under which they must: some election timeouts (300 ms at most). */
+const RESUME_MS_MAX = 1500;
+
 /** All directions between `nodes` nodes, in the order of their bits. */
 export function directionsOf(nodes: number): Direction[] {
   const places = Array.from({ length: nodes }, (_, place) => place);
@@ -66,6 +69,16 @@ export function hasQuorumPlace(nodes: number, graph: ConnectivityGraph): boolean
     if (both >= needed) return true;
   }
   return false;
+}
+
+/**
+ * True if appends must go on under a graph, whatever was on its way when it came into force. Of three nodes: wherever two have both directions to
+ * each other. These two are a majority; one of them has a log that reaches as far as the other's, and so its vote. The third cannot keep them from
+ * it: without both directions to one of them it gets no vote, and if it led, it steps down, as nobody's acknowledgement reaches it. With them it
+ * may lead as well as they. Of five nodes none must: the node with a quorum may depend on one with a longer log that has none (docs/internals/testing.md).
+ */
+export function mustProgress(nodes: number, graph: ConnectivityGraph): boolean {
+  return nodes <= 3 && hasQuorumPlace(nodes, graph);
 }
 
 /** A graph in words: `0-1 both ways, 2>0`. */
@@ -143,6 +156,14 @@ export function runConnectivity(graph: ConnectivityGraph, options: ConnectivityO
     leaderships,
     mendedMs,
   };
+}
+
+/** What must not be in a result, in words; null: nothing. */
+export function graphProblem(nodes: number, { graph, hasQuorum, resumedMs, lateAcknowledged }: ConnectivityResult): string | null {
+  if (!hasQuorum && resumedMs !== null) return `acknowledged without a quorum: ${describeGraph(nodes, graph)}`;
+  if (!mustProgress(nodes, graph)) return null;
+  if (resumedMs === null || lateAcknowledged === 0) return `no progress: ${describeGraph(nodes, graph)}`;
+  return resumedMs > RESUME_MS_MAX ? `progress only after ${Math.round(resumedMs)} ms: ${describeGraph(nodes, graph)}` : null;
 }
 
 function cutTo(cluster: SimCluster, graph: ConnectivityGraph, leader: SimNode): void {

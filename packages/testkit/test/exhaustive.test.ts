@@ -1,16 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  CrashScript,
-  crashEverywhere,
-  describeGraph,
-  directionsOf,
-  failEverywhere,
-  graphOfPairs,
-  hasQuorumPlace,
-  pairGraphs,
-  runConnectivity,
-} from '@quorate/testkit';
+import { CrashScript, crashEverywhere, failEverywhere } from '@quorate/testkit';
 
 /** A short script; `npm run exhaustive` has a long one and hits every call of it. */
 const SCRIPT = { seed: 1, length: 45 };
@@ -52,42 +42,4 @@ test('exhaustive: a record that was acknowledged is not on the disk → told, wi
   assert.throws(() => script.recovered().check(more), /acknowledged and lost.*\n.*records/);
   assert.throws(() => script.recovered().check({ ...outcome, total: outcome.total - 1 }), /acknowledged and lost.*\n.*total/);
   script.recovered().check(outcome);
-});
-
-test('graphs: directions, pairs and quorums → as counted by hand', () => {
-  assert.equal(directionsOf(3).length, 6);
-  assert.equal(pairGraphs(3).length, 6);
-  assert.equal(pairGraphs(5).length, 90);
-  const hub = graphOfPairs(5, (a) => a === 0);
-  assert.equal(describeGraph(5, hub), '0-1 0-2 0-3 0-4');
-  assert.ok(hasQuorumPlace(5, hub));
-  assert.ok(
-    !hasQuorumPlace(
-      5,
-      graphOfPairs(5, (a, b) => b === a + 1 && a % 2 === 0),
-    ),
-  );
-  assert.ok(
-    !hasQuorumPlace(
-      3,
-      directionsOf(3).reduce((graph, { from, to }, bit) => (to === (from + 1) % 3 ? graph | (1 << bit) : graph), 0),
-    ),
-    'a ring of single directions',
-  );
-});
-
-test('graphs: the leader alone, a chain, a bridge, single directions → acknowledged exactly where a quorum is connected', () => {
-  const isolated = graphOfPairs(3, (a) => a !== 0);
-  const chain = graphOfPairs(3, (a, b) => b === a + 1);
-  const nothing = 0;
-  const oneWayOut = directionsOf(3).reduce(
-    (graph, { from, to }, bit) => (from === 0 || (from !== 0 && to !== 0) ? graph | (1 << bit) : graph),
-    0,
-  );
-  for (const graph of [isolated, chain, nothing, oneWayOut]) {
-    const result = runConnectivity(graph, { seed: 1, nodes: 3, graphMs: 4500 });
-    assert.equal(result.lateAcknowledged > 0, result.hasQuorum, describeGraph(3, graph));
-  }
-  const bridge = graphOfPairs(5, (a, b) => b === 4 || (a < 2 && b < 2) || (a === 2 && b === 3));
-  assert.ok(runConnectivity(bridge, { seed: 1, nodes: 5, graphMs: 4500 }).lateAcknowledged > 0, 'a bridge');
 });
