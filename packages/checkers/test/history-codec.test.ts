@@ -75,13 +75,6 @@ test('format: bytes → the text they are if they are UTF-8, otherwise Base64; o
   );
 });
 
-test('format: a prefix that ends within a character → the text begins with it', () => {
-  const text = 'π and more';
-  const half = bytesText(textBytes(text).subarray(0, 1));
-  assert.ok(hasPrefix(text, half));
-  assert.ok(!hasPrefix('a', half));
-});
-
 test('format: bytes in Base64 that are a text → the text', () => {
   assert.deepEqual(decodeEvent('{"type":"ok","timeMs":0,"process":0,"result":{"base64":"YQ=="}}'), {
     type: 'ok',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { QuorateError, utf8 } from '@quorate/base';
-import { type ClientRequest, type ClientResponseBody, encodeResponse } from '@quorate/wire';
+import { type ClientRequest, type ClientResponseBody } from '@quorate/wire';
 import { addressOf } from './scripted-cluster.js';
 import { SessionCluster } from './session-cluster.js';
 import { oneResult } from './session-node.js';
@@ -337,32 +337,3 @@ for (const [what, first, isLast] of [
     assert.ok(lies > 1);
   });
 }
-
-test('sessions: an earlier copy of a query is answered late, with less than a later copy asks for → the answer is taken, its connection stays', () => {
-  const { cluster, probe } = setUp(66, { readFrom: addressOf(2) });
-  probe.submit('a');
-  probe.wait();
-  const isAsked = (request: ClientRequest): boolean => request.type === 'queries';
-  for (const node of cluster.nodes) node.intervene = (request) => (isAsked(request) ? 'ignore' : 'serve');
-  probe.query('sequential', 10_000);
-  cluster.scheduler.runFor(50);
-  const node = cluster.node(2);
-  const [early] = node.requests.filter(isAsked);
-  const [frames] = node.connections;
-  assert.ok(early !== undefined && frames !== undefined);
-  const { index } = cluster.machine;
-  probe.submit('b');
-  cluster.scheduler.runUntil(() => queriesOf(cluster).some(({ minIndex }) => minIndex > index), {
-    withinMs: 5000,
-    what: 'a copy that asks for more',
-  });
-  const body = { type: 'queryResults', index, eventIndex: 0, first: 0, isLast: true, ...oneResult(utf8(`${index}|a`)) } as const;
-  const { type, parts } = encodeResponse(early.id, body);
-  frames.send(type, parts);
-  cluster.scheduler.runFor(50);
-  assert.deepEqual(
-    answers(probe).map((answer) => answer.list),
-    [['a']],
-  );
-  assert.ok(frames.isOpen);
-});

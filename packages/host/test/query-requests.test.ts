@@ -46,16 +46,6 @@ test('T71: queries with large arguments wait for what will never be applied → 
   cluster.runUntil(() => answered(rest).length > 2, 4000, 'again only those are too many');
 });
 
-test('T71: the connection of queries that wait is closed → they are forgotten at once, not when their time is over', () => {
-  const { cluster, raw, session, resource, leader } = setup(47);
-  const query = { type: 'queries', group: GROUP, session, minIndex: 0, ...oneQuery(resource, 9), afterNumber: 50 } as const;
-  for (let i = 0; i < 10; i++) raw.send({ ...query, consistency: i % 2 === 0 ? 'sequential' : 'linearizable' });
-  cluster.runUntil(() => metric(leader, 'queriesWaiting') === 10, 1000, 'they wait');
-  raw.frames.close();
-  cluster.runFor(200);
-  assert.equal(metric(leader, 'queriesWaiting'), 0);
-});
-
 test('queries of one request: each is answered or refused by itself', () => {
   const { cluster, raw, session, resource } = setup(48);
   const list = new ByteWriter();

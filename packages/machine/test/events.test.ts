@@ -110,19 +110,6 @@ for (const [what, limits] of [
   });
 }
 
-test('T71, T40: a refused command took all its events back, then its watcher acknowledges → the bound counts what is kept now, as on a replica loaded from a snapshot', () => {
-  const { driver, session, watcher, resource } = prepared({ sessionEventsMax: 5 });
-  driver.run(session, cell(resource, 'emit', { count: 4, size: 40 }));
-  assert.equal(driver.run(session, cell(resource, 'fail', { how: 'refuse', fence: null }))[0]?.isOk, false);
-  driver.acknowledge(watcher, 0, driver.machine.appliedIndex);
-  driver.run(session, cell(resource, 'emit', { count: 4, size: 40 }));
-  assert.ok(driver.machine.session(watcher) !== undefined, 'it has four of the five that it may have');
-  assert.deepEqual(
-    driver.published(watcher).map(({ events }) => events.length),
-    [4, 4],
-  );
-});
-
 test('events: one over the limit → valueTooLarge for the command, nothing is published', () => {
   const { driver, session, watcher, resource } = prepared();
   const [reply] = driver.run(session, cell(resource, 'emit', { count: 1, size: 1_200_000 }));

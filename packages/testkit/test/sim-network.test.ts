@@ -60,7 +60,6 @@ interface Pair {
 }
 
 const ADDRESS = { host: 'b', port: 7400 };
-const OTHER_ADDRESS = { host: 'c', port: 7400 };
 
 function pair(seed: number, link: Partial<LinkConditions> = {}, windowBytes = 65_536): Pair {
   const scheduler = new SimScheduler();
@@ -321,25 +320,6 @@ test('network: nobody listens, a taken address, a cancelled attempt → refused,
   assert.deepEqual(refused.closedBy, ['connection refused']);
   assert.equal((failure as QuorateError | null)?.code, 'addressInUse');
   assert.deepEqual([cancelled.connection, cancelled.closedBy], [undefined, []]);
-});
-
-test('network: a process that has died goes on to listen and to dial → the next one gets the address, nobody hears of the call', () => {
-  const { scheduler, network } = pair(12);
-  const dead = scheduler.forNode('c');
-  const networkOfDead = network.attach(dead);
-  dead.kill();
-  networkOfDead.listen(OTHER_ADDRESS, () => new End(), assert.fail);
-  const told: (QuorateError | null)[] = [];
-  network.attach(scheduler.forNode('c')).listen(
-    OTHER_ADDRESS,
-    () => assert.fail('a dead process was heard'),
-    (error) => told.push(error),
-  );
-  scheduler.runFor(10);
-  networkOfDead.connect(OTHER_ADDRESS, new End()).cancel();
-  networkOfDead.connect(OTHER_ADDRESS, new End());
-  scheduler.runFor(3000);
-  assert.deepEqual(told, [null]);
 });
 
 test('network: a writer changes bytes after write → found on arrival', () => {

@@ -38,7 +38,7 @@ const LINEARIZABILITY = [
     file: 'packages/checkers/src/linearizability/register-model.ts',
     old: "(call.op !== 'add' || (call.args['delta'] as number) < 0)) isGrowing = false;",
     new: "call.op !== 'add') isGrowing = false;",
-    tests: [`${UNKNOWN} unknown calls: a counter that is lowered`],
+    tests: ['checkers/bugs/counter-given-up.test.ts: counter: one that is lowered'],
   },
   {
     id: 'sums-of-a-growing-counter-tell-no-order',
@@ -47,7 +47,7 @@ const LINEARIZABILITY = [
     file: 'packages/checkers/src/linearizability/register-model.ts',
     old: "isGrowing && call.outcome === 'ok' ?",
     new: "isGrowing && call.outcome === 'fail' ?",
-    tests: [`${UNKNOWN} unknown calls: a hundred additions`],
+    tests: ['checkers/bugs/counter-given-up.test.ts: counter: a hundred additions'],
   },
   {
     id: 'given-up-counts-as-sound',
@@ -306,6 +306,15 @@ const STREAMS = [
     old: 'if (from !== asked)',
     new: 'if (from < asked)',
     tests: [`${OTHER} T67: streams:`],
+  },
+  {
+    id: 'prefix-is-whole-characters',
+    shows: [],
+    bug: 'A prefix that ends within a character is compared as a text.',
+    file: 'packages/checkers/src/history/history-text.ts',
+    old: 'if (wrappedBase64(text) === null && wrappedBase64(prefix) === null) return',
+    new: 'if (wrappedBase64(text) === null) return',
+    tests: ['checkers/bugs/prefix-within-character.test.ts: format: a prefix'],
   },
 ];
 

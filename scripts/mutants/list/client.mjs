@@ -151,7 +151,7 @@ export const CLIENT = [
     file: 'packages/client/src/sessions/query-batch.ts',
     old: 'this.#minIndex = Math.min(this.#minIndex, seenIndex);',
     new: 'this.#minIndex = seenIndex;',
-    tests: ['client/session-queries.test.ts: sessions: an earlier copy of a query is answered late'],
+    tests: ['client/bugs/late-query-copy.test.ts: sessions: an earlier copy of a query is answered late'],
   },
   {
     id: 'old-answer-told-after-a-newer',

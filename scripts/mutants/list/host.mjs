@@ -260,7 +260,7 @@ export const HOST = [
     file: 'packages/host/src/sessions/query-waiters.ts',
     old: 'if (waiter.deadlineMs <= nowMs || waiter.isGone) return true;',
     new: 'if (waiter.deadlineMs <= nowMs) return true;',
-    tests: ['host/query-requests.test.ts: T71: the connection of queries that wait is closed'],
+    tests: ['host/bugs/closed-connection-queries.test.ts: T71: the connection of queries that wait is closed'],
   },
   {
     id: 'snapshots-without-rests',
@@ -342,5 +342,14 @@ export const HOST = [
     old: 'if (sending.isMoving && !node',
     new: 'if (sending.isMoving && this.#bytes < 0 && !node',
     tests: ['host/snapshot-install.test.ts: snapshots: the next one of a leader is due'],
+  },
+  {
+    id: 'reply-waits-for-another-connection',
+    shows: ['T80'],
+    bug: 'A reply waits until events have left on whatever connection carries its session by now.',
+    file: 'packages/host/src/clients/session-requests.ts',
+    old: 'const binding = carried?.carrier === this.#to ? carried : null;',
+    new: 'const binding = carried ?? null;',
+    tests: ['host/bugs/reply-behind-other-connection.test.ts: T80:'],
   },
 ];

@@ -64,7 +64,7 @@ export const RAFT = [
     file: 'packages/raft/src/roles/leader.ts',
     old: 'core.contacts.acknowledgedAtMs(peer.peer)',
     new: 'core.contacts.lastHeardAtMs(peer.peer)',
-    tests: ['raft/elections.test.ts: T07:'],
+    tests: ['raft/elections.test.ts: T07:', 'host/bugs/leader-heard-one-way.test.ts: T07:'],
   },
   {
     id: 'promise-ends-with-the-connection',

@@ -72,4 +72,13 @@ export const WIRE = [
     new: '    payloadBytes >= LIMITS.batchPayloadBytesMax ||',
     tests: ['base/batch.test.ts: T16: batch: payload of the limit'],
   },
+  {
+    id: 'reserved-bytes-mean-nothing',
+    shows: ['T80'],
+    bug: 'A batch with something in the bytes of its header that have no meaning yet is taken for one without.',
+    file: 'packages/base/src/batch.ts',
+    old: '    readU32(bytes, 44) !== 0 ||\n    readU32(bytes, 48) !== 0\n',
+    new: '    readU32(bytes, 44) > readU32(bytes, 44)\n',
+    tests: ['base/bugs/reserved-bytes.test.ts: T80:'],
+  },
 ];

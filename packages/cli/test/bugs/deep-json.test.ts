@@ -20,3 +20,9 @@ test('T80: log line of a node: objects without a text, lists nested too deep →
     assert.equal(readableLine(line), line);
   }
 });
+
+test('T80: stored value: a number beyond what JavaScript has → shown as the bytes it is, not as null', () => {
+  const stored = STORED_VALUES.decode(utf8('1e400'));
+  assert.deepEqual(stored, { type: 'bytes', bytes: utf8('1e400') });
+  assert.equal(valueLine(stored), '1e400');
+});

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DEFAULT_GROUP } from '@quorate/base';
 import { DEFAULT_SETTINGS } from '@quorate/host';
-import { runningCluster } from './harness.js';
-import { RawClient } from './raw-client.js';
+import { runningCluster } from '../harness.js';
+import { RawClient } from '../raw-client.js';
 
 /** The answer to a heartbeat is known with the next one at the latest; and the delays of the simulated links and timers. */
 const SLACK_MS = 3 * DEFAULT_SETTINGS.heartbeatMs;
