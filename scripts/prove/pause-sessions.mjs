@@ -20,21 +20,21 @@ const HAND_OVER_MS_MOST = 2 * TTL_MS + 3000;
 /** Additions handed to the frozen leader. */
 const BURIED = 20;
 
+/** `rounds`: pauses of a leader, and as many of a lock holder. */
 export async function prove({ seed, rounds = 20 }) {
   const choices = new Choices(seed);
   return await Cluster.run({}, async (cluster) => {
     const problems = new Problems();
-    const leaderRounds = Math.ceil(rounds / 2);
     const totals = { leaderPauses: 0, staleReads: 0, reads: 0, answers: 0, refusals: {}, pausedMs: [] };
     const holders = new HolderPauses({ cluster, problems, ttlMs: TTL_MS, pauseMs: PAUSE_MS });
     const buried = new CounterLedger();
-    for (let round = 0; round < leaderRounds; round++) {
+    for (let round = 0; round < rounds; round++) {
       await pauseLeader({ cluster, round, buried, totals, choices });
       say(`leader pause ${round + 1}: ${totals.answers} answers, ${totals.reads - totals.answers} refusals, ${totals.staleReads} stale`);
     }
-    for (let round = leaderRounds; round < rounds; round++) {
+    for (let round = 0; round < rounds; round++) {
       await holders.pause(round);
-      say(`holder pause ${round + 1 - leaderRounds}: ${holders.summary}`);
+      say(`holder pause ${round + 1}: ${holders.summary}`);
     }
     const quorate = await Quorate.connect(cluster.addresses, { deadlineMs: 20_000 });
     buried.check('the counter', await quorate.counter('buried').get(), problems);
@@ -59,9 +59,9 @@ export async function prove({ seed, rounds = 20 }) {
         problems: problems.count + states.problems.length,
       },
       [
-        [`${rounds} pauses`, totals.leaderPauses + holders.pauses === rounds],
+        [`${rounds} pauses of a leader, ${rounds} of a lock holder`, totals.leaderPauses === rounds && holders.pauses === rounds],
         ['each longer than a session lives', Math.min(...totals.pausedMs, ...holders.pausedMs) > TTL_MS],
-        ['frozen leaders were asked', totals.reads >= leaderRounds * 2],
+        ['frozen leaders were asked', totals.reads >= rounds * 2],
         ['no stale read', totals.staleReads === 0],
         ...holders.claims(HAND_OVER_MS_MOST),
         ['counters exact', problems.count === 0],
