@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { DEFAULT_GROUP } from '@quorate/base';
 import { Cluster } from './cluster.mjs';
+import { loadDemands, setsPerSecond } from './load-rate.mjs';
 import { Process, delay, until } from './processes.mjs';
 import { percentile, report, say } from './report.mjs';
 import { compareStates } from './state-hashes.mjs';
@@ -38,7 +39,7 @@ export async function prove({ seed, keys = 1_000_000, rate = 20_000, rounds = 3,
     const idle = new Process(process.execPath, [IDLE]);
     try {
       const filledIn = await fill(load, keys);
-      say(`${keys} keys set, ${Math.round((keys / filledIn) * 1000)} a second; now ${rate} sets a second or what this machine gives`);
+      say(`${keys} keys set, ${Math.round((keys / filledIn) * 1000)} a second; now ${rate} sets a second`);
       const taken = await steady(cluster, watch, load, probes);
       const installs = [];
       for (let round = 0; round < rounds; round++) {
@@ -240,19 +241,6 @@ class SnapshotWatch {
 
 const round = (ms) => Math.round(ms * 10) / 10;
 
-/** Sets a second in the seconds of load of which `isMeant` holds. */
-function setsPerSecond(progress, isMeant) {
-  let sets = 0;
-  let ms = 0;
-  for (let at = 1; at < progress.length; at++) {
-    const [before, now] = [progress[at - 1], progress[at]];
-    if (before.phase !== 'steady' || !isMeant(before.atMs, now.atMs)) continue;
-    sets += now.done - before.done;
-    ms += now.atMs - before.atMs;
-  }
-  return ms === 0 ? 0 : Math.round((1000 * sets) / ms);
-}
-
 /** The longest delays of a process that does nothing, by phase: those of the machine. */
 function idleDelays(idle, taken, installs) {
   const seconds = idle.lines.map((line) => JSON.parse(line));
@@ -277,6 +265,12 @@ function judge({ seed, keys, rate, filledIn, cluster, watch, probes, nodeFlags, 
   const isIn = (from, to) => from >= taken.sinceMs && to <= taken.endMs;
   const spans = cluster.nodes.flatMap(({ id }) => watch.spans(id));
   const isTaking = (from, to) => spans.some(({ fromMs, toMs }) => fromMs < to && (toMs ?? taken.endMs) > from);
+  const setsByPhase = {
+    without: setsPerSecond(progress, (from, to) => isIn(from, to) && !isTaking(from, to)),
+    taking: setsPerSecond(progress, (from, to) => isIn(from, to) && isTaking(from, to)),
+    installing: setsPerSecond(progress, (from, to) => installs.some(({ fromMs, toMs }) => from >= fromMs && to <= toMs)),
+  };
+  demands.push(...loadDemands(rate, setsByPhase, progress.at(-1).errors));
   const steadyProgress = progress.filter(({ phase }) => phase === 'steady');
   const metric = (name) => statuses.map(({ metrics }) => metrics[name]);
   const seconds = ({ fromMs, toMs }) => round((toMs - fromMs) / 1000);
@@ -289,11 +283,7 @@ function judge({ seed, keys, rate, filledIn, cluster, watch, probes, nodeFlags, 
       nodeFlags,
       setsPerSecondWhileFilling: Math.round((keys / filledIn) * 1000),
       setsPerSecondWanted: rate,
-      setsPerSecond: {
-        without: setsPerSecond(progress, (from, to) => isIn(from, to) && !isTaking(from, to)),
-        taking: setsPerSecond(progress, (from, to) => isIn(from, to) && isTaking(from, to)),
-        installing: setsPerSecond(progress, (from, to) => installs.some(({ fromMs, toMs }) => from >= fromMs && to <= toMs)),
-      },
+      setsPerSecond: setsByPhase,
       setsLeftOut: progress.at(-1).leftOut,
       loadErrors: progress.at(-1).errors,
       longestSetMs: Math.max(...steadyProgress.map(({ longestMs }) => longestMs)),

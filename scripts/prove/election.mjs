@@ -3,9 +3,11 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePorts } from './free-ports.mjs';
+import { nodeStatus } from './node-status.mjs';
 import { Process, REPOSITORY, delay, until } from './processes.mjs';
 import { Choices } from './random.mjs';
 import { percentile, report, say } from './report.mjs';
+import { compareStates } from './state-hashes.mjs';
 
 const EXAMPLE = join(REPOSITORY, 'examples', 'leader-election', 'main.js');
 const MEDIAN_MS_MOST = 1000;
@@ -43,6 +45,8 @@ export async function prove({ seed, rounds = 10 }) {
     }
     for (const member of members)
       if (!member.process.isRunning) throw new Error(`process ${member.index + 1} ended by itself\n${member.words()}`);
+    // Each is a replica of its own, which tells its state like any node.
+    const states = await compareStates({ nodes: members });
     const median = percentile(afterMs, 0.5);
     return report(
       'election',
@@ -53,13 +57,17 @@ export async function prove({ seed, rounds = 10 }) {
         electedMs: afterMs.map(Math.round),
         electedMsMedian: Math.round(median),
         electedMsMost: Math.round(Math.max(...afterMs)),
+        groupsCompared: states.groups,
+        replicasCompared: states.replicas,
         usageExitCode: usage.code,
       },
       [
         [`${rounds} kills of the leader`, kills === rounds],
         ['fewer than two arguments: usage, exit code 2', usage.code === 2],
         [`the median is under ${MEDIAN_MS_MOST} ms`, median < MEDIAN_MS_MOST],
+        ['the same state on all three replicas', states.problems.length === 0 && states.replicas === members.length && states.groups >= 2],
       ],
+      states.problems,
     );
   } finally {
     await Promise.all(members.map((member) => member.process?.kill()));
@@ -74,6 +82,7 @@ class Member {
 
   constructor(index, directory, addresses) {
     this.index = index;
+    this.address = addresses[index];
     this.args = [EXAMPLE, directory, addresses[index], ...addresses.filter((_, other) => other !== index)];
   }
 
@@ -84,6 +93,10 @@ class Member {
       this.elections++;
       this.electedAtMs = performance.now();
     };
+  }
+
+  status() {
+    return nodeStatus(this.address);
   }
 
   async kill() {
