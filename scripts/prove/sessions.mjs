@@ -15,7 +15,7 @@ const LEADER_KILLS_LEAST = 8;
 /** Of the appends, and as many of the calls of resources. */
 const ACKED_LEAST = 10_000;
 /** What is left of the disks of three nodes, each time the power is cut. */
-const IMAGES_LEAST = 3000;
+const IMAGES_LEAST = 1200;
 /** Rest after an append of each client to each stream: the machine has to serve the others too. */
 const APPEND_PACE_MS = 40;
 /** Small, so that snapshots are taken, and those who were away too long get them. */

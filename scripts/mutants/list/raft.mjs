@@ -50,12 +50,12 @@ export const RAFT = [
   },
   {
     id: 'pre-vote-without-stickiness',
-    shows: ['T04', 'rule 3'],
+    shows: ['T04', 'T75', 'rule 3'],
     bug: 'A voter grants pre-votes although it hears its leader, so one that does not hear it deposes it again and again.',
     file: 'packages/raft/src/handlers/vote-request.ts',
     old: 'if (!mayBePreVoted(core, message) || core.holdsToLeader) {',
     new: 'if (!mayBePreVoted(core, message)) {',
-    tests: ['raft/vote-and-timer.test.ts: rule 3:'],
+    tests: ['raft/vote-and-timer.test.ts: rule 3:', 'host/stalled-loop.test.ts: T75: the loop of a follower is stopped for'],
   },
   {
     id: 'check-quorum-counts-what-is-heard',
@@ -327,12 +327,12 @@ export const RAFT = [
   },
   {
     id: 'read-without-quorum',
-    shows: ['T55'],
+    shows: ['T55', 'T75'],
     bug: 'A leader answers reads by itself.',
     file: 'packages/raft/src/reads.ts',
     old: 'if (read === undefined || read.round > round) break;',
     new: 'if (read === undefined || read.round > Math.max(round, leader.round)) break;',
-    tests: ['raft/reads.test.ts: T55:', 'host/serving.test.ts: T55:'],
+    tests: ['raft/reads.test.ts: T55:', 'host/serving.test.ts: T55:', 'host/stalled-loop.test.ts: T75: the loop of the leader is stopped with its clock'],
   },
   {
     id: 'single-node-commits-memory',
