@@ -5,5 +5,6 @@ export type { ClientOptions } from './core/options.js';
 export * from './quorate-client.js';
 export * from './stream.js';
 export type { SessionOptions } from './sessions/session-options.js';
+export type { SessionStateListener, SessionStateSubscription } from './sessions/session-states.js';
 export { SessionClient } from './sessions/session-client.js';
 export { type Deadline, DeadlineHeap } from './core/deadline-heap.js';

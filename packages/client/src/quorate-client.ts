@@ -1,4 +1,13 @@
-import { type Address, type ClusterId, DEFAULT_GROUP, type GroupId, type NodeId, QuorateError, parseAddress } from '@quorate/base';
+import {
+  type Address,
+  type ClusterId,
+  DEFAULT_GROUP,
+  type GroupId,
+  type NodeId,
+  QuorateError,
+  SILENT_LOGGER,
+  parseAddress,
+} from '@quorate/base';
 import type { NodeStatus, StreamEntry } from '@quorate/wire';
 import { ClientCore } from './core/client-core.js';
 import type { ClientOptions } from './core/options.js';
@@ -14,7 +23,10 @@ import {
   timeOf,
 } from '@quorate/resources';
 import type { ResourceDeclaration, SessionState } from '@quorate/machine';
+import { callbackThrew } from './sessions/listeners.js';
+import type { SessionClient } from './sessions/session-client.js';
 import type { SessionOptions } from './sessions/session-options.js';
+import type { SessionStateListener, SessionStateSubscription } from './sessions/session-states.js';
 import { Stream, type StreamCallOptions } from './stream.js';
 
 /** What the environment supplies (the package `quorate` does for Node.js), and options. */
@@ -58,6 +70,7 @@ export class QuorateClient {
   /** Streams and sessions without promises. */
   readonly core: ClientCore;
   readonly #options: ConnectOptions;
+  #sessions: SessionClient | null = null;
   #resources: Resources | null = null;
 
   /** Use `connect`. */
@@ -69,14 +82,9 @@ export class QuorateClient {
   /** Maps, counters, locks, elections and resources of your own, all in one session that the first command opens. */
   get resources(): Resources {
     if (this.#resources === null) {
-      const { clock, timers, logger, sessionTtlMs, disconnectGraceMs, readFrom } = this.#options;
-      const commands = this.core.sessions(DEFAULT_GROUP, {
-        ...(sessionTtlMs === undefined ? {} : { sessionTtlMs }),
-        ...(disconnectGraceMs === undefined ? {} : { disconnectGraceMs }),
-        ...(readFrom === undefined ? {} : { readFrom }),
-      });
+      const { clock, timers, logger } = this.#options;
       const { deadlineMs } = this.core;
-      this.#resources = new Resources(commands, {
+      this.#resources = new Resources(this.#session(), {
         group: DEFAULT_GROUP,
         clock,
         timers,
@@ -87,9 +95,39 @@ export class QuorateClient {
     return this.#resources;
   }
 
-  /** State of the session that resources share. */
+  /** State of the session that resources share, by the clock: `suspended` and `expired` may be seen here before listeners are told. */
   get sessionState(): SessionState {
     return this.resources.state;
+  }
+
+  /**
+   * Tells every change of the session's state, with the state that was told before it, until that is ended (`end`, or `using`). The present state
+   * is not told: that is `sessionState`. States follow each other like this:
+   *
+   * - `opening`: a command wants a session, the first or one after `expired`. A client begins in this state, and it is not told then.
+   * - `open`: in contact.
+   * - `suspended`: out of contact; the session may go on (`open`) or not (`expired`).
+   * - `expired`: it is over. What it held is lost (`lost` of locks and leaderships was told before), calls that waited for it have ended; the next
+   *   command opens another. Also after `opening`, if a session was expired before and no other came about.
+   * - `closed`: by `close`, before that resolves, or because the only node failed. Nothing is told after it.
+   *
+   * Listeners are called in the order in which they were added, never from within a call; all hear of one change before any hears of the next. What
+   * one throws, or rejects with, goes to the client's `logger` (`callbackThrew`, level error) and stops nobody else. At most 1,000 at a time.
+   * `invalidArgument`, `overloaded`, `closed`.
+   *
+   * @example
+   * ```ts
+   * using watching = quorate.onSessionState((state, previous) => console.log(previous, state));
+   * ```
+   */
+  onSessionState(listener: SessionStateListener): SessionStateSubscription {
+    const logger = this.#options.logger ?? SILENT_LOGGER;
+    if (typeof listener !== 'function') return this.#session().onState(listener);
+    return this.#session().onState((state, previous) => {
+      const given: unknown = listener(state, previous);
+      // An async function: nobody else would look at what it rejects with, and the process would end.
+      if (given instanceof Promise) given.catch((thrown: unknown) => callbackThrew(logger, 'sessionState', thrown));
+    });
   }
 
   /** A map by name: ordered keys with values, versions, times to live and watches. Values are JSON unless `codec` says otherwise. */
@@ -172,5 +210,15 @@ export class QuorateClient {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  #session(): SessionClient {
+    const { sessionTtlMs, disconnectGraceMs, readFrom } = this.#options;
+    this.#sessions ??= this.core.sessions(DEFAULT_GROUP, {
+      ...(sessionTtlMs === undefined ? {} : { sessionTtlMs }),
+      ...(disconnectGraceMs === undefined ? {} : { disconnectGraceMs }),
+      ...(readFrom === undefined ? {} : { readFrom }),
+    });
+    return this.#sessions;
   }
 }

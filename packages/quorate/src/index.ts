@@ -1,6 +1,15 @@
 export { type ErrorCode, ERROR_CODES, type ErrorDetails, QuorateError, type RetryClass } from '@quorate/base';
 export type { ClusterId, GroupId, Incarnation, LogLevel, Logger, NodeId, Offset } from '@quorate/base';
-export type { AppendResult, Stream, StreamCallOptions, StreamReadOptions, StreamTailOptions, Value } from '@quorate/client';
+export type {
+  AppendResult,
+  SessionStateListener,
+  SessionStateSubscription,
+  Stream,
+  StreamCallOptions,
+  StreamReadOptions,
+  StreamTailOptions,
+  Value,
+} from '@quorate/client';
 export { QuorateClient } from '@quorate/client';
 export {
   type ConnectOptions,

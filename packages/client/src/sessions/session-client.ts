@@ -24,6 +24,7 @@ import type { EventsAt } from './event-chain.js';
 import { Listeners, callbackThrew, guarded } from './listeners.js';
 import { Session, type SessionOwner } from './session.js';
 import { type SessionOptions, type SessionSettings, sessionSettingsOf } from './session-options.js';
+import { type SessionStateListener, type SessionStateSubscription, SessionStates } from './session-states.js';
 
 /** Time that a session which is in contact has to be closed at the cluster, in ms; otherwise it expires there. */
 const CLOSE_MS = 1000;
@@ -42,6 +43,7 @@ export class SessionClient implements Commands, SessionOwner, QueriesOwner {
   readonly readers: CallContext;
   readonly #settings: SessionSettings;
   readonly #listeners: Listeners;
+  readonly #states: SessionStates;
   readonly #queries: ClientQueries;
   #session: Session | null = null;
   /** While there is no session. */
@@ -56,6 +58,7 @@ export class SessionClient implements Commands, SessionOwner, QueriesOwner {
     this.context = context;
     this.#settings = sessionSettingsOf(group, options, context.settings);
     this.#listeners = new Listeners(context.settings.logger);
+    this.#states = new SessionStates(context.settings.timers, context.settings.logger);
     const nearest = new LeaderCache();
     if (this.#settings.readFrom !== null) nearest.learn(group, this.#settings.readFrom);
     this.readers = { ...context, leaders: nearest };
@@ -138,6 +141,12 @@ export class SessionClient implements Commands, SessionOwner, QueriesOwner {
     return this.#listeners.add(resource, listener);
   }
 
+  /** Tells every change of `state` until that is ended, `closed` as the last. `invalidArgument`, `overloaded`, `closed`. */
+  onState(listener: SessionStateListener): SessionStateSubscription {
+    this.#checkOpen();
+    return this.#states.add(listener);
+  }
+
   /**
    * Ends the session, at the cluster too if it is in contact (within a second), then settles every call: with `closed`, or with `aborted`
    * (unknown) if it may have happened. Then `done`, once per call; never from within.
@@ -169,8 +178,8 @@ export class SessionClient implements Commands, SessionOwner, QueriesOwner {
     this.#finish();
   }
 
-  stateChanged(session: Session): void {
-    if (session === this.#session) this.#listeners.stateChanged(session.state);
+  stateChanged(session: Session, state: SessionState): void {
+    if (session === this.#session) this.#tellState(state);
   }
 
   doubted(session: Session, error: QuorateError): void {
@@ -188,11 +197,14 @@ export class SessionClient implements Commands, SessionOwner, QueriesOwner {
     // Queries that waited for it go on without.
     this.context.settings.timers.defer(() => this.opened());
     // One that was never open has nothing to lose.
-    if (session.id === 0) return;
+    if (session.id === 0) {
+      if (this.#closeCallbacks === null) this.#states.change(this.#state);
+      return;
+    }
     this.#state = this.#closeCallbacks === null ? 'expired' : state;
     this.context.settings.logger.log('info', 'sessionEnded', { session: session.id, state, code: error.code, reason: error.message });
     this.#listeners.sessionLost(error);
-    this.#listeners.stateChanged(this.#state);
+    this.#tellState(this.#state);
   }
 
   settle(done: Done<CommandResult>, error: QuorateError | null, result: CommandResult | null): void {
@@ -219,8 +231,16 @@ export class SessionClient implements Commands, SessionOwner, QueriesOwner {
     checkArgs(args, ARGS_BYTES_MAX);
     const deadlineMs = this.#deadlineOf(options);
     this.#checkRoom(args.length);
-    this.#session ??= new Session(this.context, this.#settings, this);
+    if (this.#session === null) {
+      this.#session = new Session(this.context, this.#settings, this);
+      this.#states.change('opening');
+    }
     return this.#session.submit({ resource, operation, args, deadlineMs, done });
+  }
+
+  #tellState(state: SessionState): void {
+    this.#listeners.stateChanged(state);
+    this.#states.change(state);
   }
 
   #checkRoom(bytes: number): void {
@@ -254,8 +274,9 @@ export class SessionClient implements Commands, SessionOwner, QueriesOwner {
     this.#session?.end('closed', this.#endError);
     if (this.#state !== 'closed') {
       this.#state = 'closed';
-      this.#listeners.stateChanged('closed');
+      this.#tellState('closed');
     }
+    this.#states.flush();
     this.#queries.close(this.#endError);
     for (const callback of callbacks) guarded(this.context.settings.logger, 'close', callback);
   }

@@ -5,7 +5,7 @@ import { Alarm } from './alarm.js';
 
 /** What the life of a session needs to know and to tell. */
 export interface LifeOwner {
-  stateChanged(): void;
+  stateChanged(state: SessionState): void;
   /** Nothing was sent for long. */
   keepAlive(): void;
   /** The cluster may have ended the session by now, if it saw the connection end. */
@@ -148,6 +148,6 @@ export class SessionLife {
   #tell(state: SessionState): void {
     if (this.#told === state) return;
     this.#told = state;
-    this.#owner.stateChanged();
+    this.#owner.stateChanged(state);
   }
 }

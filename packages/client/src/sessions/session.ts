@@ -17,7 +17,7 @@ import type { SessionSettings } from './session-options.js';
 
 /** What a session tells its client. */
 export interface SessionOwner {
-  stateChanged(session: Session): void;
+  stateChanged(session: Session, state: SessionState): void;
   /** The cluster may have ended it by now, or keep it if it hears of it. */
   doubted(session: Session, error: QuorateError): void;
   /** It is open: queries may name it. */
@@ -68,7 +68,7 @@ export class Session implements CarrierOwner, SenderOwner, MissingEventsOwner {
     this.#carrier = new SessionCarrier(context, settings.group, this);
     this.#missing = new MissingEvents(context, this.#chain, this);
     this.#life = new SessionLife(context, settings, {
-      stateChanged: () => owner.stateChanged(this),
+      stateChanged: (state) => owner.stateChanged(this, state),
       keepAlive: () => this.#keepAlive(),
       doubted: (error) => owner.doubted(this, error),
       expired: (error) => {

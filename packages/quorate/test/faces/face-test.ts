@@ -8,6 +8,7 @@ import { lockTests } from './lock.js';
 import { mapTests } from './map.js';
 import { orderTests } from './order.js';
 import { sessionTests } from './session.js';
+import { sessionStateTests } from './session-states.js';
 import { streamTests } from './stream.js';
 import { watchTests } from './watch.js';
 
@@ -32,6 +33,7 @@ const ALL: readonly FaceTests[] = [
   badInputTests,
   streamTests,
   sessionTests,
+  sessionStateTests,
 ];
 
 /** Declares all tests for one home. An unhandled rejection fails the test that runs. */

@@ -3,8 +3,10 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { SimCluster, type SimProcess } from '@quorate/testkit';
 import type { QuorateClient } from 'quorate';
 import { CALL_MS, type Home, SMALL_FILES } from './homes.js';
+import type { Outage, OutageOptions } from './outages.js';
 
 const SEED = 1;
+const SESSIONS_GROUP = 1;
 /** Virtual time in which every test must be over. */
 const TEST_MS_MAX = 120_000;
 
@@ -36,6 +38,28 @@ export async function simulated(): Promise<Home> {
     close: async () => {
       await drive(Promise.all([...processes.keys()].map((client) => client.close())));
     },
+  };
+}
+
+/** The same cluster with one client; the leader and another node are killed. */
+export async function simulatedOutage(options: OutageOptions): Promise<Outage> {
+  const cluster = new SimCluster({ seed: SEED, settings: SMALL_FILES });
+  cluster.startAll();
+  cluster.awaitLeader();
+  const { face, process } = cluster.client('client', { deadlineMs: CALL_MS, ...options });
+  const drive = <T>(promise: Promise<T>): Promise<T> => pump(cluster, promise);
+  return {
+    client: face,
+    down: async () => {
+      const leader = cluster.leaderOf(SESSIONS_GROUP);
+      assert.ok(leader !== undefined);
+      const other = cluster.nodes.find((node) => node !== leader);
+      for (const node of [leader, other]) node?.kill();
+    },
+    up: async () => cluster.healAll(),
+    sleep: (ms) => new Promise((resolve) => process.timers.set(ms, resolve)),
+    drive,
+    close: () => drive(face.close()),
   };
 }
 

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { type Logger, Quorate, type SessionState, type SessionStateListener, type SessionStateSubscription } from 'quorate';
+import { CALL_MS, startMembers } from './harness/homes.js';
+import { until } from './harness/waiting.js';
+
+const PAGE = new URL('../../../docs/resources/sessions.md', import.meta.url);
+
+type Work = Record<'pauseWork' | 'goOn' | 'startAnew', () => void>;
+type Body = (quorate: unknown, console: unknown, ...work: readonly (() => void)[]) => Promise<void>;
+const AsyncFunction = (async () => {}).constructor as new (...args: string[]) => Body;
+
+test('docs: the example of sessions → runs on a real node and prints what its comments say', async () => {
+  const { nodes, addresses } = await startMembers(1);
+  try {
+    const examples = [...readFileSync(PAGE, 'utf8').matchAll(/^```js\n(.*?)^```$/gms)].map(([, body]) => body as string);
+    assert.equal(examples.length, 1);
+    const example = examples[0] as string;
+    const printed: string[] = [];
+    const done: string[] = [];
+    const work: Work = { pauseWork: () => done.push('pause'), goOn: () => done.push('go'), startAnew: () => done.push('anew') };
+    const program = new AsyncFunction('Quorate', 'console', ...Object.keys(work), example.replaceAll(/^import .*$/gm, ''));
+    const connect = () => Quorate.connect(addresses, { deadlineMs: CALL_MS });
+    const log = (...values: unknown[]): void => void printed.push(values.map(String).join(' '));
+    await program({ connect }, { log }, ...Object.values(work));
+    const promised = [...example.matchAll(/console\.log\(.*\);.*?\/\/ (.+)$/gm)].flatMap(([, what]) => (what as string).split(' … '));
+    assert.deepEqual(promised, ['opening open', 'open closed']);
+    assert.deepEqual(printed, promised);
+    assert.deepEqual(done, ['go']);
+  } finally {
+    await Promise.all(nodes.map((node) => node.close()));
+  }
+});
+
+test('session state: a listener throws, another rejects → both are logged, the third is told, calls go on', async () => {
+  const lines: string[] = [];
+  const logger: Logger = {
+    log: (level, event, fields) => {
+      if (event === 'callbackThrew') lines.push(`${level} ${String(fields?.['what'])} ${String(fields?.['error']).split('\n')[0]}`);
+    },
+  };
+  const { nodes, addresses } = await startMembers(1);
+  try {
+    await using client = await Quorate.connect(addresses, { deadlineMs: CALL_MS, logger });
+    const told: SessionState[] = [];
+    client.onSessionState(() => {
+      throw new Error('thrown');
+    });
+    client.onSessionState(async () => {
+      throw new Error('rejected');
+    });
+    const listener: SessionStateListener = (state) => told.push(state);
+    const subscription: SessionStateSubscription = client.onSessionState(listener);
+    assert.equal(await client.counter('c').add(), 1);
+    await until(async () => told.length === 1 && lines.length === 2);
+    assert.deepEqual(told, ['open']);
+    assert.deepEqual(lines, ['error sessionState Error: thrown', 'error sessionState Error: rejected']);
+    subscription.end();
+    assert.equal(await client.counter('c').add(), 2);
+  } finally {
+    await Promise.all(nodes.map((node) => node.close()));
+  }
+});
