@@ -13,7 +13,7 @@ export { TypedResource } from './typed-resource.js';
 export { ResourceClient, type ResourceClientOptions } from './client/resource-client.js';
 export type { CommandTime, HandleListener, QueryTime, ResourceHandle } from './client/resource-handle.js';
 export { CLIENT_LIMITS } from './client/client-limits.js';
-export { type ValueCodec, bytes, text } from './codecs/value-codec.js';
+export { type ValueCodec, bytes, invalidValue, kindOf, loneSurrogateIn, text } from './codecs/value-codec.js';
 export { json } from './codecs/json-codec.js';
 export { type SchemaIssue, type SchemaResult, type StandardSchema, validated } from './codecs/standard-schema.js';
 export { type CallOptions, type QueryOptions, type WriteOptions, timeOf, writeTimeOf } from './promises/call-options.js';

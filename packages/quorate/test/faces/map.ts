@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { bytes, json, text, validated } from 'quorate';
+import { messagePack } from 'quorate/message-pack';
 import { coded } from '../harness/coded.js';
 import { collect, take } from '../harness/waiting.js';
 import type { FaceTests } from './face-test.js';
@@ -104,6 +105,28 @@ export const mapTests: FaceTests = {
     await a.map(name, { codec: bytes() }).set(key, value);
     assert.deepEqual((await b.map(name, { codec: bytes() }).get(key))?.value, value);
   },
+
+  'map: values as MessagePack, with bytes, dates and 64-bit integers → read equal by the other, watched and scanned; a value or bytes that are none → valueInvalid':
+    async ({ a, b, name }) => {
+      const value = { raw: Uint8Array.of(0, 255), at: new Date(1), count: 2n ** 64n - 1n, list: [1.5, Number.NaN, null] };
+      const mine = a.map(name, { codec: messagePack() });
+      const theirs = b.map(name, { codec: messagePack() });
+      const watching = take(theirs.watch(), 1);
+      await theirs.version();
+      await mine.set('k', value);
+      assert.deepEqual((await theirs.get('k'))?.value, value);
+      assert.deepEqual(
+        (await collect(theirs.entries())).map((entry) => entry.value),
+        [value],
+      );
+      assert.deepEqual(
+        (await watching).map((change) => 'value' in change && change.value),
+        [value],
+      );
+      await assert.rejects(mine.set('k', new Map()), coded('valueInvalid', 'never', /MessagePack/));
+      await a.map(name, { codec: bytes() }).set('k', Uint8Array.of(0xdd, 0xff, 0xff, 0xff, 0xff));
+      await assert.rejects(theirs.get('k'), coded('valueInvalid', 'never', /missing/));
+    },
 
   'map: a thousand writes of one turn by two clients → each applied once, in the order of its client': async ({ a, b, name }) => {
     const results = await Promise.all(
