@@ -1,4 +1,5 @@
 import type { LookedAtReplica } from '@quorate/host';
+import { LogInvariants } from './log-invariants.js';
 import type { SimNode } from './sim-node.js';
 
 /** Whose replica the invariants look at; a `SimNode` is one. */
@@ -28,6 +29,8 @@ export class ClusterInvariants {
   /** Hash of the state of each group at each applied index that was seen, and the node that had it. */
   readonly #states = new Map<number, Map<number, { readonly hash: number; readonly node: number }>>();
   readonly #isComparing: boolean;
+  /** What must hold of the logs. */
+  readonly logs: LogInvariants = new LogInvariants();
   /** Observations so far. */
   observations = 0;
   /** States of a node that were compared with the state of another at the same index. */
@@ -41,6 +44,8 @@ export class ClusterInvariants {
 
   observe(node: ObservedNode, replica: LookedAtReplica): string | null {
     this.observations++;
+    const broken = this.logs.observe(node, replica);
+    if (broken !== null) return broken;
     // It does nothing any more, and its log may have been taken over by the one that replaces it.
     if (replica.stopError !== null) return null;
     const { group, raft, log, appliedIndex } = replica;

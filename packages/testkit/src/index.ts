@@ -24,6 +24,7 @@ export * from './history.js';
 export * from './holder-watch.js';
 export * from './link-faults.js';
 export * from './live-check.js';
+export * from './log-invariants.js';
 export * from './map-watcher.js';
 export * from './nemesis-actions.js';
 export * from './nemesis.js';

@@ -103,8 +103,9 @@ test('T15: a node dies in the middle of applying its log, at each read of it →
 /** A replica that says what the status of a node said, with another state. */
 function replicaOf(status: GroupStatus, hash: number): LookedAtReplica {
   const { group, role, term, isLearner, commitIndex, appliedIndex, lastIndex, durableIndex } = status;
-  const raft = { role, term, isLearner, commitIndex };
-  return { group, raft, log: { lastIndex, durableIndex }, view: { hash }, appliedIndex, stopError: null } as unknown as LookedAtReplica;
+  const raft = { role, term, isLearner, commitIndex, configuration: { voters: [] } };
+  const log = { firstIndex: 1, previousTerm: 0, lastIndex, durableIndex, terms: [{ firstIndex: 1, term }], read: () => [] };
+  return { group, raft, log, view: { hash }, appliedIndex, stopError: null } as unknown as LookedAtReplica;
 }
 
 test('T19: a replica skips one operation → told in the same turn, with group, index and both nodes', () => {

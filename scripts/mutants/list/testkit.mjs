@@ -126,4 +126,22 @@ export const TESTKIT = [
     new: 'if (resumedMs === null || lateAcknowledged < 0) return',
     tests: ['testkit/connectivity.test.ts: graphs: no progress or a late one'],
   },
+  {
+    id: 'learners-count-as-durable-copies',
+    shows: [],
+    bug: 'What a learner holds counts for the majority that must hold what is committed.',
+    file: 'packages/testkit/src/log-invariants.ts',
+    old: 'if (raft.isLearner || durableIndex',
+    new: 'if (durableIndex',
+    tests: ['testkit/log-invariants.test.ts: logs: committed with one durable copy'],
+  },
+  {
+    id: 'replaced-end-of-a-log-not-compared',
+    shows: [],
+    bug: 'Of a log only what is beyond its former end is compared with the others.',
+    file: 'packages/testkit/src/log-invariants.ts',
+    old: 'if (before?.term === after?.term) return at;',
+    new: 'if (before !== null) return at;',
+    tests: ['testkit/log-invariants.test.ts: logs: a conflicting end is cut'],
+  },
 ];
