@@ -145,6 +145,18 @@ test('sim: an exception of the simulator itself, in a process or here → no bug
   });
 });
 
+test('sim: an exception of the product in the processes, which keep no stacks → a bug that was found, exit code 1', async () => {
+  const [client, testkit] = ['client', 'testkit'].map((name) => JSON.stringify(join(ROOT, 'packages', name, 'dist', 'index.js')));
+  const source = `import { ClientCore } from ${client};
+    import { runSimulation as run } from ${testkit};
+    const { append } = ClientCore.prototype;
+    ClientCore.prototype.append = (...args) => append.apply(undefined, args);
+    export const runSimulation = (seed) => run(seed, { nodes: 3, clients: 1, faultMs: 300, actions: [] });`;
+  const { failed, broken, told, code } = await withSimulator(source, explored);
+  assert.deepEqual([failed.sort(), broken, code], [[1, 2, 3], null, EXIT.bug]);
+  assert.match(told[0][1], /simulation failed with seed [123]: uncaught TypeError in packages\/client\/dist\/core\/client-core\.js: /);
+});
+
 test('sim: a process that ends by itself → its seed is named, exit code 3', async () => {
   const source = 'export function runSimulation() { process.exit(9); }';
   const { broken, code } = await withSimulator(source, explored);

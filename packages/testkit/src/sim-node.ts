@@ -1,7 +1,7 @@
 import {
   type Address,
   type NodeId,
-  type QuorateError,
+  QuorateError,
   type Random,
   type Logger,
   crc32c,
@@ -14,11 +14,12 @@ import { type AppliedState, type ConfiguredMember, type Host, type HostSettings,
 import type { AnyResourceType } from '@quorate/machine';
 import type { NodeStatus } from '@quorate/wire';
 import type { DiskImage, PowerCutOptions } from './disk-state.js';
-import { SimulatorError } from './faults.js';
+import { SimulationFault, SimulatorError } from './faults.js';
 import type { SimScheduler } from './scheduler.js';
 import { type DiskLatency, SimDisk } from './sim-disk.js';
 import type { SimNetwork } from './sim-network.js';
 import type { SimProcess } from './sim-process.js';
+import { endOf } from './simulator-error.js';
 
 /** What all nodes of a simulated cluster share. */
 export interface SimNodeContext {
@@ -194,9 +195,12 @@ export class SimNode {
     if (!process.isAlive) return;
     if (error.code === 'invariantBroken') {
       const cause = error.cause instanceof Error ? `\n${error.cause.stack ?? ''}` : '';
-      const fault = this.#context.scheduler.fault(
+      const found = this.#context.scheduler.fault(
         `${this.name} at ${formatAddress(this.address)}: ${error.message}\n${error.stack ?? ''}${cause}\n`,
       );
+      // A host takes for its own whatever is thrown in its calls, that of the simulator too; and some stack must tell.
+      const root = rootOf(error);
+      const fault = endOf(root) instanceof SimulationFault ? found : root;
       // Told by an event of its own: thrown here, the host might catch it.
       this.#context.scheduler.schedule(
         this.#context.scheduler.nowMs,
@@ -215,4 +219,11 @@ export class SimNode {
     this.#process = null;
     this.#host = null;
   }
+}
+
+/** What an error came from in the end. */
+function rootOf(error: QuorateError): unknown {
+  let root: unknown = error;
+  while (root instanceof QuorateError && root.cause !== undefined) root = root.cause;
+  return root;
 }

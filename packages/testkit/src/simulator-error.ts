@@ -1,19 +1,46 @@
-import { QuorateError } from '@quorate/base';
+import { DiskFault, QuorateError } from '@quorate/base';
 import { SimulationFault, SimulatorError } from './faults.js';
 
-/** The first file of the repository in a stack: `packages/NAME/…` or `scripts/…`. */
-const PLACE = /(?:packages\/([a-z-]+)\/|(scripts)\/)[^\s():]*\.m?[jt]s:\d+/;
+/** The first file of the repository in a stack: `packages/NAME/…` or `scripts/…`. Only lines of calls count: a message may speak of files. */
+const PLACE = /^\s+at .*?((?:packages\/([a-z-]+)|(scripts))\/[^\s():]*\.m?[jt]s):\d+/m;
 /** Packages that are the simulator, and not what it simulates. */
 const OWN = new Set(['testkit', 'scripts']);
 
+/** What ended a run, as what it is: a failure that was found, or an error of the simulator itself. */
+export type RunEnd = SimulationFault | SimulatorError;
+
 /**
- * True if a run ended because the simulator itself is wrong, not what it simulates: it says so, or something was thrown in its own code that is no
- * fault it found. What is thrown by the code that runs in it counts as found.
+ * Decides what something thrown in a run is, by where it was thrown: in the code of the simulator it is an error of the simulator, in what is
+ * simulated it was found. Null: it has no stack that could tell.
  */
-export function isSimulatorError(thrown: unknown): boolean {
-  if (thrown instanceof SimulatorError) return true;
-  if (thrown instanceof SimulationFault || thrown instanceof QuorateError) return false;
-  if (!(thrown instanceof Error)) return true;
+export function endOf(thrown: unknown): RunEnd | null {
+  if (thrown instanceof SimulationFault || thrown instanceof SimulatorError) return thrown;
+  // Faults of disks come from the simulated ones, to be dealt with.
+  if (thrown instanceof QuorateError || thrown instanceof DiskFault) return new SimulationFault(thrown.message, { cause: thrown });
+  if (!(thrown instanceof Error)) return new SimulatorError(`thrown, and no error: ${String(thrown)}`, { cause: thrown });
   const place = PLACE.exec(thrown.stack ?? '');
-  return place === null || OWN.has(place[1] ?? place[2] ?? '');
+  if (place === null) return null;
+  const text = `uncaught ${thrown.name} in ${place[1] ?? ''}: ${thrown.message}`;
+  const End = OWN.has(place[2] ?? place[3] ?? '') ? SimulatorError : SimulationFault;
+  return withStackOf(new End(text, { cause: thrown }), thrown);
+}
+
+/** `end` with its message, in the place where `thrown` came from. */
+function withStackOf(end: RunEnd, thrown: Error): RunEnd {
+  const calls = (thrown.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
+  end.stack = [`${end.name}: ${end.message}`, ...calls].join('\n');
+  return end;
+}
+
+/** As `endOf`, with the seed in the message. */
+export function withSeed(end: RunEnd, seed: number): RunEnd {
+  if (end.message.includes(`seed ${seed}`)) return end;
+  const isFault = end instanceof SimulationFault;
+  const text = `${isFault ? 'simulation failed' : 'simulator error'} with seed ${seed}: ${end.message}`;
+  return withStackOf(isFault ? new SimulationFault(text, { cause: end }) : new SimulatorError(text, { cause: end }), end);
+}
+
+/** True if what `runSimulation` threw says that the simulator itself is wrong: whatever is no failure that was found. */
+export function isSimulatorError(thrown: unknown): boolean {
+  return !(thrown instanceof SimulationFault);
 }

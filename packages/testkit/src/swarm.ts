@@ -8,7 +8,7 @@ import type { RunRecord } from './run-record.js';
 import type { SimClient } from './sim-client.js';
 import { SimulatorError } from './faults.js';
 import { SimCluster } from './sim-cluster.js';
-import { isSimulatorError } from './simulator-error.js';
+import { type RunEnd, endOf, withSeed } from './simulator-error.js';
 import { type ScriptOptions, type SimScript, type StreamClientScript, drawScript } from './sim-script.js';
 
 /** How a run is done, whatever happens in it. */
@@ -71,21 +71,19 @@ const STEPS_MAX = 10_000_000;
 
 /**
  * One whole run from one seed: a cluster of its own shape, clients that work all the time, and faults of a mix of its own; then everything
- * is mended, and everything that the clients called and saw is judged. Throws with the seed in the message if a guarantee broke, and
- * `SimulatorError` if the simulator itself did.
+ * is mended, and everything that the clients called and saw is judged. Throws with the seed in the message: a `SimulationFault` if a guarantee broke
+ * or the product threw, and a `SimulatorError` if the simulator itself did.
  */
 export function runSimulation(seed: number, options: SimulationOptions = {}): SimulationResult {
   const outcome = tryScript(options.script ?? drawScript(seed, options), options);
   if (outcome.failure === null) return outcome.result;
-  const { thrown, message } = outcome.failure;
-  if (isSimulatorError(thrown)) throw new SimulatorError(`simulator error with seed ${seed}: ${message}`, { cause: thrown });
-  if (thrown instanceof Error && message.includes(`seed ${seed}`)) throw thrown;
-  throw new Error(`simulation failed with seed ${seed}: ${message}`, { cause: thrown });
+  throw withSeed(outcome.failure.thrown, seed);
 }
 
 /** How a run failed. */
 export interface RunFailure {
-  readonly thrown: unknown;
+  /** By its type: a failure that was found, or an error of the simulator. */
+  readonly thrown: RunEnd;
   readonly message: string;
   /** Of virtual time. */
   readonly atMs: number;
@@ -102,16 +100,59 @@ export type RunOutcome = { readonly calls: CallScript; readonly nemesis: Nemesis
   | { readonly failure: RunFailure; readonly result: null }
 );
 
+/** Calls kept of the stack of an error whose place is asked for. */
+const STACK_CALLS = 50;
+
 /** Runs a script to its end or its failure. */
 export function tryScript(script: SimScript, options: RunOptions = {}): RunOutcome {
+  const outcome = tryOnce(script, options);
+  if (outcome.failure !== null && outcome.failure.thrown === null) return tryWithStacks(script, options);
+  return outcome as RunOutcome;
+}
+
+/**
+ * Processes that run many seeds keep no stacks, and an exception has no other sign of where it was thrown: the same run again, with stacks,
+ * throws it again.
+ */
+function tryWithStacks(script: SimScript, options: RunOptions): RunOutcome {
+  const errors = Error as ErrorConstructor & { stackTraceLimit: number };
+  const before = errors.stackTraceLimit;
+  errors.stackTraceLimit = STACK_CALLS;
+  try {
+    const { calls, nemesis, failure, result } = tryOnce(script, options);
+    if (failure === null) {
+      const text = 'an exception that did not come again when the run was repeated: the simulator is not deterministic';
+      const { virtualMs: atMs, steps, traceHash } = result;
+      return {
+        calls,
+        nemesis,
+        result: null,
+        failure: { thrown: new SimulatorError(text), message: text, atMs, steps, traceHash, faultsFromMs: null },
+      };
+    }
+    const thrown = failure.thrown ?? new SimulatorError(`${failure.message} (nobody knows where it was thrown)`);
+    return { calls, nemesis, result: null, failure: { ...failure, thrown, message: thrown.message } };
+  } finally {
+    errors.stackTraceLimit = before;
+  }
+}
+
+/** A run; `thrown` null: where the exception that ended it was thrown cannot be told. */
+type Attempt = { readonly calls: CallScript; readonly nemesis: Nemesis } & (
+  | { readonly failure: null; readonly result: SimulationResult }
+  | { readonly failure: Omit<RunFailure, 'thrown'> & { readonly thrown: RunEnd | null }; readonly result: null }
+);
+
+function tryOnce(script: SimScript, options: RunOptions): Attempt {
   const run = new ScriptRun(script, options);
   const { calls, nemesis } = run;
   try {
     return { calls, nemesis, failure: null, result: run.run() };
-  } catch (thrown) {
+  } catch (caught) {
     const { scheduler } = run.cluster;
     const { nowMs: atMs, steps, traceHash } = scheduler;
-    const message = thrown instanceof Error ? thrown.message : String(thrown);
+    const thrown = endOf(caught);
+    const message = thrown?.message ?? (caught instanceof Error ? caught.message : String(caught));
     return { calls, nemesis, result: null, failure: { thrown, message, atMs, steps, traceHash, faultsFromMs: run.faultsFromMs } };
   } finally {
     run.finish();
