@@ -25,7 +25,7 @@ class FakeLog {
     assert.ok(this.isInMemory(from), 'nobody waits for the disk');
     return [batch(from, 2), batch(from + 2, 2)];
   }
-  fetch(from: number, _maxBytes: number, done: (batches: readonly Uint8Array[] | null) => void): void {
+  readLater(from: number, _maxBytes: number, done: (batches: readonly Uint8Array[] | null) => void): void {
     assert.ok(!this.isInMemory(from));
     this.fetches.push({ from, done });
   }

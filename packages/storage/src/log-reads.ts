@@ -69,8 +69,8 @@ export class LogReads {
     return this.#host.recent.get(this.#log, this.#log.state.rows.find(index)) !== undefined;
   }
 
-  /** See `GroupLog.fetch`. */
-  fetch(fromIndex: LogIndex, maxBytes: number, done: (batches: readonly Uint8Array[] | null) => void): void {
+  /** See `GroupLog.readLater`. */
+  readLater(fromIndex: LogIndex, maxBytes: number, done: (batches: readonly Uint8Array[] | null) => void): void {
     const { group, state } = this.#log;
     const { firstIndex, lastIndex, rows } = state;
     invariant(fromIndex >= firstIndex && fromIndex <= lastIndex, 'firstIndex <= fromIndex <= lastIndex', { group, fromIndex });

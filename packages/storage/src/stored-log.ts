@@ -123,8 +123,8 @@ export class StoredLog implements GroupLog, CachedLog {
     return this.#reads.isInMemory(index);
   }
 
-  fetch(fromIndex: LogIndex, maxBytes: number, done: (batches: readonly Uint8Array[] | null) => void): void {
-    this.#reads.fetch(fromIndex, maxBytes, done);
+  readLater(fromIndex: LogIndex, maxBytes: number, done: (batches: readonly Uint8Array[] | null) => void): void {
+    this.#reads.readLater(fromIndex, maxBytes, done);
   }
 
   setHardState(state: GroupHardState, version: number): void {

@@ -109,7 +109,7 @@ export interface GroupLog {
    * Like `read`, but from the disk, and without holding up this thread: `fromIndex` is in the log and not in memory. `done` is called once, never
    * within this call; with null if the log has changed there meanwhile, so that it says nothing; not at all once the storage is closed.
    */
-  fetch(fromIndex: LogIndex, maxBytes: number, done: (batches: readonly Uint8Array[] | null) => void): void;
+  readLater(fromIndex: LogIndex, maxBytes: number, done: (batches: readonly Uint8Array[] | null) => void): void;
   /** `version` must grow. */
   setHardState(state: GroupHardState, version: number): void;
   /** A verified batch whose base index is `lastIndex + 1`. Its bytes are kept, not copied, until it is written: they must not change. */

@@ -332,7 +332,11 @@ export const RAFT = [
     file: 'packages/raft/src/reads.ts',
     old: 'if (read === undefined || read.round > round) break;',
     new: 'if (read === undefined || read.round > Math.max(round, leader.round)) break;',
-    tests: ['raft/reads.test.ts: T55:', 'host/serving.test.ts: T55:', 'host/stalled-loop.test.ts: T75: the loop of the leader is stopped with its clock'],
+    tests: [
+      'raft/reads.test.ts: T55:',
+      'host/serving.test.ts: T55:',
+      'host/stalled-loop.test.ts: T75: the loop of the leader is stopped with its clock',
+    ],
   },
   {
     id: 'single-node-commits-memory',

@@ -108,7 +108,7 @@ export const STORAGE = [
     file: 'packages/storage/src/log-reads.ts',
     old: '    if (rows.file(row) !== file || rows.offset(row) !== offset) return null;\n',
     new: '',
-    tests: ['storage/log-fetch.test.ts: fetch: the suffix is cut and replaced'],
+    tests: ['storage/read-later.test.ts: read later: the suffix is cut and replaced'],
   },
   {
     id: 'chain-of-frames-not-checked',

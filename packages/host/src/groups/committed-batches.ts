@@ -20,7 +20,7 @@ interface Fetched {
  * without holding up the thread: a node that was started again has all of its log to go through while others need its answers.
  */
 export class CommittedBatches {
-  readonly #log: Pick<GroupLog, 'read' | 'fetch' | 'isInMemory'>;
+  readonly #log: Pick<GroupLog, 'read' | 'readLater' | 'isInMemory'>;
   /** Called when what was on its way is here. */
   readonly #arrived: () => void;
   #batches: readonly Uint8Array[] = [];
@@ -29,7 +29,7 @@ export class CommittedBatches {
   #index: LogIndex = 0;
   #fetched: Fetched | null = null;
 
-  constructor(log: Pick<GroupLog, 'read' | 'fetch' | 'isInMemory'>, arrived: () => void) {
+  constructor(log: Pick<GroupLog, 'read' | 'readLater' | 'isInMemory'>, arrived: () => void) {
     this.#log = log;
     this.#arrived = arrived;
   }
@@ -84,7 +84,7 @@ export class CommittedBatches {
   #fetch(index: LogIndex, commitIndex: LogIndex): void {
     const fetched: Fetched = { index, outcome: null };
     this.#fetched = fetched;
-    this.#log.fetch(index, DISK_BYTES, (batches) => {
+    this.#log.readLater(index, DISK_BYTES, (batches) => {
       if (batches === null) fetched.outcome = 'changed';
       else fetched.outcome = batches.length === 0 ? 'unreadable' : committed(batches, commitIndex);
       if (this.#fetched === fetched) this.#arrived();

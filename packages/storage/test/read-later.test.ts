@@ -25,7 +25,7 @@ function stored(): { readonly rig: Rig; readonly storage: Storage; readonly log:
 function fetching(log: GroupLog, from: number, maxBytes: number): { got: readonly Uint8Array[] | null | undefined } {
   const fetched: { got: readonly Uint8Array[] | null | undefined } = { got: undefined };
   let isWithin = true;
-  log.fetch(from, maxBytes, (batches) => {
+  log.readLater(from, maxBytes, (batches) => {
     assert.equal(isWithin, false, 'never within the call');
     assert.equal(fetched.got, undefined, 'once');
     fetched.got = batches;
@@ -34,14 +34,14 @@ function fetching(log: GroupLog, from: number, maxBytes: number): { got: readonl
   return fetched;
 }
 
-test('fetch: the whole of a log in pieces of any size → what read gives, and nothing that is in memory', () => {
+test('read later: the whole of a log in pieces of any size → what read gives, and nothing that is in memory', () => {
   const { rig, log, batches } = stored();
   for (const maxBytes of [1, 1000, 5000, 100 * FILE_BYTES]) {
     const all: Uint8Array[] = [];
     for (let index = 1; !log.isInMemory(index); index = all.length + 1) {
       const fetched = fetching(log, index, maxBytes);
       rig.scheduler.runFor(5);
-      assert.ok(fetched.got instanceof Array && fetched.got.length > 0);
+      assert.ok(Array.isArray(fetched.got) && fetched.got.length > 0);
       assert.ok(fetched.got.length === 1 || fetched.got.reduce((sum, batch) => sum + batch.length, 0) <= maxBytes);
       all.push(...fetched.got);
     }
@@ -50,7 +50,7 @@ test('fetch: the whole of a log in pieces of any size → what read gives, and n
   }
 });
 
-test('fetch: a disk that takes long → the journal does not wait; two logs get their pieces one after the other', () => {
+test('read later: a disk that takes long → the journal does not wait; two logs get their pieces one after the other', () => {
   const { rig, storage, log, batches } = stored();
   const other = storage.createGroup(G2, false);
   const others = appendMany(other, 20, { group: G2, bytes: BATCH_BYTES });
@@ -67,8 +67,11 @@ test('fetch: a disk that takes long → the journal does not wait; two logs get 
   assert.deepEqual(second.got, others.slice(0, 2));
 });
 
-test('T30: fetch: the disk fails, or gives what is elsewhere → the damage is told with its place, and no batch given', () => {
-  for (const effect of [{ type: 'fail', kind: 'io' }, { type: 'misdirect', position: 512 }] as const) {
+test('T30: read later: the disk fails, or gives what is elsewhere → the damage is told with its place, and no batch given', () => {
+  for (const effect of [
+    { type: 'fail', kind: 'io' },
+    { type: 'misdirect', position: 512 },
+  ] as const) {
     const { rig, log } = stored();
     rig.disk.inject({ effect, operations: ['read'], path: JOURNAL });
     const fetched = fetching(log, 10, 1000);
@@ -81,7 +84,7 @@ test('T30: fetch: the disk fails, or gives what is elsewhere → the damage is t
   }
 });
 
-test('fetch: the file dies and is used again, is removed, or the group is reset while it is read → null, and no damage is told', () => {
+test('read later: the file dies and is used again, is removed, or the group is reset while it is read → null, and no damage is told', () => {
   const changes: Record<string, (log: GroupLog, storage: Storage) => void> = {
     'prefix dropped': (log) => log.truncatePrefix(50),
     'group reset': (_log, storage) => void storage.resetGroup(G1),
@@ -105,7 +108,7 @@ test('fetch: the file dies and is used again, is removed, or the group is reset 
   }
 });
 
-test('fetch: the suffix is cut and replaced while it is read → only what still stands where it was read', () => {
+test('read later: the suffix is cut and replaced while it is read → only what still stands where it was read', () => {
   const { rig, log, batches } = stored();
   rig.disk.inject({ effect: { type: 'slow', ms: 100 }, operations: ['read'], path: JOURNAL, times: 2 });
   const [fromFirst, fromFifth] = [fetching(log, 1, 100 * FILE_BYTES), fetching(log, 5, 100 * FILE_BYTES)];
@@ -118,7 +121,7 @@ test('fetch: the suffix is cut and replaced while it is read → only what still
   assert.deepEqual(rig.life.damaged, []);
 });
 
-test('fetch: the storage is closed while it reads → it closes, nothing is told; afterwards refused', () => {
+test('read later: the storage is closed while it reads → it closes, nothing is told; afterwards refused', () => {
   const { rig, log } = stored();
   rig.disk.inject({ effect: { type: 'slow', ms: 200 }, operations: ['read'], path: JOURNAL });
   const fetched = [fetching(log, 1, 1000), fetching(log, 10, 1000)];
@@ -128,5 +131,5 @@ test('fetch: the storage is closed while it reads → it closes, nothing is told
     fetched.map(({ got }) => got),
     [undefined, undefined],
   );
-  assert.throws(() => log.fetch(1, 1000, () => {}), /closed/);
+  assert.throws(() => log.readLater(1, 1000, () => {}), /closed/);
 });
