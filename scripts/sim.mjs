@@ -68,10 +68,14 @@ async function run(args) {
   const flags = readOptions(args, isScriptFile);
   const testkit = await prepared();
   if (flags.script !== null) return replayScript(testkit, flags.script);
-  const { NEMESIS_ACTIONS, RARE_BRANCHES } = testkit;
+  const { NEMESIS_ACTIONS, DISK_EFFECTS, RARE_BRANCHES } = testkit;
   const faults = faultsOf(flags.faults, NEMESIS_ACTIONS);
   const options = faults === undefined ? {} : { actions: faults };
-  const totals = new Totals({ faults: faults ?? NEMESIS_ACTIONS, branches: RARE_BRANCHES });
+  const totals = new Totals({
+    faults: faults ?? NEMESIS_ACTIONS,
+    effects: faults === undefined ? DISK_EFFECTS : [],
+    branches: RARE_BRANCHES,
+  });
   const folder = flags.folder ?? join(ROOT, 'tmp', 'sim-failures');
   const onFailure = (at, failure) => {
     process.stderr.write(`${failure}\n`);

@@ -25,7 +25,7 @@ export function explore({ testkit = TESTKIT, jobs, next, options, untilMs, failu
     let broken = null;
     let running = 0;
     const workers = new Set();
-    const progress = setInterval(() => say(`sim: ${totals.line}, ${failed.length} failed`), PROGRESS_MS);
+    const progress = setInterval(() => say(`sim: ${totals.progress}, ${failed.length} failed`), PROGRESS_MS);
     const end = () => {
       if (running > 0 && broken === null) return;
       clearInterval(progress);

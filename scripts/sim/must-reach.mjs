@@ -7,10 +7,7 @@ const HOUR_MS = 3_600_000;
 /** What never happened although enough was run, by name; none if too little was run to tell. `areFewFaults`: only some faults were allowed. */
 export function neverReached(totals, { areFewFaults }) {
   if (totals.virtualMs < MUST_REACH_HOURS * HOUR_MS) return [];
-  const never = (kind, counts) =>
-    Object.entries(counts)
-      .filter(([, count]) => count === 0)
-      .map(([name]) => `${kind} ${name}`);
+  const { faults, branches } = totals.never;
   // Without all faults not all branches can be reached.
-  return [...never('fault', totals.faults), ...(areFewFaults ? [] : never('branch', totals.branches))];
+  return [...faults.map((name) => `fault ${name}`), ...(areFewFaults ? [] : branches.map((name) => `branch ${name}`))];
 }

@@ -49,7 +49,10 @@ class Share {
   }
 }
 
-/** What all runs did; `names` are the closed lists of faults and of rare branches, so that what never happened is named. */
+/**
+ * What all runs did; the closed lists of the faults that were allowed, of what they do to disks (none if only some faults were), and of rare
+ * branches are given, so that what never happened is named.
+ */
 export class Totals extends Share {
   seeds = 0;
   events = 0;
@@ -59,9 +62,14 @@ export class Totals extends Share {
   /** Of clusters of three nodes, the most common ones: what a run costs goes with the nodes. */
   ofThree = new Share();
 
-  constructor({ faults, branches }) {
+  #kinds;
+  #due;
+
+  constructor({ faults, effects = [], branches }) {
     super();
-    this.faults = Object.fromEntries(faults.map((name) => [name, 0]));
+    this.#kinds = faults;
+    this.#due = [...faults, ...effects];
+    this.faults = Object.fromEntries(this.#due.map((name) => [name, 0]));
     this.branches = Object.fromEntries(branches.map((name) => [name, 0]));
   }
 
@@ -81,6 +89,24 @@ export class Totals extends Share {
     return (this.virtualMs / 3_600_000).toFixed(2);
   }
 
+  /** Faults and what they do to disks that had to happen and never did, and rare branches. */
+  get never() {
+    const zeros = (names, counts) => names.filter((name) => counts[name] === 0);
+    return { faults: zeros(this.#due, this.faults), branches: zeros(Object.keys(this.branches), this.branches) };
+  }
+
+  /** How far it got, in one line. */
+  get progress() {
+    const sum = this.#kinds.reduce((all, name) => all + this.faults[name], 0);
+    const reached = (names, counts) => names.filter((name) => counts[name] > 0).length;
+    const branches = Object.keys(this.branches);
+    return [
+      this.line,
+      `faults ${sum} of ${reached(this.#kinds, this.faults)} kinds`,
+      `branches ${reached(branches, this.branches)} of ${branches.length}`,
+    ].join(', ');
+  }
+
   /** One line. */
   get line() {
     return [
@@ -93,18 +119,14 @@ export class Totals extends Share {
   }
 
   get lines() {
-    const never = (counts) =>
-      Object.entries(counts)
-        .filter(([, count]) => count === 0)
-        .map(([name]) => name)
-        .join(', ') || 'none';
+    const { faults, branches } = this.never;
     return [
       this.line,
       `clusters of three nodes: ${this.ofThree.speed}`,
       `faults: ${counted(this.faults)}`,
-      `faults that never happened: ${never(this.faults)}`,
+      `faults that never happened: ${faults.join(', ') || 'none'}`,
       `rare branches: ${counted(this.branches)}`,
-      `rare branches that were never reached: ${never(this.branches)}`,
+      `rare branches that were never reached: ${branches.join(', ') || 'none'}`,
       counted(this.numbers),
     ];
   }

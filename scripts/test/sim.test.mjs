@@ -64,6 +64,7 @@ test('sim: numbers of runs together → what never happened is named', () => {
   );
   assert.match(text, /\nclusters of three nodes: factor 4\.0 a core at 1000 operations per virtual second\n/);
   assert.match(text, /faults: kill 6\n/);
+  assert.match(totals.progress, /, 1800 events judged, faults 6 of 1 kinds, branches 1 of 2$/);
   assert.match(text, /faults that never happened: wipe\n/);
   assert.match(text, /branches that were never reached: fencedRefused/);
 });
@@ -95,6 +96,12 @@ test('sim: a fault and a rare branch that never happened → named once enough w
   const never = neverReached(totalsOf(MUST_REACH_HOURS), { areFewFaults: false });
   assert.deepEqual(never, ['fault wipe', 'branch quorumLost']);
   assert.deepEqual(neverReached(totalsOf(MUST_REACH_HOURS), { areFewFaults: true }), ['fault wipe']);
+  const few = new Totals({ faults: ['kill'], branches: [] });
+  few.add({ ...RUN, ...NUMBERS, virtualMs: 1e8, faults: { kill: 1, tornSector: 0 } }, 1);
+  assert.deepEqual(neverReached(few, { areFewFaults: true }), []);
+  const all = new Totals({ faults: ['kill'], effects: ['tornSector'], branches: [] });
+  all.add({ ...RUN, ...NUMBERS, virtualMs: 1e8, faults: { kill: 1, tornSector: 0 } }, 1);
+  assert.deepEqual(neverReached(all, { areFewFaults: false }), ['fault tornSector']);
   assert.equal(exitCodeOf({ failed: [], broken: null, never }), 4);
   assert.equal(exitCodeOf({ failed: [], broken: null, never: [] }), 0);
   assert.equal(exitCodeOf({ failed: [7], broken: null, never }), 1);

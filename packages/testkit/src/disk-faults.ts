@@ -23,7 +23,9 @@ export function disturbDisk(scene: FaultScene, action: MildFault, node: SimNode)
       return;
     case 'fullDisk': {
       disk.capacityBytes = disk.usedBytes() + randomBetween(random, 0, 20_000);
+      disk.onFull = scene.hitter();
       const mend = (): void => {
+        disk.onFull = null;
         disk.capacityBytes = Number.POSITIVE_INFINITY;
       };
       scene.onMend(mend);
@@ -35,7 +37,7 @@ export function disturbDisk(scene: FaultScene, action: MildFault, node: SimNode)
     case 'crashInNetwork': {
       if (process === null) return;
       const calls = cluster.network.callsOf(process);
-      calls.crash(randomBetween(random, 0, 100), crashOf(scene));
+      calls.crash(randomBetween(random, 0, 100), crashOf(scene), scene.hitter());
       scene.onMend(() => calls.spare());
       return comeBackAfterCrash(scene, node);
     }

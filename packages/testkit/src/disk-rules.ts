@@ -47,6 +47,8 @@ export interface DiskRule {
   readonly skip?: number;
   /** Matching operations hit after that. Default 1; Infinity: for ever. */
   readonly times?: number;
+  /** Told of each operation that is hit. */
+  readonly hit?: () => void;
 }
 
 /** A rule at work. */
@@ -113,6 +115,7 @@ class ActiveRule implements InjectedRule {
     if (this.#left <= 0) return false;
     this.#left--;
     this.#hits++;
+    this.#rule.hit?.();
     if (this.#left === 0) this.#drop();
     return true;
   }

@@ -16,6 +16,16 @@ export interface PowerCutOptions {
   readonly keepChance?: number;
 }
 
+/** What power cuts really did. */
+export interface PowerLosses {
+  /** Sectors that hold rubbish, or a mix of old and new. */
+  tornSectors: number;
+  /** Sectors that are back at an earlier version. */
+  lostSectors: number;
+  /** Changes of names that are gone. */
+  forgottenNames: number;
+}
+
 /** Versions of one sector that were written over it since the last sync are remembered up to this many. */
 const VERSIONS_MAX = 8;
 
@@ -72,15 +82,19 @@ export class FileState {
   }
 
   /** One of the states that a power cut now could leave, all of it durable. */
-  afterPowerCut(random: Random, keepChance: number, options: PowerCutOptions): FileState {
+  afterPowerCut(random: Random, keepChance: number, options: PowerCutOptions, losses: PowerLosses): FileState {
     const tornChance = options.tornChance ?? 0.05;
     const left = new FileState();
     left.content = this.content.copy();
     for (const changes of [this.#doomed, this.#unsynced]) {
       for (const [sector, versions] of changes) {
-        if (randomChance(random, tornChance))
+        if (randomChance(random, tornChance)) {
           left.content.setSector(sector, tornSector(random, versions.at(-1) ?? null, this.content.sector(sector)));
-        else if (!randomChance(random, keepChance)) left.content.setSector(sector, pickEarlier(random, versions));
+          losses.tornSectors++;
+        } else if (!randomChance(random, keepChance)) {
+          left.content.setSector(sector, pickEarlier(random, versions));
+          losses.lostSectors++;
+        }
       }
     }
     const sizes = [...this.#doomedSizes, ...this.#sizes];
@@ -245,19 +259,22 @@ export class DiskState {
     return imageOf(this.#names, (file) => file.content.copy());
   }
 
-  /** One of the contents that a power cut now could leave. */
-  powerCutImage(random: Random, options: PowerCutOptions = {}): DiskImage {
+  /** One of the contents that a power cut now could leave; what it loses is added to `losses`. */
+  powerCutImage(random: Random, options: PowerCutOptions = {}, losses: PowerLosses = noLosses()): DiskImage {
     // Each cut has a temper of its own: some lose everything unsynced, some nothing, most a part.
     const keepChance = (): number => options.keepChance ?? ([0, 1, randomUnit(random), 0.5, 0.9][randomBetween(random, 0, 4)] as number);
     const names = new Map(this.#durable);
     const keepNames = keepChance();
-    for (const change of this.#unsynced) if (randomChance(random, keepNames)) assign(names, change);
+    for (const change of this.#unsynced) {
+      if (randomChance(random, keepNames)) assign(names, change);
+      else losses.forgottenNames++;
+    }
     const left = new Map<FileState, SparseBytes>();
     const keepSectors = keepChance();
     return imageOf(names, (file) => {
       let content = left.get(file);
       if (content === undefined) {
-        content = file.afterPowerCut(random, keepSectors, options).content;
+        content = file.afterPowerCut(random, keepSectors, options, losses).content;
         left.set(file, content);
       }
       return content;
@@ -274,6 +291,11 @@ export class DiskState {
     assign(this.#names, change);
     this.#unsynced.push(change);
   }
+}
+
+/** Nothing was lost so far. */
+export function noLosses(): PowerLosses {
+  return { tornSectors: 0, lostSectors: 0, forgottenNames: 0 };
 }
 
 function assign(names: Map<string, Entry>, change: NameChange): void {

@@ -12,8 +12,10 @@ export interface FaultScene {
   readonly isRunning: boolean;
   /** Names of the nodes and clients that it hits. */
   hits(...targets: string[]): void;
+  /** To be called once the fault that is being done has hit something: then it counts, once. */
+  hitter(): () => void;
   later(ms: number, action: () => void): void;
-  /** A rule that goes when everything is mended. */
+  /** A rule that goes when everything is mended. The fault counts once it hits something. */
   inject(node: SimNode, rule: DiskRule): InjectedRule;
   /** Done when everything is mended. */
   onMend(action: () => void): void;

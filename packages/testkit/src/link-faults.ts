@@ -45,7 +45,10 @@ export function slowLinks(scene: FaultScene, action: 'clog' | 'loss', node: SimN
           [other, node.name],
         ] as const),
   );
-  const conditions = action === 'clog' ? { latencyMs: randomBetween(random, 20, 400) } : { lossChance: 0.01 + 0.3 * randomUnit(random) };
+  const conditions =
+    action === 'clog'
+      ? { latencyMs: randomBetween(random, 20, 400) }
+      : { lossChance: 0.01 + 0.3 * randomUnit(random), lost: scene.hitter() };
   for (const [from, to] of links) network.setLink(from, to, conditions);
   scene.later(randomUnit(random) * 1500, () => links.forEach(([from, to]) => network.resetLink(from, to)));
   return links.length > 0;

@@ -39,5 +39,22 @@ export const NEMESIS_ACTIONS = [
   'lostWrite',
   'misdirectWrite',
 ] as const;
+/** What they and what follows from them did to disks, counted where it happens: of a write, of a sector, of a name. */
+export const DISK_EFFECTS = ['shortWrite', 'tornSector', 'lostSector', 'forgottenName'] as const;
+
+/** Faults that are made ready, and hit something later or never: they count when they do. */
+export const LATE_ACTIONS: ReadonlySet<NemesisAction> = new Set([
+  'loss',
+  'slowDisk',
+  'fullDisk',
+  'crashInDisk',
+  'crashInNetwork',
+  'failSync',
+  'failWrite',
+  'failRead',
+  'misdirectRead',
+  'failSyncForever',
+]);
+
 /** One of them. */
 export type NemesisAction = (typeof NEMESIS_ACTIONS)[number];

@@ -8,7 +8,7 @@ import { SimulatorError } from './faults.js';
 import type { FaultScene } from './fault-scene.js';
 import { flipAnyBit, isWhole } from './fault-targets.js';
 import { disturbClient, disturbLink, halveConnections, partition, slowLinks } from './link-faults.js';
-import type { NemesisAction } from './nemesis-actions.js';
+import { DISK_EFFECTS, LATE_ACTIONS, type NemesisAction } from './nemesis-actions.js';
 import type { SimCluster } from './sim-cluster.js';
 import type { SimNode } from './sim-node.js';
 
@@ -30,8 +30,9 @@ type Destruction = 'wipe' | 'oldImage' | 'flipBit' | 'failRead' | 'misdirectRead
 
 /** Breaks things as planned and mends them again. */
 export class Nemesis implements FaultScene {
+  /** How often each fault hit something. What was made ready and met nothing does not count. */
   readonly counts: Record<string, number> = {};
-  /** What was injected, in order. */
+  /** What was injected or made ready, in order. */
   readonly injected: InjectedFault[] = [];
   readonly cluster: SimCluster;
   readonly #plan: FaultPlan;
@@ -80,13 +81,18 @@ export class Nemesis implements FaultScene {
     const node = this.#numbered(step.node);
     const fault: InjectedFault = { id: step.id, action: step.action, atMs: nowMs, untilMs: nowMs, targets: [node.name] };
     this.#as({ random: new SeededRandom(step.seed), fault }, () => {
-      if (this.#perform(step.action, node)) this.#count(fault);
+      if (!this.#perform(step.action, node)) return;
+      this.#note(fault);
+      if (!LATE_ACTIONS.has(step.action)) this.#count(fault);
     });
   }
 
-  #count(fault: InjectedFault): void {
+  #count({ action }: InjectedFault): void {
+    this.counts[action] = (this.counts[action] ?? 0) + 1;
+  }
+
+  #note(fault: InjectedFault): void {
     this.injected.push(fault);
-    this.counts[fault.action] = (this.counts[fault.action] ?? 0) + 1;
     this.cluster.history.recorder.fault(fault.action, fault.targets.join(' '));
     this.cluster.scheduler.trace.mixText(fault.action);
   }
@@ -113,6 +119,27 @@ export class Nemesis implements FaultScene {
 
   hits(...targets: string[]): void {
     if (this.#scope !== null) this.#scope.fault.targets = targets;
+  }
+
+  hitter(): () => void {
+    const fault = this.#scope?.fault;
+    let isHit = fault === undefined;
+    return () => {
+      if (!isHit && fault !== undefined) this.#count(fault);
+      isHit = true;
+    };
+  }
+
+  /** How often each fault hit something, and what happened to disks. */
+  get effects(): Readonly<Record<string, number>> {
+    const sums: Record<(typeof DISK_EFFECTS)[number], number> = { shortWrite: 0, tornSector: 0, lostSector: 0, forgottenName: 0 };
+    for (const { disk } of this.cluster.nodes) {
+      sums.shortWrite += disk.shortWrites;
+      sums.tornSector += disk.losses.tornSectors;
+      sums.lostSector += disk.losses.lostSectors;
+      sums.forgottenName += disk.losses.forgottenNames;
+    }
+    return { ...this.counts, ...sums };
   }
 
   /** Processes that end by themselves (a fault injected late) are started again until all is well. */
@@ -213,7 +240,7 @@ export class Nemesis implements FaultScene {
   }
 
   inject(node: SimNode, rule: DiskRule): InjectedRule {
-    const injected = node.disk.inject(rule);
+    const injected = node.disk.inject({ ...rule, hit: this.hitter() });
     this.onMend(() => injected.remove());
     return injected;
   }
@@ -284,7 +311,14 @@ export class Nemesis implements FaultScene {
     this.#oldImage = null;
     victim.restoreImage(image);
     this.restartLater(victim);
-    if (this.#scope !== null) this.#count(this.#scope.fault);
+    this.#happened();
+  }
+
+  /** What was planned earlier was done now. */
+  #happened(): void {
+    if (this.#scope === null) return;
+    this.#note(this.#scope.fault);
+    this.#count(this.#scope.fault);
   }
 
   /** A write that the disk reported and lost, or put elsewhere in the file. As with an old image, others must have heard of the journal. */
@@ -298,7 +332,7 @@ export class Nemesis implements FaultScene {
       // Not to be found out: too much for the others to lose with it.
       if (!isCalm) victim.wipe();
       this.restartLater(victim);
-      if (this.#scope !== null) this.#count(this.#scope.fault);
+      this.#happened();
     };
     this.#awaitCalm(
       () => destroyed(true),

@@ -11,13 +11,15 @@ export class NetworkCalls {
   readonly #process: SimProcess;
   #crashAt = Number.POSITIVE_INFINITY;
   #when: NetworkCrash = 'before';
+  #died: () => void = () => {};
 
   constructor(process: SimProcess) {
     this.#process = process;
   }
 
-  /** The process dies in its call after `skip` more. */
-  crash(skip: number, when: NetworkCrash): void {
+  /** The process dies in its call after `skip` more; `died` is told when it does. */
+  crash(skip: number, when: NetworkCrash, died: () => void = () => {}): void {
+    this.#died = died;
     this.#crashAt = this.count + skip + 1;
     this.#when = when;
   }
@@ -36,6 +38,7 @@ export class NetworkCalls {
 
   /** The process dies within a call: nothing that follows has any effect. */
   die(): never {
+    this.#died();
     this.#process.kill();
     throw new SimulatedCrash(`${this.#process.name} died in call ${this.count} to the network`);
   }

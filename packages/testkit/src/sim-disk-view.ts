@@ -236,7 +236,7 @@ class SimDiskFile implements DiskFile {
     const interrupt = (): void => {
       const bytes = concatBytes(parts);
       const part = disk.drawPart(bytes.length);
-      this.#apply(position, bytes.subarray(0, part));
+      this.#applyPart(position, bytes, part);
       if (part > 0 && part < bytes.length) disk.noteTorn(this.#path);
     };
     this.#view.interrupted.add(interrupt);
@@ -274,7 +274,7 @@ class SimDiskFile implements DiskFile {
     const wanted = isPartial ? disk.drawPart(bytes.length) : bytes.length;
     const room = disk.roomFor(this.#file, position, wanted);
     if (effect?.type === 'misdirect') disk.state.find(effect.path ?? this.#path).write(effect.position, bytes);
-    else if (effect?.type !== 'lost') this.#apply(position, bytes.subarray(0, room));
+    else if (effect?.type !== 'lost') this.#applyPart(position, bytes, room);
     if (effect?.type === 'crash') {
       if (wanted > 0 && wanted < bytes.length) disk.noteTorn(this.#path);
       this.#view.crash('write', this.#path);
@@ -294,8 +294,10 @@ class SimDiskFile implements DiskFile {
     return null;
   }
 
-  #apply(position: number, bytes: Uint8Array): void {
-    if (bytes.length > 0) this.#file.write(position, bytes);
+  /** Writes the first `length` bytes. */
+  #applyPart(position: number, bytes: Uint8Array, length: number): void {
+    if (length < bytes.length) this.#view.disk.shortWrites++;
+    if (length > 0) this.#file.write(position, bytes.subarray(0, length));
   }
 
   /** Calls that complete by callback tell every fault by it. */

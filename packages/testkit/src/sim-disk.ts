@@ -1,6 +1,6 @@
 import { type Disk, DiskFault, type Random, SeededRandom, type Timers, randomBetween, randomUnit } from '@quorate/base';
 import { DiskRules, type DiskRule, type InjectedRule } from './disk-rules.js';
-import { type DiskImage, DiskState, type FileState, type PowerCutOptions } from './disk-state.js';
+import { type DiskImage, DiskState, type FileState, type PowerCutOptions, type PowerLosses, noLosses } from './disk-state.js';
 import { SimDiskView } from './sim-disk-view.js';
 
 /** What a disk needs of the process that uses it; a `SimProcess` is one. */
@@ -46,6 +46,12 @@ export class SimDisk {
   lockHolder: SimDiskView | null = null;
   /** Simulated power cuts and restored images since the start. */
   powerCuts = 0;
+  /** What power cuts did to it. */
+  readonly losses: PowerLosses = noLosses();
+  /** Writes of which only a part was done, for want of space or because the write failed or its process died. */
+  shortWrites = 0;
+  /** Told of each write for which there is no space. */
+  onFull: (() => void) | null = null;
   readonly #views = new Set<SimDiskView>();
   #tornWrites: string[] = [];
 
@@ -85,7 +91,7 @@ export class SimDisk {
   /** Loses power: what was not synced may be gone, in any combination. */
   powerCut(random: Random = this.random, options: PowerCutOptions = {}): void {
     this.processCrash();
-    this.restore(this.state.powerCutImage(random, options));
+    this.restore(this.state.powerCutImage(random, options, this.losses));
   }
 
   /** The content as processes see it now. Cheap: memory is shared until written. */
@@ -151,7 +157,9 @@ export class SimDisk {
     const growth = position + length - file.content.size;
     if (growth <= 0 || this.capacityBytes === Number.POSITIVE_INFINITY) return length;
     const free = Math.max(0, this.capacityBytes - this.usedBytes());
-    return growth <= free ? length : Math.max(0, length - (growth - free));
+    if (growth <= free) return length;
+    this.onFull?.();
+    return Math.max(0, length - (growth - free));
   }
 
   drawMs([low, high]: readonly [number, number]): number {

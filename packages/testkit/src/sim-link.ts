@@ -15,6 +15,8 @@ export interface LinkConditions {
   readonly chunkChance: number;
   /** Probability that a packet is lost and must be sent again, for each time it is sent. What is behind it in its connection waits. */
   readonly lossChance: number;
+  /** Told of each packet that is lost. */
+  readonly lost?: () => void;
 }
 
 /** A quick local network: a quarter to half a millisecond one way, 125 MB/s. */
@@ -86,8 +88,12 @@ export class SimLink {
 
   /** Time that is lost with what is lost, as TCP sends it again. */
   #lossMs(lossChance: number): number {
+    const { lost } = this.conditions;
     let lostMs = 0;
-    for (let resends = 0; resends < RESENDS_MAX && randomUnit(this.#random) < lossChance; resends++) lostMs += RESEND_MS * 2 ** resends;
+    for (let resends = 0; resends < RESENDS_MAX && randomUnit(this.#random) < lossChance; resends++) {
+      lostMs += RESEND_MS * 2 ** resends;
+      lost?.();
+    }
     return lostMs;
   }
 

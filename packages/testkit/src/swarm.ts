@@ -51,7 +51,7 @@ export interface SimulationResult {
   readonly operations: number;
   readonly acknowledged: number;
   readonly records: number;
-  /** How often each fault was injected. */
+  /** How often each fault hit something, and what came of them on disks (`DISK_EFFECTS`). */
   readonly faults: Readonly<Record<string, number>>;
   readonly resources: ResourceFigures;
   /** Of machines: by all nodes, over all their starts. */
@@ -208,7 +208,7 @@ class ScriptRun {
       operations: figures.resourceCalls,
       acknowledged: cluster.history.acknowledged,
       records: [...final.values()].reduce((sum, values) => sum + values.length, 0),
-      faults: nemesis.counts,
+      faults: nemesis.effects,
       resources: figures,
       snapshotsTaken: cluster.logged.get('snapshot taken') ?? 0,
       snapshotsInstalled: cluster.logged.get('snapshot installed') ?? 0,

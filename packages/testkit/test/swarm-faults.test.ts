@@ -45,7 +45,7 @@ test('swarm: each fault of the network, of clocks and of calls, one at a time â†
   ] as const;
   const { result, nemesis } = injected(actions, 1);
   for (const action of actions) assert.ok((nemesis.counts[action] ?? 0) > 0, `${action}: ${JSON.stringify(nemesis.counts)}`);
-  assert.deepEqual(result?.faults, nemesis.counts);
+  for (const [name, count] of Object.entries(nemesis.counts)) assert.equal(result?.faults[name], count, name);
 });
 
 test('swarm: syncs of a disk fail for ever â†’ the node stops, gets an empty disk, and is let in again as a new incarnation', () => {
