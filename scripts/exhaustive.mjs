@@ -2,6 +2,7 @@
 // at every call of the recoveries, every call failing once, every way in which the cables between nodes can be cut.
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { EXIT } from './sim/options.mjs';
 import { ROOT, build, ensureInstalled, main, parseFlags, say, wholeNumber } from './workspace.mjs';
 
 const HELP = `npm run exhaustive -- [KIND] [--seed N] [--seeds N] [--length N] [--from N] [--to N] [--every N] [--depth N] [--sample N]
@@ -17,7 +18,7 @@ KIND is one of these; all of them if none is given:
 
 --seeds N tries N seeds, one after the other: each has orders of calls of its own, and the ways of syncing take turns.
 
-Exit code: 0 nothing found, 1 a promise was broken, 2 wrong usage.
+Exit code: 0 nothing found, 1 a promise was broken, 2 wrong usage, 3 the simulator itself failed.
 `;
 const KINDS = ['crashes', 'failures', 'graphs'];
 const CALLS_MAX = 1_000_000;
@@ -48,14 +49,21 @@ await main(async () => {
   await ensureInstalled();
   await build(['packages/testkit']);
   const testkit = await import(pathToFileURL(join(ROOT, 'packages', 'testkit', 'dist', 'index.js')).href);
-  let problems = 0;
-  for (let each = seed; each < seed + seeds; each++) {
-    if (seeds > 1) say(`exhaustive: seed ${each}`);
-    if (kind === undefined || kind === 'crashes') crashes(testkit, { ...script, seed: each });
-    if (kind === undefined || kind === 'failures') failures(testkit, { ...script, seed: each });
-    if (kind === undefined || kind === 'graphs') problems += graphs(testkit, each, sample);
+  try {
+    let problems = 0;
+    for (let each = seed; each < seed + seeds; each++) {
+      if (seeds > 1) say(`exhaustive: seed ${each}`);
+      if (kind === undefined || kind === 'crashes') crashes(testkit, { ...script, seed: each });
+      if (kind === undefined || kind === 'failures') failures(testkit, { ...script, seed: each });
+      if (kind === undefined || kind === 'graphs') problems += graphs(testkit, each, sample);
+    }
+    return problems > 0 ? EXIT.bug : EXIT.good;
+  } catch (thrown) {
+    const end = testkit.endAt('exhaustive', thrown);
+    const isBroken = testkit.isSimulatorError(end);
+    process.stderr.write(`[quorate] ${isBroken ? 'simulator error' : 'error'}: ${end.stack}\n`);
+    return isBroken ? EXIT.simulator : EXIT.bug;
   }
-  return problems > 0 ? 1 : 0;
 });
 
 /** Says how far it is, at most every few seconds. */
@@ -72,10 +80,15 @@ function inWords({ calls, recoveries, secondRecoveries }) {
   return `${calls} calls of the script, ${recoveries} of the recoveries, ${secondRecoveries} of the recoveries from those`;
 }
 
+function noCall({ from }) {
+  process.stderr.write(`error: the script has no call ${from} to the disk\n`);
+  process.exit(EXIT.wrongUse);
+}
+
 function crashes({ crashEverywhere }, script) {
   const tell = progress('crashes');
   const counts = crashEverywhere({ ...script, progress: (tried) => tell(() => inWords(tried)) });
-  if (counts.calls === 0) throw new Error(`the script has no call ${script.from} to the disk`);
+  if (counts.calls === 0) noCall(script);
   say(`crashes: power was lost at ${inWords(counts)}; nothing that was acknowledged was missing`);
 }
 
@@ -86,7 +99,7 @@ function failures({ failEverywhere }, script) {
   ]) {
     const tell = progress(`failures (${name})`);
     const { calls } = failEverywhere({ ...script, progress: (tried) => tell(() => `${tried.calls} calls`) }, failing);
-    if (calls === 0) throw new Error(`the script has no call ${script.from} to the disk`);
+    if (calls === 0) noCall(script);
     say(`failures: ${calls} calls failed with ${name}, each once; the script came to its end, nothing that was acknowledged was missing`);
   }
 }

@@ -44,9 +44,9 @@ async function prepared() {
 }
 
 /** Runs all seeds: what failed, and what of the simulator broke. */
-async function runAll({ flags, testkit, options, totals, onFailure }) {
+async function runAll({ flags, testkit, options, totals, onFailure, onBroken }) {
   const { seed, count, minutes, jobs, failuresMax } = flags;
-  const common = { options, failuresMax, totals, onFailure };
+  const common = { options, failuresMax, totals, onFailure, onBroken };
   if (minutes > 0) {
     // Fresh seeds: nobody has to remember which were tried.
     let at = flags.hasSeed ? seed : Math.floor(Math.random() * SEED_MAX);
@@ -81,7 +81,8 @@ async function run(args) {
     process.stderr.write(`${failure}\n`);
     process.stderr.write(`sim: seed ${at} failed; kept: ${keep(folder, at, faults, failure)}\n`);
   };
-  const { failed, broken } = await runAll({ flags, testkit, options, totals, onFailure });
+  const onBroken = (at, text) => process.stderr.write(`sim: the simulator failed in seed ${at}; kept: ${keep(folder, at, faults, text)}\n`);
+  const { failed, broken } = await runAll({ flags, testkit, options, totals, onFailure, onBroken });
   for (const line of totals.lines) say(`sim: ${line}`);
   const [first] = failed;
   const repeat = `npm run sim -- --seed ${first}${faults === undefined ? '' : ` --faults ${faults.join(',')}`}`;

@@ -161,11 +161,12 @@ export function parseFlags(args, known) {
   return values;
 }
 
-/** A whole number of a flag within bounds, or the default; otherwise ends the process with code 2. */
+/** A whole number of a flag within bounds, in plain digits, or the default; otherwise ends the process with code 2. */
 export function wholeNumber(flags, name, { min, max, fallback }) {
   if (flags[name] === undefined) return fallback;
   const value = Number(flags[name]);
-  if (!Number.isInteger(value) || value < min || value > max) {
+  // An empty text is 0 for `Number`, which also takes 0x10 and 1e3.
+  if (!/^\d+$/.test(flags[name]) || value < min || value > max) {
     process.stderr.write(`error: --${name} must be a whole number from ${min} to ${max}, not "${flags[name]}"\n`);
     process.exit(2);
   }

@@ -17,9 +17,10 @@ const TESTKIT = join(ROOT, 'packages', 'testkit', 'dist', 'index.js');
 
 /**
  * Runs `next()` seeds until it gives null, or `untilMs` (by `performance.now()`) is over, or so many failed. Gives what failed; `broken` says why the
- * simulator itself could not go on.
+ * simulator itself could not go on; `onBroken` is told of the seed, if that happened in one.
  */
-export function explore({ testkit = TESTKIT, jobs, next, options, untilMs, failuresMax, totals, onResult, onFailure }) {
+export function explore({ testkit = TESTKIT, seedMsMax = SEED_MS_MAX, jobs, next, options, untilMs, failuresMax, totals, ...told }) {
+  const { onResult, onFailure, onBroken = () => {} } = told;
   return new Promise((resolve) => {
     const failed = [];
     let broken = null;
@@ -32,6 +33,11 @@ export function explore({ testkit = TESTKIT, jobs, next, options, untilMs, failu
       for (const worker of workers) worker.kill('SIGKILL');
       resolve({ failed, broken });
     };
+    const breakOff = (seed, text) => {
+      if (broken === null && seed !== undefined) onBroken(seed, text);
+      broken ??= text;
+      end();
+    };
     const isOver = () => broken !== null || failed.length >= failuresMax || performance.now() >= untilMs;
     const give = (worker) => {
       const seed = isOver() ? null : next();
@@ -41,10 +47,7 @@ export function explore({ testkit = TESTKIT, jobs, next, options, untilMs, failu
         running--;
         return end();
       }
-      worker.timer = setTimeout(() => {
-        broken = `seed ${seed} did not end within ${SEED_MS_MAX / 1000} s`;
-        end();
-      }, SEED_MS_MAX);
+      worker.timer = setTimeout(() => breakOff(seed, `seed ${seed} did not end within ${seedMsMax / 1000} s`), seedMsMax);
       worker.seed = seed;
       worker.send({ seed, options });
     };
@@ -58,8 +61,7 @@ export function explore({ testkit = TESTKIT, jobs, next, options, untilMs, failu
           totals.add(result, ms);
           onResult(seed, ms, result);
         } else if (isSimulatorError) {
-          broken ??= `seed ${seed}: ${failure}`;
-          return end();
+          return breakOff(seed, `seed ${seed}: ${failure}`);
         } else if (failure !== undefined) {
           failed.push(seed);
           onFailure(seed, failure);
@@ -69,8 +71,8 @@ export function explore({ testkit = TESTKIT, jobs, next, options, untilMs, failu
       worker.on('exit', (code, signal) => {
         clearTimeout(worker.timer);
         if (!workers.delete(worker)) return;
-        broken ??= `a worker ended by itself${worker.seed === undefined ? '' : ` in seed ${worker.seed}`}: ${code === null ? signal : `exit code ${code}`}`;
-        end();
+        const where = worker.seed === undefined ? '' : ` in seed ${worker.seed}`;
+        breakOff(worker.seed, `a worker ended by itself${where}: ${code === null ? signal : `exit code ${code}`}`);
       });
     }
   });

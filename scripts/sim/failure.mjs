@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { ROOT, say } from '../workspace.mjs';
+import { EXIT } from './options.mjs';
 
 const PROGRESS_EVERY_MS = 2000;
 
@@ -43,8 +44,11 @@ export function isScriptFile(file) {
   }
 }
 
-/** Runs a saved script again and tells its story; gives the exit code. An unreadable file ends the process with code 2. */
-export function replayScript(testkit, file) {
+/**
+ * Runs a saved script again and tells its story; gives the exit code. The same sources must give the same failure after the same events: otherwise
+ * the simulator is not deterministic. An unreadable file ends the process with code 2.
+ */
+export function replayScript(testkit, file, commit = commitOfSources()) {
   let saved;
   try {
     saved = testkit.decodeScriptFile(readFileSync(file, 'utf8'));
@@ -57,5 +61,8 @@ export function replayScript(testkit, file) {
   const difference = testkit.replayDifference(saved.failure, failure);
   const sources = saved.commit === '' ? '' : ` (saved with commit ${saved.commit})`;
   say(difference === null ? `sim: fails as saved, trace ${failure.traceHash}` : `sim: ${difference}${sources}`);
-  return failure === null ? 0 : 1;
+  if (failure !== null && testkit.isSimulatorError(failure.thrown)) return EXIT.simulator;
+  // A commit with a `+` does not say what the sources were.
+  if (difference !== null && saved.commit === commit && /^[0-9a-f]+$/.test(commit)) return EXIT.simulator;
+  return failure === null ? EXIT.good : EXIT.bug;
 }

@@ -3,7 +3,7 @@ import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { cpuMsSince } from './cpu-time.mjs';
 
 /** Ends at the first error of the simulator itself: `broken` says which. */
-export async function runHere({ testkit, checkers, seeds, failuresMax, options, log, history, totals, onResult, onFailure }) {
+export async function runHere({ testkit, checkers, seeds, failuresMax, options, log, history, totals, onResult, onFailure, onBroken }) {
   const { runSimulation, isSimulatorError } = testkit;
   const { encodeEvent, encodeHeader } = checkers;
   const file = log === undefined ? null : openSync(log, 'w');
@@ -27,6 +27,7 @@ export async function runHere({ testkit, checkers, seeds, failuresMax, options, 
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
       if (isSimulatorError(error)) {
         broken = `seed ${seed}: ${text}`;
+        onBroken(seed, broken);
       } else {
         failed.push(seed);
         onFailure(seed, text);

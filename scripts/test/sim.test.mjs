@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { ROOT } from '../workspace.mjs';
 import { explore } from '../sim/explore.mjs';
+import { replayScript } from '../sim/failure.mjs';
 import { runHere } from '../sim/here.mjs';
 import { MUST_REACH_HOURS, neverReached } from '../sim/must-reach.mjs';
 import { EXIT, exitCodeOf } from '../sim/options.mjs';
@@ -18,6 +19,11 @@ function sim(args) {
 
 for (const [what, args, message] of [
   ['a seed that is not a number', ['--seed', 'x'], /--seed must be a whole number/],
+  ['a seed that is empty', ['--seed', ''], /--seed must be a whole number from 0 to 4294967295, not ""/],
+  ['a seed that is empty, with =', ['--seed='], /--seed must be a whole number/],
+  ['a seed in hexadecimal', ['--seed', '0x10'], /--seed must be a whole number/],
+  ['a seed with an exponent', ['--seed=1e3'], /--seed must be a whole number/],
+  ['a seed with a fraction', ['--seed', '1.0'], /--seed must be a whole number/],
   ['an unknown flag', ['--sed', '1'], /unknown argument "--sed"/],
   ['a flag without its value', ['--minutes'], /--minutes needs a value/],
   ['an unknown fault', ['--faults', 'kill,meteor'], /no fault "meteor"; known: kill,/],
@@ -123,13 +129,16 @@ async function withSimulator(source, action) {
 }
 
 /** What comes of three seeds in two processes. */
-async function explored(testkit) {
+async function explored(testkit, more = {}) {
   const seeds = [1, 2, 3];
   const told = [];
   const totals = new Totals({ faults: [], branches: [] });
-  const run = { jobs: 2, next: () => seeds.shift() ?? null, options: {}, untilMs: Number.POSITIVE_INFINITY, failuresMax: 10 };
-  const outcome = await explore({ testkit, ...run, totals, onResult: () => {}, onFailure: (seed, text) => told.push([seed, text]) });
-  return { ...outcome, told, code: exitCodeOf({ ...outcome, never: [] }) };
+  const run = { jobs: 2, next: () => seeds.shift() ?? null, options: {}, untilMs: Number.POSITIVE_INFINITY, failuresMax: 10, ...more };
+  const kept = [];
+  const onFailure = (seed, text) => told.push([seed, text]);
+  const onBroken = (seed, text) => kept.push([seed, text]);
+  const outcome = await explore({ testkit, ...run, totals, onResult: () => {}, onFailure, onBroken });
+  return { ...outcome, told, kept, code: exitCodeOf({ ...outcome, never: [] }) };
 }
 
 test('sim: processes find a bug in one of three seeds → it is told with its seed, exit code 1', async () => {
@@ -142,13 +151,20 @@ test('sim: processes find a bug in one of three seeds → it is told with its se
 
 test('sim: an exception of the simulator itself, in a process or here → no bug: exit code 3', async () => {
   const source = 'export function runSimulation() { return null.nothing; }';
-  const { failed, broken, code } = await withSimulator(source, explored);
+  const { failed, broken, kept, code } = await withSimulator(source, explored);
   assert.match(broken, /seed [123]: TypeError/);
+  assert.deepEqual(
+    kept.map(([, text]) => text),
+    [broken],
+  );
   assert.deepEqual([failed, code], [[], EXIT.simulator]);
   await withSimulator(source, async (path) => {
     const totals = new Totals({ faults: [], branches: [] });
-    const run = { checkers: {}, seeds: [5, 6], failuresMax: 9, options: {}, totals, onResult: assert.fail, onFailure: assert.fail };
+    const kept = [];
+    const told = { onResult: assert.fail, onFailure: assert.fail, onBroken: (seed) => kept.push(seed) };
+    const run = { checkers: {}, seeds: [5, 6], failuresMax: 9, options: {}, totals, ...told };
     assert.match((await runHere({ ...run, testkit: await import(path) })).broken, /seed 5: TypeError/);
+    assert.deepEqual(kept, [5]);
   });
 });
 
@@ -164,9 +180,80 @@ test('sim: an exception of the product in the processes, which keep no stacks �
   assert.match(told[0][1], /simulation failed with seed [123]: uncaught TypeError in packages\/client\/dist\/core\/client-core\.js: /);
 });
 
-test('sim: a process that ends by itself → its seed is named, exit code 3', async () => {
+/** The real simulator, while a method of one of its classes, or of the product's, throws. */
+async function withBrokenMethod(prototype, name, action) {
+  const sound = prototype[name];
+  prototype[name] = (...args) => sound.apply(undefined, args);
+  try {
+    return await action();
+  } finally {
+    prototype[name] = sound;
+  }
+}
+
+test('sim: a script is replayed with other events, another end or none → exit code 3 with the sources it was saved with, else that of its end', async () => {
+  const testkit = await import(join(ROOT, 'packages', 'testkit', 'dist', 'index.js'));
+  const { ClientCore } = await import(join(ROOT, 'packages', 'client', 'dist', 'index.js'));
+  const folder = mkdtempSync(join(tmpdir(), 'quorate-sim-'));
+  const file = join(folder, 'seed-5-small.json');
+  const script = testkit.drawScript(5, { nodes: 3, clients: 1, faultMs: 300, actions: [] });
+  const replayed = (change = {}, commit = 'abc123') => {
+    writeFileSync(file, testkit.encodeScriptFile({ script, commit: 'abc123', failure: { ...saved, ...change } }));
+    return replayScript(testkit, file, commit);
+  };
+  let saved = { kind: 'some', message: 'some', traceHash: '0123456789abcdef', atMs: 1 };
+  try {
+    assert.deepEqual([replayed(), replayed({}, 'def456'), replayed({}, 'abc123+'), replayed({}, '')], [3, 0, 0, 0]);
+    await withBrokenMethod(ClientCore.prototype, 'append', () => {
+      const { message, traceHash, atMs } = testkit.tryScript(script).failure;
+      saved = { kind: testkit.failureKind(message), message, traceHash, atMs };
+      assert.deepEqual([replayed(), replayed({}, 'def456')], [1, 1]);
+      const other = { traceHash: '0123456789abcdef' };
+      assert.deepEqual([replayed(other), replayed(other, 'def456')], [3, 1]);
+    });
+    await withBrokenMethod(testkit.SimDisk.prototype, 'drawMs', () => assert.equal(replayed({}, 'def456'), 3));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+for (const [what, place, code] of [
+  ['the product', ['client', 'ClientCore', 'append'], 1],
+  ['the simulator', ['testkit', 'SimDisk', 'drawMs'], 3],
+]) {
+  test(`exhaustive: an exception of ${what} → exit code ${code}`, () => {
+    const folder = mkdtempSync(join(tmpdir(), 'quorate-sim-'));
+    const [name, className, method] = place;
+    const index = JSON.stringify(join(ROOT, 'packages', name, 'dist', 'index.js'));
+    const preload = join(folder, 'broken.mjs');
+    writeFileSync(
+      preload,
+      `import { ${className} } from ${index};
+       const { ${method} } = ${className}.prototype;
+       ${className}.prototype.${method} = (...args) => ${method}.apply(undefined, args);`,
+    );
+    try {
+      const args = ['--import', preload, join(ROOT, 'scripts', 'exhaustive.mjs'), 'graphs', '--sample', '0'];
+      const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+      assert.match(stderr, code === 1 ? /^\[quorate\] error: /m : /^\[quorate\] simulator error: /m);
+      assert.equal(status, code, stderr);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+}
+
+test('sim: a seed that does not end → it is named and kept, exit code 3', async () => {
+  const source = 'export function runSimulation() { for (;;); }';
+  const { broken, kept, code } = await withSimulator(source, (path) => explored(path, { seedMsMax: 300 }));
+  assert.match(broken, /^seed [12] did not end within 0\.3 s$/);
+  assert.deepEqual([kept, code], [[[Number(broken[5]), broken]], EXIT.simulator]);
+});
+
+test('sim: a process that ends by itself → its seed is named and kept, exit code 3', async () => {
   const source = 'export function runSimulation() { process.exit(9); }';
-  const { broken, code } = await withSimulator(source, explored);
+  const { broken, kept, code } = await withSimulator(source, explored);
   assert.match(broken, /ended by itself in seed [123]: exit code 9/);
+  assert.deepEqual(kept, [[Number(/seed (\d)/.exec(broken)[1]), broken]]);
   assert.equal(code, EXIT.simulator);
 });

@@ -2,6 +2,7 @@ import { SeededRandom, randomBetween } from '@quorate/base';
 import { CrashRecovery, CrashScript, type ScriptOutcome } from './crash-script.js';
 import { CHANGING_OPERATIONS, type DiskEffect, type DiskOperation } from './disk-rules.js';
 import type { DiskImage, PowerCutOptions } from './disk-state.js';
+import { endAt } from './simulator-error.js';
 
 /** What to try, and of which part. */
 export interface ExhaustiveOptions {
@@ -134,7 +135,6 @@ function at(where: string, act: () => void): void {
   try {
     act();
   } catch (thrown) {
-    const message = thrown instanceof Error ? thrown.message : String(thrown);
-    throw new Error(`${where}: ${message}`, { cause: thrown });
+    throw endAt(where, thrown);
   }
 }

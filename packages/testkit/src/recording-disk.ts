@@ -10,7 +10,7 @@ import {
   randomBetween,
 } from '@quorate/base';
 import { type DiskImage, DiskState, type FileState, type PowerCutOptions, parentOf } from './disk-state.js';
-import { SimulationFault } from './faults.js';
+import { SimulatorError } from './faults.js';
 
 /** One thing that happened on a recorded disk. `file` numbers files, which keep their number when they are renamed. */
 export type RecordedOperation =
@@ -339,7 +339,7 @@ class Replay {
 
   #file(file: number): FileState {
     const state = this.#files.get(file);
-    if (state === undefined) throw new SimulationFault(`recording is broken: file ${file} was never opened`);
+    if (state === undefined) throw new SimulatorError(`recording is broken: file ${file} was never opened`);
     return state;
   }
 }

@@ -32,12 +32,20 @@ function withStackOf(end: RunEnd, thrown: Error): RunEnd {
   return end;
 }
 
-/** As `endOf`, with the seed in the message. */
+/** The same end of a run, with the seed in its message. */
 export function withSeed(end: RunEnd, seed: number): RunEnd {
   if (end.message.includes(`seed ${seed}`)) return end;
-  const isFault = end instanceof SimulationFault;
-  const text = `${isFault ? 'simulation failed' : 'simulator error'} with seed ${seed}: ${end.message}`;
-  return withStackOf(isFault ? new SimulationFault(text, { cause: end }) : new SimulatorError(text, { cause: end }), end);
+  return withText(end, `${end instanceof SimulationFault ? 'simulation failed' : 'simulator error'} with seed ${seed}`);
+}
+
+/** What something thrown in a part of a run is, with the part in its message. Where nobody can tell it is the simulator's. */
+export function endAt(part: string, thrown: unknown): RunEnd {
+  return withText(endOf(thrown) ?? new SimulatorError(`thrown nobody knows where: ${String(thrown)}`, { cause: thrown }), part);
+}
+
+function withText(end: RunEnd, text: string): RunEnd {
+  const End = end instanceof SimulationFault ? SimulationFault : SimulatorError;
+  return withStackOf(new End(`${text}: ${end.message}`, { cause: end }), end);
 }
 
 /** True if what `runSimulation` threw says that the simulator itself is wrong: whatever is no failure that was found. */
