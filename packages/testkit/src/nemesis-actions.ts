@@ -41,6 +41,8 @@ export const NEMESIS_ACTIONS = [
 ] as const;
 /** What they and what follows from them did to disks, counted where it happens: of a write, of a sector, of a name. */
 export const DISK_EFFECTS = ['shortWrite', 'tornSector', 'lostSector', 'forgottenName'] as const;
+/** One of them. */
+export type DiskEffectName = (typeof DISK_EFFECTS)[number];
 
 /** Faults that are made ready, and hit something later or never: they count when they do. */
 export const LATE_ACTIONS: ReadonlySet<NemesisAction> = new Set([

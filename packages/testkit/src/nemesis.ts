@@ -8,7 +8,7 @@ import { SimulatorError } from './faults.js';
 import type { FaultScene } from './fault-scene.js';
 import { flipAnyBit, isWhole } from './fault-targets.js';
 import { disturbClient, disturbLink, halveConnections, partition, slowLinks } from './link-faults.js';
-import { DISK_EFFECTS, LATE_ACTIONS, type NemesisAction } from './nemesis-actions.js';
+import { type DiskEffectName, LATE_ACTIONS, type NemesisAction } from './nemesis-actions.js';
 import type { SimCluster } from './sim-cluster.js';
 import type { SimNode } from './sim-node.js';
 
@@ -132,7 +132,7 @@ export class Nemesis implements FaultScene {
 
   /** How often each fault hit something, and what happened to disks. */
   get effects(): Readonly<Record<string, number>> {
-    const sums: Record<(typeof DISK_EFFECTS)[number], number> = { shortWrite: 0, tornSector: 0, lostSector: 0, forgottenName: 0 };
+    const sums: Record<DiskEffectName, number> = { shortWrite: 0, tornSector: 0, lostSector: 0, forgottenName: 0 };
     for (const { disk } of this.cluster.nodes) {
       sums.shortWrite += disk.shortWrites;
       sums.tornSector += disk.losses.tornSectors;
