@@ -10,6 +10,9 @@ function attempt(command, ...args) {
   spawnSync(command, args, { stdio: 'ignore' });
 }
 
+/** How commands are run: those that must succeed, and those that may fail. */
+const SHELL = { run, attempt };
+
 /** Names of this process's namespaces and interfaces (at most 15 characters) and its addresses do not meet those of another run. */
 const OWN = process.pid % 10_000;
 
@@ -18,6 +21,7 @@ export class NamespaceNetwork {
   #bridge = `qb${OWN}`;
   #names;
   #subnet;
+  #shell;
 
   /** Why this machine cannot do it; null if it can. */
   static impossible() {
@@ -41,14 +45,15 @@ export class NamespaceNetwork {
     }
   }
 
-  /** Makes a namespace for each name. */
-  constructor(names) {
+  /** Makes a namespace for each name. `shell`: for tests where nobody is root. */
+  constructor(names, shell = SHELL) {
     this.#names = [...names];
+    this.#shell = shell;
     this.#subnet = `10.${100 + Math.floor(OWN / 256)}.${OWN % 256}`;
     try {
-      run('ip', 'link', 'add', this.#bridge, 'type', 'bridge');
-      run('ip', 'addr', 'add', `${this.#subnet}.254/24`, 'dev', this.#bridge);
-      run('ip', 'link', 'set', this.#bridge, 'up');
+      this.#shell.run('ip', 'link', 'add', this.#bridge, 'type', 'bridge');
+      this.#shell.run('ip', 'addr', 'add', `${this.#subnet}.254/24`, 'dev', this.#bridge);
+      this.#shell.run('ip', 'link', 'set', this.#bridge, 'up');
       for (const name of this.#names) this.#add(name);
     } catch (error) {
       this.remove();
@@ -59,14 +64,14 @@ export class NamespaceNetwork {
   #add(name) {
     const space = this.#space(name);
     const [outside, inside] = [`qo${OWN}${this.#number(name)}`, `qi${OWN}${this.#number(name)}`];
-    run('ip', 'netns', 'add', space);
-    run('ip', 'link', 'add', outside, 'type', 'veth', 'peer', 'name', inside);
-    run('ip', 'link', 'set', inside, 'netns', space);
-    run('ip', 'link', 'set', outside, 'master', this.#bridge);
-    run('ip', 'link', 'set', outside, 'up');
-    run('ip', '-n', space, 'addr', 'add', `${this.host(name)}/24`, 'dev', inside);
-    run('ip', '-n', space, 'link', 'set', inside, 'up');
-    run('ip', '-n', space, 'link', 'set', 'lo', 'up');
+    this.#shell.run('ip', 'netns', 'add', space);
+    this.#shell.run('ip', 'link', 'add', outside, 'type', 'veth', 'peer', 'name', inside);
+    this.#shell.run('ip', 'link', 'set', inside, 'netns', space);
+    this.#shell.run('ip', 'link', 'set', outside, 'master', this.#bridge);
+    this.#shell.run('ip', 'link', 'set', outside, 'up');
+    this.#shell.run('ip', '-n', space, 'addr', 'add', `${this.host(name)}/24`, 'dev', inside);
+    this.#shell.run('ip', '-n', space, 'link', 'set', inside, 'up');
+    this.#shell.run('ip', '-n', space, 'link', 'set', 'lo', 'up');
   }
 
   #number(name) {
@@ -96,7 +101,7 @@ export class NamespaceNetwork {
 
   /** Nothing sent by `from` reaches `to` any more. */
   cut(from, to) {
-    run('ip', 'netns', 'exec', this.#space(to), 'iptables', '-A', 'INPUT', '-s', this.host(from), '-j', 'DROP');
+    this.#shell.run('ip', 'netns', 'exec', this.#space(to), 'iptables', '-A', 'INPUT', '-s', this.host(from), '-j', 'DROP');
   }
 
   /** Connections between the two break at once on both sides. */
@@ -105,7 +110,7 @@ export class NamespaceNetwork {
       [a, b],
       [b, a],
     ]) {
-      attempt('ip', 'netns', 'exec', this.#space(at), 'ss', '-K', 'dst', this.host(other));
+      this.#shell.attempt('ip', 'netns', 'exec', this.#space(at), 'ss', '-K', 'dst', this.host(other));
     }
   }
 
@@ -125,16 +130,16 @@ export class NamespaceNetwork {
       '-j',
       'DROP',
     ];
-    run('ip', 'netns', 'exec', this.#space(name), 'iptables', ...rule);
+    this.#shell.run('ip', 'netns', 'exec', this.#space(name), 'iptables', ...rule);
   }
 
   /** All cables work again. */
   healAll() {
-    for (const name of this.#names) run('ip', 'netns', 'exec', this.#space(name), 'iptables', '-F', 'INPUT');
+    for (const name of this.#names) this.#shell.run('ip', 'netns', 'exec', this.#space(name), 'iptables', '-F', 'INPUT');
   }
 
   remove() {
-    for (const name of this.#names) attempt('ip', 'netns', 'del', this.#space(name));
-    attempt('ip', 'link', 'del', this.#bridge);
+    for (const name of this.#names) this.#shell.attempt('ip', 'netns', 'del', this.#space(name));
+    this.#shell.attempt('ip', 'link', 'del', this.#bridge);
   }
 }

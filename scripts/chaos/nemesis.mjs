@@ -3,9 +3,10 @@ import { writeFileSync } from 'node:fs';
 import { DEFAULT_GROUP, SYSTEM_GROUP } from '@quorate/base';
 import { delay } from '../prove/processes.mjs';
 import { Choices } from '../prove/random.mjs';
+import { endedForSpace } from './space-excuse.mjs';
 
 const NETWORK = 'network';
-/** Time after a full disk in which a node may be down for it. */
+/** Time after a full disk in which a node may still end for it. */
 const EXCUSE_MS = 15_000;
 const WATCH_MS = 250;
 const CALM_MS = 8000;
@@ -36,18 +37,40 @@ export class Nemesis {
     this.#loops = [this.#injectAll(), this.#watchNodes()];
   }
 
+  /** True once each fault that may be injected was, at least once. */
+  get hasInjectedEach() {
+    return Object.values(this.counts).every((count) => count > 0);
+  }
+
+  /** In rounds, each of all faults in an order of its own, so that none is left out for long; the first round is quick. */
   async #injectAll() {
     const { faults, note } = this.#options;
+    let round = [];
     while (this.#isRunning && faults.length > 0) {
-      // Now and then long enough for all to be well again.
-      await delay(this.#random.between(0, 7) === 0 ? CALM_MS : this.#random.between(200, 3000));
+      await delay(this.#restMs());
       if (!this.#isRunning) return;
-      const fault = this.#random.of(faults);
+      if (round.length === 0) round = this.#shuffled(faults);
+      const fault = round.shift();
       const target = await this.#perform(fault);
-      if (target === null) continue;
+      if (target === null) {
+        // It does not fit the moment: behind the others.
+        round.push(fault);
+        continue;
+      }
       this.counts[fault]++;
       note(fault, target);
     }
+  }
+
+  #restMs() {
+    if (!this.hasInjectedEach) return this.#random.between(200, 1500);
+    // Now and then long enough for all to be well again.
+    return this.#random.between(0, 7) === 0 ? CALM_MS : this.#random.between(200, 3000);
+  }
+
+  #shuffled(items) {
+    const left = [...items];
+    return items.map(() => left.splice(this.#random.between(0, left.length - 1), 1)[0]);
   }
 
   /** A node that ends by itself is started again; only one without space may. */
@@ -58,15 +81,19 @@ export class Nemesis {
       for (const node of cluster.nodes) {
         if (node.isRunning || this.#busy.has(node.id) || !this.#isRunning) continue;
         await node.process.ended;
-        const { exit, lines } = node.process;
-        if (performance.now() - (this.#fullAtMs.get(node.id) ?? Number.NEGATIVE_INFINITY) > EXCUSE_MS) {
-          problem(`node ${node.id} ended by itself: ${JSON.stringify(exit)}\n${lines.slice(-20).join('\n')}`);
-        } else this.endedForSpace++;
+        if (this.#isExcused(node)) this.endedForSpace++;
+        else problem(`node ${node.id} ended by itself: ${lastWordsOf(node)}`);
         note('ended', nameOf(node));
         this.#busy.add(node.id);
         this.#later(1000, () => this.#startAgain(node));
       }
     }
+  }
+
+  /** True for a node whose disk is full, or was a moment ago, if that is what it ended for. */
+  #isExcused(node) {
+    const fullAtMs = this.#fullAtMs.get(node.id) ?? Number.NEGATIVE_INFINITY;
+    return performance.now() - fullAtMs <= EXCUSE_MS && endedForSpace(node.process);
   }
 
   #startAgain(node) {
@@ -186,10 +213,9 @@ export class Nemesis {
 
   async #stopInOrder(node) {
     const exit = await node.process.stop();
-    const isExcused = performance.now() - (this.#fullAtMs.get(node.id) ?? Number.NEGATIVE_INFINITY) <= EXCUSE_MS;
     // Ended by the signal itself: it had only just begun.
-    if (exit.code === 0 || exit.signal === 'SIGTERM' || isExcused) return;
-    this.#options.problem(`node ${node.id} did not stop in order: ${JSON.stringify(exit)}\n${node.process.lines.slice(-20).join('\n')}`);
+    if (exit.code === 0 || exit.signal === 'SIGTERM' || this.#isExcused(node)) return;
+    this.#options.problem(`node ${node.id} did not stop in order: ${lastWordsOf(node)}`);
   }
 
   #pause(node) {
@@ -328,6 +354,10 @@ export class Nemesis {
         throw new Error(`unknown fault ${fault}`);
     }
   }
+}
+
+function lastWordsOf({ process: { exit, newest } }) {
+  return `${JSON.stringify(exit)}\n${newest.slice(-20).join('\n')}`;
 }
 
 function nameOf({ id }) {

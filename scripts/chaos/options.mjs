@@ -1,5 +1,6 @@
 // The command line of `npm run chaos`; wrong use ends the process with code 2.
 import { FAULTS } from './faults.mjs';
+import { HISTORIES_MAX } from './kept-history.mjs';
 
 const WIDTH = Math.max(...Object.keys(FAULTS).map((name) => name.length));
 
@@ -7,12 +8,14 @@ export const HELP = `usage: npm run chaos -- [--minutes M] [--seed N] [--faults 
 
 Three servers and some clients in processes of their own, faults at random, and a verdict on all that the clients called and saw.
 
-  --minutes M      time under faults, at most 1440, with or without a fraction; default 2
+  --minutes M      time under faults, at most 1440, with or without a fraction; default 2; it goes on for up to a minute more until each fault
+                   was injected once
   --seed N         of the faults and the clients: their order, not their moments, is the same again; default: drawn
   --faults A,B     only these; "none": no faults. Default: all
   --network KIND   namespaces (Linux as root) or proxies (anywhere); default: namespaces where they can be had
   --clients N      at a time, 1 to 20; default 4
-  --history FILE   where the history goes (docs/formats/history.md); without it, it is kept only if something was wrong
+  --history FILE   where the history goes (docs/formats/history.md); default: a new file in the folder for temporary files, where those of
+                   the last ${HISTORIES_MAX} runs are kept; the last line says which
   --keep           keeps the data of the nodes and what they logged
   --help           this text
 
@@ -21,7 +24,8 @@ ${Object.entries(FAULTS)
   .map(([name, meaning]) => `  ${name.padEnd(WIDTH)}  ${meaning}`)
   .join('\n')}
 
-exit code: 0 all is well, 1 a guarantee was broken or something could not be judged, 2 bad usage, 3 a fault of this script or of the machine
+exit code: 0 all is well, 1 a guarantee was broken or something could not be judged, 2 bad usage, 3 a fault of this script or of the machine, also
+if a fault that the machine allows for was never injected
 `;
 
 class BadUsage extends Error {}

@@ -17,6 +17,8 @@ const PROGRESS_MS = 10_000;
 const MEND_MS = 120_000;
 /** Longer than any time to live that clients give, by any of the clocks. */
 const TTLS_OVER_MS = 3000;
+/** Beyond the time that was asked for, until each fault was injected at least once. */
+const EACH_MS_MAX = 60_000;
 const LINES_MAX = 65_536;
 const NODES = 3;
 
@@ -143,6 +145,7 @@ export class Chaos {
       await delay(Math.min(PROGRESS_MS, leftMs));
       this.#progress();
     }
+    while (!nemesis.hasInjectedEach && performance.now() < endMs + EACH_MS_MAX) await delay(200);
     this.#say('chaos: mending');
     await nemesis.stop();
     this.figures.endedForSpace = nemesis.endedForSpace;
@@ -190,7 +193,7 @@ export class Chaos {
     this.#say('chaos: judging the history');
     const header = { format: 'quorate-history', version: 1, source: `chaos seed ${this.#options.seed}`, objects: OBJECTS };
     const check = new HistoryCheck(header);
-    const file = this.#options.history ?? `${this.directory}-history.jsonl`;
+    const file = this.#options.history;
     const fd = openSync(file, 'w');
     let lines = [encodeHeader(header)];
     const flush = () => {
@@ -217,7 +220,7 @@ export class Chaos {
     for (const { type, rule, object, line, text } of problems)
       this.#problem(`line ${line}: ${object}: ${rule}${type === 'undecided' ? ' (undecided)' : ''}: ${text}`);
     if (problemCount > problems.length) this.#problem(`… and ${problemCount - problems.length} more in the history`);
-    Object.assign(this.figures, { history: file, judged: stats });
+    this.figures.judged = stats;
   }
 
   /** Warnings and errors that the nodes logged. */

@@ -60,7 +60,7 @@ class ServerNode {
   async stop() {
     const exit = await this.process?.stop();
     if (exit && exit.code !== 0)
-      throw new Error(`node ${this.id} did not stop in order: ${JSON.stringify(exit)}\n${this.process.lines.slice(-20).join('\n')}`);
+      throw new Error(`node ${this.id} did not stop in order: ${JSON.stringify(exit)}\n${this.process.newest.slice(-20).join('\n')}`);
   }
 
   /** SIGSTOP, then until the kernel has stopped it. */
@@ -178,7 +178,7 @@ export class Cluster {
 
   /** What the processes said last, for a failed proof. */
   lastWords(lines = 8) {
-    return this.nodes.flatMap((node) => (node.process?.lines.slice(-lines) ?? []).map((line) => `[node ${node.id}] ${line}`));
+    return this.nodes.flatMap((node) => (node.process?.newest.slice(-lines) ?? []).map((line) => `[node ${node.id}] ${line}`));
   }
 
   #killNow() {

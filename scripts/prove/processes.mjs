@@ -7,13 +7,15 @@ import { fileURLToPath } from 'node:url';
 export const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 export const QUORATE = fileURLToPath(new URL('../../packages/quorate/bin/quorate.mjs', import.meta.url));
 
-/** Lines of output kept per process. */
+/** Lines of output kept per process: the first ones, and the newest. */
 const LINES_MAX = 5000;
+const NEWEST_MAX = 50;
 
 /** A child process that keeps its output and how it ended. */
 export class Process {
   constructor(command, args, options = {}) {
     this.lines = [];
+    this.newest = [];
     this.exit = null;
     this.child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
     this.pid = this.child.pid;
@@ -35,6 +37,8 @@ export class Process {
 
   #line(line) {
     if (this.lines.length < LINES_MAX) this.lines.push(line);
+    this.newest.push(line);
+    if (this.newest.length > NEWEST_MAX) this.newest.shift();
     this.onLine?.(line);
   }
 

@@ -88,16 +88,52 @@ for (const [args, says] of [
   });
 }
 
-test('chaos: some seconds with real servers → no violation, the history passes, nothing is left behind', async () => {
+/** All that proxies can do, but `killAll` and `pause`, which are more of the same and take long; packets and namespaces: chaos-modules.test.mjs. */
+const FAULTS = [
+  'kill',
+  'killLeader',
+  'killClient',
+  'stop',
+  'pauseLeader',
+  'pauseClient',
+  'isolate',
+  'cut',
+  'cutOneWay',
+  'reset',
+  'diskFull',
+  'clockJump',
+  'clockRate',
+];
+
+test('chaos: some seconds with real servers → each fault injected, no violation, the history passes, nothing is left behind', async () => {
   const own = join(folder, 'tmp');
   mkdirSync(own);
   const history = join(folder, 'history.jsonl');
   const args = ['--minutes', '0.1', '--seed', '1', '--network', 'proxies', '--clients', '2', '--history', history];
-  const run = start('chaos.mjs', [...args, '--faults', 'kill,killLeader,killClient,pauseLeader,isolate,reset'], { TMPDIR: own });
+  const run = start('chaos.mjs', [...args, '--faults', FAULTS.join(',')], { TMPDIR: own });
   const { code } = await run.ended;
   assert.equal(code, 0, run.output);
   assert.match(run.output, /all promises held/);
+  for (const fault of FAULTS) assert.match(run.output, new RegExp(`chaos: ${fault}: [1-9]`, 'u'), run.output);
+  assert.equal(run.output.trimEnd().split('\n').at(-1), `[quorate] chaos: history: ${history}`);
   assert.deepEqual(readdirSync(own), []);
   const check = start('check-history.mjs', [history]);
   assert.equal((await check.ended).code, 0, check.output);
+});
+
+test('chaos: a run without --history, a place that cannot be written → kept in the folder for temporary files; told before anything begins', async () => {
+  const own = join(folder, 'kept');
+  mkdirSync(own);
+  const run = start('chaos.mjs', ['--minutes', '0.05', '--seed', '2', '--network', 'proxies', '--clients', '1', '--faults', 'none'], {
+    TMPDIR: own,
+  });
+  assert.equal((await run.ended).code, 0, run.output);
+  const file = /chaos: history: (.+-seed-2\.jsonl)\n$/u.exec(run.output)?.[1] ?? '';
+  assert.ok(file.startsWith(own), run.output);
+  const check = start('check-history.mjs', [file]);
+  assert.equal((await check.ended).code, 0, check.output);
+  const nowhere = start('chaos.mjs', ['--history', join(folder, 'no', 'such', 'folder')]);
+  assert.equal((await nowhere.ended).code, 3);
+  assert.match(nowhere.output, /ENOENT/);
+  assert.doesNotMatch(nowhere.output, /minutes/);
 });
