@@ -56,7 +56,7 @@ export const TRAPS = [
   trap('T46', 'a second change of members on top of one', NO_MEMBERSHIP),
   trap('T47', 'two sources of truth for members', NO_MEMBERSHIP),
   trap('T48', 'a removed node goes on disturbing', NO_MEMBERSHIP),
-  trap('T49', 'a promoted learner does not know it is one no more', NO_MEMBERSHIP),
+  trap('T49', 'a promoted learner does not know it is one no more'),
   trap('T50', 'the id of a node is used again'),
   trap('T51', 'two voters, one dead, cannot shrink', NO_MEMBERSHIP),
   trap('T52', 'a read before the first commit of the term'),

@@ -101,6 +101,68 @@ test('T50: learner has caught up and the barrier is committed by the others → 
   assert.equal(admitLearners(cluster).size, 0, 'it waits for nothing more');
 });
 
+test('T49: a learner was admitted and lags behind when it crashes and the leader too → it knows that it votes: the other one is elected by it', () => {
+  const { cluster, leader, wiped, other } = wipedFollower();
+  cluster.run(50);
+  admitLearners(cluster);
+  cluster.run(200);
+  cluster.cut(leader, wiped);
+  const proposal = cluster.propose(leader, 'not at the one that was admitted');
+  cluster.run(100);
+  assert.equal(proposal?.isAcked, true);
+  cluster.crash(wiped);
+  cluster.crash(leader);
+  cluster.restart(wiped);
+  cluster.run(3000, () => cluster.leader === other);
+  assert.equal(cluster.leader, other, 'with the vote of the admitted one alone');
+  const next = cluster.propose(other, 'counts');
+  cluster.run(200);
+  assert.equal(next?.isAcked, true);
+});
+
+test('T49: the barrier is committed, and the leader crashes before the learner hears of it → refused votes, nobody leads; it votes once another leader admits it', () => {
+  const { cluster, leader, wiped, other } = wipedFollower();
+  cluster.run(50);
+  cluster.filter = ({ to, message }) => to !== wiped || message.type !== 'appendRequest' || message.admitAt === 0;
+  admitLearners(cluster);
+  cluster.run(200);
+  assert.equal(cluster.raft(wiped).isLearner, true, 'it has not heard of it');
+  const proposal = cluster.propose(leader, 'by the other two');
+  cluster.run(100);
+  assert.equal(proposal?.isAcked, true);
+  cluster.crash(leader);
+  cluster.filter = () => true;
+  cluster.run(3000);
+  assert.equal(cluster.leader, 0, 'a learner with all of the log is no vote');
+  cluster.restart(leader);
+  cluster.run(3000, () => cluster.leader !== 0);
+  cluster.run(100);
+  assert.deepEqual([...admitLearners(cluster).keys()], [wiped], 'the barrier of the leader before does not count');
+  cluster.run(200);
+  const second = cluster.leader;
+  cluster.crash(second);
+  cluster.run(3000, () => cluster.leader !== 0);
+  assert.ok(cluster.leader === wiped || cluster.leader === (second === leader ? other : leader), 'two that vote, and one is elected');
+});
+
+test('T49: the learner is fed by a snapshot behind its barrier → it learns that it votes, and elects with one other', () => {
+  const { cluster, leader, wiped, other } = wipedFollower();
+  cluster.run(50);
+  cluster.isolate(wiped);
+  const [barrier = 0] = admitLearners(cluster).values();
+  for (let i = 0; i < 5; i++) cluster.propose(leader, `w${i}`);
+  cluster.run(200);
+  for (const id of [leader, other]) assert.ok(cluster.compact(id) >= barrier, 'the barrier is in the snapshot');
+  cluster.heal();
+  cluster.run(1000);
+  assert.ok(cluster.member(wiped).installs > 0);
+  assert.equal(cluster.raft(wiped).isLearner, false);
+  cluster.crash(leader);
+  cluster.run(3000, () => cluster.leader !== 0);
+  assert.ok(cluster.leader === wiped || cluster.leader === other);
+  cluster.checkLogMatching();
+});
+
 test('T50: the barrier is not committed because the other voter is down → the learner is not admitted', () => {
   const { cluster, wiped, other } = wipedFollower();
   cluster.crash(other);
