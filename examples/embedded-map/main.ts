@@ -51,7 +51,7 @@ async function obeyLines(settings: ReplicatedMap<string>): Promise<void> {
     try {
       await obey(settings, line);
     } catch (thrown) {
-      if (!(thrown instanceof QuorateError) || thrown.code === 'aborted') throw thrown;
+      if (!(thrown instanceof QuorateError) || signal.aborted) throw thrown;
       console.log(`${line}: ${thrown.message} (${thrown.code})`);
     }
   }

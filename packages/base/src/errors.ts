@@ -1,4 +1,4 @@
-/** What a caller may do after an error: `never` repeat it unchanged, repeat it `safe`ly, or it is `unknown` whether it happened. */
+/** What a caller may do after an error: `never` repeat it unchanged, repeat it `safe`ly (it did not happen in both cases), or it is `unknown` whether it happened. */
 export type RetryClass = 'never' | 'safe' | 'unknown';
 
 /**
@@ -44,7 +44,8 @@ export const ERROR_CODES = {
   appendForgotten: 'unknown',
   sessionExpired: 'unknown',
   replyForgotten: 'unknown',
-  // The client object itself.
+  // It did not happen, because the caller did not want it any more, or not of this client.
+  cancelled: 'never',
   closed: 'never',
   // Addresses, directories, formats.
   addressInvalid: 'never',

@@ -43,7 +43,7 @@ test('reading: a tail is left while it waits for the next record → the wait en
   assert.deepEqual(await tail.next(), { done: true, value: undefined });
 });
 
-test('reading: the signal was aborted before the first record was asked for → aborted with its reason, nothing is sent', async () => {
+test('reading: the signal was aborted before the first record was asked for → cancelled with its reason, nothing is sent', async () => {
   const { cluster, client } = setUpFace(53);
   const abort = new AbortController();
   abort.abort('too late');
@@ -57,7 +57,7 @@ test('reading: the signal was aborted before the first record was asked for → 
   ]) {
     await assert.rejects(
       pump(cluster, collect(records), 5),
-      (error) => error instanceof QuorateError && error.code === 'aborted' && error.cause === 'too late',
+      (error) => error instanceof QuorateError && error.code === 'cancelled' && error.cause === 'too late',
     );
   }
   assert.equal(cluster.network.openEnds, 0);

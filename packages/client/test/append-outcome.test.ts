@@ -100,6 +100,29 @@ test('client: refused with a safe error until its deadline, with later ones behi
   assert.ok(refused >= 3, `${refused} were refused for certain`);
 });
 
+test('client: given up while refused with a safe error, others around it → cancelled, and never stored; a call already stored in part, or on its way, → aborted', () => {
+  const { cluster, client } = setUp(36);
+  wait(cluster, [append(cluster, client, 'warm')]);
+  let isBusy = true;
+  cluster.node(1).script = (request) =>
+    isBusy && request.type === 'append' ? { do: 'refuse', error: new QuorateError('overloaded', 'later') } : SERVE;
+  const [a, b, c] = [append(cluster, client, 'A'), append(cluster, client, 'B'), append(cluster, client, 'C')];
+  cluster.scheduler.runFor(20);
+  b.cancel();
+  b.cancel();
+  cluster.scheduler.runFor(20);
+  assert.deepEqual([b.settled, b.error?.code, b.error?.retry], [1, 'cancelled', 'never']);
+  isBusy = false;
+  wait(cluster, [a, c]);
+  cluster.node(1).script = (request) => (request.type === 'append' ? { do: 'late', ms: 100, when: 'before' } : SERVE);
+  const flying = append(cluster, client, 'D');
+  cluster.scheduler.runFor(50);
+  flying.cancel();
+  assert.deepEqual([flying.error?.code, flying.error?.retry], ['aborted', 'unknown']);
+  cluster.scheduler.runFor(5000);
+  assert.deepEqual(cluster.values('s'), ['warm', 'A', 'C', 'D']);
+});
+
 test('client: T62: its producer was forgotten → it goes on under a new one; nothing is lost or doubled', () => {
   const { cluster, client } = setUp(14);
   wait(cluster, [append(cluster, client, 'a')]);

@@ -99,7 +99,30 @@ test('client: T77: failed with calls in every state → each settles once at onc
   assert.equal(closed, 1);
 });
 
-test('client: T77: cancelled before it was sent, while it flies, and after it settled → aborted once, never again', () => {
+test('client: other calls given up → cancelled if nothing was sent or it reads, aborted if it may have changed something', () => {
+  const { cluster, client } = setUp(37);
+  const ends: string[] = [];
+  const told = (what: string) => (error: QuorateError | null) => ends.push(`${what} ${error?.code} ${error?.retry}`);
+  client.createStream('unsent', {}, told('unsent')).cancel();
+  cluster.node(1).script = () => ({ do: 'late', ms: 1000, when: 'before' });
+  const sent = client.createStream('sent', {}, told('sent'));
+  const read = client.listStreams({}, told('read'));
+  cluster.scheduler.runFor(50);
+  sent.cancel();
+  read.cancel();
+  cluster.scheduler.runFor(5000);
+  assert.deepEqual(ends, ['unsent cancelled never', 'sent aborted unknown', 'read cancelled never']);
+  cluster.node(1).script = () => SERVE;
+  const listed = new Outcome<{ readonly streams: readonly { readonly name: string }[] }>(cluster.scheduler);
+  client.listStreams({}, listed.done);
+  wait(cluster, [listed]);
+  assert.deepEqual(
+    listed.result?.streams.map(({ name }) => name),
+    ['s', 'sent'],
+  );
+});
+
+test('client: T77: cancelled before it was sent, while it flies, and after it settled → cancelled, aborted, nothing; never again', () => {
   const { cluster, client } = setUp(19);
   const early = append(cluster, client, 'early');
   early.cancel();
@@ -114,7 +137,7 @@ test('client: T77: cancelled before it was sent, while it flies, and after it se
   assert.deepEqual(
     [early, flying, kept].map(({ settled, error }) => [settled, error?.code]),
     [
-      [1, 'aborted'],
+      [1, 'cancelled'],
       [1, 'aborted'],
       [1, undefined],
     ],

@@ -64,7 +64,7 @@ test('public face: T66: a tail over leader changes, lost connections and pauses 
   abort.abort(new Error('enough'));
   await assert.rejects(
     pump(cluster, tail),
-    (error) => error instanceof QuorateError && error.code === 'aborted' && (error.cause as Error).message === 'enough',
+    (error) => error instanceof QuorateError && error.code === 'cancelled' && (error.cause as Error).message === 'enough',
   );
 });
 
@@ -86,11 +86,11 @@ test('public face: a tail from the end → only what is appended after it began'
   await pump(cluster, client.close());
 });
 
-test('public face: T77: aborted before, during and after → aborted with the reason, or the result', async () => {
+test('public face: T77: aborted before, during and after → cancelled, aborted with the reason, or the result', async () => {
   const { cluster, client } = setUpFace(5);
   const stream = await pump(cluster, client.createStream('s'));
   const abort = new AbortController();
-  cluster.node(1).script = () => ({ do: 'late', ms: 1000, when: 'before' });
+  cluster.node(1).script = (request) => (request.type === 'append' ? { do: 'late', ms: 1000, when: 'before' } : SERVE);
   const flying = stream.append('x', { signal: abort.signal });
   for (let i = 0; i < 10; i++) cluster.scheduler.runFor(1);
   abort.abort('reason');
@@ -98,7 +98,10 @@ test('public face: T77: aborted before, during and after → aborted with the re
     pump(cluster, flying),
     (error) => error instanceof QuorateError && error.code === 'aborted' && error.cause === 'reason' && error.retry === 'unknown',
   );
-  await assert.rejects(stream.append('y', { signal: abort.signal }), (error) => error instanceof QuorateError && error.code === 'aborted');
+  await assert.rejects(
+    stream.append('y', { signal: abort.signal }),
+    (error) => error instanceof QuorateError && error.code === 'cancelled',
+  );
   cluster.node(1).script = () => SERVE;
   const later = new AbortController();
   const done = await pump(cluster, stream.append('z', { signal: later.signal }));

@@ -109,6 +109,23 @@ test('sessions: no leader for a while → commands wait and are applied when the
   assert.equal(probe.outcome('a')?.kind, 'reply');
 });
 
+test('sessions: given up after it was sent → aborted (unknown), and applied; before → cancelled (never), and not applied', () => {
+  const { cluster, probe } = setUp(38);
+  probe.submit('first');
+  probe.wait();
+  const unsent = probe.submit('unsent');
+  assert.equal(unsent.wasSent, false);
+  unsent.cancel();
+  const sent = probe.submit('sent', { deadlineMs: 20_000 });
+  cluster.scheduler.runUntil(() => sent.wasSent === true, { withinMs: 1000, what: 'it is sent' });
+  sent.cancel();
+  const errors = probe.told.flatMap((told) => (told.kind === 'refused' ? [`${told.text} ${told.error.code} ${told.error.retry}`] : []));
+  assert.deepEqual(errors, ['unsent cancelled never', 'sent aborted unknown']);
+  cluster.scheduler.runFor(1000);
+  const applied = cluster.machine.applied.map(({ text }) => text);
+  assert.deepEqual([applied.includes('unsent'), applied.includes('sent')], [false, true]);
+});
+
 test('sessions: rule 12: given up before it was sent → its number is filled, and those behind it are applied', () => {
   const { cluster, sessions, probe } = setUp(8);
   probe.submit('first');
@@ -122,7 +139,7 @@ test('sessions: rule 12: given up before it was sent → its number is filled, a
   cluster.scheduler.runFor(50);
   cancelled.cancel();
   cluster.scheduler.runFor(500);
-  assert.deepEqual(probe.codes(), { cancelled: 'aborted', early: 'noLeader' });
+  assert.deepEqual(probe.codes(), { cancelled: 'cancelled', early: 'noLeader' });
   cluster.elect(1);
   probe.wait();
   assert.equal(probe.outcome('late')?.kind, 'reply');

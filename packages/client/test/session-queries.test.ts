@@ -182,14 +182,14 @@ test('sessions: rule 12: the command before a query is given up unsent → its n
   );
 });
 
-test('sessions: no node answers a query → unavailable (safe) at the deadline; cancelled → aborted', () => {
+test('sessions: no node answers a query → unavailable (safe) at the deadline; given up → cancelled', () => {
   const { cluster, probe } = setUp(58);
   cluster.elect(0);
   probe.query('linearizable', 300);
   probe.query('linearizable', 10_000).cancel();
   probe.wait(400);
   const codes = probe.told.map((told) => (told.kind === 'queryFailed' ? told.error.code : told.kind));
-  assert.deepEqual(codes, ['aborted', 'noLeader']);
+  assert.deepEqual(codes, ['cancelled', 'noLeader']);
 });
 
 test('sessions: a deadline that is no whole number of ms → told as one', () => {
@@ -277,7 +277,7 @@ test('sessions: some queries of a request are cancelled or their time is over �
   assert.deepEqual(
     probe.told.map((told) => told.kind === 'queryFailed' && [told.query, told.error.code]),
     [
-      [1, 'aborted'],
+      [1, 'cancelled'],
       [2, 'unavailable'],
     ],
   );

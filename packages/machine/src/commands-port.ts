@@ -8,8 +8,10 @@ export interface CallTime {
 
 /** A call under way. */
 export interface PendingCall {
-  /** Ends it with `aborted`, unless it is settled. What was sent may still take effect. */
+  /** Ends it, unless it is settled: with `cancelled` if it has no effect, with `aborted` if it may still take effect. */
   cancel(): void;
+  /** False as long as nothing of it has left this process; undefined: nobody looked. */
+  readonly wasSent?: boolean;
 }
 
 /** Called exactly once, never from within the call that it was handed to. */

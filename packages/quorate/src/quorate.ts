@@ -36,7 +36,7 @@ export interface ConnectOptions {
 
 /** Options of a node in this process and of its client. */
 export interface StartOptions extends ConnectOptions, Omit<EmbeddedNodeOptions, 'clusterId' | 'logger'> {
-  /** Ends the wait for the cluster. Default: it waits as long as it takes. */
+  /** Ends the wait for the cluster and stops the node again. Default: it waits as long as it takes. */
   readonly signal?: AbortSignal;
 }
 
@@ -78,7 +78,8 @@ export const Quorate = {
    * stops the node too: it hands its leaderships over first. If the node fails (`onFatal`) the client goes on through the other members; without any,
    * calls that wait and later ones end at once with the code of that failure, such as `diskFailed`, or have it as the cause if they may have happened.
    *
-   * Errors: those of `connect`; `addressInUse`, `directoryInUse`, `directoryForeign`, `formatUnsupported`, `dataDamaged`, `diskFull`, `diskFailed`; `aborted`.
+   * Errors: those of `connect`; `addressInUse`, `directoryInUse`, `directoryForeign`, `formatUnsupported`, `dataDamaged`, `diskFull`, `diskFailed`; `cancelled`
+   * if the signal fired before anything began, `aborted` if the node was started and stopped again.
    *
    * @example
    * ```ts
@@ -109,7 +110,8 @@ export const Quorate = {
       return client;
     } catch (thrown) {
       await client.close();
-      throw thrown;
+      if (!(thrown instanceof QuorateError) || thrown.code !== 'cancelled') throw thrown;
+      throw new QuorateError('aborted', 'aborted while it waited for the cluster; the node is stopped again', {}, { cause: thrown.cause });
     }
   },
 } as const;

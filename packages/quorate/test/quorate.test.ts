@@ -108,7 +108,7 @@ test('tail: from the start, then records that come later, until it is left → d
   assert.deepEqual(seen, ['0:a', '1:b', '2:c']);
 });
 
-test('tail: its signal fires while it waits → aborted, with the reason as cause', async () => {
+test('tail: its signal fires while it waits → cancelled, with the reason as cause', async () => {
   const stream = await client.createStream('tail-abort');
   await stream.append('only');
   const abort = new AbortController();
@@ -120,7 +120,7 @@ test('tail: its signal fires while it waits → aborted, with the reason as caus
       setImmediate(() => abort.abort(reason));
     }
   })();
-  await assert.rejects(tailing, (thrown) => coded('aborted', 'unknown')(thrown) && (thrown as Error).cause === reason);
+  await assert.rejects(tailing, (thrown) => coded('cancelled', 'never')(thrown) && (thrown as Error).cause === reason);
   assert.deepEqual(seen, [0]);
 });
 

@@ -112,7 +112,7 @@ test('start: a member alone of three: aborted while it waits for the cluster →
   abort.abort(new Error('enough'));
   await starting;
   assert.ok(await isFree(options.address));
-  await assert.rejects(Quorate.start({ ...options, signal: abort.signal }), coded('aborted', 'unknown'));
+  await assert.rejects(Quorate.start({ ...options, signal: abort.signal }), coded('cancelled', 'never'));
   // The directory is not in use: this one waits for the cluster too.
   const again = new AbortController();
   const waiting = assert.rejects(Quorate.start({ ...options, signal: again.signal }), coded('aborted', 'unknown'));

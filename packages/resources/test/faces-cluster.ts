@@ -204,7 +204,7 @@ export class FakeCommands implements Commands {
       else if (options.isAfterEvents !== true && this.isOvertaking) this.#cluster.time.set(1, answer);
       else this.#toClient(session, answer);
     });
-    return { cancel: () => this.#settle(session, open, new QuorateError('aborted', 'aborted'), null) };
+    return { cancel: () => this.#settle(session, open, new QuorateError('cancelled', 'cancelled'), null) };
   }
 
   listen(resource: ResourceId, listener: ResourceListener): () => void {

@@ -114,7 +114,7 @@ test('observe: several observers of one client, one leaves → the other is stil
   assert.equal((await time.until(three.next())).value, null);
 });
 
-test('observe: nothing answers in time → unavailable; client closed → closed; aborted → aborted', async () => {
+test('observe: nothing answers in time → unavailable; client closed → closed; aborted → cancelled', async () => {
   const { time, c, electionC } = setUp();
   await time.until(electionC.leader());
   c.commands.cut(true);
@@ -125,7 +125,7 @@ test('observe: nothing answers in time → unavailable; client closed → closed
   await time.until(observed.next());
   const next = codeOf(observed.next());
   controller.abort();
-  assert.equal(await time.until(next), 'aborted');
+  assert.equal(await time.until(next), 'cancelled');
   const last = electionC.observe();
   await time.until(last.next());
   const closing = codeOf(last.next());

@@ -110,7 +110,7 @@ test('handle: session lost while a resource is opened → its calls go on in the
   assert.deepEqual(log, ['first 0', 'add 1', 'behind 1']);
 });
 
-test('handle: cancelled while its resource is opened → aborted, never sent; those behind go on', async () => {
+test('handle: given up while its resource is opened → cancelled, never sent; those behind go on', async () => {
   const { time, commands, client } = setUp();
   const log: string[] = [];
   const a = client.handle(COUNTER, 'a');
@@ -121,7 +121,7 @@ test('handle: cancelled while its resource is opened → aborted, never sent; th
   const asked = commands.submitted.length;
   first.cancel();
   first.cancel();
-  assert.deepEqual(log, ['b 0', 'first aborted']);
+  assert.deepEqual(log, ['b 0', 'first cancelled']);
   assert.deepEqual(commands.submitted.slice(asked).length, 1, 'the one behind goes at once, as nobody waits for the opening');
   await time.runFor(20);
   a.query('get', {}, {}, settled(log, 'get'));
@@ -219,6 +219,6 @@ test('handle: nobody waits for a resource any more → its opening is given up',
   const log: string[] = [];
   client.handle(COUNTER, 'a').query('get', {}, { deadlineMs: Number.POSITIVE_INFINITY }, settled(log, 'get')).cancel();
   await time.runFor(10);
-  assert.deepEqual(log, ['get aborted']);
+  assert.deepEqual(log, ['get cancelled']);
   assert.equal(commands.openCalls, 0);
 });

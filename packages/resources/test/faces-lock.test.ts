@@ -235,7 +235,7 @@ test('lock: left by await using → free; deadline of the release passed → una
 test('lock: release with an aborted signal → nothing was sent, and the next release works', async () => {
   const { time, lockA } = setUp();
   const held = await time.until(lockA.acquire());
-  assert.equal(await time.until(codeOf(held.release({ signal: AbortSignal.abort() }))), 'aborted');
+  assert.equal(await time.until(codeOf(held.release({ signal: AbortSignal.abort() }))), 'cancelled');
   assert.ok(held.isHeld);
   await time.until(held.release());
   assert.equal(await time.until(lockA.holder()), null);

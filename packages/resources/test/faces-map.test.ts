@@ -172,5 +172,5 @@ test('map: reader left or aborted while it waits for a page → it ends', async 
   const controller = new AbortController();
   const aborted = codeOf(mapA.keys({ signal: controller.signal }).next());
   controller.abort();
-  assert.equal(await time.until(aborted), 'aborted');
+  assert.equal(await time.until(aborted), 'cancelled');
 });

@@ -6,7 +6,7 @@ import type { HeldLock, Leader, Leadership, MapEvent } from '@quorate/resources'
 import { FakeCluster } from './faces-cluster.js';
 
 const CLIENTS = 3;
-const EXPECTED = new Set(['aborted', 'sessionExpired', 'lockTimeout', 'unavailable', 'deadlineExceeded', 'notHeld', 'fenced']);
+const EXPECTED = new Set(['aborted', 'cancelled', 'sessionExpired', 'lockTimeout', 'unavailable', 'deadlineExceeded', 'notHeld', 'fenced']);
 
 /** A watch and what it gave. */
 interface Watch {

@@ -189,7 +189,7 @@ test('watch: left or aborted → the cluster is told, nothing is listened for; a
   await given(time, watch, 1);
   const waiting = codeOf(watch.next());
   controller.abort('enough');
-  assert.equal(await time.until(waiting), 'aborted');
+  assert.equal(await time.until(waiting), 'cancelled');
   const early = mapB.watch();
   const earlyNext = early.next();
   await time.until(early.return());
@@ -198,7 +198,7 @@ test('watch: left or aborted → the cluster is told, nothing is listened for; a
   const ended = b.commands.submitted.filter((what) => what.endsWith('.21')).length;
   assert.equal(ended, 2, 'both watches are ended in the cluster');
   assert.equal(b.commands.listenerCount, 0);
-  assert.equal(await time.until(codeOf(mapB.watch({ signal: AbortSignal.abort() }).next())), 'aborted');
+  assert.equal(await time.until(codeOf(mapB.watch({ signal: AbortSignal.abort() }).next())), 'cancelled');
 });
 
 test('watch: client closed → ends with closed, whatever it is doing', async () => {

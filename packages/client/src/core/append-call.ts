@@ -79,6 +79,10 @@ export class AppendCall implements Deadline {
   get count(): number {
     return this.parts.at(-1)?.range.end ?? 0;
   }
+  /** True if some of its records are in a payload, sent or not. */
+  get isTaken(): boolean {
+    return this.parts.some(({ batch }) => batch !== null);
+  }
   /** True if some of its records are stored, or a copy of them may yet be. */
   get mayHaveHappened(): boolean {
     return this.parts.some(({ batch }) => batch?.mayBeStored === true);

@@ -92,21 +92,26 @@ export class Call implements Deadline {
     this.#next();
   }
 
-  /** Ends the call with `aborted`, unless it is settled. */
+  /** Ends the call, unless it is settled: with `aborted` if it may have changed something, else with `cancelled`. */
   cancel(): void {
-    this.#settle(
-      new QuorateError('aborted', `${this.#options.body.type} was aborted${this.#options.isRead ? '' : '; it may have happened'}`),
-      null,
-    );
+    const { body, isRead } = this.#options;
+    const error = this.#hasEffect
+      ? new QuorateError('aborted', `${body.type} was aborted; it may have happened`)
+      : new QuorateError('cancelled', `${body.type} was aborted${isRead ? '' : '; it was not sent'}`);
+    this.#settle(error, null);
   }
 
   /** Ends the call because the client is closed: `aborted` if it may have changed something, else `error`. */
   close(error: QuorateError): void {
-    const mayHaveHappened = !this.#options.isRead && (this.#mayHaveHappened || this.#attempt?.wasSent === true);
     this.#settle(
-      mayHaveHappened ? new QuorateError('aborted', `${error.message}; the call may have happened`, {}, { cause: error }) : error,
+      this.#hasEffect ? new QuorateError('aborted', `${error.message}; the call may have happened`, {}, { cause: error }) : error,
       null,
     );
+  }
+
+  /** It may have changed something, or may yet. */
+  get #hasEffect(): boolean {
+    return !this.#options.isRead && (this.#mayHaveHappened || this.#attempt?.wasSent === true);
   }
 
   expire(nowMs: number): void {

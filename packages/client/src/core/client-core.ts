@@ -179,9 +179,7 @@ export class ClientCore {
       this.#checkRoom(bytes);
       this.#appendCalls += 1;
       producer.append(call);
-      return {
-        cancel: () => call.fail(new QuorateError('aborted', `append to "${name}" was aborted; it may have happened`)),
-      };
+      return { cancel: () => producer.cancel(call) };
     });
   }
 

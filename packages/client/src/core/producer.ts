@@ -7,9 +7,10 @@ import { AppendQueue } from './append-queue.js';
 import { AppendWindow } from './append-window.js';
 import { type CallContext, finalFault } from './call.js';
 import type { Deadline } from './deadline-heap.js';
+import { EndingAppends } from './ending-appends.js';
 import { type Causes, GroupLookup, type Resolve } from './group-lookup.js';
 import type { NodeLink } from './node-link.js';
-import { Backoff, deadlineError, isAmbiguous, isFinalHandshakeFault, reactionTo, unknownOutcome } from './retry.js';
+import { Backoff, abortedAppend, deadlineError, isAmbiguous, isFinalHandshakeFault, reactionTo, unknownOutcome } from './retry.js';
 import { Route } from './route.js';
 import type { TurnStep } from './turn-end.js';
 
@@ -65,8 +66,7 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
   #liveCalls = 0;
   #stallMs: number;
   #faultyRounds = 0;
-  /** Calls whose deadline has come in this turn. */
-  readonly #expired = new Set<AppendCall>();
+  readonly #ending: EndingAppends;
   readonly #attempts = new AttemptsUnderWay();
 
   constructor(name: string, context: ProducerContext) {
@@ -78,6 +78,7 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
     this.#backoff = new Backoff(random, { firstMs: 10, maxMs: 200 });
     this.#stallMs = stallMs;
     this.#window = new AppendWindow(random);
+    this.#ending = new EndingAppends(context.settings.timers, (calls) => this.#revoke(calls));
   }
 
   /** What each node said last. */
@@ -107,26 +108,22 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
     if (this.#liveCalls === 0 && this.#window.hasUndecided) this.#giveUpWindow();
   }
 
-  /** All calls whose deadlines come in one turn are looked at together: each by itself would copy the window anew. */
   callExpired(call: AppendCall): void {
-    if (this.#expired.size === 0) this.#context.settings.timers.defer(() => this.#endExpired());
-    this.#expired.add(call);
+    const { deadlineMs } = call;
+    const what = `append to "${this.name}"`;
+    this.#ending.add(call, (mayHaveHappened) => deadlineError({ what, deadlineMs, mayHaveHappened, causes: this.causes }));
   }
 
-  /** Told as "not done" only if that stays true: what waits in the window without a copy on its way is taken out of it. */
-  #endExpired(): void {
-    const expired = [...this.#expired].filter((call) => !call.isSettled);
-    this.#expired.clear();
-    const revoked = new Set(expired.filter((call) => !call.mayHaveHappened));
-    if (revoked.size > 0) {
-      for (const call of this.#window.irrevocable(revoked)) revoked.delete(call);
-      this.#withdraw(revoked);
-    }
-    const { causes } = this;
-    for (const call of expired) {
-      const { deadlineMs } = call;
-      call.fail(deadlineError({ what: `append to "${this.name}"`, deadlineMs, mayHaveHappened: !revoked.has(call), causes }));
-    }
+  /** Its caller has given it up: `aborted` if it may be stored, else `cancelled`. */
+  cancel(call: AppendCall): void {
+    if (call.isTaken && !call.mayHaveHappened) this.#ending.add(call, abortedAppend);
+    else call.fail(abortedAppend(call.mayHaveHappened));
+  }
+
+  /** Takes calls out of the window; those that may be stored, out of the set. */
+  #revoke(calls: Set<AppendCall>): void {
+    for (const call of this.#window.irrevocable(calls)) calls.delete(call);
+    this.#withdraw(calls);
   }
 
   /** Settles every call: those that may have been stored end as unknown. */

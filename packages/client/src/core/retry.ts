@@ -92,6 +92,12 @@ export function deadlineError(facts: {
   return new QuorateError(code, `${what}: not done within ${deadlineMs} ms: ${why}`, { ...cause?.details, deadlineMs }, options);
 }
 
+/** The error of an append that its caller gave up. */
+export function abortedAppend(mayHaveHappened: boolean): QuorateError {
+  if (mayHaveHappened) return new QuorateError('aborted', 'the append was aborted; it may have happened');
+  return new QuorateError('cancelled', 'the append was aborted; nothing of it is stored');
+}
+
 /** The error of an append of which a copy may have been stored, whatever was said last. */
 export function unknownOutcome(error: QuorateError): QuorateError {
   if (error.retry === 'unknown') return error;

@@ -56,7 +56,7 @@ export class QueryCall implements Deadline, PendingCall {
   }
 
   cancel(): void {
-    this.batch.settle(this, new QuorateError('aborted', 'the query was aborted'), null);
+    this.batch.settle(this, new QuorateError('cancelled', 'the query was aborted'), null);
   }
   expire(): void {
     this.batch.callExpired(this);

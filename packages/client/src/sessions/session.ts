@@ -10,7 +10,7 @@ import { CommandWindow } from './command-window.js';
 import { EventChain, type EventsAt } from './event-chain.js';
 import { MissingEvents, type MissingEventsOwner } from './missing-events.js';
 import { type CarrierOwner, SessionCarrier } from './session-carrier.js';
-import { endError } from './session-errors.js';
+import { abortError, endError } from './session-errors.js';
 import { newKey } from './session-key.js';
 import { SessionLife } from './session-life.js';
 import type { SessionSettings } from './session-options.js';
@@ -175,8 +175,7 @@ export class Session implements CarrierOwner, SenderOwner, MissingEventsOwner {
   }
 
   cancelCommand(call: CommandCall): void {
-    const what = call.wasSent ? 'it may have happened' : 'it was not sent';
-    this.#settle(call, new QuorateError('aborted', `the command was aborted; ${what}`), null);
+    this.#settle(call, abortError(call.wasSent), null);
   }
 
   /** Unknown even if its reply is here, because its turn has not come: what is told out of order is worse. */

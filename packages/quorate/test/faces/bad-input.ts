@@ -123,7 +123,7 @@ export const badInputTests: FaceTests = {
     assert.equal((await a.map<number>(name).get('k'))?.value, 2);
   },
 
-  'bad input: a signal that fired before → aborted with its reason, and nothing was sent': async ({ a, name }) => {
+  'bad input: a signal that fired before → cancelled with its reason, not unknown, and nothing was sent': async ({ a, name }) => {
     const signal = AbortSignal.abort(new Error('before'));
     const map = a.map<number>(name);
     const calls = [
@@ -137,7 +137,7 @@ export const badInputTests: FaceTests = {
     ];
     for (const [at, call] of calls.entries()) {
       const isBefore = (thrown: unknown): boolean =>
-        coded('aborted', 'unknown')(thrown) && ((thrown as Error).cause as Error).message === 'before';
+        coded('cancelled', 'never')(thrown) && ((thrown as Error).cause as Error).message === 'before';
       await assert.rejects(call, isBefore, `call ${at}`);
     }
     assert.deepEqual([await map.version(), await a.counter(`${name}-c`).get(), await a.lock(`${name}-l`).holder()], [0, 0, null]);

@@ -22,13 +22,17 @@ export function testOutages(open: (options: OutageOptions) => Promise<Outage>): 
         const states = statesOf(client);
         const held = await client.lock('l').acquire();
         await client.counter('c').add();
+        assert.equal(await client.lock('m').holder(), null);
         await reached(client, 'open', sleep);
         await down();
         await until(async () => states.at(-1) === 'suspended', sleep);
         assert.equal(client.sessionState, 'suspended');
+        const given = await givenUpUnsent(client, sleep);
         await up();
         await until(async () => states.at(-1) === 'open', sleep);
+        assert.deepEqual(given, ['cancelled never enough', 'cancelled never enough', 'cancelled never enough']);
         assert.equal(await client.counter('c').add(), 2);
+        assert.equal(await client.lock('m').holder(), null);
         assert.ok(held.isHeld && !states.includes('expired') && !states.includes('closed'), states.join());
         assert.deepEqual((await client.lock('l').holder())?.token, held.token);
         await held.release();
@@ -57,6 +61,24 @@ export function testOutages(open: (options: OutageOptions) => Promise<Outage>): 
         assert.deepEqual(states.slice(states.indexOf('expired'), states.indexOf('expired') + 3), ['expired', 'opening', 'open']);
       });
     });
+  });
+}
+
+/** How calls end that are given up while they wait to be sent. */
+async function givenUpUnsent(client: QuorateClient, sleep: (ms: number) => Promise<void>): Promise<string[]> {
+  const abort = new AbortController();
+  const { signal } = abort;
+  const waiting = Promise.allSettled([
+    client.counter('c').add(1, { signal }),
+    client.lock('m').acquire({ signal }),
+    client.lock('not opened yet').acquire({ signal }),
+  ]);
+  await sleep(50);
+  abort.abort('enough');
+  return (await waiting).map((outcome) => {
+    if (outcome.status === 'fulfilled') return 'done';
+    const { code, retry, cause } = outcome.reason as QuorateError;
+    return `${code} ${retry} ${String(cause)}`;
   });
 }
 

@@ -45,7 +45,7 @@ export const watchTests: FaceTests = {
     );
   },
 
-  'watch: aborted, and left → ends with aborted and its reason, or just ends; the other watches go on': async ({ a, name }) => {
+  'watch: aborted, and left → ends with cancelled and its reason, or just ends; the other watches go on': async ({ a, name }) => {
     const map = a.map<number>(name);
     const abort = new AbortController();
     const aborted = collect(map.watch({ signal: abort.signal }));
@@ -54,7 +54,7 @@ export const watchTests: FaceTests = {
     abort.abort(new Error('enough'));
     await assert.rejects(
       aborted,
-      (thrown) => coded('aborted', 'unknown')(thrown) && ((thrown as Error).cause as Error).message === 'enough',
+      (thrown) => coded('cancelled', 'never')(thrown) && ((thrown as Error).cause as Error).message === 'enough',
     );
     await map.set('k', 2);
     assert.equal((await staying).length, 2);

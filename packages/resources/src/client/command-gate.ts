@@ -53,9 +53,13 @@ export class GatedCall implements PendingCall {
   get dueMs(): number {
     return this.enteredMs + this.call.waitMs;
   }
-  /** True once it was handed on: from then on it may take effect. */
+  /** True once it was handed on. */
   get isSent(): boolean {
     return this.sent !== null;
+  }
+  /** False as long as nothing of it has left this process. */
+  get wasSent(): boolean {
+    return this.sent !== null && (this.sent.wasSent ?? true);
   }
 
   cancel(): void {
@@ -109,7 +113,7 @@ export class CommandGate {
   cancel(gated: GatedCall): void {
     if (!this.#leave(gated)) return;
     this.#giveUpOpening(gated.opening);
-    gated.call.fail(new QuorateError('aborted', 'aborted while its resource was being opened; it was not sent', { wasSent: false }));
+    gated.call.fail(new QuorateError('cancelled', 'aborted while its resource was being opened; it was not sent'));
     this.#drain();
   }
 

@@ -49,7 +49,7 @@ export function lastingCommand<D extends ResourceDeclaration, K extends CommandN
   };
   if (!isWrong && waitMs <= CLIENT_LIMITS.timerMsMax) timer = timers.set(waitMs, expire);
   const cancel = (): void => {
-    if (!sent.isSent) sent.cancel();
+    if (!sent.wasSent) sent.cancel();
     else if (!isSettled) settle(new QuorateError('aborted', `${operation} was aborted; if it happens, it is taken back`), null);
   };
   return { cancel };

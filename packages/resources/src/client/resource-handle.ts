@@ -46,8 +46,10 @@ type OperationDeclaration = ResourceDeclaration['operations'][string];
 
 /** A call under way. */
 export interface SentCall extends PendingCall {
-  /** True once it was handed on: from then on it may take effect. */
+  /** True once it was handed on: its resource is open. */
   readonly isSent: boolean;
+  /** False as long as it certainly has no effect, because nothing of it has left this process: then `cancel` ends it for good. */
+  readonly wasSent: boolean;
 }
 
 /** A call that had nothing to wait for. */
@@ -59,6 +61,9 @@ class PassedCall implements SentCall {
   }
   get isSent(): boolean {
     return true;
+  }
+  get wasSent(): boolean {
+    return this.#call.wasSent ?? true;
   }
   cancel(): void {
     this.#call.cancel();
@@ -174,7 +179,7 @@ export class ResourceHandle<D extends ResourceDeclaration = ResourceDeclaration>
       return this.#wait(declared, encoded, options, done);
     } catch (thrown) {
       timers.defer(() => this.#context.guarded('done', () => done(asQuorateError(thrown), null)));
-      return { cancel: () => {}, isSent: false };
+      return { cancel: () => {}, isSent: false, wasSent: false };
     }
   }
 

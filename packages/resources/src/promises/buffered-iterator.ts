@@ -120,7 +120,7 @@ export class BufferedIterator<T> implements AsyncGenerator<T, void, undefined> {
 
   #abort(): void {
     const { signal } = this.#options;
-    this.#leave(new QuorateError('aborted', 'aborted', {}, { cause: signal?.reason }));
+    this.#leave(new QuorateError('cancelled', 'aborted; nothing more is read', {}, { cause: signal?.reason }));
   }
 
   #leave(error: QuorateError | null): void {

@@ -2,7 +2,7 @@ import type { CallTime, Fence, ReadConsistency } from '@quorate/machine';
 
 /** Options of every call of the public face. */
 export interface CallOptions {
-  /** Ends the call with `aborted`. */
+  /** Ends the call: with `cancelled` if it did not happen (a write of which nothing was sent, or a read), else with `aborted` (unknown). */
   readonly signal?: AbortSignal;
   /** Time it may take in ms, retries included. Default: the client's (5000). */
   readonly deadlineMs?: number;

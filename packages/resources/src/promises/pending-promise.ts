@@ -1,7 +1,7 @@
-import { QuorateError } from '@quorate/base';
+import { type ErrorCode, QuorateError } from '@quorate/base';
 import type { Done, PendingCall } from '@quorate/machine';
 
-/** An operation with a callback as a promise; an abort of `signal` ends it with `aborted`, whose cause is the reason of the signal. */
+/** An operation with a callback as a promise; an abort of `signal` ends it with `aborted`, or with `cancelled` if it did not happen, and the reason of the signal as the cause. */
 export function promiseOf<T>(signal: AbortSignal | undefined, start: (done: Done<T>) => PendingCall): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     throwIfAborted(signal);
@@ -9,15 +9,18 @@ export function promiseOf<T>(signal: AbortSignal | undefined, start: (done: Done
     const pending = start((error, result) => {
       signal?.removeEventListener('abort', onAbort);
       if (error === null) resolve(result as T);
-      else if (error.code === 'aborted' && signal?.aborted === true)
-        reject(new QuorateError('aborted', error.message, error.details, { cause: signal.reason }));
+      else if (signal?.aborted === true && ENDED.has(error.code))
+        reject(new QuorateError(error.code, error.message, error.details, { cause: signal.reason }));
       else reject(error);
     });
     signal?.addEventListener('abort', onAbort, { once: true });
   });
 }
 
-/** Throws `aborted` if the signal already is, `invalidArgument` if it is none. */
+/** What a call ends with that was given up. */
+const ENDED: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['aborted', 'cancelled']);
+
+/** Throws `cancelled` if the signal already is, `invalidArgument` if it is none. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   const fault = signalFault(signal);
   if (fault !== null) throw fault;
@@ -32,5 +35,5 @@ export function signalFault(signal: AbortSignal | null | undefined): QuorateErro
 
 /** The error of something that a signal ended before it began. */
 export function abortedBefore(signal: AbortSignal): QuorateError {
-  return new QuorateError('aborted', 'aborted before it began', { wasSent: false }, { cause: signal.reason });
+  return new QuorateError('cancelled', 'aborted before it began; nothing was sent', {}, { cause: signal.reason });
 }

@@ -91,7 +91,7 @@ test('election: the last observer leaves while the client takes no calls, anothe
   const observe = (signal: AbortSignal) =>
     (async () => {
       for await (const leader of a.election('e').observe({ signal })) leaders.push(leader?.about ?? null);
-    })().catch((error: unknown) => assert.equal(asQuorateError(error).code, 'aborted'));
+    })().catch((error: unknown) => assert.equal(asQuorateError(error).code, 'cancelled'));
   const first = new AbortController();
   const left = observe(first.signal);
   await time.runFor(10);
