@@ -207,4 +207,22 @@ export const RESOURCES = [
     new: 'if (!context.commands.isCertain && ticket === 0) {',
     tests: ['resources/bugs/granted-without-contact.test.ts: T57:'],
   },
+  {
+    id: 'expiry-by-the-time-of-day',
+    shows: ['T59', 'T76'],
+    bug: 'An entry expires at the time of day of the process that applies the command, not at the logged time.',
+    file: 'packages/resources/src/map/map-writes.ts',
+    old: 'ttlMs === null ? 0 : clockMs + ttlMs;',
+    new: 'ttlMs === null ? 0 : Math.max(clockMs, Date.now()) + ttlMs;',
+    tests: ['resources/determinism.test.ts: T76:'],
+  },
+  {
+    id: 'refusal-by-locale',
+    shows: ['T76'],
+    bug: 'What a command is refused with, which is kept as its reply, writes numbers as the locale of the process does.',
+    file: 'packages/resources/src/counter/counter-machine.ts',
+    old: '`${before} and ${delta} are',
+    new: '`${before.toLocaleString()} and ${delta} are',
+    tests: ['resources/determinism.test.ts: T76:'],
+  },
 ];
