@@ -39,6 +39,8 @@ export class Scratch {
   constructor(testPackages) {
     this.path = mkdtempSync(join(tmpdir(), 'quorate-mutants-'));
     const tested = new Set(testPackages);
+    // The tests of `quorate` start their servers with what those of `server` have for that.
+    if (tested.has('quorate')) tested.add('server');
     const isWanted = (source) => {
       const [name, folder] = relative(join(ROOT, 'packages'), source).split(sep);
       if (source.endsWith('.map') || folder === 'node_modules') return false;
