@@ -57,19 +57,18 @@ class OpenLoop {
     const value = `${this.called};${FILLER}`;
     const key = `key-${this.called % KEYS}`;
     const isPut = this.called++ % 4 < 2;
-    const kept = isPut ? this.#put(client, key, value) : this.#append(client, value);
-    kept.then(
-      () => {
-        this.settled++;
-        this.done++;
-      },
-      (error: unknown) => {
-        if (!(error instanceof QuorateError)) throw error;
-        this.settled++;
-        const what = `${isPut ? 'put' : 'append'}: ${error.code}`;
-        this.refused.set(what, (this.refused.get(what) ?? 0) + 1);
-      },
-    );
+    void this.#settle(isPut ? 'put' : 'append', isPut ? this.#put(client, key, value) : this.#append(client, value));
+  }
+
+  async #settle(what: string, kept: Promise<void>): Promise<void> {
+    try {
+      await kept;
+      this.done++;
+    } catch (error) {
+      if (!(error instanceof QuorateError)) throw error;
+      this.refused.set(`${what}: ${error.code}`, (this.refused.get(`${what}: ${error.code}`) ?? 0) + 1);
+    }
+    this.settled++;
   }
 
   async #put(client: QuorateClient, key: string, value: string): Promise<void> {
