@@ -190,6 +190,15 @@ export const CLIENT = [
     tests: ['quorate/overload.test.ts: T71:', 'client/session-commands.test.ts: sessions: T71:'],
   },
   {
+    id: 'asks-again-while-it-is-answered',
+    shows: ['T74'],
+    bug: 'A node that answers a long queue is asked again, and others with it, before the answer had time to come.',
+    file: 'packages/client/src/core/call.ts',
+    old: 'if (this.#isOnItsWay(attempt, nowMs)) {',
+    new: 'if (this.#isOnItsWay(attempt, nowMs) && attempt.startMs < 0) {',
+    tests: ['client/slow-answers.test.ts: client: T74:'],
+  },
+  {
     id: 'never-waits-longer',
     shows: ['T74'],
     bug: 'A cluster that is slow is asked again at the same pace for ever.',
