@@ -10,23 +10,25 @@ function batch(base: number, count: number): Uint8Array {
   return encodeBatch({ ...header, payloadChecksum: crc32c(PAYLOAD) }, PAYLOAD, crc32c);
 }
 
-/** A log of batches of two indexes each, of which those from `memoryFrom` on are in memory; three at a time come from the disk. */
+/** A log of batches of two indexes each, of which those from `memoryFrom` on are in memory; three at a time are read ahead. */
 class FakeLog {
   memoryFrom = Number.POSITIVE_INFINITY;
+  /** Bytes of this log that stand together on the disk. */
+  bytes = 100_000;
   /** What was asked of the disk, and not given yet. */
   fetches: { from: number; done: (batches: readonly Uint8Array[] | null) => void }[] = [];
   arrivals = 0;
   readonly batches = new CommittedBatches(this, () => void this.arrivals++);
 
-  isInMemory(index: number): boolean {
-    return index >= this.memoryFrom;
+  bytesTogether(index: number, maxBytes: number): number {
+    return index >= this.memoryFrom ? 0 : Math.min(this.bytes, maxBytes);
   }
   read(from: number): readonly Uint8Array[] {
-    assert.ok(this.isInMemory(from), 'nobody waits for the disk');
+    assert.ok(from >= this.memoryFrom || this.bytes < 32_768, 'nobody waits for much of the disk');
     return [batch(from, 2), batch(from + 2, 2)];
   }
   readLater(from: number, _maxBytes: number, done: (batches: readonly Uint8Array[] | null) => void): void {
-    assert.ok(!this.isInMemory(from));
+    assert.ok(from < this.memoryFrom && this.bytes >= 32_768);
     this.fetches.push({ from, done });
   }
 
@@ -102,4 +104,12 @@ test('committed batches: a snapshot takes the place of what is being read → wh
   assert.deepEqual([log.arrivals, log.apply(11, 20)], [0, [10, 'onItsWay']]);
   log.give();
   assert.deepEqual([log.arrivals, log.apply(11, 20)[0]], [1, 16]);
+});
+
+test('committed batches: they lie scattered among those of other groups → read at once, not one in each turn of the loop', () => {
+  const log = new FakeLog();
+  log.bytes = 20_000;
+  assert.deepEqual(log.apply(1, 19), [18, null]);
+  assert.deepEqual(log.apply(19, 20), [20, 'all']);
+  assert.deepEqual([log.fetches.length, log.arrivals], [0, 0]);
 });

@@ -73,7 +73,7 @@ export class CollectorTuning {
 
   #collected(kind: CollectionKind): void {
     if (kind === 'full') this.#count++;
-    else this.#young.collected(this.#isLarge);
+    this.#young.collected(this.#isLarge);
   }
 
   #look(isRoomOurs: boolean): void {

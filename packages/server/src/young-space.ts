@@ -36,7 +36,7 @@ export class YoungSpace {
     this.isOurs = !USER_FLAGS.some((flag) => isFlagSet(flag, flags));
   }
 
-  /** To be called after each of its collections: it grows by nothing else. */
+  /** To be called after each collection, of either kind: it grows by nothing else. */
   collected(isStateLarge: boolean): void {
     if (!this.isOurs) return;
     const factor = isStateLarge || this.#halfBytes() < HALF_BYTES ? GROWS : STAYS;

@@ -1,4 +1,6 @@
 export { type DiskCase, diskCompliance } from './disk-compliance.js';
+export { DiskPace } from './disk-pace.js';
+export { FileReads } from './file-reads.js';
 export { formatInspect } from './inspect-format.js';
 export * from './inspect.js';
 export { MemoryDisk, type MemoryDiskOptions } from './memory-disk.js';

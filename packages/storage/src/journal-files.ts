@@ -68,7 +68,7 @@ export class JournalFiles implements FileUses {
 
   constructor(options: JournalFilesOptions) {
     this.#options = options;
-    this.#reads = new FileReads(options.disk, options.timers);
+    this.#reads = new FileReads(options);
     this.#remover = new FileRemover(options);
   }
 
@@ -120,7 +120,7 @@ export class JournalFiles implements FileUses {
 
   /**
    * Reads a part of a file without holding up this thread. A file that dies meanwhile may give anything: the caller looks whether what it wanted
-   * still stands there. Not called back after `closeAll`.
+   * still stands there. Not called back after `stop`.
    */
   read(number: number, offset: number, length: number, done: FileRead): void {
     this.#reads.read(number, offset, length, done);
@@ -229,7 +229,7 @@ export class JournalFiles implements FileUses {
 
   /** Stops the background work, then calls back (within this call if there is none). */
   stop(done: () => void): void {
-    this.#stopped = () => this.#remover.stop(done);
+    this.#stopped = () => this.#remover.stop(() => this.#reads.stop(done));
     if (this.#retry !== null) this.#options.timers.clear(this.#retry);
     this.#retry = null;
     if (!this.#isPreparing) this.#stopped();
@@ -238,18 +238,18 @@ export class JournalFiles implements FileUses {
   closeAll(): void {
     for (const file of this.#handles.values()) file.close();
     this.#handles.clear();
-    this.#reads.close();
+    this.#reads.stop(() => {});
   }
 
-  #letGo(number: number): void {
-    this.#reads.letGo(number);
+  /** Calls back once no handle of the file is open, within this call unless it is being read. */
+  #letGo(number: number, freed: () => void = () => {}): void {
     this.#handles.get(number)?.close();
     this.#handles.delete(number);
+    this.#reads.letGo(number, freed);
   }
 
   #remove(number: number): void {
-    this.#letGo(number);
-    this.#remover.remove(journalPath(number));
+    this.#letGo(number, () => this.#remover.remove(journalPath(number)));
   }
 
   #settle(fault: DiskFault | null): void {
@@ -274,8 +274,7 @@ export class JournalFiles implements FileUses {
     const create = (): void => disk.create(NEXT_PATH, (fault, file) => done(fault, file, 0));
     const spare = this.#spares.take();
     if (spare === undefined) return create();
-    this.#letGo(spare);
-    disk.putInPlace(journalPath(spare), NEXT_PATH, (fault) => {
+    const renamed = (fault: DiskFault | null): void => {
       if (fault !== null) {
         // Without space it kept its number.
         if (fault.kind === 'full') this.#spares.putBack(spare);
@@ -292,7 +291,8 @@ export class JournalFiles implements FileUses {
       }
       // Of another length than new files have: emptied and made like one.
       create();
-    });
+    };
+    this.#letGo(spare, () => disk.putInPlace(journalPath(spare), NEXT_PATH, renamed));
   }
 
   #head(): Uint8Array {

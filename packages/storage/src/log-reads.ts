@@ -64,9 +64,11 @@ export class LogReads {
     return batches;
   }
 
-  /** See `GroupLog.isInMemory`. */
-  isInMemory(index: LogIndex): boolean {
-    return this.#host.recent.get(this.#log, this.#log.state.rows.find(index)) !== undefined;
+  /** See `GroupLog.bytesTogether`. */
+  bytesTogether(index: LogIndex, maxBytes: number): number {
+    const row = this.#log.state.rows.find(index);
+    if (this.#host.recent.get(this.#log, row) !== undefined) return 0;
+    return this.#placeOf({ row, end: this.#spanEnd(row, maxBytes) }).length;
   }
 
   /** See `GroupLog.readLater`. */
@@ -91,12 +93,13 @@ export class LogReads {
   #spanEnd(row: number, maxBytes: number): number {
     const { rows } = this.#log.state;
     const file = rows.file(row);
-    let bytes = rows.bytes(row);
+    const start = rows.offset(row);
     let end = row + 1;
     for (; end < rows.length; end++) {
-      bytes += rows.bytes(end);
       const gap = rows.offset(end) - rows.offset(end - 1) - rows.bytes(end - 1);
-      if (rows.file(end) !== file || bytes > maxBytes || gap > READ_GAP_BYTES || this.#host.recent.get(this.#log, end) !== undefined) break;
+      const length = rows.offset(end) + rows.bytes(end) - start;
+      if (rows.file(end) !== file || length > maxBytes || gap > READ_GAP_BYTES || this.#host.recent.get(this.#log, end) !== undefined)
+        break;
     }
     return end;
   }

@@ -119,8 +119,8 @@ export class StoredLog implements GroupLog, CachedLog {
     return this.#reads.read(fromIndex, maxBytes);
   }
 
-  isInMemory(index: LogIndex): boolean {
-    return this.#reads.isInMemory(index);
+  bytesTogether(index: LogIndex, maxBytes: number): number {
+    return this.#reads.bytesTogether(index, maxBytes);
   }
 
   readLater(fromIndex: LogIndex, maxBytes: number, done: (batches: readonly Uint8Array[] | null) => void): void {

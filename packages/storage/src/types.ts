@@ -103,11 +103,14 @@ export interface GroupLog {
    * Empty at the end of the log, or where damage was met (then `StorageEvents.damaged` was told).
    */
   read(fromIndex: LogIndex, maxBytes: number): readonly Uint8Array[];
-  /** True if `read` from the batch that holds `index` on needs no disk for that batch. */
-  isInMemory(index: LogIndex): boolean;
   /**
-   * Like `read`, but from the disk, and without holding up this thread: `fromIndex` is in the log and not in memory. `done` is called once, never
-   * within this call; with null if the log has changed there meanwhile, so that it says nothing; not at all once the storage is closed.
+   * Bytes that one read of the disk gives of this log, at most `maxBytes` or one batch, from the batch that holds `index` on: little where the batches of many
+   * groups lie between its own. 0: that batch is in memory.
+   */
+  bytesTogether(index: LogIndex, maxBytes: number): number;
+  /**
+   * What one such read gives, without holding up this thread: `fromIndex` is in the log and not in memory. `done` is called once, never within this
+   * call; with null if the log has changed there meanwhile, so that it says nothing; not at all once the storage is closed.
    */
   readLater(fromIndex: LogIndex, maxBytes: number, done: (batches: readonly Uint8Array[] | null) => void): void;
   /** `version` must grow. */

@@ -1,10 +1,12 @@
 import { type LogIndex, batchLastIndex, trustedBatchHeader } from '@quorate/base';
 import type { GroupLog } from '@quorate/storage';
 
-/** Bytes that are taken from memory at a time, if there are so many; at least one batch. */
-const MEMORY_BYTES = 131_072;
-/** The same from the disk: some milliseconds of work, during which the next ones are read. */
-const DISK_BYTES = 524_288;
+/** Bytes that are taken at once, from memory or in small reads of the disk, if there are so many; at least one batch. */
+const AT_ONCE_BYTES = 131_072;
+/** The same of what is read ahead: some milliseconds of work, during which the next ones are read. */
+const AHEAD_BYTES = 524_288;
+/** Less than this in one piece is not worth a turn of the loop each: where many groups write, the batches of one lie scattered. */
+const AHEAD_LEAST_BYTES = 32_768;
 
 /** Batches on their way from the disk, or here and not begun. */
 interface Fetched {
@@ -20,7 +22,7 @@ interface Fetched {
  * without holding up the thread: a node that was started again has all of its log to go through while others need its answers.
  */
 export class CommittedBatches {
-  readonly #log: Pick<GroupLog, 'read' | 'readLater' | 'isInMemory'>;
+  readonly #log: Pick<GroupLog, 'read' | 'readLater' | 'bytesTogether'>;
   /** Called when what was on its way is here. */
   readonly #arrived: () => void;
   #batches: readonly Uint8Array[] = [];
@@ -29,7 +31,7 @@ export class CommittedBatches {
   #index: LogIndex = 0;
   #fetched: Fetched | null = null;
 
-  constructor(log: Pick<GroupLog, 'read' | 'readLater' | 'isInMemory'>, arrived: () => void) {
+  constructor(log: Pick<GroupLog, 'read' | 'readLater' | 'bytesTogether'>, arrived: () => void) {
     this.#log = log;
     this.#arrived = arrived;
   }
@@ -65,26 +67,30 @@ export class CommittedBatches {
     this.#fetched = null;
     if (outcome === 'unreadable') return undefined;
     if (outcome !== 'changed') return this.#begun(outcome, commitIndex);
-    if (this.#log.isInMemory(index)) {
-      const batches = this.#log.read(index, MEMORY_BYTES);
-      return batches.length === 0 ? undefined : committed(batches, commitIndex);
+    if (this.#isWorthReadingAhead(index)) {
+      this.#fetch(index, commitIndex);
+      return 'onItsWay';
     }
-    this.#fetch(index, commitIndex);
-    return 'onItsWay';
+    const batches = this.#log.read(index, AT_ONCE_BYTES);
+    return batches.length === 0 ? undefined : committed(batches, commitIndex);
   }
 
   /** What was fetched is about to be applied: what comes behind it is fetched meanwhile. */
   #begun(batches: readonly Uint8Array[], commitIndex: LogIndex): readonly Uint8Array[] {
     const last = batches.at(-1);
     const next = last === undefined ? Number.POSITIVE_INFINITY : batchLastIndex(trustedBatchHeader(last)) + 1;
-    if (next <= commitIndex && !this.#log.isInMemory(next)) this.#fetch(next, commitIndex);
+    if (next <= commitIndex && this.#isWorthReadingAhead(next)) this.#fetch(next, commitIndex);
     return batches;
+  }
+
+  #isWorthReadingAhead(index: LogIndex): boolean {
+    return this.#log.bytesTogether(index, 2 * AHEAD_LEAST_BYTES) >= AHEAD_LEAST_BYTES;
   }
 
   #fetch(index: LogIndex, commitIndex: LogIndex): void {
     const fetched: Fetched = { index, outcome: null };
     this.#fetched = fetched;
-    this.#log.readLater(index, DISK_BYTES, (batches) => {
+    this.#log.readLater(index, AHEAD_BYTES, (batches) => {
       if (batches === null) fetched.outcome = 'changed';
       else fetched.outcome = batches.length === 0 ? 'unreadable' : committed(batches, commitIndex);
       if (this.#fetched === fetched) this.#arrived();
