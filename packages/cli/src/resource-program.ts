@@ -163,7 +163,8 @@ function whileHeld(what: string): string {
   return (
     'Ends with the exit code of the command (128 + n if signal n ended it, 127 if there is no such command, 126 if it cannot be run). ' +
     `If ${what} is lost meanwhile, the command is sent SIGTERM, after a while SIGKILL, and the exit code is 75. ` +
-    'SIGINT, SIGTERM and SIGHUP are passed on to the command. Without a terminal all this reaches whatever the command has started, too.\n\n' +
+    'SIGINT, SIGTERM and SIGHUP are passed on to the command. Without a terminal all this reaches whatever the command has started, too; on one only the command itself, ' +
+    'so end scripts with "exec", or give them no terminal (< /dev/null).\n\n' +
     'The command finds its token, which grows from holder to holder, in QUORATE_TOKEN (as 1.42), and in QUORATE_FENCE what --fence takes: a process that ' +
     'was stopped may go on after another has begun, and only fenced writes are safe from it.'
   );

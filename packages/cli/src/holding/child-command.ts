@@ -23,6 +23,9 @@ const POLL_MS = 20;
  *
  * On a terminal it stays in the foreground, so that it can be typed to; signals then reach only itself, and Ctrl-C comes from the terminal. Without
  * one it leads a process group, and signals reach whatever it has started too: a script that is told to stop must not leave its last step running.
+ *
+ * On a terminal that cannot be had: a group of its own is in the background, where reading stops it (SIGTTIN), and Node.js cannot move it to the foreground
+ * (`tcsetpgrp`). To signal the group that it shares with this process would reach the rest of a pipeline, and a script that this runs in.
  */
 export class ChildCommand {
   readonly #process: ChildProcess | null;

@@ -13,6 +13,8 @@ export interface ProcessEnd {
 export interface LineProcessOptions {
   readonly environment?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** What runs the program. Default: Node.js. */
+  readonly executable?: string;
   /** `pipe`: the test writes to it, and it ends when the test closes it; `ignore` (default): empty. */
   readonly stdin?: 'pipe' | 'ignore';
 }
@@ -32,7 +34,7 @@ export async function endAllProcesses(): Promise<void> {
   await Promise.all(left.map((child) => once(child, 'close')));
 }
 
-/** A Node.js program in a process of its own, whose lines can be waited for. It never outlives the process of the test. */
+/** A program, of Node.js if nothing else is said, in a process of its own, whose lines can be waited for. It never outlives the process of the test. */
 export class LineProcess {
   readonly child: ChildProcess;
   /** Standard output, and standard error, without line ends. */
@@ -43,8 +45,12 @@ export class LineProcess {
   #isOver = false;
   #waiting: (() => void)[] = [];
 
-  constructor(program: string, args: readonly string[], { environment = {}, cwd, stdin = 'ignore' }: LineProcessOptions = {}) {
-    this.child = spawn(process.execPath, [program, ...args], {
+  constructor(
+    program: string,
+    args: readonly string[],
+    { environment = {}, cwd, executable = process.execPath, stdin = 'ignore' }: LineProcessOptions = {},
+  ) {
+    this.child = spawn(executable, [program, ...args], {
       stdio: [stdin, 'pipe', 'pipe'],
       env: { ...process.env, NODE_TEST_CONTEXT: undefined, ...environment },
       cwd,
