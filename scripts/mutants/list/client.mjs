@@ -1,6 +1,15 @@
 // Mutants of the client.
 export const CLIENT = [
   {
+    id: 'slow-answers-forgotten-with-the-first',
+    shows: ['T74'],
+    bug: 'However long answers took, the next one is waited for no longer than at first.',
+    file: 'packages/client/src/core/stall.ts',
+    old: 'return Math.max(leastMs, Math.min(STALL_MAX_MS, TIMES * tookMs));',
+    new: 'return Math.min(leastMs, STALL_MAX_MS, TIMES * leastMs + tookMs);',
+    tests: ['testkit/overload.test.ts: T74: appends at five times'],
+  },
+  {
     id: 'hints-followed-for-ever',
     shows: ['T09'],
     bug: 'A hint is followed also to a node that was asked in this round.',

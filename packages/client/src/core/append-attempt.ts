@@ -14,17 +14,20 @@ export class AppendAttempt implements RequestSink {
   readonly batch: AppendBatch;
   readonly generation: number;
   readonly link: NodeLink;
+  /** When it was handed to the link, of the client's clock in ms. */
+  readonly startedMs: number;
   readonly #owner: AttemptOwner;
   #id = 0;
   #version = 0;
   /** It went to the connection. */
   wasSent = false;
 
-  constructor(owner: AttemptOwner, batch: AppendBatch, generation: number, link: NodeLink) {
-    this.#owner = owner;
-    this.batch = batch;
-    this.generation = generation;
-    this.link = link;
+  constructor(init: Pick<AppendAttempt, 'batch' | 'generation' | 'link' | 'startedMs'> & { readonly owner: AttemptOwner }) {
+    this.#owner = init.owner;
+    this.batch = init.batch;
+    this.generation = init.generation;
+    this.link = init.link;
+    this.startedMs = init.startedMs;
   }
 
   /** Hands it to the link. */

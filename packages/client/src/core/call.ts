@@ -7,6 +7,7 @@ import type { NodeLink, RequestSink } from './node-link.js';
 import type { Settings } from './options.js';
 import { Backoff, deadlineError, isAmbiguous, isFinalHandshakeFault, reactionTo } from './retry.js';
 import { Route } from './route.js';
+import { STALL_MAX_MS } from './stall.js';
 import type { TurnEnd } from './turn-end.js';
 
 /** What calls and producers share of a client. */
@@ -38,7 +39,6 @@ export interface CallOptions {
 
 /** Rounds in which every node told a fault of its own before that fault is told to the caller. */
 const FAULTY_ROUNDS_MAX = 3;
-const STALL_MAX_MS = 3200;
 /** Copies that were given up whose answers are still welcome. */
 const GIVEN_UP_MAX = 4;
 

@@ -12,6 +12,7 @@ import { type Causes, GroupLookup, type Resolve } from './group-lookup.js';
 import type { NodeLink } from './node-link.js';
 import { Backoff, abortedAppend, deadlineError, isAmbiguous, isFinalHandshakeFault, reactionTo, unknownOutcome } from './retry.js';
 import { Route } from './route.js';
+import { STALL_MAX_MS, stallAfter } from './stall.js';
 import type { TurnStep } from './turn-end.js';
 
 /** What a producer needs of the client. */
@@ -29,7 +30,6 @@ const FAULTY_ROUNDS_MAX = 3;
 const IDENTITY_LOST: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['producerUnknown', 'producerFenced', 'appendForgotten']);
 /** Answers by which the stream has refused the numbers of an append for good and counts them as taken. */
 const NUMBERS_TAKEN: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['fenced', 'tooManyFences']);
-const STALL_MAX_MS = 3200;
 
 /**
  * All appends of one client to one stream, in the order of the calls.
@@ -214,7 +214,8 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
   }
 
   #send(link: NodeLink, batch: AppendBatch, group: GroupId): void {
-    const attempt = new AppendAttempt(this, batch, this.#generation, link);
+    const startedMs = this.#context.settings.clock.nowMs();
+    const attempt = new AppendAttempt({ owner: this, batch, generation: this.#generation, link, startedMs });
     this.#attempts.add(attempt);
     this.#window.sent(batch);
     attempt.start({ type: 'append', group, ...batch.copy(this.#context.settings.checksum) });
@@ -255,16 +256,17 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
 
   #decided(attempt: AppendAttempt): void {
     this.#reportBytes();
-    if (attempt.generation === this.#generation) this.#progressed(attempt.link);
+    if (attempt.generation === this.#generation) this.#progressed(attempt);
     if (!this.#queue.isEmpty || this.#window.hasUnsent) this.#planFlush();
   }
 
-  #progressed(link: NodeLink): void {
+  #progressed({ link, startedMs }: AppendAttempt): void {
+    const { clock, stallMs } = this.#context.settings;
+    this.#stallMs = stallAfter(clock.nowMs() - startedMs, stallMs);
     if (!this.#isConfirmed) {
       this.#isConfirmed = true;
       this.#backoff.reset();
       this.#faultyRounds = 0;
-      this.#stallMs = this.#context.settings.stallMs;
       this.#route?.succeeded(link.address);
       this.#route?.startRound();
     }

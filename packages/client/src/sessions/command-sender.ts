@@ -118,7 +118,7 @@ export class CommandSender {
       acknowledgedEvents: acknowledged.events,
       commands,
     });
-    this.#window.sent(payload);
+    this.#window.sent(payload, this.#context.settings.clock.nowMs());
     const attempt = this.#carrier.request(
       { type: 'commands', group: this.#group, payloadChecksum: this.#context.settings.checksum(bytes), payload: bytes },
       {
@@ -133,7 +133,7 @@ export class CommandSender {
     if (response.type !== 'replies') throw wrongType(response);
     this.#window.answered(payload, response.firstNumber, response.replies, response.isLast);
     this.#futile = 0;
-    this.#carrier.worked();
+    this.#carrier.worked(this.#context.settings.clock.nowMs() - payload.sentMs);
     if (response.isLast) {
       this.#attempts.delete(payload);
       this.#acknowledgements.confirmed(acknowledged);

@@ -22,6 +22,8 @@ export interface CommandPayload {
   readonly count: number;
   /** Length when encoded. */
   readonly bytes: number;
+  /** When it went out last, of the client's clock in ms. */
+  sentMs: number;
   state: 'waiting' | 'sent' | 'answered';
   /** A copy went out of which no answer came: it may be applied yet. */
   hasUnknownCopy: boolean;
@@ -116,7 +118,7 @@ export class CommandWindow {
       count += 1;
     }
     if (count === 0) return null;
-    const payload: CommandPayload = { firstNumber, count, bytes, state: 'waiting', hasUnknownCopy: false };
+    const payload: CommandPayload = { firstNumber, count, bytes, sentMs: 0, state: 'waiting', hasUnknownCopy: false };
     this.#formedTo += count;
     this.#payloads.push(payload);
     return payload;
@@ -129,8 +131,9 @@ export class CommandWindow {
   }
 
   /** It goes out. */
-  sent(payload: CommandPayload): void {
+  sent(payload: CommandPayload, nowMs: number): void {
     payload.state = 'sent';
+    payload.sentMs = nowMs;
     this.#flightCount += 1;
     this.#flightBytes += payload.bytes;
     this.#flightCommands += payload.count;

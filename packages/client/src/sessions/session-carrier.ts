@@ -4,6 +4,7 @@ import { type CallContext, finalFault } from '../core/call.js';
 import type { NodeLink, PushSink, RequestSink } from '../core/node-link.js';
 import { Backoff, isFinalHandshakeFault, reactionTo } from '../core/retry.js';
 import { Route } from '../core/route.js';
+import { STALL_MAX_MS, stallAfter } from '../core/stall.js';
 import { Alarm } from './alarm.js';
 
 /** Who is told what the carrier finds out. */
@@ -32,7 +33,6 @@ export interface CarrierHandler {
 }
 
 const FAULTY_ROUNDS_MAX = 3;
-const STALL_MAX_MS = 3200;
 
 type Phase =
   | 'idle'
@@ -87,9 +87,9 @@ export class SessionCarrier implements PushSink {
     return this.#route.causes;
   }
 
-  /** Commands are answered: the node is as fast as it should be. Only this counts, or slow answers would never be waited for long enough. */
-  worked(): void {
-    this.#stallMs = this.#context.settings.stallMs;
+  /** Commands were answered, so long after they went out. Only this counts, or slow answers would never be waited for long enough. */
+  worked(tookMs: number): void {
+    this.#stallMs = stallAfter(tookMs, this.#context.settings.stallMs);
   }
 
   /** The node cannot do it now, and why. */
