@@ -132,7 +132,7 @@ export const TESTKIT = [
     bug: 'What a learner holds counts for the majority that must hold what is committed.',
     file: 'packages/testkit/src/log-invariants.ts',
     old: 'if (raft.isLearner || durableIndex',
-    new: 'if (durableIndex',
+    new: 'if ((raft.isLearner && durableIndex < 0) || durableIndex',
     tests: ['testkit/log-invariants.test.ts: logs: committed with one durable copy'],
   },
   {
@@ -141,7 +141,7 @@ export const TESTKIT = [
     bug: 'Of a log only what is beyond its former end is compared with the others.',
     file: 'packages/testkit/src/log-invariants.ts',
     old: 'if (before?.term === after?.term) return at;',
-    new: 'if (before !== null) return at;',
+    new: 'if (before?.term === after?.term || at > 0) return at;',
     tests: ['testkit/log-invariants.test.ts: logs: a conflicting end is cut'],
   },
 ];
