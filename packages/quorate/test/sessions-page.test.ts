@@ -1,26 +1,19 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { type Logger, Quorate, type SessionState, type SessionStateListener, type SessionStateSubscription } from 'quorate';
 import { CALL_MS, startMembers } from './harness/homes.js';
+import { pageExample } from './harness/page-example.js';
 import { until } from './harness/waiting.js';
 
-const PAGE = new URL('../../../docs/resources/sessions.md', import.meta.url);
-
 type Work = Record<'pauseWork' | 'goOn' | 'startAnew', () => void>;
-type Body = (quorate: unknown, console: unknown, ...work: readonly (() => void)[]) => Promise<void>;
-const AsyncFunction = (async () => {}).constructor as new (...args: string[]) => Body;
 
 test('docs: the example of sessions → runs on a real node and prints what its comments say', async () => {
   const { nodes, addresses } = await startMembers(1);
   try {
-    const examples = [...readFileSync(PAGE, 'utf8').matchAll(/^```js\n(.*?)^```$/gms)].map(([, body]) => body as string);
-    assert.equal(examples.length, 1);
-    const example = examples[0] as string;
     const printed: string[] = [];
     const done: string[] = [];
     const work: Work = { pauseWork: () => done.push('pause'), goOn: () => done.push('go'), startAnew: () => done.push('anew') };
-    const program = new AsyncFunction('Quorate', 'console', ...Object.keys(work), example.replaceAll(/^import .*$/gm, ''));
+    const { example, program } = pageExample('sessions.md', Object.keys(work));
     const connect = () => Quorate.connect(addresses, { deadlineMs: CALL_MS });
     const log = (...values: unknown[]): void => void printed.push(values.map(String).join(' '));
     await program({ connect }, { log }, ...Object.values(work));

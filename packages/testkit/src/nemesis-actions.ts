@@ -39,6 +39,9 @@ export const NEMESIS_ACTIONS = [
   'lostWrite',
   'misdirectWrite',
 ] as const;
+/** One of them. */
+export type NemesisAction = (typeof NEMESIS_ACTIONS)[number];
+
 /** What they and what follows from them did to disks, counted where it happens: of a write, of a sector, of a name. */
 export const DISK_EFFECTS = ['shortWrite', 'tornSector', 'lostSector', 'forgottenName'] as const;
 /** One of them. */
@@ -57,6 +60,3 @@ export const LATE_ACTIONS: ReadonlySet<NemesisAction> = new Set([
   'misdirectRead',
   'failSyncForever',
 ]);
-
-/** One of them. */
-export type NemesisAction = (typeof NEMESIS_ACTIONS)[number];
