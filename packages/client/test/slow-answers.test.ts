@@ -71,3 +71,50 @@ test('client: a node answers everything but one read, which it lost → that rea
   assert.equal(read.settled, 1);
   assert.equal(read.error, null);
 });
+
+test('client: T74: appends that waited and would not be answered in time → overloaded, not sent; those with time are', () => {
+  const { cluster, client } = setUp(85, [1], { stallMs: 10_000 });
+  cluster.node(1).script = (request) => (request.type === 'append' ? { do: 'late', ms: 2000, when: 'before' } : SERVE);
+  const of = (name: string): string => name.repeat(60_000);
+  const first = append(cluster, client, of('a'), 60_000);
+  cluster.scheduler.runFor(100);
+  // Until the first answer nothing else goes out; then this, as nothing is on its way.
+  const next = append(cluster, client, of('b'), 2500);
+  const late = append(cluster, client, of('c'), 2500);
+  const patient = append(cluster, client, of('d'), 60_000);
+  cluster.scheduler.runUntil(() => first.settled === 1, { withinMs: 3000, what: 'the first answer' });
+  cluster.scheduler.runFor(1);
+  assert.equal(late.error?.code, 'overloaded');
+  assert.equal(late.error.retry, 'safe');
+  wait(cluster, [next, patient], 20_000);
+  assert.equal(next.error?.code, 'deadlineExceeded');
+  assert.equal(patient.error, null);
+  cluster.scheduler.runFor(10_000);
+  assert.deepEqual(
+    cluster.values('s').map(([name]) => name),
+    ['a', 'b', 'd'],
+  );
+  assert.equal(client.appendBytes, 0);
+});
+
+test('client: T74: a list of which a part is on its way → the rest goes out, too, also if it will be late: it is not told as not done', () => {
+  const { cluster, client } = setUp(86, [1]);
+  const list = Array<string>(16).fill('x'.repeat(1_000_000));
+  wait(cluster, [append(cluster, client, list, 60_000)]);
+  wait(cluster, [append(cluster, client, list, 60_000)]);
+  cluster.node(1).script = (request) => (request.type === 'append' ? { do: 'late', ms: 300, when: 'before' } : SERVE);
+  const late = append(cluster, client, list, 700);
+  wait(cluster, [late]);
+  assert.equal(late.error?.code, 'deadlineExceeded');
+  cluster.scheduler.runFor(5000);
+  assert.equal(cluster.values('s').length, 48);
+});
+
+test('client: T74: a node that needs 600 ms for each append → each but the first is sent once', () => {
+  const { cluster, client } = setUp(87);
+  cluster.node(1).script = (request) => (request.type === 'append' ? { do: 'late', ms: 600, when: 'before' } : SERVE);
+  wait(cluster, [append(cluster, client, 'first')]);
+  const before = cluster.requestsOf('append');
+  for (let n = 0; n < 5; n++) wait(cluster, [append(cluster, client, `${n}`)]);
+  assert.equal(cluster.requestsOf('append') - before, 5);
+});

@@ -38,13 +38,17 @@ export class AppendQueue {
     }
   }
 
-  /** The parts for the next payload; empty if none waits. */
-  take(): readonly AppendPart[] {
+  /** The parts for the next payload, of at most so many bytes unless the first has more; empty if none waits. Those of calls that `isRefused` are forgotten. */
+  take(bytesMax: number, isRefused: (call: AppendCall) => boolean): readonly AppendPart[] {
     const taken: AppendPart[] = [];
     let records = 0;
     let bytes = 0;
     while (this.#head < this.#parts.length) {
       const part = this.#parts[this.#head] as AppendPart;
+      if (part.isQueued && isRefused(part.call)) {
+        this.drop(part.call.parts);
+        continue;
+      }
       if (part.isQueued) {
         const { start, end, payloadBytes } = part.range;
         const { fence } = part.call;
@@ -52,7 +56,7 @@ export class AppendQueue {
         if (first !== undefined && !isSameFence(first, fence)) break;
         if (first === undefined) bytes = headerBytesOf(fence);
         const needed = payloadBytes - headerBytesOf(fence);
-        const fits = records + (end - start) <= LIMITS.batchRecordsMax && bytes + needed <= LIMITS.batchPayloadBytesMax;
+        const fits = records + (end - start) <= LIMITS.batchRecordsMax && bytes + needed <= bytesMax;
         if (!fits && taken.length > 0) break;
         records += end - start;
         bytes += needed;

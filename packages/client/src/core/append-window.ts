@@ -2,9 +2,13 @@ import { LIMITS, type Offset, type QuorateError, type Random, randomHex16 } from
 import type { AppendPosition } from '@quorate/streams';
 import { AppendBatch } from './append-batch.js';
 import type { AppendCall, AppendPart } from './append-call.js';
+import { FlightLimit } from './flight-limit.js';
 
-/** Bytes of payloads that are on their way at a time; at least one full payload. */
+/** Bytes of payloads that are on their way at a time, at most; at least one payload. */
 const FLIGHT_BYTES = 8_388_608;
+/** A payload is no more than such a part of what may be on its way; where that is little, so many bytes. */
+const PAYLOAD_PARTS = 4;
+const PAYLOAD_BYTES_LEAST = 16_384;
 
 /**
  * The payloads of one producer that have numbers and are not all decided (stored, or refused by the stream for good), oldest first, and which of them were sent in the present generation.
@@ -13,6 +17,8 @@ const FLIGHT_BYTES = 8_388_608;
  * that has not taken the head can have taken none of the others.
  */
 export class AppendWindow {
+  /** How much may be on its way. */
+  readonly flight: FlightLimit = new FlightLimit();
   readonly #random: Random;
   #batches: AppendBatch[] = [];
   #bytes = 0;
@@ -55,7 +61,17 @@ export class AppendWindow {
   /** True if one more payload may be on its way. */
   get maySendMore(): boolean {
     if (this.#sentCount === 0) return true;
-    return this.#sentCount < LIMITS.appendsPerProducer && this.#sentBytes < FLIGHT_BYTES - LIMITS.batchPayloadBytesMax;
+    return this.#sentCount < LIMITS.appendsPerProducer && this.#sentBytes + this.payloadBytesMax <= this.flight.part * FLIGHT_BYTES;
+  }
+  /** Most bytes of the next payload, unless one part has more. */
+  get payloadBytesMax(): number {
+    const bytes = Math.floor((this.flight.part * FLIGHT_BYTES) / PAYLOAD_PARTS);
+    return Math.min(LIMITS.batchPayloadBytesMax, Math.max(PAYLOAD_BYTES_LEAST, bytes));
+  }
+
+  /** True if a call would not be answered in time behind what is on its way. One of which a part may be stored is not told that it was not done. */
+  isTooLate(call: AppendCall, nowMs: number): boolean {
+    return this.#sentCount > 0 && !call.isTaken && this.flight.isTooLate(call, nowMs);
   }
 
   /** Numbers the records of some parts as one payload behind all others. */
@@ -73,6 +89,11 @@ export class AppendWindow {
       if (!batch.isDecided) return batch;
       this.sent(batch);
     }
+  }
+
+  /** A copy of a payload that went out at `sentMs` was answered: it is stored. */
+  answered(batch: AppendBatch, sentMs: number, nowMs: number): void {
+    this.flight.answered({ sentMs, nowMs, part: batch.bytes / FLIGHT_BYTES, underWay: this.#sentBytes / FLIGHT_BYTES });
   }
 
   /** `nextUnsent` goes out. */

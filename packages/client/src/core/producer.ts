@@ -1,5 +1,6 @@
-import { type ErrorCode, type GroupId, QuorateError } from '@quorate/base';
+import { type GroupId, QuorateError } from '@quorate/base';
 import { type ClientResponse, fromWireError } from '@quorate/wire';
+import { IDENTITY_LOST, NUMBERS_TAKEN, abortedAppend, lateAppend, unknownOutcome } from './append-errors.js';
 import { AppendAttempt, type AttemptOwner, AttemptsUnderWay } from './append-attempt.js';
 import type { AppendBatch } from './append-batch.js';
 import type { AppendCall, AppendOwner } from './append-call.js';
@@ -10,7 +11,7 @@ import type { Deadline } from './deadline-heap.js';
 import { EndingAppends } from './ending-appends.js';
 import { type Causes, GroupLookup, type Resolve } from './group-lookup.js';
 import type { NodeLink } from './node-link.js';
-import { Backoff, abortedAppend, deadlineError, isAmbiguous, isFinalHandshakeFault, reactionTo, unknownOutcome } from './retry.js';
+import { Backoff, deadlineError, isAmbiguous, isFinalHandshakeFault, reactionTo } from './retry.js';
 import { Route } from './route.js';
 import { STALL_MAX_MS, stallAfter } from './stall.js';
 import type { TurnStep } from './turn-end.js';
@@ -26,10 +27,6 @@ export interface ProducerContext extends CallContext {
 /** Bytes queued to a connection above which appends wait for it to drain. */
 const LINK_QUEUE_BYTES = 8_388_608;
 const FAULTY_ROUNDS_MAX = 3;
-/** Answers that refuse this copy for certain; what they leave open is whether an earlier copy was taken. */
-const IDENTITY_LOST: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['producerUnknown', 'producerFenced', 'appendForgotten']);
-/** Answers by which the stream has refused the numbers of an append for good and counts them as taken. */
-const NUMBERS_TAKEN: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['fenced', 'tooManyFences']);
 
 /**
  * All appends of one client to one stream, in the order of the calls.
@@ -143,6 +140,7 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
     const { address } = this.#link;
     this.#link.suspect();
     this.#stallMs = Math.min(this.#stallMs * 2, STALL_MAX_MS);
+    this.#window.flight.lost(this.#context.settings.clock.nowMs());
     this.#leave(new QuorateError('connectionLost', `${address}: no answer yet`, { remote: address }));
   }
 
@@ -155,6 +153,7 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
           count: response.count,
         });
       }
+      this.#window.answered(batch, attempt.startedMs, this.#context.settings.clock.nowMs());
       this.#window.stored(batch, response.offset);
       this.#decided(attempt);
     } else if (response.type === 'error') {
@@ -206,11 +205,19 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
 
   #nextBatch(): AppendBatch | null {
     if (this.#window.isFull) return null;
-    const parts = this.#queue.take();
+    const nowMs = this.#context.settings.clock.nowMs();
+    const parts = this.#queue.take(this.#window.payloadBytesMax, (call) => this.#refusesLate(call, nowMs));
     if (parts.length === 0) return null;
     const batch = this.#window.add(parts);
     this.#reportBytes();
     return batch;
+  }
+
+  /** It has waited for so long that it would not be answered in time: it is not sent. */
+  #refusesLate(call: AppendCall, nowMs: number): boolean {
+    const isLate = this.#window.isTooLate(call, nowMs);
+    if (isLate) this.#ending.add(call, lateAppend(call, this.#window.flight.answerMs));
+    return isLate;
   }
 
   #send(link: NodeLink, batch: AppendBatch, group: GroupId): void {
@@ -312,16 +319,12 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
     this.#reportBytes();
     const link = this.#link;
     const isResting = this.#isResting;
-    const dueMs = this.#dueMs();
+    const dueMs = this.heapAt >= 0 ? this.dueMs : this.#context.settings.clock.nowMs();
     this.#newGeneration();
     this.#link = link;
     this.#isResting = isResting;
     if (isResting) this.#context.deadlines.set(this, dueMs);
     else this.#planFlush();
-  }
-
-  #dueMs(): number {
-    return this.heapAt >= 0 ? this.dueMs : this.#context.settings.clock.nowMs();
   }
 
   #reportBytes(): void {

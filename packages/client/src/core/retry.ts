@@ -92,24 +92,6 @@ export function deadlineError(facts: {
   return new QuorateError(code, `${what}: not done within ${deadlineMs} ms: ${why}`, { ...cause?.details, deadlineMs }, options);
 }
 
-/** The error of an append that its caller gave up. */
-export function abortedAppend(mayHaveHappened: boolean): QuorateError {
-  if (mayHaveHappened) return new QuorateError('aborted', 'the append was aborted; it may have happened');
-  return new QuorateError('cancelled', 'the append was aborted; nothing of it is stored');
-}
-
-/** The error of an append of which a copy may have been stored, whatever was said last. */
-export function unknownOutcome(error: QuorateError): QuorateError {
-  if (error.retry === 'unknown') return error;
-  const code = error.code === 'closed' ? 'aborted' : 'connectionLost';
-  return new QuorateError(
-    code,
-    `the append was sent and may have been stored; then: ${error.message}`,
-    { ...error.details },
-    { cause: error },
-  );
-}
-
 /** Delays that double up to a bound, each drawn from the upper half of its range, so that clients do not come back in step. */
 export class Backoff {
   readonly #random: Random;
