@@ -39,6 +39,10 @@ export interface ConnectionContext {
   readonly onGone: (end: SimConnection) => void;
 }
 
+/** A slow link delivers what it is given piece by piece: what it carries in so many ms, a packet at the least. */
+const PIECE_MS = 5;
+const PACKET_BYTES = 1460;
+
 const NO_HANDLERS: ConnectionHandlers = { data: () => {}, drain: () => {}, closed: () => {} };
 
 /**
@@ -222,6 +226,14 @@ export class SimConnection implements Connection {
     let room = this.#context.windowBytes - this.#unreadBytes;
     // Not for every few bytes that were read: one sends when a good piece fits, as TCP does.
     if (room < Math.min(this.#queuedBytes, this.#context.windowBytes / 4)) return;
+    const { outward } = this.#context;
+    const pieceBytes = Math.max(PACKET_BYTES, Math.floor(outward.conditions.bytesPerMs * PIECE_MS));
+    while (room > 0 && this.#queuedBytes > 0) room -= this.#transmitPiece(Math.min(room, pieceBytes));
+  }
+
+  /** Sends so many bytes of the queue as one; gives how many there were. */
+  #transmitPiece(bytesMax: number): number {
+    let room = bytesMax;
     const parts: Part[] = [];
     let bytes = 0;
     let taken = 0;
@@ -247,6 +259,7 @@ export class SimConnection implements Connection {
     for (const part of parts) this.#context.trace.mix(part.print);
     const peer = this.#peer as SimConnection;
     this.#context.outward.send(this.#flow, bytes, this.process.nowMs, () => this.#arrive(segment, peer), peer.process);
+    return bytes;
   }
 
   #arrive(segment: Segment, peer: SimConnection): void {

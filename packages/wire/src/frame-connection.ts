@@ -100,7 +100,10 @@ export class FrameConnection {
       fault: (error) => this.#fault(error),
     });
     this.connectionHandlers = {
-      data: (bytes) => this.#intake.data(bytes),
+      data: (bytes) => {
+        if (this.#state === 'open') this.#handlers?.bytesArrived?.();
+        this.#intake.data(bytes);
+      },
       drain: () => this.#drained(),
       closed: (reason) => this.#gone(reason),
     };

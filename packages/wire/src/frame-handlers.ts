@@ -7,6 +7,8 @@ export interface FrameHandlers {
    * ends the connection with a goodbye; any other error is the owner's own fault and passes through.
    */
   frame(type: number, body: Uint8Array): void;
+  /** Bytes have come, perhaps the first of a frame that is long on its way: told before the frames that are complete with them. */
+  bytesArrived?(): void;
   /** What was queued is with the operating system. */
   drain(): void;
   /**

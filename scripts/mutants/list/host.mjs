@@ -352,4 +352,22 @@ export const HOST = [
     new: 'const binding = carried ?? null;',
     tests: ['host/bugs/reply-behind-other-connection.test.ts: T80:'],
   },
+  {
+    id: 'large-frame-is-silence',
+    shows: ['T73'],
+    bug: 'While a large frame comes over a slow link its sender counts as silent.',
+    file: 'packages/host/src/peers/peer-table.ts',
+    old: 'link.heard();\n    const { lastAnswer } = link;',
+    new: 'if (link.heardAtMs < 0) link.heard();\n    const { lastAnswer } = link;',
+    tests: ['testkit/slow-peer-links.test.ts: T73:'],
+  },
+  {
+    id: 'heard-in-large-frame-untold',
+    shows: ['T73', 'T07'],
+    bug: 'Who receives a large frame over a slow link does not say that it hears its sender before all of it has come.',
+    file: 'packages/host/src/peers/peer-table.ts',
+    old: 'if (this.#asks(link) || lastAnswer === null) return;',
+    new: 'if (link.nodeId > 0 || lastAnswer === null) return;',
+    tests: ['testkit/slow-peer-links.test.ts: T73:'],
+  },
 ];

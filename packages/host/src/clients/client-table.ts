@@ -111,6 +111,9 @@ export class ClientTable {
           link ??= peers.established(hello, frames);
           peers.frame(link, type, body);
         },
+        bytesArrived: () => {
+          if (link !== null) peers.bytesArrived(link);
+        },
         drain: () => {
           if (link !== null) peers.drained(link);
         },

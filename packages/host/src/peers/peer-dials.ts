@@ -58,6 +58,9 @@ export class PeerDials {
         frame: (type, body) => {
           if (link !== null) table.frame(link, type, body);
         },
+        bytesArrived: () => {
+          if (link !== null) table.bytesArrived(link);
+        },
         drain: () => {
           if (link !== null) table.drained(link);
         },

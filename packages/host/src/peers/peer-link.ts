@@ -14,10 +14,11 @@ export class PeerLink {
   #acknowledgedAtMs: number;
   #heartbeatAtMs = Number.NEGATIVE_INFINITY;
   #nonce = 1;
-  /** An answer has come since the last heartbeat was sent. */
+  /** Something has come since the last heartbeat was sent. */
   #isAnswered = false;
   /** Highest nonce that the peer asked with. */
   #heardNonce = 0;
+  #lastAnswer: { readonly nonce: number; readonly atMs: number } | null = null;
   /** Groups of which a message was dropped because the queue was full, in the order in which they may send again. */
   readonly #dropped = new Set<GroupId>();
 
@@ -45,9 +46,18 @@ export class PeerLink {
     return this.#acknowledgedAtMs;
   }
 
-  /** Any frame of the peer is a sign of life. */
+  /** Whatever comes of the peer is a sign of life, also the beginning of a frame. */
   heard(): void {
     this.#heardAtMs = this.#clock.nowMs();
+    this.#isAnswered = true;
+  }
+
+  /** The last answer of this node to a heartbeat; null: there was none. */
+  get lastAnswer(): { readonly nonce: number; readonly atMs: number } | null {
+    return this.#lastAnswer;
+  }
+  answers(nonce: number): void {
+    this.#lastAnswer = { nonce, atMs: this.#clock.nowMs() };
   }
 
   send(frame: PeerFrame): void {
@@ -75,14 +85,13 @@ export class PeerLink {
     return resumable;
   }
 
-  /** The peer answered a heartbeat of this node. The next has another nonce, and only then: so the peer learns by it that an answer came. */
+  /** The peer answered a heartbeat of this node, which it was sent: so it hears. */
   answered(nonce: number): void {
     if (nonce > this.#nonce) return;
-    this.#isAnswered = true;
     this.#acknowledgedAtMs = this.#clock.nowMs();
   }
 
-  /** The peer asks with this nonce: with one after the first it says that an answer came since the last heartbeat. */
+  /** The peer asks with this nonce: with one after the first it says that something came since the last heartbeat. */
   asked(nonce: number): void {
     if (nonce <= this.#heardNonce) return;
     if (this.#heardNonce > 0) this.#acknowledgedAtMs = this.#clock.nowMs();
@@ -97,6 +106,7 @@ export class PeerLink {
   heartbeat(nowMs: number, everyMs: number, durableSequence: number): void {
     if (nowMs - this.#heartbeatAtMs < everyMs) return;
     this.#heartbeatAtMs = nowMs;
+    // Another nonce says to the peer that it is heard.
     if (this.#isAnswered) this.#nonce++;
     this.#isAnswered = false;
     this.send({ type: 'heartbeat', nonce: this.#nonce, durableSequence });

@@ -12,6 +12,8 @@ import { SeenSequences } from './seen-sequences.js';
 const AWAKE_MS = 500;
 /** A peer that was heard of within so many heartbeats is alive. */
 const ALIVE_HEARTBEATS = 4;
+/** A heartbeat that is so late waits behind something large. */
+const LATE_HEARTBEATS = 2;
 /** Faults in what a peer sent; any other that its frame brings about is this node's own. */
 const FRAME_FAULTS: ReadonlySet<string> = new Set(['malformedFrame', 'frameTooLarge', 'versionUnsupported']);
 
@@ -183,9 +185,20 @@ export class PeerTable implements PeerContacts {
     return link;
   }
 
-  frame(link: PeerLink, type: number, body: Uint8Array): void {
+  /**
+   * Bytes have come, perhaps of a frame that takes long: a heartbeat waits behind it, but its sender is alive, and is to know that it is heard (T73). The side that
+   * asks says so with its next heartbeat, the other at once if it was not asked for some time.
+   */
+  bytesArrived(link: PeerLink): void {
     if (this.#links.get(link.nodeId) !== link) return;
     link.heard();
+    const { lastAnswer } = link;
+    if (this.#asks(link) || lastAnswer === null) return;
+    if (this.#options.clock.nowMs() - lastAnswer.atMs >= LATE_HEARTBEATS * this.#settings.heartbeatMs) this.#answer(link, lastAnswer.nonce);
+  }
+
+  frame(link: PeerLink, type: number, body: Uint8Array): void {
+    if (this.#links.get(link.nodeId) !== link) return;
     this.#met.add(link.nodeId);
     try {
       // What a core keeps must not lie in the receive buffer.
@@ -204,6 +217,7 @@ export class PeerTable implements PeerContacts {
 
   #answer(link: PeerLink, nonce: number): void {
     link.asked(nonce);
+    link.answers(nonce);
     link.send({ type: 'heartbeatAck', nonce, durableSequence: this.#claim(link.nodeId) });
   }
 
