@@ -9,6 +9,7 @@ export * from './limits.js';
 export * from './log.js';
 export * from './name.js';
 export * from './network.js';
+export * from './delay-limit.js';
 export * from './random.js';
 export * from './shown-value.js';
 export * from './time.js';

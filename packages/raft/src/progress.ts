@@ -1,4 +1,6 @@
 import type { LogIndex, NodeId } from '@quorate/base';
+import { LinkWindow } from './link-window.js';
+import type { RaftOptions } from './ready.js';
 import type { SnapshotTransfer } from './snapshots.js';
 
 /**
@@ -45,17 +47,21 @@ export class Progress {
   transfer: SnapshotTransfer | null = null;
   /** How far an interrupted transfer got: it goes on there, if it is of the same snapshot. */
   #interrupted = { index: 0, offset: 0 };
+  /** How much may be on its way. */
+  readonly link: LinkWindow;
   #unanswered = 0;
   #inflightIndexes: LogIndex[] = [];
   #inflightSizes: number[] = [];
   #inflightBytes = 0;
 
-  constructor(init: { peer: NodeId; nextIndex: LogIndex; isConnected: boolean; nowMs: number }) {
+  constructor(init: { peer: NodeId; nextIndex: LogIndex; isConnected: boolean; nowMs: number; options: RaftOptions }) {
     this.peer = init.peer;
     this.nextIndex = init.nextIndex;
     this.isConnected = init.isConnected;
     this.respondedMs = init.nowMs;
     this.sentMs = init.nowMs;
+    const { windowBytes, electionTimeoutMinMs: slowMs, electionTimeoutMaxMs: slowMsMax } = init.options;
+    this.link = new LinkWindow({ windowBytes, slowMs, slowMsMax });
   }
 
   get inflightBytes(): number {
@@ -115,6 +121,7 @@ export class Progress {
     this.#inflightIndexes = [];
     this.#inflightSizes = [];
     this.#inflightBytes = 0;
+    this.link.forget();
   }
 
   /**

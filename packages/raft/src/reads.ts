@@ -1,6 +1,7 @@
 import type { Core } from './core.js';
 import { quorumValue } from './quorum.js';
-import { openRound, votersOf } from './roles/leader.js';
+import { openRound } from './replication.js';
+import { votersOf } from './roles/leader.js';
 import type { LeaderState } from './roles/states.js';
 
 /**

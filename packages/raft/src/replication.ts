@@ -49,6 +49,12 @@ function isRoundOwed(core: Core, leader: LeaderState, peer: Progress): boolean {
   return peer.sentRound < leader.readRound || (peer.sentRound < leader.round && core.nowMs >= leader.roundDueMs);
 }
 
+/** A round that no message has carried yet: what is sent with it leaves after this moment. */
+export function openRound(leader: LeaderState): number {
+  if (leader.roundSent >= leader.round) leader.round++;
+  return leader.round;
+}
+
 /** When the peer is to be told of a newer commit index that nothing has taken along until then. */
 export function roundDueMs(leader: LeaderState, peer: Progress): number {
   return peer.isConnected && peer.mode !== 'probe' && peer.sentRound < leader.round ? leader.roundDueMs : Number.POSITIVE_INFINITY;
@@ -114,7 +120,7 @@ function hasEntriesToSend(core: Core, peer: Progress): boolean {
     !peer.isReadBlocked &&
     peer.nextIndex <= core.log.lastIndex &&
     peer.inflightMessages < core.options.windowMessages &&
-    peer.inflightBytes < core.options.windowBytes
+    peer.inflightBytes < peer.link.bytes
   );
 }
 
@@ -145,11 +151,20 @@ export function sendAppends(core: Core, leader: LeaderState, into: OutgoingMessa
     }
     // Entries are answered when they are durable, what has none at once: a read must not wait for a disk.
     if (peer.isHeartbeatDue || peer.sentRound < leader.readRound) sendOne(core, leader, peer, NONE, into);
-    const isSent = sendEntries(core, leader, peer, into);
-    if (!isSent && (isRoundOwed(core, leader, peer) || admitAtOf(core, peer) !== peer.sentAdmitAt)) {
+    if (sendEntries(core, leader, peer, into)) {
+      askLink(core, leader, peer, into);
+    } else if (isRoundOwed(core, leader, peer) || admitAtOf(core, peer) !== peer.sentAdmitAt) {
       sendOne(core, leader, peer, NONE, into);
     }
   }
+}
+
+/** If much is on its way, a message behind it, of a round of its own, that is answered as soon as it has come. */
+function askLink(core: Core, leader: LeaderState, peer: Progress, into: OutgoingMessage[]): void {
+  const bytes = peer.inflightBytes;
+  if (!peer.link.wantsQuestion(bytes)) return;
+  peer.link.asked({ round: openRound(leader), sentMs: core.nowMs, bytes });
+  sendOne(core, leader, peer, NONE, into);
 }
 
 /**
@@ -157,10 +172,10 @@ export function sendAppends(core: Core, leader: LeaderState, into: OutgoingMessa
  * enough for this turn: then there is more to send at once.
  */
 function sendEntries(core: Core, leader: LeaderState, peer: Progress, into: OutgoingMessage[]): boolean {
-  const { windowBytes, appendMessageBytes } = core.options;
+  const { appendMessageBytes } = core.options;
   let sentBytes = 0;
   while (hasEntriesToSend(core, peer) && sentBytes < TURN_BYTES) {
-    const room = windowBytes - peer.inflightBytes;
+    const room = peer.link.bytes - peer.inflightBytes;
     const { batches, lastIndex, bytes } = core.log.read(peer.nextIndex, Math.min(appendMessageBytes, room, TURN_BYTES - sentBytes));
     if (batches.length === 0 || (bytes > room && peer.inflightMessages > 0)) {
       peer.isReadBlocked = true; // until an answer makes room, or the next heartbeat tries the port again

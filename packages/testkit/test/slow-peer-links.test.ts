@@ -69,3 +69,31 @@ for (const { clients, bytesPerSecond } of OVERLOADS) {
     cluster.check([STREAM]);
   });
 }
+
+test('T73: a group whose appends fill links of 1 MB/s between the nodes for six seconds → another one of the same leader is answered within one', () => {
+  const run = slowPeers(73, 1_000_000);
+  const { cluster, client, group } = run;
+  cluster.await('another stream', 30_000, (done) => client.createStream('other', done));
+  const other = (group + 1) as GroupId;
+  cluster.runUntil(() => cluster.nodes.every((node) => cluster.groupOn(node, other) !== undefined), 5000, 'all nodes open it');
+  const { name } = cluster.awaitLeader(group);
+  const leader = Number(name.slice(1)) as NodeId;
+  cluster.awaitLeader(other);
+  if (cluster.leaderOf(other)?.name !== name)
+    cluster.await('a hand-over', 5000, (done) => client.core.transferLeader(other, leader, {}, done));
+  const loop = new OpenLoop(
+    cluster,
+    Array.from({ length: 20 }, (_, at) => cluster.client(`writer${at}`)),
+    VALUE_BYTES,
+  );
+  cluster.runUntil(() => cluster.leaderOf(other)?.name === name, 5000, 'one leader of both');
+  const tookMs: number[] = [];
+  for (let second = 0; second < 6; second++) {
+    const fromMs = cluster.scheduler.nowMs;
+    client.append('other', {}, (error) => tookMs.push(error === null ? cluster.scheduler.nowMs - fromMs : Number.POSITIVE_INFINITY));
+    loop.run(250, 1);
+  }
+  cluster.runFor(10_000);
+  assert.equal(tookMs.length, 6);
+  assert.ok(Math.max(...tookMs) <= 1000, `${Math.round(Math.max(...tookMs))} ms`);
+});

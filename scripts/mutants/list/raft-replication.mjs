@@ -36,4 +36,22 @@ export const RAFT_REPLICATION = [
     new: '  if (held < core.admitAt || core.admitAt < core.log.firstIndex) return;\n',
     tests: ['raft/learners.test.ts: T49: the learner is fed by a snapshot'],
   },
+  {
+    id: 'link-filled-to-the-window',
+    shows: ['T73'],
+    bug: 'However slow a link is, a whole window of entries is on its way, and everything else waits behind it.',
+    file: 'packages/raft/src/link-window.ts',
+    old: 'return Math.floor(this.#limit.part * this.#bytesMax);',
+    new: 'return Math.max(this.#bytesMax, this.#limit.part);',
+    tests: ['raft/link-window.test.ts: T73:', 'testkit/slow-peer-links.test.ts: T73: a group whose'],
+  },
+  {
+    id: 'link-never-found-quick',
+    shows: ['T73'],
+    bug: 'No answer says that a link carries more: what is sent ahead stays as little as on the slowest.',
+    file: 'packages/raft/src/handlers/append-response.ts',
+    old: 'peer.link.answered(peer.ackedRound, core.nowMs);',
+    new: 'peer.link.answered(0, core.nowMs);',
+    tests: ['raft/link-window.test.ts: T73:'],
+  },
 ];

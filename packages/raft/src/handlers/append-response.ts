@@ -15,6 +15,7 @@ export function onAppendResponse(core: Core, state: LeaderState, from: NodeId, m
   peer.responded(core.nowMs);
   observeLearner(peer, message);
   if (round > peer.ackedRound) peer.ackedRound = round;
+  peer.link.answered(peer.ackedRound, core.nowMs);
   if (message.isAccepted) {
     const receivedIndex = Math.min(message.receivedIndex, core.log.lastIndex);
     const matchIndex = Math.min(message.matchIndex, receivedIndex);

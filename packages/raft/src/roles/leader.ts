@@ -4,7 +4,7 @@ import type { Core } from '../core.js';
 import { Progress } from '../progress.js';
 import { quorumValue } from '../quorum.js';
 import { admitEarlyReads, confirmReads } from '../reads.js';
-import { isOwedAnything, roundDueMs } from '../replication.js';
+import { isOwedAnything, openRound, roundDueMs } from '../replication.js';
 import { becomeFollower } from './follower.js';
 import type { LeaderState } from './states.js';
 
@@ -17,7 +17,7 @@ export function becomeLeader(core: Core): void {
   const nextIndex = core.log.lastIndex + 1;
   for (const peer of core.voters) {
     if (peer === core.self) continue;
-    peers.set(peer, new Progress({ peer, nextIndex, isConnected: !core.disconnected.has(peer), nowMs: core.nowMs }));
+    peers.set(peer, new Progress({ peer, nextIndex, isConnected: !core.disconnected.has(peer), nowMs: core.nowMs, options: core.options }));
   }
   core.state = {
     role: 'leader',
@@ -84,12 +84,6 @@ export function votersOf(core: Core, leader: LeaderState, own: number, of: (peer
     values.push(peer === undefined || peer.isLearner ? none : of(peer));
   }
   return values;
-}
-
-/** A round that no message has carried yet: what is sent with it leaves after this moment. */
-export function openRound(leader: LeaderState): number {
-  if (leader.roundSent >= leader.round) leader.round++;
-  return leader.round;
 }
 
 /** A sign of life for a peer that seems to miss its leader. */
