@@ -98,7 +98,7 @@ export class ClientQueries implements QueryOwner {
       gathering !== null &&
       gathering.consistency === consistency &&
       gathering.session === session &&
-      (session === null || session.lastNumber === gathering.afterNumber) &&
+      (session === null || session.commands.lastPlace === gathering.afterPlace) &&
       gathering.calls.length < BATCH_QUERIES_MAX &&
       this.#writer.length + QUERY_HEADER_BYTES + bytes <= BATCH_BYTES_MAX;
     if (isSame) return gathering;

@@ -50,7 +50,8 @@ const COPY_BYTES = 4096;
 export class QueryBatch {
   readonly consistency: ReadConsistency;
   readonly session: Session | null;
-  readonly afterNumber: number;
+  /** Place of the last command before them; 0 if there was none. */
+  readonly afterPlace: number;
   readonly calls: QueryCall[] = [];
   readonly #owner: QueryOwner;
   #queries: Uint8Array | null = null;
@@ -68,7 +69,7 @@ export class QueryBatch {
     this.#owner = owner;
     this.consistency = consistency;
     this.session = session;
-    this.afterNumber = session === null ? 0 : session.join();
+    this.afterPlace = session === null ? 0 : session.join();
   }
 
   /** Takes one more, while the list is not closed. */
@@ -91,7 +92,7 @@ export class QueryBatch {
 
   #isWaiting(): boolean {
     const { session } = this;
-    return session !== null && session.id === 0 && !session.isEnded && this.afterNumber > 0;
+    return session !== null && !session.isEnded && !session.mayNumber(this.afterPlace);
   }
 
   #ask(queries: Uint8Array): void {
@@ -124,7 +125,7 @@ export class QueryBatch {
       type: 'queries',
       group,
       session: hasSession ? session.id : 0,
-      afterNumber: hasSession ? this.afterNumber : 0,
+      afterNumber: hasSession ? session.commands.numberAt(this.afterPlace) : 0,
       minIndex: seenIndex,
       consistency: this.consistency,
       count: this.calls.length,
@@ -203,7 +204,7 @@ export class QueryBatch {
   tell(answers: QueryAnswers): boolean {
     const { session } = this;
     const { index, eventIndex, first, end } = answers;
-    if (session !== null && !session.isToldUpTo(this.afterNumber, index, eventIndex)) return false;
+    if (session !== null && !session.isToldUpTo(this.afterPlace, index, eventIndex)) return false;
     const isOld = index < this.#owner.toldQueryIndex;
     for (let place = first; place < end; place++) {
       const call = this.calls[place] as QueryCall;

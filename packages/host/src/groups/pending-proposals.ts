@@ -1,4 +1,4 @@
-import { LIMITS, type LogIndex, type QuorateError, type Term } from '@quorate/base';
+import { FlightLimit, type GroupId, LIMITS, type LogIndex, QuorateError, type Term } from '@quorate/base';
 import type { ApplyOutcome } from './view.js';
 
 /** Whoever proposed a batch; told exactly once what became of it. */
@@ -7,10 +7,18 @@ export interface Proposer {
   failed(requestId: number, error: QuorateError): void;
 }
 
+/** Who proposed something. What a node proposes itself, of its sessions say, is little and is taken however busy it is. */
+export type ProposedBy = 'client' | 'node';
+
 interface Proposal {
   readonly index: LogIndex;
   readonly term: Term;
+  /** Indexes that it takes. */
+  readonly count: number;
   readonly bytes: number;
+  /** When it was proposed, by the node's clock. */
+  readonly nowMs: number;
+  readonly of: ProposedBy;
   readonly proposer: Proposer;
   readonly requestId: number;
 }
@@ -20,14 +28,22 @@ export class ProposalBudget {
   bytes = 0;
 }
 
+/** Indexes that proposals of clients may take in a group until they are applied, at most. */
+const COUNT_MAX = 65_536;
+
 /** Proposals of this leader that are not applied yet, in log order: one entry per batch, settled from the front. */
 export class PendingProposals {
+  readonly #group: GroupId;
   readonly #budget: ProposalBudget;
   #queue: Proposal[] = [];
   #head = 0;
   #bytes = 0;
+  #count = 0;
+  /** How much of the most may wait: as much as is applied soon. */
+  readonly #flight = new FlightLimit({ slowMs: 500, leastPart: 1 / 1024, isAlone: true });
 
-  constructor(budget: ProposalBudget = new ProposalBudget()) {
+  constructor(group: GroupId, budget: ProposalBudget = new ProposalBudget()) {
+    this.#group = group;
     this.#budget = budget;
   }
 
@@ -35,23 +51,40 @@ export class PendingProposals {
     return this.#queue.length - this.#head;
   }
 
-  /** True if no more may be proposed before some are applied. */
-  get isFull(): boolean {
-    return this.#bytes >= LIMITS.groupProposalBytesMax || this.#budget.bytes >= LIMITS.nodeProposalBytesMax;
+  /** Why no more may be proposed before some are applied (`overloaded`); null if it may. */
+  refusal(of: ProposedBy): QuorateError | null {
+    const group = this.#group;
+    if (this.#bytes >= LIMITS.groupProposalBytesMax || this.#budget.bytes >= LIMITS.nodeProposalBytesMax) {
+      return new QuorateError('overloaded', `group ${group} or its node has too many bytes that are not applied`, { group });
+    }
+    // Otherwise what clients propose now would be applied too late to be of use to them.
+    if (of === 'node' || this.size === 0 || this.#underWay < this.#flight.part) return null;
+    return new QuorateError('overloaded', `group ${group} has as much to apply as it can soon`, { group });
+  }
+
+  get #underWay(): number {
+    return Math.max(this.#count / COUNT_MAX, this.#bytes / LIMITS.groupProposalBytesMax);
   }
 
   add(proposal: Proposal): void {
+    this.#count += proposal.count;
     this.#queue.push(proposal);
     this.#bytes += proposal.bytes;
     this.#budget.bytes += proposal.bytes;
   }
 
   /** The batch with this base index and term was applied. */
-  applied(baseIndex: LogIndex, term: Term, outcome: ApplyOutcome): void {
+  applied(baseIndex: LogIndex, term: Term, outcome: ApplyOutcome, nowMs: number): void {
     const first = this.#queue[this.#head];
     if (first === undefined || first.index !== baseIndex || first.term !== term) return;
+    if (first.of === 'client') this.#applied(first, nowMs);
     this.#drop(first);
     first.proposer.applied(first.requestId, outcome);
+  }
+
+  #applied(first: Proposal, nowMs: number): void {
+    const part = Math.max(first.count / COUNT_MAX, first.bytes / LIMITS.groupProposalBytesMax);
+    this.#flight.answered({ sentMs: first.nowMs, nowMs, part, underWay: this.#underWay });
   }
 
   failAll(error: QuorateError): void {
@@ -63,6 +96,7 @@ export class PendingProposals {
 
   #drop(first: Proposal): void {
     this.#head++;
+    this.#count -= first.count;
     this.#bytes -= first.bytes;
     this.#budget.bytes -= first.bytes;
     if (this.#head === this.#queue.length) {
