@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { BUILTIN_TYPES, type Resources, bytes, describeResource, json, text, validated } from '@quorate/resources';
+import { BUILTIN_TYPES, bytes, describeResource, json, text, validated } from '@quorate/resources';
 import { FakeCluster } from './faces-cluster.js';
 
 const PAGES = new URL('../../../docs/resources/', import.meta.url);
@@ -14,13 +14,7 @@ async function run(example: string): Promise<{ printed: string[]; promised: stri
   const cluster = new FakeCluster();
   const { resources } = cluster.resources();
   const printed: string[] = [];
-  const client = {
-    map: (...args: Parameters<Resources['map']>) => resources.map(...args),
-    counter: (name: string) => resources.counter(name),
-    lock: (name: string) => resources.lock(name),
-    election: (name: string) => resources.election(name),
-    close: async () => {},
-  };
+  const client = Object.assign(resources, { close: async () => {} });
   const body = example.replaceAll(/^import .*$/gm, '');
   const program = new AsyncFunction('Quorate', 'codecs', 'console', body);
   const quorate = { connect: async () => client };
