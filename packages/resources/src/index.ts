@@ -41,4 +41,4 @@ export {
   type MapWatchOptions,
   ReplicatedMap,
 } from './map/replicated-map.js';
-export { describeResource } from './describe-resource.js';
+export { describeResource, fieldText, fieldsText } from './describe-resource.js';
