@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { QuorateError } from '@quorate/base';
+import type { PendingCall } from '@quorate/machine';
 import { SessionCluster } from './session-cluster.js';
+import { QUERY } from './session-machine.js';
+import { requestsOf } from './session-node.js';
 import { SessionProbe } from './session-probe.js';
 
+const NO_QUERY_BYTES = new Uint8Array(0);
 const BUSY = { refuse: new QuorateError('overloaded', 'busy') } as const;
 
 /** A session that has done its first command. */
@@ -93,4 +97,58 @@ test('sessions: T71: an outage under a steady load → what was given up leaves 
   const { number, text } = cluster.machine.applied.at(-1) as { number: number; text: string };
   assert.equal(text, 'next');
   assert.ok(number <= 100, `it has number ${number}`);
+});
+
+test('sessions: T74: queries that wait, some of which are given up → the others are asked, together, and answered', () => {
+  const { cluster, probe } = setUp(77);
+  cluster.node(1).intervene = (request) => (request.type === 'queries' ? BUSY : 'serve');
+  for (let i = 0; i < 600; i++) probe.query('linearizable', 20_000);
+  cluster.scheduler.runFor(1);
+  const refused = requestsOf(cluster, 'queries').length;
+  for (let i = 0; i < 100; i++) probe.query('linearizable', i % 2 === 0 ? 100 : 20_000);
+  cluster.scheduler.runFor(200);
+  cluster.node(1).intervene = () => 'serve';
+  const before = requestsOf(cluster, 'queries').length;
+  assert.ok(before > refused);
+  probe.wait();
+  const counts = requestsOf(cluster, 'queries').slice(before);
+  assert.equal(
+    counts.reduce((sum, { count }) => sum + count, 0),
+    650,
+  );
+  assert.equal(probe.told.filter(({ kind }) => kind === 'answer').length, 650);
+  probe.check();
+});
+
+test('sessions: T74: queries that a node refuses for long → they wait here, in few requests; what is given up meanwhile is not asked any more', () => {
+  const { cluster, probe } = setUp(75);
+  const queriesSoFar = (): number => requestsOf(cluster, 'queries').length;
+  cluster.node(1).intervene = (request) => (request.type === 'queries' ? BUSY : 'serve');
+  for (let ms = 0; ms < 4000; ms++) {
+    for (let i = 0; i < 2; i++) probe.query('linearizable', 1000);
+    cluster.scheduler.runFor(1);
+  }
+  const refused = queriesSoFar();
+  assert.ok(refused < 3000, `${refused} requests`);
+  cluster.node(1).intervene = () => 'serve';
+  probe.wait();
+  const asked = requestsOf(cluster, 'queries')
+    .slice(refused)
+    .reduce((sum, { count }) => sum + count, 0);
+  const answered = probe.told.filter(({ kind }) => kind === 'answer').length;
+  assert.ok(answered > 1500, `${answered} were answered`);
+  assert.ok(asked <= answered + 600, `${asked} were asked, of which ${answered} were waited for`);
+  probe.check();
+});
+
+test('sessions: all queries of a turn are aborted, then come others → those are answered', () => {
+  const { cluster, sessions } = setUp(76);
+  const ended: string[] = [];
+  const ask = (): PendingCall =>
+    sessions.query(100, QUERY.list, NO_QUERY_BYTES, {}, (error) => ended.push(error === null ? 'answered' : error.code));
+  for (const call of [ask(), ask()]) call.cancel();
+  ask();
+  cluster.scheduler.runFor(100);
+  assert.deepEqual(ended, ['cancelled', 'cancelled', 'answered']);
+  assert.equal(sessions.openCalls, 0);
 });

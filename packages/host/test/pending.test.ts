@@ -81,8 +81,28 @@ test('pending proposals: many through a short queue → memory of settled ones i
   assert.equal(proposer.told.length, 9997);
 });
 
+test('T74: what clients ask is answered late → as much is taken as is answered in time; what is no query is taken always', () => {
+  let nowMs = 0;
+  const reads = new PendingReads(GROUP, { nowMs: () => nowMs, wallMs: () => 0 });
+  const asked: number[] = [];
+  let refusal = 'none';
+  for (; nowMs < 10_000; nowMs++) {
+    // Five times of what is answered: one a millisecond.
+    for (let i = 0; i < 5; i++) {
+      const read = { run: () => {}, fail: () => {}, queries: 1 };
+      refusal = reads.refusal(read)?.code ?? refusal;
+      if (reads.refusal(read) === null) asked.push(reads.add(read));
+    }
+    reads.confirmed(asked.shift() as number, nowMs);
+    reads.applied(nowMs);
+    assert.equal(reads.refusal({ run: () => {}, fail: () => {} }), null);
+    if (nowMs > 5000) assert.ok(reads.size >= 100 && reads.size <= 600, `${reads.size} wait`);
+  }
+  assert.equal(refusal, 'overloaded');
+});
+
 test('T52: pending reads: confirmed but not applied → waits; failed, confirmed again or unknown → told once', () => {
-  const reads = new PendingReads();
+  const reads = new PendingReads(GROUP, { nowMs: () => 0, wallMs: () => 0 });
   const told: string[] = [];
   const read = (name: string): number =>
     reads.add({ run: () => told.push(`${name} ran`), fail: (error) => told.push(`${name} ${error.code}`) });
@@ -103,7 +123,7 @@ test('T52: pending reads: confirmed but not applied → waits; failed, confirmed
 });
 
 test('T71: pending reads: some run, fail or are given up together → what they keep is let go exactly once', () => {
-  const reads = new PendingReads();
+  const reads = new PendingReads(GROUP, { nowMs: () => 0, wallMs: () => 0 });
   const quiet = { run: () => {}, fail: () => {} };
   const [a, b] = [reads.add({ ...quiet, bytes: 5 }), reads.add({ ...quiet, bytes: 7 })];
   reads.add({ ...quiet, bytes: 11 });

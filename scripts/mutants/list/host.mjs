@@ -5,8 +5,8 @@ export const HOST = [
     shows: ['T52'],
     bug: 'A read runs once it is confirmed, also if what it must see is not applied.',
     file: 'packages/host/src/groups/pending-reads.ts',
-    old: '    this.#confirmed.push({ index, read });\n',
-    new: '    if (index >= 0) read.run();\n',
+    old: '    this.#confirmed.push({ ...entry, index });\n',
+    new: '    if (index >= 0) entry.read.run();\n',
     tests: ['host/pending.test.ts: T52: pending reads: confirmed but not applied'],
   },
   {
@@ -225,6 +225,15 @@ export const HOST = [
     old: 'this.#underWay < this.#flight.part) return null;',
     new: 'this.#underWay < 1) return null;',
     tests: ['host/pending.test.ts: T74:'],
+  },
+  {
+    id: 'reads-without-bound-in-time',
+    shows: ['T74'],
+    bug: 'A leader takes what clients ask however late it will answer.',
+    file: 'packages/host/src/groups/pending-reads.ts',
+    old: 'this.#queries / QUERIES_MAX >= this.#flight.part;',
+    new: 'this.#queries / QUERIES_MAX >= 1;',
+    tests: ['host/pending.test.ts: T74: what clients ask'],
   },
   {
     id: 'sessions-of-a-replaced-machine-kept',

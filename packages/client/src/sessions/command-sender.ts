@@ -3,13 +3,13 @@ import { type SessionId, encodeCommands } from '@quorate/machine';
 import type { ClientResponse } from '@quorate/wire';
 import { type CallContext, wrongType } from '../core/call.js';
 import { Backoff, isAmbiguous, reactionTo } from '../core/retry.js';
+import { tooLate } from '../core/shared-flight.js';
 import type { TurnStep } from '../core/turn-end.js';
 import type { Acknowledged, Acknowledgements } from './acknowledgements.js';
 import { Alarm } from './alarm.js';
 import type { CommandCall } from './command-call.js';
 import type { CommandPayload, CommandWindow } from './command-window.js';
 import type { SessionCarrier } from './session-carrier.js';
-import { tooLate } from './session-errors.js';
 
 /** What sending needs of a session. */
 export interface SenderOwner {
@@ -98,7 +98,7 @@ export class CommandSender {
 
   #dropLate(): void {
     const nowMs = this.#context.settings.clock.nowMs();
-    for (const call of this.#window.late(nowMs)) this.#owner.refuse(call, tooLate(call.deadlineMs, this.#window.flight.answerMs));
+    for (const call of this.#window.late(nowMs)) this.#owner.refuse(call, tooLate(call, this.#window.flight.answerMs));
   }
 
   /** The node is left: all that was not answered goes out again once there is another. */

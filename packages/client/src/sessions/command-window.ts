@@ -1,6 +1,6 @@
 import { FlightLimit, type LogIndex, QuorateError } from '@quorate/base';
 import type { CommandReply } from '@quorate/wire';
-import { SHARED_FLIGHT } from '../core/shared-flight.js';
+import { SHARED_FLIGHT, isTooLate } from '../core/shared-flight.js';
 import { WaitingList } from '../core/waiting-list.js';
 import type { CommandCall } from './command-call.js';
 import { COMMANDS_HEADER_BYTES, COMMAND_HEADER_BYTES, MACHINE_OPERATION } from '@quorate/machine';
@@ -140,10 +140,7 @@ export class CommandWindow {
     this.#nextNumber += 1;
   }
 
-  /**
-   * Those that would go out next and have waited for half of their time, and will not be answered in what is left. Whoever sends them nevertheless asks for work of
-   * which nobody sees the result: where more is asked for than can be done, that would be all that is done. None while nothing is known of how long answers take now.
-   */
+  /** Those that would go out next and are too late. None while nothing is known of how long answers take now. */
   late(nowMs: number): CommandCall[] {
     const refused = this.#firstToSend();
     if (refused !== undefined) return refused.hasUnknownCopy ? [] : this.commandsOf(refused).filter((call) => this.#isLate(call, nowMs));
@@ -157,8 +154,7 @@ export class CommandWindow {
   }
 
   #isLate(call: CommandCall, nowMs: number): boolean {
-    const leftMs = call.dueMs - nowMs;
-    return !call.isSettled && leftMs < call.deadlineMs / 2 && leftMs < this.flight.answerMs;
+    return !call.isSettled && isTooLate(call, nowMs, this.flight.answerMs);
   }
 
   /** The first payload that must be sent, made of what waits if there is none; null if there is nothing or no room. */

@@ -13,9 +13,3 @@ export function abortError(wasSent: boolean): QuorateError {
   if (wasSent) return new QuorateError('aborted', 'the command was aborted; it may have happened');
   return new QuorateError('cancelled', 'the command was aborted; it was not sent');
 }
-
-/** The error of a call that is not sent any more, as it would not be answered in time: that takes `answerMs` now. */
-export function tooLate(deadlineMs: number, answerMs: number): QuorateError {
-  const times = `less of its ${Math.round(deadlineMs)} ms is left than an answer takes now, ${Math.round(answerMs)} ms`;
-  return new QuorateError('overloaded', `the call waited behind others until ${times}; it was not sent`, { deadlineMs });
-}

@@ -1,4 +1,5 @@
 import { FlightLimit, type GroupId, LIMITS, type LogIndex, QuorateError, type Term } from '@quorate/base';
+import { LEADER_FLIGHT } from './leader-flight.js';
 import type { ApplyOutcome } from './view.js';
 
 /** Whoever proposed a batch; told exactly once what became of it. */
@@ -40,7 +41,7 @@ export class PendingProposals {
   #bytes = 0;
   #count = 0;
   /** How much of the most may wait: as much as is applied soon. */
-  readonly #flight = new FlightLimit({ slowMs: 500, leastPart: 1 / 1024, isAlone: true });
+  readonly #flight = new FlightLimit(LEADER_FLIGHT);
 
   constructor(group: GroupId, budget: ProposalBudget = new ProposalBudget()) {
     this.#group = group;

@@ -2,7 +2,6 @@ import {
   type BatchHeader,
   type Clock,
   type GroupId,
-  LIMITS,
   type LogIndex,
   type NodeId,
   QuorateError,
@@ -66,7 +65,7 @@ export class Replica {
   readonly view: View;
   readonly #node: ReplicaNode;
   readonly #proposals: PendingProposals;
-  readonly #reads: PendingReads = new PendingReads();
+  readonly #reads: PendingReads;
   readonly #notes: StateNotes = new StateNotes();
   readonly #committed: CommittedBatches;
   #appliedIndex: LogIndex;
@@ -92,6 +91,7 @@ export class Replica {
     this.view = init.view;
     this.#node = init.node;
     this.#committed = new CommittedBatches(init.log, () => init.node.markDirty(this));
+    this.#reads = new PendingReads(this.group, init.node.clock);
     this.#proposals = new PendingProposals(this.group, init.node.proposalBudget);
     this.#appliedIndex = init.appliedIndex ?? init.log.firstIndex - 1;
     this.#barriers = new LearnerBarriers({
@@ -220,13 +220,9 @@ export class Replica {
 
   /** Runs `read` once this replica, as leader, has applied all that was committed when it was asked. */
   readLinearizable(read: PendingRead): void {
-    const refusal = this.#refusal();
+    const refusal = this.#refusal() ?? this.#reads.refusal(read);
     if (refusal !== null) {
       read.fail(refusal);
-      return;
-    }
-    if (this.#reads.size >= LIMITS.connectionRequestsMax || this.#reads.bytes + (read.bytes ?? 0) > LIMITS.groupQueryBytesMax) {
-      read.fail(new QuorateError('overloaded', `group ${this.group} has ${this.#reads.size} reads waiting`));
       return;
     }
     const id = this.#reads.add(read);
