@@ -193,9 +193,9 @@ export const CLIENT = [
     id: 'given-up-queries-asked',
     shows: ['T74'],
     bug: 'Queries that were given up while they waited are asked with the others.',
-    file: 'packages/client/src/sessions/client-queries.ts',
-    old: '      batch.dropLate(this.context.settings.clock.nowMs(), this.#queriesUnderWay === 0 ? 0 : this.#flight.answerMs);\n',
-    new: '',
+    file: 'packages/client/src/sessions/query-batch.ts',
+    old: 'this.#live === this.calls.length || this.#live === 0) return;',
+    new: 'this.#live >= 0) return;',
     tests: ['client/session-overload.test.ts: sessions: T74: queries that wait, some'],
   },
   {
