@@ -97,6 +97,9 @@ export class StoredLog implements GroupLog, CachedLog {
   get lastIndex(): LogIndex {
     return this.state.lastIndex;
   }
+  get batchBytesMax(): number {
+    return this.#host.batchBytesMax;
+  }
   get terms(): GroupLog['terms'] {
     return this.state.terms;
   }
@@ -137,11 +140,10 @@ export class StoredLog implements GroupLog, CachedLog {
 
   append(batch: Uint8Array): void {
     this.checkWritable();
-    if (batch.length > this.#host.batchBytesMax) {
-      throw new QuorateError('recordTooLarge', `a batch of ${batch.length} bytes does not fit a journal file`, {
-        bytes: batch.length,
-        max: this.#host.batchBytesMax,
-      });
+    const { batchBytesMax: max } = this;
+    if (batch.length > max) {
+      const message = `a batch of ${batch.length} bytes does not fit a journal file`;
+      throw new QuorateError('recordTooLarge', message, { bytes: batch.length, max });
     }
     const isWhole = batch.length >= BATCH_HEADER_BYTES && batch.length === BATCH_HEADER_BYTES + readU32(batch, 36);
     invariant(isWhole && readU32(batch, 8) === this.group, 'an appended batch is whole and of this group', {

@@ -209,6 +209,15 @@ export const HOST = [
     tests: ['host/event-pieces.test.ts: T71: a client is sent 4 MB of events of many indexes'],
   },
   {
+    id: 'batch-beyond-journal-file',
+    shows: ['T16'],
+    bug: 'A leader takes a batch that no file of its journal holds: its group stops.',
+    file: 'packages/host/src/groups/pending-proposals.ts',
+    old: 'const max = batchBytesMax - BATCH_HEADER_BYTES;',
+    new: 'const max = batchBytesMax + LIMITS.batchPayloadBytesMax + BATCH_HEADER_BYTES;',
+    tests: ['host/bugs/batch-beyond-journal-file.test.ts: session', 'host/bugs/batch-beyond-journal-file.test.ts: stream'],
+  },
+  {
     id: 'proposals-without-bound',
     shows: ['T71'],
     bug: 'Only the bytes of all groups together are bounded, not those of one.',

@@ -1,4 +1,5 @@
-import { FlightLimit, type GroupId, LIMITS, type LogIndex, QuorateError, type Term } from '@quorate/base';
+import { BATCH_HEADER_BYTES, FlightLimit, type GroupId, LIMITS, type LogIndex, QuorateError, type Term } from '@quorate/base';
+import type { GroupLog } from '@quorate/storage';
 import { LEADER_FLIGHT } from './leader-flight.js';
 import type { ApplyOutcome } from './view.js';
 
@@ -108,4 +109,11 @@ export class PendingProposals {
       this.#head = 0;
     }
   }
+}
+
+/** Why a payload of so many bytes is never proposed (`recordTooLarge`); null: the log takes it. Looked at before the core has it, for what that has must be stored. */
+export function sizeRefusal({ group, batchBytesMax }: Pick<GroupLog, 'group' | 'batchBytesMax'>, bytes: number): QuorateError | null {
+  const max = batchBytesMax - BATCH_HEADER_BYTES;
+  if (bytes <= max) return null;
+  return new QuorateError('recordTooLarge', `${bytes} bytes do not fit a journal file`, { group, bytes, max });
 }

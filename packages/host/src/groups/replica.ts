@@ -16,7 +16,7 @@ import type { GroupDurable, GroupLog } from '@quorate/storage';
 import type { GroupStatus } from '@quorate/wire';
 import { CommittedBatches } from './committed-batches.js';
 import { LearnerBarriers } from './learner-barriers.js';
-import { PendingProposals, type ProposalBudget, type ProposedBy, type Proposer } from './pending-proposals.js';
+import { PendingProposals, type ProposalBudget, type ProposedBy, type Proposer, sizeRefusal } from './pending-proposals.js';
 import { type PendingRead, PendingReads } from './pending-reads.js';
 import type { ReplicaSnapshots } from './replica-snapshots.js';
 import { type StateNote, StateNotes, isNoted } from './state-notes.js';
@@ -190,7 +190,7 @@ export class Replica {
 
   /** Proposes a payload, `of` a client or of the node itself. The proposer is told once, now or later. */
   propose(input: Proposable, proposer: Proposer, requestId: number, of: ProposedBy = 'node'): void {
-    const refusal = this.#refusal() ?? this.#proposals.refusal(of);
+    const refusal = this.#refusal() ?? sizeRefusal(this.log, input.payload.length) ?? this.#proposals.refusal(of);
     if (refusal !== null) {
       proposer.failed(requestId, refusal);
       return;
