@@ -4,6 +4,7 @@ export * from './bytes.js';
 export * from './checksum.js';
 export * from './disk.js';
 export * from './errors.js';
+export * from './fifo.js';
 export * from './flight-limit.js';
 export * from './ids.js';
 export * from './limits.js';

@@ -1,6 +1,7 @@
 import {
   BATCH_HEADER_BYTES,
   type Checksum,
+  Fifo,
   type GroupId,
   type LogIndex,
   QuorateError,
@@ -68,9 +69,8 @@ export class StoredLog implements GroupLog, CachedLog {
   readonly #reads: LogReads;
   #hardState: GroupHardState;
   #version = 0;
-  /** Appends that are in no frame yet, in order; those before `#unsealedHead` are sealed. */
-  #unsealed: QueueEntry[] = [];
-  #unsealedHead = 0;
+  /** Appends that are in no frame yet, in order. */
+  readonly #unsealed = new Fifo<QueueEntry>();
   /** Unsealed appends, the oldest ones, that a snapshot took out of the log before they had a place. They are written all the same. */
   #orphans = 0;
   /** New starts that keep a suffix, and may be in no frame yet: void if that suffix goes before it was written. */
@@ -241,12 +241,8 @@ export class StoredLog implements GroupLog, CachedLog {
   placed(file: number, offset: number, batch: Uint8Array): void {
     if (this.#orphans > 0) this.#orphans--;
     else this.#host.recent.replace(this, this.state.place(file, offset), batch);
-    this.#unsealedHead++;
-    if (this.#unsealedHead === this.#unsealed.length) {
-      this.#unsealed = [];
-      this.#unsealedHead = 0;
-      this.#keptRestarts = [];
-    }
+    this.#unsealed.shift();
+    if (this.#unsealed.length === 0) this.#keptRestarts = [];
   }
 
   /** Gives up all it holds: a reset log takes its place. */
@@ -259,7 +255,7 @@ export class StoredLog implements GroupLog, CachedLog {
   }
 
   #dropAllUnsealed(): void {
-    this.#dropUnsealed(this.#unsealed.length - this.#unsealedHead);
+    this.#dropUnsealed(this.#unsealed.length);
     this.#orphans = 0;
     for (const entry of this.#keptRestarts) entry.isDropped = true;
     this.#keptRestarts = [];

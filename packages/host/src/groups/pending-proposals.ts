@@ -1,4 +1,4 @@
-import { BATCH_HEADER_BYTES, FlightLimit, type GroupId, LIMITS, type LogIndex, QuorateError, type Term } from '@quorate/base';
+import { BATCH_HEADER_BYTES, Fifo, FlightLimit, type GroupId, LIMITS, type LogIndex, QuorateError, type Term } from '@quorate/base';
 import type { GroupLog } from '@quorate/storage';
 import { LEADER_FLIGHT } from './leader-flight.js';
 import type { ApplyOutcome } from './view.js';
@@ -37,8 +37,7 @@ const COUNT_MAX = 65_536;
 export class PendingProposals {
   readonly #group: GroupId;
   readonly #budget: ProposalBudget;
-  #queue: Proposal[] = [];
-  #head = 0;
+  readonly #queue = new Fifo<Proposal>();
   #bytes = 0;
   #count = 0;
   /** How much of the most may wait: as much as is applied soon. */
@@ -50,7 +49,7 @@ export class PendingProposals {
   }
 
   get size(): number {
-    return this.#queue.length - this.#head;
+    return this.#queue.length;
   }
 
   /** Why no more may be proposed before some are applied (`overloaded`); null if it may. */
@@ -77,7 +76,7 @@ export class PendingProposals {
 
   /** The batch with this base index and term was applied. */
   applied(baseIndex: LogIndex, term: Term, outcome: ApplyOutcome, nowMs: number): void {
-    const first = this.#queue[this.#head];
+    const { first } = this.#queue;
     if (first === undefined || first.index !== baseIndex || first.term !== term) return;
     if (first.of === 'client') this.#applied(first, nowMs);
     this.#drop(first);
@@ -90,24 +89,17 @@ export class PendingProposals {
   }
 
   failAll(error: QuorateError): void {
-    for (let first = this.#queue[this.#head]; first !== undefined; first = this.#queue[this.#head]) {
+    for (let first = this.#queue.first; first !== undefined; first = this.#queue.first) {
       this.#drop(first);
       first.proposer.failed(first.requestId, error);
     }
   }
 
   #drop(first: Proposal): void {
-    this.#head++;
+    this.#queue.shift();
     this.#count -= first.count;
     this.#bytes -= first.bytes;
     this.#budget.bytes -= first.bytes;
-    if (this.#head === this.#queue.length) {
-      this.#queue = [];
-      this.#head = 0;
-    } else if (this.#head > 1024 && this.#head * 2 > this.#queue.length) {
-      this.#queue = this.#queue.slice(this.#head);
-      this.#head = 0;
-    }
   }
 }
 
