@@ -138,10 +138,17 @@ function checkNames({ rule, report }, file, source) {
   for (const match of code.matchAll(AMBIENT)) {
     report(`src/${file}:${lineAt(source, match.index)}: "${match[0].trim()}" in a package of kind ${rule.kind}; use a port of base`);
   }
-  if (rule.kind === 'ports' && (rule.asyncFiles ?? []).includes(file)) return;
+  if (rule.kind === 'ports' && (rule.asyncFiles ?? []).some((named) => isNamed(file, named))) return;
   for (const match of code.matchAll(ASYNC)) {
     report(`src/${file}:${lineAt(source, match.index)}: "${match[0].trim()}" outside the public face (asyncFiles in layers.json)`);
   }
+}
+
+/** True if `named` names the file; `{kind}/{kind}.ts` names each that is called as its folder. */
+function isNamed(file, named) {
+  if (named !== '{kind}/{kind}.ts') return file === named;
+  const [folder, name, ...deeper] = file.split('/');
+  return deeper.length === 0 && name === `${folder}.ts`;
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

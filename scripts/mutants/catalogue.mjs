@@ -13,6 +13,7 @@ import { TRAPS } from './traps.mjs';
 import { CHECKERS } from './list/checkers.mjs';
 import { CLIENT } from './list/client.mjs';
 import { HOST } from './list/host.mjs';
+import { HOST_SNAPSHOTS } from './list/host-snapshots.mjs';
 import { MACHINE } from './list/machine.mjs';
 import { RAFT } from './list/raft.mjs';
 import { RAFT_REPLICATION } from './list/raft-replication.mjs';
@@ -25,7 +26,7 @@ import { WIRE } from './list/wire.mjs';
 /** Runs in every `npm test`, so that it is known that mutants are caught at all: quick, and its test is small. */
 export const CANARY = 'vote-twice-in-a-term';
 
-export const MUTANTS = [RAFT, RAFT_REPLICATION, STORAGE, STREAMS, WIRE, MACHINE, RESOURCES, CLIENT, HOST, CHECKERS, TESTKIT]
+export const MUTANTS = [RAFT, RAFT_REPLICATION, STORAGE, STREAMS, WIRE, MACHINE, RESOURCES, CLIENT, HOST, HOST_SNAPSHOTS, CHECKERS, TESTKIT]
   .flat()
   .map((mutant) => ({
     ...mutant,

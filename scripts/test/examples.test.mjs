@@ -12,9 +12,10 @@ import { temporaryDirectory } from '../../packages/server/dist-test/harness/temp
 import { ROOT, listFiles } from '../workspace.mjs';
 
 const ELECTED = /^Elected leader!$/;
-/** The aim is one second; the machine that runs the tests may be busy with others. */
-const FAIL_OVER_MS = 3000;
-const KILLS = 4;
+/** What the example promises, for the kill in the middle: one of them may meet a moment in which the machine is busy with others. Of 20 kills all took 310 to 770 ms. */
+const FAIL_OVER_MS = 1000;
+const FAIL_OVER_MS_MAX = 3000;
+const KILLS = 5;
 const STOPPED = { code: 0, signal: null };
 
 function start(example, args, options) {
@@ -63,7 +64,7 @@ async function stopAll(processes, addresses) {
 
 after(endAllProcesses);
 
-test('leader-election: the leader is killed, several times → another prints it within seconds; Ctrl-C leaves nothing', async (t) => {
+test('leader-election: the leader is killed, five times → another prints it within a second; Ctrl-C leaves nothing', async (t) => {
   const { addresses, run, all } = await members('leader-election');
   let leader = await Promise.race(all.map((each, at) => each.line(ELECTED).then(() => at)));
   const tookMs = [];
@@ -80,7 +81,8 @@ test('leader-election: the leader is killed, several times → another prints it
     leader = next;
   }
   t.diagnostic(`fail-over of the leader election example: ${tookMs.map((ms) => ms.toFixed(0)).join(', ')} ms`);
-  assert.ok(Math.max(...tookMs) < FAIL_OVER_MS, `${tookMs}`);
+  tookMs.sort((a, b) => a - b);
+  assert.ok(tookMs[Math.floor(KILLS / 2)] < FAIL_OVER_MS && tookMs.at(-1) < FAIL_OVER_MS_MAX, `${tookMs}`);
   await untilAllServe(addresses);
   for (const each of all) assert.deepEqual(each.errorLines, []);
   await stopAll(all, addresses);

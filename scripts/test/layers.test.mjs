@@ -9,7 +9,7 @@ import { codeOnly, exportsOf, importsOf, reExportsOf } from '../source-text.mjs'
 const RULES = {
   packages: {
     base: { layer: 0, kind: 'pure', mayImport: [] },
-    wire: { layer: 1, kind: 'ports', mayImport: ['base'], asyncFiles: ['face.ts'] },
+    wire: { layer: 1, kind: 'ports', mayImport: ['base'], asyncFiles: ['face.ts', '{kind}/{kind}.ts'] },
     server: { layer: 4, kind: 'io', mayImport: ['base', 'wire'] },
   },
 };
@@ -63,6 +63,18 @@ const BROKEN = [
   ['the locale in a pure package', 'packages/base/src/a.ts', "export const x = 'a'.localeCompare('b');", /localeCompare/],
   ['async in a pure package', 'packages/base/src/a.ts', 'export async function x() {}', /"async" outside the public face/],
   ['await inside a template', 'packages/base/src/a.ts', 'export const x = `${await y}`;', /"await" outside/],
+  [
+    'a promise beside the face of a folder',
+    'packages/wire/src/map/map-set.ts',
+    'export const x = new Promise(() => {});',
+    /"Promise" outside/,
+  ],
+  [
+    'a promise below the face of a folder',
+    'packages/wire/src/a/map/map.ts',
+    'export const x = new Promise(() => {});',
+    /"Promise" outside/,
+  ],
   ['a promise outside the face', 'packages/wire/src/a.ts', 'export const x = new Promise(() => {});', /"Promise" outside the public face/],
   [
     'an unlocked version',
@@ -105,8 +117,9 @@ test('layers: the same words in comments, strings, names and the public face →
     'export const handler = { onSetTimeout: 1, isAsync: true, process: 1 };',
     'export const process = { disk: 1 }; export const d = process.disk;',
   ].join('\n');
+  const face = 'export async function open(): Promise<void> {}';
   assert.deepEqual(
-    checked(t, { 'packages/base/src/a.ts': innocent, 'packages/wire/src/face.ts': 'export async function open(): Promise<void> {}' }),
+    checked(t, { 'packages/base/src/a.ts': innocent, 'packages/wire/src/face.ts': face, 'packages/wire/src/map/map.ts': face }),
     [],
   );
 });

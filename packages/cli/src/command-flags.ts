@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { DEFAULT_CONNECT, addressList, seconds } from './arguments.js';
+import { DEFAULT_CONNECT, addressList, fence, seconds } from './arguments.js';
 import { exitCodeTable } from './exit-codes.js';
 
 /** Where an action leaves its exit code. */
@@ -29,4 +29,14 @@ export function flag(command: Command, name: `--${string}`, description: string)
 /** Adds example lines and the exit codes to the help of a command. */
 export function example(command: Command, ...lines: string[]): Command {
   return command.addHelpText('after', () => `\nExample:\n${lines.map((line) => `  ${line}`).join('\n')}\n\n${exitCodeTable()}\n`);
+}
+
+/** Adds the argument that names a resource. */
+export function named(command: Command, kind: string): Command {
+  return command.argument('<name>', `name of the ${kind}`);
+}
+
+/** `--fence`, of commands that write. */
+export function fenceOption(): Option {
+  return new Option('--fence <json>', 'only while this lock or leadership is held: what QUORATE_FENCE says').argParser(fence);
 }

@@ -3,7 +3,11 @@ import { Command, Option } from 'commander';
 import { fence, seconds, wholeNumber } from './arguments.js';
 import type { CliIo } from './cli-io.js';
 import { type Run, common, example, flag } from './command-flags.js';
-import { addCounterCommands, addElectCommand, addLockCommand, addMapCommands } from './resource-program.js';
+import { addCallCommand } from './resource-programs/call-program.js';
+import { addCounterCommands } from './resource-programs/counter-program.js';
+import { addElectCommand } from './resource-programs/election-program.js';
+import { addLockCommand } from './resource-programs/lock-program.js';
+import { addMapCommands } from './resource-programs/map-program.js';
 import { TIMING_HELP } from './timing-help.js';
 
 /**
@@ -32,6 +36,7 @@ export function createProgram(io: CliIo, run: Run): Command {
   addCounterCommands(program, io, run);
   addLockCommand(program, io, run);
   addElectCommand(program, io, run);
+  addCallCommand(program, io, run);
   addToolCommands(program, io, run);
   return program;
 }

@@ -30,6 +30,7 @@ const COMMANDS: readonly (readonly string[])[] = [
   ['counter', 'set'],
   ['lock'],
   ['elect'],
+  ['call'],
 ];
 
 describe('help', () => {
@@ -112,6 +113,19 @@ describe('wrong use', () => {
     ['a command while asking', ['lock', 'l', '--holder', '--', 'true'], /--holder runs no command/],
     ['a command while asking who leads', ['elect', 'e', '--leader', '--', 'true'], /--leader runs no command/],
     ['a flag of the command before --', ['lock', 'l', 'ls', '-l'], /unknown option '-l'/],
+    ['an unknown kind', ['call', 'mapp'], /<kind>: there is no "mapp", but .*map/],
+    ['a call of nothing', ['call', 'lock', 'l'], /<operation> is missing: acquire, release, cancel, holder/],
+    ['an unknown operation', ['call', 'lock', 'l', 'constructor'], /<operation>: lock has no "constructor", but acquire/],
+    ['arguments that are no JSON', ['call', 'lock', 'l', 'acquire', '{'], /<arguments>: they are not JSON/],
+    ['arguments that are no object', ['call', 'lock', 'l', 'acquire', '[1]'], /<arguments>: they must be a JSON object/],
+    ['an unknown argument', ['call', 'lock', 'l', 'acquire', '{"wait":1}'], /acquire takes no "wait": it takes waitMs/],
+    [
+      'an argument where there is none',
+      ['call', 'lock', 'l', 'holder', '{"__proto__":1}'],
+      /holder takes no "__proto__", nor anything else/,
+    ],
+    ['bytes that are none', ['call', 'map', 'm', 'get', '{"key":{"base64":"?"}}'], /get\.key must be a text, or \{"base64"/],
+    ['bytes of half a character', ['call', 'map', 'm', 'get', '{"key":"\\ud800"}'], /get\.key must be a text, or/],
     ['missing directory', ['inspect', '/nowhere/at/all'], /\/nowhere\/at\/all does not exist/],
   ];
   for (const [what, args, message] of wrong) {

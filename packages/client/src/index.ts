@@ -8,4 +8,4 @@ export type { SessionOptions } from './sessions/session-options.js';
 export type { SessionStateListener, SessionStateSubscription } from './sessions/session-states.js';
 export { SessionClient } from './sessions/session-client.js';
 export { type Deadline, DeadlineHeap } from './core/deadline-heap.js';
-export { FlightLimit } from './core/flight-limit.js';
+export { WaitingList } from './core/waiting-list.js';

@@ -11,17 +11,7 @@ import {
 import type { NodeStatus, StreamEntry } from '@quorate/wire';
 import { ClientCore } from './core/client-core.js';
 import type { ClientOptions } from './core/options.js';
-import {
-  type CodecOptions,
-  type Counter,
-  type Election,
-  type Lock,
-  type ReplicatedMap,
-  Resources,
-  type TypedResource,
-  promiseOf,
-  timeOf,
-} from '@quorate/resources';
+import { ResourceMethods, Resources, type TypedResource, promiseOf, timeOf } from '@quorate/resources';
 import type { ResourceDeclaration, SessionState } from '@quorate/machine';
 import { callbackThrew } from './sessions/listeners.js';
 import type { SessionClient } from './sessions/session-client.js';
@@ -66,7 +56,7 @@ function addressList(addresses: unknown): Address[] {
  * await using held = await quorate.lock('import').acquire();
  * ```
  */
-export class QuorateClient {
+export class QuorateClient extends ResourceMethods {
   /** Streams and sessions without promises. */
   readonly core: ClientCore;
   readonly #options: ConnectOptions;
@@ -75,6 +65,7 @@ export class QuorateClient {
 
   /** Use `connect`. */
   constructor(core: ClientCore, options: ConnectOptions) {
+    super();
     this.core = core;
     this.#options = options;
   }
@@ -130,28 +121,8 @@ export class QuorateClient {
     });
   }
 
-  /** A map by name: ordered keys with values, versions, times to live and watches. Values are JSON unless `codec` says otherwise. */
-  map<T = unknown>(name: string, options: CodecOptions<T> = {}): ReplicatedMap<T> {
-    return this.resources.map(name, options);
-  }
-
-  /** A counter by name. */
-  counter(name: string): Counter {
-    return this.resources.counter(name);
-  }
-
-  /** A lock by name. */
-  lock(name: string): Lock {
-    return this.resources.lock(name);
-  }
-
-  /** An election by name. `codec`: of what candidates say of themselves. */
-  election<T = unknown>(name: string, options: CodecOptions<T> = {}): Election<T> {
-    return this.resources.election(name, options);
-  }
-
   /** A resource of a kind of your own, which the nodes must have too. */
-  resource<D extends ResourceDeclaration>(declaration: D, name: string): TypedResource<D> {
+  override resource<D extends ResourceDeclaration>(declaration: D, name: string): TypedResource<D> {
     return this.resources.resource(declaration, name);
   }
 

@@ -97,6 +97,7 @@ function someWeather(random: Random): SessionCluster['weather'] {
     eventsFirst: some(1),
     split: some(1),
     commitMinMs: 0,
+    batchMs: 0,
     commitMs: some(20),
     lagMs: some(30),
   };

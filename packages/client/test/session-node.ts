@@ -45,6 +45,8 @@ export interface Weather {
   /** Time a batch takes to commit: the least, and a random addition of 0 to `commitMs`. */
   commitMinMs: number;
   commitMs: number;
+  /** What a batch takes of a node that does one after the other. */
+  batchMs: number;
   /** How far a follower's state is behind. */
   lagMs: number;
 }
@@ -59,6 +61,7 @@ export const CALM: Weather = {
   split: 0,
   commitMinMs: 0,
   commitMs: 1,
+  batchMs: 0,
   lagMs: 5,
 };
 
@@ -70,6 +73,12 @@ export type Intervention =
   | 'cutAfter'
   | { readonly refuse: QuorateError }
   | { readonly answer: ClientResponseBody };
+
+/** What reached the nodes, by kind. */
+export function requestsOf<T extends ClientRequest['type']>(cluster: SessionCluster, type: T): Extract<ClientRequest, { type: T }>[] {
+  const isOf = (request: ClientRequest): request is Extract<ClientRequest, { type: T }> => request.type === type;
+  return cluster.nodes.flatMap((node) => node.requests.filter(isOf));
+}
 
 /** The only result of an answer. */
 export function oneResult(result: Uint8Array): { count: number; results: Uint8Array } {
@@ -225,10 +234,8 @@ export class SessionNode {
   #commit(frames: FrameConnection, id: number, apply: () => void): void {
     const { scheduler, weather, random } = this.#cluster;
     const { term } = this.#cluster;
-    const readyMs = Math.max(
-      this.#freeAtMs,
-      scheduler.nowMs + weather.commitMinMs + (randomBetween(random, 0, 1000) / 1000) * weather.commitMs,
-    );
+    const delayMs = weather.commitMinMs + (randomBetween(random, 0, 1000) / 1000) * weather.commitMs;
+    const readyMs = Math.max(this.#freeAtMs, scheduler.nowMs + delayMs) + weather.batchMs;
     this.#freeAtMs = readyMs;
     scheduler.schedule(
       readyMs,

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { QuorateError, utf8 } from '@quorate/base';
-import { type ClientRequest, type ClientResponseBody } from '@quorate/wire';
+import type { ClientResponseBody } from '@quorate/wire';
 import { addressOf } from './scripted-cluster.js';
 import { SessionCluster } from './session-cluster.js';
-import { oneResult } from './session-node.js';
+import { oneResult, requestsOf } from './session-node.js';
 import { SessionProbe, type Told } from './session-probe.js';
 
 function setUp(seed: number, options = {}) {
@@ -223,9 +223,6 @@ test('sessions: a node answers with less than was seen → its answer is not bel
   assert.ok(lies > 1);
 });
 
-const queriesOf = (cluster: SessionCluster): Extract<ClientRequest, { type: 'queries' }>[] =>
-  cluster.nodes.flatMap((node) => node.requests.flatMap((request) => (request.type === 'queries' ? [request] : [])));
-
 test('sessions: queries of one turn → one request for those between two commands, of the same consistency', () => {
   const { cluster, probe } = setUp(61);
   probe.submit('a');
@@ -239,7 +236,7 @@ test('sessions: queries of one turn → one request for those between two comman
   probe.query();
   probe.wait();
   assert.deepEqual(
-    queriesOf(cluster)
+    requestsOf(cluster, 'queries')
       .map(({ consistency, count, afterNumber }) => `${count} ${consistency} after ${afterNumber}`)
       .sort(),
     ['1 linearizable after 1', '1 sequential after 1', '2 linearizable after 1', '2 linearizable after 2'],
@@ -256,15 +253,20 @@ test('sessions: queries of one turn → one request for those between two comman
   probe.check();
 });
 
-test('sessions: more queries in a turn than a request takes → several requests, all answered', () => {
+test('sessions: more queries in a turn than a request takes → several requests, larger ones as soon as answers come quickly; all answered', () => {
   const { cluster, probe } = setUp(62);
-  for (let i = 0; i < 2500; i++) probe.query();
-  probe.wait();
-  assert.deepEqual(
-    queriesOf(cluster).map(({ count }) => count),
-    [1024, 1024, 452],
+  for (const upTo of [5000, 10_000]) {
+    for (let i = 0; i < 5000; i++) probe.query();
+    probe.wait();
+    assert.equal(answers(probe).length, upTo);
+  }
+  const counts = requestsOf(cluster, 'queries').map(({ count }) => count);
+  assert.equal(
+    counts.reduce((sum, count) => sum + count, 0),
+    10_000,
   );
-  assert.equal(answers(probe).length, 2500);
+  assert.equal(counts[0], 256);
+  assert.equal(Math.max(...counts), 1024);
 });
 
 test('sessions: some queries of a request are cancelled or their time is over → those are told, the others answered', () => {

@@ -74,13 +74,13 @@ test('client: a node answers everything but one read, which it lost → that rea
 
 test('client: T74: appends that waited and would not be answered in time → overloaded, not sent; those with time are', () => {
   const { cluster, client } = setUp(85, [1], { stallMs: 10_000 });
-  cluster.node(1).script = (request) => (request.type === 'append' ? { do: 'late', ms: 2000, when: 'before' } : SERVE);
+  cluster.node(1).script = (request) => (request.type === 'append' ? { do: 'late', ms: 1000, when: 'before' } : SERVE);
   const of = (name: string): string => name.repeat(60_000);
   const first = append(cluster, client, of('a'), 60_000);
   cluster.scheduler.runFor(100);
   // Until the first answer nothing else goes out; then this, as nothing is on its way.
-  const next = append(cluster, client, of('b'), 2500);
-  const late = append(cluster, client, of('c'), 2500);
+  const next = append(cluster, client, of('b'), 1500);
+  const late = append(cluster, client, of('c'), 1500);
   const patient = append(cluster, client, of('d'), 60_000);
   cluster.scheduler.runUntil(() => first.settled === 1, { withinMs: 3000, what: 'the first answer' });
   cluster.scheduler.runFor(1);

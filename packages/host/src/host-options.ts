@@ -44,7 +44,10 @@ export interface HostSettings {
   readonly peerSilenceMs: number;
   /** Longest wait for leadership to move and answers to leave at a stop. */
   readonly drainMs: number;
-  /** Size of a journal file in bytes. */
+  /**
+   * Size of a journal file in bytes, the same on all nodes. From `LIMITS.frameBytesMax` on every legal batch fits, and configurations give no less; a leader with
+   * smaller ones refuses what does not fit with `recordTooLarge`.
+   */
   readonly journalFileBytes: number;
   /**
    * Bytes of log between two snapshots of a group with a machine; more if its state is larger. A log holds up to a quarter more than that,

@@ -1,29 +1,40 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FIRST_STREAM_GROUP } from '@quorate/base';
-import { SimCluster } from '@quorate/testkit';
-import { append, createStream, statusOf } from './harness.js';
+import { DEFAULT_GROUP } from '@quorate/base';
+import type { SimNode } from '@quorate/testkit';
+import { statusOf } from './harness.js';
+import { TallyUser, leaderOf, others, sessionCluster } from './session-rig.js';
+import { awaitLevel } from './snapshot-rig.js';
+import { TALLY_TYPE } from './tally.js';
 
 test('group: it stops on the node that leads it while the node lives on → its followers learn of it and elect another within a second', () => {
-  const cluster = new SimCluster({ seed: 501 });
-  // Batches of 100 KB fit the journal files of the others, not those of this node: its replica stops.
-  cluster.node(1).start({ journalFileBytes: 65_536 });
-  cluster.node(2).start();
-  cluster.node(3).start();
-  cluster.awaitLeader();
-  const client = cluster.client('client');
-  const streams: string[] = [];
-  while (cluster.leaderOf(FIRST_STREAM_GROUP + streams.length - 1) !== cluster.node(1)) {
-    streams.push(`s${streams.length}`);
-    createStream(cluster, client, streams.at(-1) as string);
-  }
-  const group = FIRST_STREAM_GROUP + streams.length - 1;
-  const stream = streams.at(-1) as string;
+  /** Has a build that lacks a kind of resource which the log names: it cannot apply it. */
+  let older = '';
+  const cluster = sessionCluster(501, {}, (node) => (node === older ? [] : [TALLY_TYPE]));
+  const user = new TallyUser(cluster, 'user').open();
+  assert.equal(user.run('add', { amount: 1 }).value, 1);
+  const leader = leaderOf(cluster);
+  const [follower, third] = others(cluster, leader) as [SimNode, SimNode];
   cluster.runFor(500);
-  client.append(stream, { valueBytes: 100_000, deadlineMs: 20_000 });
-  cluster.runUntil(() => cluster.groupOn(cluster.node(1), group)?.role === 'stopped', 2000, 'its replica stops');
-  assert.equal(statusOf(cluster.node(1)).state, 'serving');
-  cluster.runUntil(() => cluster.leaderOf(group) !== undefined, 1000, 'another leader');
-  append(cluster, client, stream, 3);
-  cluster.check(streams);
+  // What the others lack makes it the only one of the two that can be elected.
+  third.kill();
+  cluster.network.cut(leader.name, follower.name);
+  let sum: unknown = null;
+  user.command('add', { amount: 1 }, ({ error, value }) => (sum = error ?? value));
+  cluster.runFor(20);
+  leader.kill();
+  follower.kill();
+  cluster.network.healAll();
+  older = leader.name;
+  leader.start();
+  follower.start();
+  cluster.runUntil(() => cluster.groupOn(leader, DEFAULT_GROUP)?.role === 'leader', 2000, 'it leads');
+  third.start();
+  cluster.runUntil(() => cluster.groupOn(leader, DEFAULT_GROUP)?.role === 'stopped', 2000, 'its replica stops');
+  assert.equal(statusOf(leader).state, 'serving');
+  cluster.runUntil(() => cluster.leaderOf(DEFAULT_GROUP) !== undefined, 1000, 'another leader');
+  cluster.runUntil(() => sum !== null, 10_000, 'an answer of the next leader');
+  assert.equal(sum, 2);
+  awaitLevel(cluster, [follower, third]);
+  assert.equal(statusOf(leader).state, 'serving');
 });

@@ -1,4 +1,4 @@
-import { formatAddress, parseAddress } from '@quorate/base';
+import { type QuorateError, formatAddress, parseAddress } from '@quorate/base';
 import {
   type ClientRequestBody,
   type ClientResponse,
@@ -23,6 +23,8 @@ export class RawClient {
   /** Types of all that came, in order. */
   readonly order: string[] = [];
   readonly frames: FrameConnection;
+  /** What the connection ended with; null: it has not. */
+  closeError: QuorateError | null = null;
   /** Of its process. */
   readonly name: string;
   readonly #waiting: { id: number; body: ClientRequestBody }[] = [];
@@ -55,7 +57,8 @@ export class RawClient {
           this.answers.set(response.id, response);
         },
         drain: () => {},
-        closed: () => {
+        closed: (error) => {
+          this.closeError = error;
           this.#isOpen = false;
         },
       },

@@ -9,7 +9,7 @@ export * from './payload-codec.js';
 export * from './resource-definition.js';
 export * from './resource-machine.js';
 export * from './schema/byte-fields.js';
-export { type RecordOf, list, optional, record } from './schema/compound-fields.js';
+export { type RecordOf, describeFields, list, optional, record } from './schema/compound-fields.js';
 export * from './schema/encode-fields.js';
 export { type AnyField, type Field, type FieldDescription, type Fields, type ValueOf, refused } from './schema/field.js';
 export * from './schema/sample.js';

@@ -1,10 +1,10 @@
 import { close, constants, openSync, write, writeSync } from 'node:fs';
 import { sliceParts } from '@quorate/base';
-import { DirectWrites } from './direct-writes.js';
+import type { DirectWrites } from './direct-writes.js';
 
 /**
- * A second handle of a file, for writes that go past the system's memory. What it does not take, because it does not fit, there is no memory, or the file
- * system has other rules for this file, is left to be written the usual way: it says how many bytes it wrote.
+ * A second handle of a file, for writes that go past the system's memory: those that `DirectWrites.fits`, which the caller asks before it has one made. What it
+ * does not take, because there is no memory, or the file system has other rules for this file, is left to be written the usual way: it says how many bytes it wrote.
  */
 export class DirectFile {
   readonly #writes: DirectWrites;
@@ -28,7 +28,7 @@ export class DirectFile {
 
   /** Gives how many bytes of the parts were written. Throws what the system says, but for what can be done the usual way. */
   writeNow(position: number, parts: readonly Uint8Array[], bytes: number): number {
-    const slot = this.#slotFor(position, bytes);
+    const slot = this.#slot();
     if (slot === null) return 0;
     let written = 0;
     try {
@@ -44,7 +44,7 @@ export class DirectFile {
 
   /** The same by callback; false: nothing was begun, and `done` will not be called. */
   write(position: number, parts: readonly Uint8Array[], bytes: number, done: (cause: Error | null, written: number) => void): boolean {
-    const slot = this.#slotFor(position, bytes);
+    const slot = this.#slot();
     if (slot === null) return false;
     const ended = (cause: Error | null, written: number): void => {
       this.#writes.giveBack(slot);
@@ -68,8 +68,8 @@ export class DirectFile {
     close(this.#fd, () => {});
   }
 
-  #slotFor(position: number, bytes: number): Uint8Array | null {
-    return this.#isTaking && DirectWrites.fits(position, bytes) ? this.#writes.take() : null;
+  #slot(): Uint8Array | null {
+    return this.#isTaking ? this.#writes.take() : null;
   }
 
   #takenNow(slot: Uint8Array, count: number, position: number): number {

@@ -85,7 +85,7 @@ function directFile(t: TestContext, writes: DirectWrites): { readonly file: Dire
   return { file, path };
 }
 
-test('direct writes: where the system has them → whole sectors are taken, at once and by callback; anything else is left to others', async (t) => {
+test('direct writes: where the system has them → whole sectors are taken, at once and by callback; nothing else is said to fit', async (t) => {
   const writes = DirectWrites.on(folderOf(t));
   // Elsewhere there are none, and what is written takes the usual way, as the tests above show.
   assert.notEqual(writes, undefined);
@@ -94,8 +94,17 @@ test('direct writes: where the system has them → whole sectors are taken, at o
   const { file, path } = directFile(t, writes);
   const content = bytes(3 * MIB, 9);
   assert.equal(file.writeNow(0, cut(content, 77), content.length), content.length);
-  assert.equal(file.writeNow(0, [content.subarray(0, 100)], 100), 0);
-  assert.equal(file.writeNow(100, [content.subarray(0, 512)], 512), 0);
+  const shapes = [
+    [0, content.length],
+    [512, 512],
+    [0, 100],
+    [100, 512],
+    [0, 0],
+  ] as const;
+  assert.deepEqual(
+    shapes.map(([position, length]) => DirectWrites.fits(position, length)),
+    [true, true, false, false, false],
+  );
   const outcome = await new Promise((resolve) => {
     assert.equal(
       file.write(512, [content], content.length, (cause, count) => resolve([cause, count])),

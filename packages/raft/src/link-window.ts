@@ -1,4 +1,4 @@
-import { DelayLimit } from '@quorate/base';
+import { FlightLimit } from '@quorate/base';
 
 /** So much may always be on its way, as one piece of a snapshot may: some ms of most links, a quarter of a second of one with 1 MB/s. */
 const LEAST_BYTES = 262_144;
@@ -18,18 +18,17 @@ interface Question {
  */
 export class LinkWindow {
   readonly #bytesMax: number;
-  readonly #limit: DelayLimit;
+  readonly #limit: FlightLimit;
   #question: Question | null = null;
 
-  constructor({ windowBytes, slowMs, slowMsMax }: { windowBytes: number; slowMs: number; slowMsMax: number }) {
-    const least = Math.min(1, LEAST_BYTES / windowBytes);
+  constructor({ windowBytes, slowMs }: { windowBytes: number; slowMs: number }) {
     this.#bytesMax = windowBytes;
-    this.#limit = new DelayLimit({ slowMs, slowMsMax, firstPart: least, leastPart: least });
+    this.#limit = new FlightLimit({ slowMs, leastPart: Math.min(1, LEAST_BYTES / windowBytes), isAlone: false });
   }
 
   /** So many may be on their way. */
   get bytes(): number {
-    return Math.floor(this.#limit.part * this.#bytesMax);
+    return Math.max(Math.min(LEAST_BYTES, this.#bytesMax), Math.floor(this.#limit.part * this.#bytesMax));
   }
 
   /** True if a question is due behind so many bytes: few say nothing about the link. */

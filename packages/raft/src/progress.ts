@@ -60,8 +60,8 @@ export class Progress {
     this.isConnected = init.isConnected;
     this.respondedMs = init.nowMs;
     this.sentMs = init.nowMs;
-    const { windowBytes, electionTimeoutMinMs: slowMs, electionTimeoutMaxMs: slowMsMax } = init.options;
-    this.link = new LinkWindow({ windowBytes, slowMs, slowMsMax });
+    const { windowBytes, electionTimeoutMinMs: slowMs } = init.options;
+    this.link = new LinkWindow({ windowBytes, slowMs });
   }
 
   get inflightBytes(): number {

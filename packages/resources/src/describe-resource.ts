@@ -1,16 +1,20 @@
-import type { ArgumentFields, FieldDescription, ResourceDeclaration } from '@quorate/machine';
+import { type FieldDescription, type ResourceDeclaration, describeFields } from '@quorate/machine';
 
 /** The operations and events of a kind of resource as tables in Markdown, derived from its declaration. Ends with a newline. */
 export function describeResource(declaration: ResourceDeclaration): string {
   const operations = Object.entries(declaration.operations).map(([name, { kind, doc, args, result, errors }]) => [
     `\`${name}\``,
     kind,
-    fieldsText(describe(args)),
+    fieldsText(describeFields(args)),
     fieldText(result.description),
     errors.map((code) => `\`${code}\``).join(', '),
     doc,
   ]);
-  const events = Object.entries(declaration.events).map(([name, { doc, fields }]) => [`\`${name}\``, fieldsText(describe(fields)), doc]);
+  const events = Object.entries(declaration.events).map(([name, { doc, fields }]) => [
+    `\`${name}\``,
+    fieldsText(describeFields(fields)),
+    doc,
+  ]);
   const lines = [
     `Type \`${declaration.type}\`, version ${declaration.version}: ${declaration.doc}`,
     '',
@@ -20,17 +24,15 @@ export function describeResource(declaration: ResourceDeclaration): string {
   return `${lines.join('\n')}\n`;
 }
 
-function describe(fields: ArgumentFields): Readonly<Record<string, FieldDescription>> {
-  return Object.fromEntries(Object.entries(fields).map(([name, { description }]) => [name, description]));
-}
-
-function fieldsText(fields: Readonly<Record<string, FieldDescription>>): string {
+/** What named fields may be, in words, for Markdown. */
+export function fieldsText(fields: Readonly<Record<string, FieldDescription>>): string {
   return Object.entries(fields)
     .map(([name, field]) => `\`${name}\`: ${fieldText(field)}`)
     .join('; ');
 }
 
-function fieldText(field: FieldDescription): string {
+/** What a field may be, in words, for Markdown. */
+export function fieldText(field: FieldDescription): string {
   switch (field.kind) {
     case 'optional':
       return `${fieldText(field.of as FieldDescription)} or none`;

@@ -1,4 +1,5 @@
-export { BUILTIN_TYPES } from './builtin-types.js';
+export type { Builtin, ResourceSource } from './builtin.js';
+export { BUILTINS, BUILTIN_TYPES, type BuiltinMethods } from './builtin-types.js';
 export { COUNTER, type CounterDeclaration } from './counter/counter-declaration.js';
 export { counterType } from './counter/counter-machine.js';
 export { ELECTION, type ElectionDeclaration } from './election/election-declaration.js';
@@ -8,12 +9,13 @@ export { lockType } from './lock/lock-machine.js';
 export { MAP, type MapDeclaration } from './map/map-declaration.js';
 export { mapType } from './map/map-machine.js';
 export { RESOURCE_LIMITS } from './resource-limits.js';
-export { type CodecOptions, Resources } from './resources.js';
+export { ResourceMethods } from './resource-methods.js';
+export { Resources } from './resources.js';
 export { TypedResource } from './typed-resource.js';
 export { ResourceClient, type ResourceClientOptions } from './client/resource-client.js';
 export type { CommandTime, HandleListener, QueryTime, ResourceHandle } from './client/resource-handle.js';
 export { CLIENT_LIMITS } from './client/client-limits.js';
-export { type ValueCodec, bytes, invalidValue, kindOf, loneSurrogateIn, text } from './codecs/value-codec.js';
+export { type CodecOptions, type ValueCodec, bytes, invalidValue, kindOf, loneSurrogateIn, text } from './codecs/value-codec.js';
 export { json } from './codecs/json-codec.js';
 export { type SchemaIssue, type SchemaResult, type StandardSchema, validated } from './codecs/standard-schema.js';
 export { type CallOptions, type QueryOptions, type WriteOptions, timeOf, writeTimeOf } from './promises/call-options.js';
@@ -39,4 +41,4 @@ export {
   type MapWatchOptions,
   ReplicatedMap,
 } from './map/replicated-map.js';
-export { describeResource } from './describe-resource.js';
+export { describeResource, fieldText, fieldsText } from './describe-resource.js';

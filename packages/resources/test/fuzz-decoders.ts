@@ -9,7 +9,7 @@ import {
   sampleFields,
   sampleOf,
 } from '@quorate/machine';
-import { COUNTER, ELECTION, LOCK, MAP, type ValueCodec, json, text } from '@quorate/resources';
+import { BUILTIN_TYPES, type ValueCodec, json, text } from '@quorate/resources';
 import fc from 'fast-check';
 import { type FuzzedDecoder, fuzzed, record } from '../../testkit/dist-test/fuzz/decoder-fuzz.js';
 import { decodeValueWith } from '../dist/codecs/value-codec.js';
@@ -18,15 +18,13 @@ import { type MapEntry, decodeEntry, encodeEntry } from '../dist/map/map-entry.j
 import { ScratchBytes } from '../dist/scratch-bytes.js';
 
 /** Arguments, results and events of every operation of every built-in resource. */
-const FIELDS: readonly FuzzedDecoder[] = [COUNTER, ELECTION, LOCK, MAP]
+const FIELDS: readonly FuzzedDecoder[] = BUILTIN_TYPES.map(({ declaration }) => declaration)
   .flatMap(({ type, operations, events }) => [
-    ...Object.entries(operations).flatMap(([operation, declared]: [string, { args: ArgumentFields; result: AnyField }]) => [
+    ...Object.entries(operations).flatMap(([operation, declared]) => [
       ofFields(`${type} ${operation} arguments`, declared.args),
       ofValue(`${type} ${operation} result`, declared.result),
     ]),
-    ...Object.entries(events).map(([event, { fields }]: [string, { fields: ArgumentFields }]) =>
-      ofFields(`${type} ${event} event`, fields),
-    ),
+    ...Object.entries(events).map(([event, { fields }]) => ofFields(`${type} ${event} event`, fields)),
   ])
   .filter((decoder) => decoder !== null);
 

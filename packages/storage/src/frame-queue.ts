@@ -1,4 +1,4 @@
-import { SECTOR_BYTES } from '@quorate/base';
+import { Fifo, SECTOR_BYTES } from '@quorate/base';
 import { alignToSector } from './frame.js';
 import { recordBytes } from './records.js';
 import type { QueueEntry } from './stored-log.js';
@@ -8,12 +8,11 @@ const FRAME_BODY_BYTES = 4_194_304;
 
 /** Records that wait for a frame, in order. Bounded by its users: what followers send and clients propose is bounded before it gets here. */
 export class FrameQueue {
-  #entries: QueueEntry[] = [];
-  #head = 0;
+  readonly #entries = new Fifo<QueueEntry>();
   #bytes = 0;
 
   get isEmpty(): boolean {
-    return this.#head === this.#entries.length;
+    return this.#entries.length === 0;
   }
   get bytes(): number {
     return this.#bytes;
@@ -28,8 +27,7 @@ export class FrameQueue {
   take(room: number): QueueEntry[] {
     const taken: QueueEntry[] = [];
     let body = 0;
-    while (this.#head < this.#entries.length) {
-      const entry = this.#entries[this.#head] as QueueEntry;
+    for (let entry = this.#entries.first; entry !== undefined; entry = this.#entries.first) {
       const bytes = recordBytes(entry.record);
       if (!entry.isDropped) {
         if ((body > 0 && body + bytes > FRAME_BODY_BYTES) || alignToSector(SECTOR_BYTES + body + bytes) > room) break;
@@ -37,19 +35,8 @@ export class FrameQueue {
         taken.push(entry);
       }
       this.#bytes -= bytes;
-      this.#head++;
+      this.#entries.shift();
     }
-    this.#compact();
     return taken;
-  }
-
-  #compact(): void {
-    if (this.isEmpty) {
-      this.#entries = [];
-      this.#head = 0;
-    } else if (this.#head > 1024) {
-      this.#entries.splice(0, this.#head);
-      this.#head = 0;
-    }
   }
 }

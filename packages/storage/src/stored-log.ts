@@ -1,6 +1,7 @@
 import {
   BATCH_HEADER_BYTES,
   type Checksum,
+  Fifo,
   type GroupId,
   type LogIndex,
   QuorateError,
@@ -68,9 +69,8 @@ export class StoredLog implements GroupLog, CachedLog {
   readonly #reads: LogReads;
   #hardState: GroupHardState;
   #version = 0;
-  /** Appends that are in no frame yet, in order; those before `#unsealedHead` are sealed. */
-  #unsealed: QueueEntry[] = [];
-  #unsealedHead = 0;
+  /** Appends that are in no frame yet, in order. */
+  readonly #unsealed = new Fifo<QueueEntry>();
   /** Unsealed appends, the oldest ones, that a snapshot took out of the log before they had a place. They are written all the same. */
   #orphans = 0;
   /** New starts that keep a suffix, and may be in no frame yet: void if that suffix goes before it was written. */
@@ -96,6 +96,9 @@ export class StoredLog implements GroupLog, CachedLog {
   }
   get lastIndex(): LogIndex {
     return this.state.lastIndex;
+  }
+  get batchBytesMax(): number {
+    return this.#host.batchBytesMax;
   }
   get terms(): GroupLog['terms'] {
     return this.state.terms;
@@ -137,11 +140,10 @@ export class StoredLog implements GroupLog, CachedLog {
 
   append(batch: Uint8Array): void {
     this.checkWritable();
-    if (batch.length > this.#host.batchBytesMax) {
-      throw new QuorateError('recordTooLarge', `a batch of ${batch.length} bytes does not fit a journal file`, {
-        bytes: batch.length,
-        max: this.#host.batchBytesMax,
-      });
+    const { batchBytesMax: max } = this;
+    if (batch.length > max) {
+      const message = `a batch of ${batch.length} bytes does not fit a journal file`;
+      throw new QuorateError('recordTooLarge', message, { bytes: batch.length, max });
     }
     const isWhole = batch.length >= BATCH_HEADER_BYTES && batch.length === BATCH_HEADER_BYTES + readU32(batch, 36);
     invariant(isWhole && readU32(batch, 8) === this.group, 'an appended batch is whole and of this group', {
@@ -239,12 +241,8 @@ export class StoredLog implements GroupLog, CachedLog {
   placed(file: number, offset: number, batch: Uint8Array): void {
     if (this.#orphans > 0) this.#orphans--;
     else this.#host.recent.replace(this, this.state.place(file, offset), batch);
-    this.#unsealedHead++;
-    if (this.#unsealedHead === this.#unsealed.length) {
-      this.#unsealed = [];
-      this.#unsealedHead = 0;
-      this.#keptRestarts = [];
-    }
+    this.#unsealed.shift();
+    if (this.#unsealed.length === 0) this.#keptRestarts = [];
   }
 
   /** Gives up all it holds: a reset log takes its place. */
@@ -257,7 +255,7 @@ export class StoredLog implements GroupLog, CachedLog {
   }
 
   #dropAllUnsealed(): void {
-    this.#dropUnsealed(this.#unsealed.length - this.#unsealedHead);
+    this.#dropUnsealed(this.#unsealed.length);
     this.#orphans = 0;
     for (const entry of this.#keptRestarts) entry.isDropped = true;
     this.#keptRestarts = [];

@@ -71,7 +71,7 @@ export interface StorageOptions {
   readonly checksum: Checksum;
   readonly logger: Logger;
   readonly events: StorageEvents;
-  /** Bytes of one journal file; default `LIMITS.journalFileBytes`, smaller in tests. */
+  /** Bytes of one journal file; default `LIMITS.journalFileBytes`, smaller in tests. From `LIMITS.frameBytesMax` on every legal batch fits. */
   readonly journalFileBytes?: number;
   /** Bytes of recent batches kept in memory; default `LIMITS.recentBatchesBytes`. */
   readonly recentBatchesBytes?: number;
@@ -85,6 +85,8 @@ export interface StorageOptions {
 export interface GroupLog {
   readonly group: GroupId;
   readonly hardState: GroupHardState;
+  /** The largest batch that `append` takes: what a journal file has room for. A larger one is `recordTooLarge`. */
+  readonly batchBytesMax: number;
   /** First index there is, 1 unless the prefix was dropped. */
   readonly firstIndex: LogIndex;
   /** Term of the entry before `firstIndex`. */

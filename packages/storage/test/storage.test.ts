@@ -279,16 +279,21 @@ test('T16: storage: batches at, below and above what a journal file and a frame 
   assert.equal(log.durableIndex, 3);
   rig.close();
   assert.deepEqual(contentOf(logOf(rig.start())), ['1@1:1', '2@1:2', '3@1:3']);
-
-  const large = new Rig({ storage: { journalFileBytes: 16_777_216 } });
-  const big = large.start().createGroup(G1, false);
-  const limit = LIMITS.batchPayloadBytesMax;
-  for (const bytes of [limit - 1, limit, limit, 1, limit, limit, limit, limit]) big.append(batch({ base: big.lastIndex + 1, bytes }));
-  large.settle(500);
-  assert.equal(big.durableIndex, 8);
-  assert.ok((large.life.storage?.metrics.frames ?? 0) >= 4, 'split over several frames');
-  large.close();
-  const back = logOf(large.start());
-  assert.equal(back.lastIndex, 8);
-  assert.equal(back.read(8, 1)[0]?.length, limit + 52);
 });
+
+// The smallest that a configuration may give, and a larger one.
+for (const journalFileBytes of [LIMITS.frameBytesMax, 16_777_216]) {
+  test(`T16: storage: the largest batches there are, files of ${journalFileBytes} bytes → all stored, over several frames`, () => {
+    const rig = new Rig({ storage: { journalFileBytes } });
+    const log = rig.start().createGroup(G1, false);
+    const limit = LIMITS.batchPayloadBytesMax;
+    for (const bytes of [limit - 1, limit, limit, 1, limit, limit, limit, limit]) log.append(batch({ base: log.lastIndex + 1, bytes }));
+    rig.settle(500);
+    assert.equal(log.durableIndex, 8);
+    assert.ok((rig.life.storage?.metrics.frames ?? 0) >= 4, 'split over several frames');
+    rig.close();
+    const back = logOf(rig.start());
+    assert.equal(back.lastIndex, 8);
+    assert.equal(back.read(8, 1)[0]?.length, limit + 52);
+  });
+}

@@ -8,6 +8,7 @@ import {
   type TimerHandle,
   type Timers,
   invariant,
+  lengthOfParts,
 } from '@quorate/base';
 import { fromWireError, toWireError } from './fields.js';
 import type { FrameHandlers } from './frame-handlers.js';
@@ -127,8 +128,7 @@ export class FrameConnection {
    */
   send(type: number, parts: readonly Uint8Array[]): boolean {
     if (this.#state !== 'open') return false;
-    let bytes = 0;
-    for (const part of parts) bytes += part.length;
+    const bytes = lengthOfParts(parts);
     if (bytes + this.queuedBytes > this.#queueBytesMax) {
       if (this.#role === 'client' && !this.#isDialing) {
         this.destroy(
@@ -141,7 +141,7 @@ export class FrameConnection {
       }
       return false;
     }
-    this.#outgoing.add(type, parts);
+    this.#outgoing.add(type, parts, bytes);
     this.#planFlush();
     if (this.#role === 'client' && !this.#isDialing && this.queuedBytes > this.#pauseAboveBytes && !this.#isPausedByQueue) {
       this.#isPausedByQueue = true;

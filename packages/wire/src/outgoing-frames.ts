@@ -1,4 +1,4 @@
-import { QuorateError, writeU32 } from '@quorate/base';
+import { QuorateError, lengthOfParts, writeU32 } from '@quorate/base';
 import { FRAME_HEADER_BYTES } from './frame-decoder.js';
 
 /** Parts of at least this many bytes are passed on by reference; smaller ones are copied together, which is cheaper than a longer `writev`. */
@@ -39,12 +39,11 @@ export class OutgoingFrames {
   }
 
   /**
-   * Adds a frame. Parts of `REFERENCE_BYTES_MIN` bytes and more are not copied and must not change any more; smaller ones may.
+   * Adds a frame; `bytes`: of all parts. Parts of `REFERENCE_BYTES_MIN` bytes and more are not copied and must not change any more; smaller ones may.
    * A frame over the limit throws `frameTooLarge` and adds nothing.
    */
-  add(type: number, parts: readonly Uint8Array[]): void {
-    let length = 1;
-    for (const part of parts) length += part.length;
+  add(type: number, parts: readonly Uint8Array[], bytes: number = lengthOfParts(parts)): void {
+    const length = 1 + bytes;
     if (length > this.#frameBytesMax) {
       throw new QuorateError('frameTooLarge', `a frame of type ${type} with ${length} bytes is over the limit of ${this.#frameBytesMax}`, {
         type,

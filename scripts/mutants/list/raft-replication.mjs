@@ -41,8 +41,8 @@ export const RAFT_REPLICATION = [
     shows: ['T73'],
     bug: 'However slow a link is, a whole window of entries is on its way, and everything else waits behind it.',
     file: 'packages/raft/src/link-window.ts',
-    old: 'return Math.floor(this.#limit.part * this.#bytesMax);',
-    new: 'return Math.max(this.#bytesMax, this.#limit.part);',
+    old: 'return Math.max(Math.min(LEAST_BYTES, this.#bytesMax), Math',
+    new: 'return Math.max(this.#bytesMax, Math',
     tests: ['raft/link-window.test.ts: T73:', 'testkit/slow-peer-links.test.ts: T73: a group whose'],
   },
   {

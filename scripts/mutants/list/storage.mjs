@@ -138,6 +138,15 @@ export const STORAGE = [
     tests: ['storage/failed-checkpoint.test.ts: T33:'],
   },
   {
+    id: 'written-batches-kept',
+    shows: ['T71'],
+    bug: 'Batches that were written are kept as long as others wait for the disk all the time.',
+    file: 'packages/base/src/fifo.ts',
+    old: '    this.#items[this.#head++] = null;\n',
+    new: '    this.#head++;\n',
+    tests: ['storage/bugs/written-batches-kept.test.ts: T71:'],
+  },
+  {
     id: 'frame-in-flight-counts-after-cut',
     shows: ['T13'],
     bug: 'A frame on its way makes an index durable although the log was cut below it meanwhile.',

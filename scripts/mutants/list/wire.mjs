@@ -50,8 +50,8 @@ export const WIRE = [
     shows: ['T16'],
     bug: 'The type of a frame is not counted when it is compared with the limit.',
     file: 'packages/wire/src/outgoing-frames.ts',
-    old: '    let length = 1;\n    for (const part of parts) length += part.length;\n    if (length > this.#frameBytesMax) {',
-    new: '    let length = 1;\n    for (const part of parts) length += part.length;\n    if (length - 1 > this.#frameBytesMax) {',
+    old: 'if (length > this.#frameBytesMax) {',
+    new: 'if (length - 1 > this.#frameBytesMax) {',
     tests: ['wire/frame-decoder.test.ts: T16: an outgoing frame over the limit'],
   },
   {

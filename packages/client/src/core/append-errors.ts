@@ -1,6 +1,4 @@
 import { type ErrorCode, QuorateError } from '@quorate/base';
-import type { AppendCall } from './append-call.js';
-import type { AppendEnd } from './ending-appends.js';
 
 /** Answers that refuse this copy for certain; what they leave open is whether an earlier copy was taken. */
 export const IDENTITY_LOST: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['producerUnknown', 'producerFenced', 'appendForgotten']);
@@ -23,10 +21,4 @@ export function unknownOutcome(error: QuorateError): QuorateError {
     { ...error.details },
     { cause: error },
   );
-}
-
-/** The end of an append that was not sent: it had waited, and an answer would have taken `answerMs`, more than it had left. */
-export function lateAppend({ name, deadlineMs }: AppendCall, answerMs: number): AppendEnd {
-  const what = `append to "${name}": not sent: of its ${deadlineMs} ms, which it spent waiting behind others, less is left than an answer takes (${Math.round(answerMs)} ms)`;
-  return () => new QuorateError('overloaded', what, { deadlineMs });
 }

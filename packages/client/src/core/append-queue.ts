@@ -7,7 +7,8 @@ import type { AppendCall, AppendPart } from './append-call.js';
  * they fit and are under the same fence.
  */
 export class AppendQueue {
-  #parts: AppendPart[] = [];
+  /** Null: taken. Their payloads are let go when they are stored, however long this list goes on. */
+  #parts: (AppendPart | null)[] = [];
   #head = 0;
   #settled = 0;
   /** Bytes of records that wait. */
@@ -32,7 +33,7 @@ export class AppendQueue {
       this.#settled += 1;
     }
     if (this.#settled > 64 && this.#settled > (this.#parts.length - this.#head) / 2) {
-      this.#parts = this.#parts.slice(this.#head).filter((part) => part.isQueued);
+      this.#parts = this.#parts.slice(this.#head).filter((part) => part?.isQueued);
       this.#head = 0;
       this.#settled = 0;
     }
@@ -66,6 +67,7 @@ export class AppendQueue {
       } else {
         this.#settled -= 1;
       }
+      this.#parts[this.#head] = null;
       this.#head += 1;
     }
     if (this.#head === this.#parts.length) {

@@ -1,11 +1,13 @@
-import { LIMITS, type Offset, type QuorateError, type Random, randomHex16 } from '@quorate/base';
+import { FlightLimit, type FlightLimitOptions, LIMITS, type Offset, type QuorateError, type Random, randomHex16 } from '@quorate/base';
 import type { AppendPosition } from '@quorate/streams';
 import { AppendBatch } from './append-batch.js';
 import type { AppendCall, AppendPart } from './append-call.js';
-import { FlightLimit } from './flight-limit.js';
+import { isTooLate } from './shared-flight.js';
 
 /** Bytes of payloads that are on their way at a time, at most; at least one payload. */
 const FLIGHT_BYTES = 8_388_608;
+/** When answers are late: four times that at most is half of what an answer is waited for at the longest (`STALL_MAX_MS`). */
+const APPEND_FLIGHT: FlightLimitOptions = { slowMs: 400, leastPart: 1 / 1024, isAlone: false };
 /** A payload is no more than such a part of what may be on its way; where that is little, so many bytes. */
 const PAYLOAD_PARTS = 4;
 const PAYLOAD_BYTES_LEAST = 16_384;
@@ -18,7 +20,7 @@ const PAYLOAD_BYTES_LEAST = 16_384;
  */
 export class AppendWindow {
   /** How much may be on its way. */
-  readonly flight: FlightLimit = new FlightLimit();
+  readonly flight: FlightLimit = new FlightLimit(APPEND_FLIGHT);
   readonly #random: Random;
   #batches: AppendBatch[] = [];
   #bytes = 0;
@@ -71,7 +73,7 @@ export class AppendWindow {
 
   /** True if a call would not be answered in time behind what is on its way. One of which a part may be stored is not told that it was not done. */
   isTooLate(call: AppendCall, nowMs: number): boolean {
-    return this.#sentCount > 0 && !call.isTaken && this.flight.isTooLate(call, nowMs);
+    return this.#sentCount > 0 && !call.isTaken && isTooLate(call, nowMs, this.flight.answerMs);
   }
 
   /** Numbers the records of some parts as one payload behind all others. */

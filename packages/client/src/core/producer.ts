@@ -1,6 +1,6 @@
 import { type GroupId, QuorateError } from '@quorate/base';
 import { type ClientResponse, fromWireError } from '@quorate/wire';
-import { IDENTITY_LOST, NUMBERS_TAKEN, abortedAppend, lateAppend, unknownOutcome } from './append-errors.js';
+import { IDENTITY_LOST, NUMBERS_TAKEN, abortedAppend, unknownOutcome } from './append-errors.js';
 import { AppendAttempt, type AttemptOwner, AttemptsUnderWay } from './append-attempt.js';
 import type { AppendBatch } from './append-batch.js';
 import type { AppendCall, AppendOwner } from './append-call.js';
@@ -13,6 +13,7 @@ import { type Causes, GroupLookup, type Resolve } from './group-lookup.js';
 import type { NodeLink } from './node-link.js';
 import { Backoff, deadlineError, isAmbiguous, isFinalHandshakeFault, reactionTo } from './retry.js';
 import { Route } from './route.js';
+import { tooLate } from './shared-flight.js';
 import { STALL_MAX_MS, stallAfter } from './stall.js';
 import type { TurnStep } from './turn-end.js';
 
@@ -216,7 +217,7 @@ export class StreamProducer implements AppendOwner, AttemptOwner, Deadline {
   /** It has waited for so long that it would not be answered in time: it is not sent. */
   #refusesLate(call: AppendCall, nowMs: number): boolean {
     const isLate = this.#window.isTooLate(call, nowMs);
-    if (isLate) this.#ending.add(call, lateAppend(call, this.#window.flight.answerMs));
+    if (isLate) this.#ending.add(call, () => tooLate(call, this.#window.flight.answerMs));
     return isLate;
   }
 

@@ -1,8 +1,10 @@
-import { ByteWriter, type GroupId, LIMITS, type LogIndex, type QuorateError } from '@quorate/base';
+import { ByteWriter, FlightLimit, type GroupId, LIMITS, type LogIndex, type QuorateError } from '@quorate/base';
 import type { Done, PendingCall, ReadConsistency, ResourceId } from '@quorate/machine';
 import { QUERY_HEADER_BYTES, writeQuery } from '@quorate/wire';
 import type { CallContext } from '../core/call.js';
+import { SHARED_FLIGHT } from '../core/shared-flight.js';
 import type { TurnStep } from '../core/turn-end.js';
+import { WaitingList } from '../core/waiting-list.js';
 import { callbackThrew } from './listeners.js';
 import { type QueryAnswers, QueryBatch, type QueryOwner } from './query-batch.js';
 import { QueryCall } from './query-call.js';
@@ -30,6 +32,11 @@ export interface Query {
 /** Queries of one request, and bytes of them unless one has more: a node answers them in one go, and everything else waits for that. */
 const BATCH_QUERIES_MAX = 1024;
 const BATCH_BYTES_MAX = 131_072;
+/** A request has no more than such a part of the queries that may be on their way. */
+const BATCH_PARTS = 2;
+/** Queries and bytes of them that are on their way at a time, at most. */
+const FLIGHT_QUERIES_MAX = 16_384;
+const FLIGHT_BYTES_MAX = 8_388_608;
 /** Lists of some turns share an allocation. */
 const PIECE_BYTES = 65_536;
 
@@ -42,8 +49,12 @@ export class ClientQueries implements QueryOwner {
   /** The list of `#gathering`. */
   readonly #writer = new ByteWriter(PIECE_BYTES);
   #gathering: QueryBatch | null = null;
-  /** Closed in this turn, to be asked at its end. */
-  #due: QueryBatch[] = [];
+  /** Closed, to be asked at the end of the turn, or once there is room on the way. */
+  readonly #due = new WaitingList<QueryBatch>((batch) => batch.isSettled);
+  /** How much may be on its way. */
+  readonly #flight = new FlightLimit(SHARED_FLIGHT);
+  #queriesUnderWay = 0;
+  #bytesUnderWay = 0;
   readonly #askStep: TurnStep;
   #count = 0;
   #bytes = 0;
@@ -98,8 +109,8 @@ export class ClientQueries implements QueryOwner {
       gathering !== null &&
       gathering.consistency === consistency &&
       gathering.session === session &&
-      (session === null || session.lastNumber === gathering.afterNumber) &&
-      gathering.calls.length < BATCH_QUERIES_MAX &&
+      (session === null || session.commands.lastPlace === gathering.afterPlace) &&
+      gathering.calls.length < this.#batchQueriesMax &&
       this.#writer.length + QUERY_HEADER_BYTES + bytes <= BATCH_BYTES_MAX;
     if (isSame) return gathering;
     this.#closeGathering();
@@ -110,6 +121,10 @@ export class ClientQueries implements QueryOwner {
     return batch;
   }
 
+  get #batchQueriesMax(): number {
+    return Math.min(BATCH_QUERIES_MAX, Math.ceil((this.#flight.part * FLIGHT_QUERIES_MAX) / BATCH_PARTS));
+  }
+
   #closeGathering(): void {
     const batch = this.#gathering;
     if (batch === null) return;
@@ -118,16 +133,39 @@ export class ClientQueries implements QueryOwner {
     this.#due.push(batch);
   }
 
+  /** Asks what may be asked now. The others wait, and more join the last of them. */
   #ask(): void {
-    this.#closeGathering();
-    const due = this.#due;
-    this.#due = [];
-    for (const batch of due) batch.start();
+    while (this.#queriesUnderWay === 0 || partOf(this.#queriesUnderWay, this.#bytesUnderWay) < this.#flight.part) {
+      if (this.#due.size === 0) this.#closeGathering();
+      const batch = this.#due.first();
+      if (batch === undefined || batch.isWaiting) return;
+      batch.dropLate(this.context.settings.clock.nowMs(), this.#queriesUnderWay === 0 ? 0 : this.#flight.answerMs);
+      if (batch.isSettled) continue;
+      this.#due.shift();
+      batch.start();
+    }
   }
 
   /** A session is open, or over: those that waited for it go on. */
   resume(): void {
-    for (const batch of [...this.#batches]) batch.start();
+    for (const batch of [...this.#batches]) if (batch.wasAsked) batch.start();
+    this.#ask();
+  }
+
+  asked(batch: QueryBatch): void {
+    this.#queriesUnderWay += batch.calls.length;
+    this.#bytesUnderWay += batch.bytes;
+  }
+
+  cameBack(batch: QueryBatch, wasAnswered: boolean): void {
+    const { sentMs, calls, bytes } = batch;
+    if (wasAnswered) {
+      const underWay = partOf(this.#queriesUnderWay, this.#bytesUnderWay);
+      this.#flight.answered({ sentMs, nowMs: this.context.settings.clock.nowMs(), part: partOf(calls.length, bytes), underWay });
+    }
+    this.#queriesUnderWay -= calls.length;
+    this.#bytesUnderWay -= bytes;
+    if (this.#due.size > 0 || this.#gathering !== null) this.#askStep.plan();
   }
 
   /** Ends all of them. */
@@ -156,6 +194,14 @@ export class ClientQueries implements QueryOwner {
 
   batchSettled(batch: QueryBatch): void {
     this.#batches.delete(batch);
+    if (batch.wasAsked) return;
+    if (batch === this.#gathering) {
+      // Those that come next begin another.
+      this.#gathering = null;
+      this.#writer.clear();
+    } else {
+      this.#due.gone();
+    }
   }
 
   /** Tells what waits, as far as it is its turn. */
@@ -170,6 +216,11 @@ export class ClientQueries implements QueryOwner {
     if (told > 0) this.#answers = this.#answers.slice(told);
     this.#isTelling = false;
   }
+}
+
+/** So much of the most that may be on its way. */
+function partOf(queries: number, bytes: number): number {
+  return Math.max(queries / FLIGHT_QUERIES_MAX, bytes / FLIGHT_BYTES_MAX);
 }
 
 /** Most bytes of arguments that a query can have. */

@@ -19,11 +19,14 @@ export interface Command {
 
 const NO_BYTES = new Uint8Array(0);
 
-/** One numbered command of a session, from its submission until it is settled and answered. */
+/** One command of a session, from its submission until it is settled and answered. */
 export class CommandCall implements Deadline, PendingCall {
   dueMs = 0;
   heapAt = -1;
-  readonly number: number;
+  /** Place among all of its session, in the order of submission. */
+  place = 0;
+  /** Its number in the session; 0 until it has one. */
+  number = 0;
   readonly deadlineMs: number;
   resource: ResourceId;
   operation: number;
@@ -37,8 +40,7 @@ export class CommandCall implements Deadline, PendingCall {
   readonly #owner: CommandOwner;
   #done: Done<CommandResult> | null;
 
-  constructor(owner: CommandOwner, number: number, command: Command) {
-    this.number = number;
+  constructor(owner: CommandOwner, command: Command) {
     this.deadlineMs = command.deadlineMs;
     this.resource = command.resource;
     this.operation = command.operation;

@@ -3,6 +3,7 @@ import { type SessionId, encodeCommands } from '@quorate/machine';
 import type { ClientResponse } from '@quorate/wire';
 import { type CallContext, wrongType } from '../core/call.js';
 import { Backoff, isAmbiguous, reactionTo } from '../core/retry.js';
+import { tooLate } from '../core/shared-flight.js';
 import type { TurnStep } from '../core/turn-end.js';
 import type { Acknowledged, Acknowledgements } from './acknowledgements.js';
 import { Alarm } from './alarm.js';
@@ -88,10 +89,16 @@ export class CommandSender {
         });
         break;
       }
+      this.#dropLate();
       const payload = this.#window.nextToSend();
       if (payload === null) break;
       this.#send(payload);
     }
+  }
+
+  #dropLate(): void {
+    const nowMs = this.#context.settings.clock.nowMs();
+    for (const call of this.#window.late(nowMs)) this.#owner.refuse(call, tooLate(call, this.#window.flight.answerMs));
   }
 
   /** The node is left: all that was not answered goes out again once there is another. */
@@ -99,6 +106,7 @@ export class CommandSender {
     this.#isWaitingForDrain = false;
     this.#attempts.clear();
     this.#window.resend(0);
+    this.#window.flight.lost(this.#context.settings.clock.nowMs());
     this.#rest.clear();
   }
 
@@ -131,6 +139,7 @@ export class CommandSender {
 
   #replied(payload: CommandPayload, response: ClientResponse, acknowledged: Acknowledged): void {
     if (response.type !== 'replies') throw wrongType(response);
+    if (response.isLast) this.#window.came(payload, this.#context.settings.clock.nowMs());
     this.#window.answered(payload, response.firstNumber, response.replies, response.isLast);
     this.#futile = 0;
     this.#carrier.worked(this.#context.settings.clock.nowMs() - payload.sentMs);
@@ -146,21 +155,23 @@ export class CommandSender {
   #refused(payload: CommandPayload, error: QuorateError): void {
     this.#attempts.delete(payload);
     this.#window.back(payload, isAmbiguous(error));
+    if (error.code === 'overloaded') this.#window.flight.refused(payload.sentMs, this.#context.settings.clock.nowMs());
     const reaction = reactionTo(error);
     if (error.code === 'sessionExpired') {
       this.#owner.expired(error);
     } else if (reaction === 'otherNode') {
       this.#carrier.leave(error);
-    } else if (reaction === 'sameNode' || !this.#window.isHead(payload)) {
-      // If one before it was refused, that one comes first.
-      this.#pause(payload, error);
+    } else if (!this.#window.isHead(payload)) {
+      // Perhaps because one before it was refused: that one goes out first.
+      this.#pause(error);
+    } else if (reaction === 'sameNode') {
+      this.#headRefused(error);
     } else {
       this.#refusedForGood(payload, error);
     }
   }
 
-  /** The node is right, but not now: this payload and all behind it go out again after a pause, in order. */
-  #pause(payload: CommandPayload, error: QuorateError): void {
+  #headRefused(error: QuorateError): void {
     this.#futile += 1;
     const expected = error.details['expected'];
     const isLost = error.code === 'outOfOrder' && typeof expected === 'number' && expected <= this.#window.acknowledgeable;
@@ -168,15 +179,16 @@ export class CommandSender {
       this.#owner.expired(this.#lost(`the cluster lost commands of this session: it expects number ${expected} again`, error));
       return;
     }
+    this.#pause(error);
+  }
+
+  /**
+   * The node is right, but not now: what it refused goes out again after a pause, in order. Those that went out behind it are refused too, or were already: their answers are
+   * waited for, since then it is certain that none of them was applied.
+   */
+  #pause(error: QuorateError): void {
     this.#carrier.noteCause(error);
-    // Those before it are on their way still, and their answers as good as ever.
-    for (const [other, attempt] of this.#attempts) {
-      if (other.firstNumber < payload.firstNumber) continue;
-      attempt.cancel();
-      this.#attempts.delete(other);
-    }
-    this.#window.resend(payload.firstNumber);
-    this.#rest.set(this.#backoff.next());
+    if (!this.#rest.isSet) this.#rest.set(this.#backoff.next());
     if (error.code === 'overloaded') this.#acknowledgements.now();
   }
 
@@ -189,7 +201,7 @@ export class CommandSender {
     }
     const isCertain = !payload.hasUnknownCopy;
     this.#window.fill(payload);
-    this.#pause(payload, error);
+    this.#pause(error);
     for (const call of calls) if (call.reply === null) this.#owner.refuse(call, isCertain ? error : unknownOutcome(error));
     this.#owner.replied();
   }

@@ -1,9 +1,11 @@
-import { LIMITS, type LogIndex, QuorateError } from '@quorate/base';
+import { FlightLimit, type LogIndex, QuorateError } from '@quorate/base';
 import type { CommandReply } from '@quorate/wire';
+import { SHARED_FLIGHT, isTooLate } from '../core/shared-flight.js';
+import { WaitingList } from '../core/waiting-list.js';
 import type { CommandCall } from './command-call.js';
 import { COMMANDS_HEADER_BYTES, COMMAND_HEADER_BYTES, MACHINE_OPERATION } from '@quorate/machine';
 
-/** Payloads, commands and bytes that are on their way at a time. Commands: half of what a machine keeps replies of. */
+/** Payloads, commands and bytes that are on their way at a time, at most. Commands: half of what a machine keeps replies of. */
 const FLIGHT_PAYLOADS_MAX = 64;
 const FLIGHT_COMMANDS_MAX = 16_384;
 const FLIGHT_BYTES_MAX = 8_388_608;
@@ -12,6 +14,8 @@ const PAYLOADS_MAX = 128;
 /** Commands and bytes of one payload, unless one command has more: a replica applies it in one go, and everything else waits for that. */
 const PAYLOAD_COMMANDS_MAX = 1024;
 const PAYLOAD_BYTES_MAX = 131_072;
+/** A payload has no more than such a part of the commands that may be on their way. */
+const PAYLOAD_PARTS = 4;
 /** Commands that are done leave the list in pieces of this many. */
 const TRIM_COUNT = 1024;
 const NO_BYTES = new Uint8Array(0);
@@ -30,12 +34,18 @@ export interface CommandPayload {
 }
 
 /**
- * The commands of one session that are not done, by number, and the payloads they go out in.
+ * The commands of one session that are not done, and the payloads they go out in.
  *
- * Numbers are dense from 1. A command is done once it is answered by the cluster and settled for its caller; the list begins at the first that
- * is not. `formedTo`: numbers up to it are in payloads, which never change: so what is sent again is what was sent before.
+ * A command waits without a number until there is room for it on the way: if it is given up before, nothing of it is left. Numbers are dense from 1. A command is done
+ * once it is answered by the cluster and settled for its caller; the list of those with numbers begins at the first that is not. `formedTo`: numbers up
+ * to it are in payloads, which never change: so what is sent again is what was sent before.
  */
 export class CommandWindow {
+  /** How much may be on its way. */
+  readonly flight: FlightLimit = new FlightLimit(SHARED_FLIGHT);
+  /** Those without numbers. */
+  readonly #waiting = new WaitingList<CommandCall>((call) => call.isSettled);
+  #lastPlace = 0;
   #commands: CommandCall[] = [];
   /** Number of `#commands[0]`. */
   #baseNumber = 1;
@@ -45,8 +55,6 @@ export class CommandWindow {
   #answeredTo = 0;
   /** No number below it is unsettled. */
   #liveFrom = 1;
-  /** Queries wait for numbers up to this one: they must not be taken back. */
-  #promisedTo = 0;
   #payloads: CommandPayload[] = [];
   #flightCount = 0;
   #flightBytes = 0;
@@ -54,13 +62,17 @@ export class CommandWindow {
   #bytes = 0;
   #lastReplyIndex: LogIndex = 0;
 
-  /** Number of the next command. */
+  /** The next number. */
   get nextNumber(): number {
     return this.#nextNumber;
   }
+  /** Place of the last command in the order of submission, from 1; 0 if there was none. */
+  get lastPlace(): number {
+    return this.#lastPlace;
+  }
   /** Commands that are not done. */
   get count(): number {
-    return this.#nextNumber - 1 - this.#doneTo;
+    return this.#nextNumber - 1 - this.#doneTo + this.#waiting.size;
   }
   /** Bytes of their arguments. */
   get bytes(): number {
@@ -76,44 +88,97 @@ export class CommandWindow {
     return this.#lastReplyIndex;
   }
   get hasWaiting(): boolean {
-    return this.#formedTo < this.#nextNumber - 1 || this.#payloads.some((payload) => payload.state === 'waiting');
+    return this.#waiting.size > 0 || this.#formedTo < this.#nextNumber - 1 || this.#payloads.some((payload) => payload.state === 'waiting');
   }
   /** True if one more payload may be on its way. */
   get maySendMore(): boolean {
     if (this.#flightCount === 0) return true;
+    const { part } = this.flight;
     return (
       this.#flightCount < FLIGHT_PAYLOADS_MAX &&
-      this.#flightBytes <= FLIGHT_BYTES_MAX - LIMITS.batchPayloadBytesMax &&
-      this.#flightCommands <= FLIGHT_COMMANDS_MAX - LIMITS.batchRecordsMax
+      this.#flightBytes + this.#payloadBytesMax <= part * FLIGHT_BYTES_MAX &&
+      this.#flightCommands + this.#payloadCommandsMax <= part * FLIGHT_COMMANDS_MAX
     );
   }
+  get #payloadCommandsMax(): number {
+    return Math.min(PAYLOAD_COMMANDS_MAX, Math.ceil((this.flight.part * FLIGHT_COMMANDS_MAX) / PAYLOAD_PARTS));
+  }
+  get #payloadBytesMax(): number {
+    return Math.min(PAYLOAD_BYTES_MAX, Math.ceil((this.flight.part * FLIGHT_BYTES_MAX) / PAYLOAD_PARTS));
+  }
 
-  /** Its number must be `nextNumber`. */
   add(call: CommandCall): void {
-    this.#commands.push(call);
-    this.#nextNumber += 1;
+    this.#lastPlace += 1;
+    call.place = this.#lastPlace;
+    this.#waiting.push(call);
     this.#bytes += call.args.length;
   }
 
-  /** A query waits for all commands up to now; gives the last number. */
-  promise(): number {
-    this.#promisedTo = this.#nextNumber - 1;
-    return this.#promisedTo;
+  /** True if no command up to this place waits for a number. */
+  isNumbered(place: number): boolean {
+    const first = this.#waiting.first();
+    return first === undefined || first.place > place;
+  }
+
+  /** The number of the last command up to this place; those that wait for theirs get it. */
+  numberAt(place: number): number {
+    while (!this.isNumbered(place)) this.#giveNumber(this.#waiting.first() as CommandCall);
+    let low = 0;
+    let high = this.#commands.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#commands[middle] as CommandCall).place <= place) low = middle + 1;
+      else high = middle;
+    }
+    return this.#baseNumber - 1 + low;
+  }
+
+  #giveNumber(call: CommandCall): void {
+    this.#waiting.shift();
+    call.number = this.#nextNumber;
+    this.#commands.push(call);
+    this.#nextNumber += 1;
+  }
+
+  /** Those that would go out next and are too late. None while nothing is known of how long answers take now. */
+  late(nowMs: number): CommandCall[] {
+    const refused = this.#firstToSend();
+    if (refused !== undefined) return refused.hasUnknownCopy ? [] : this.commandsOf(refused).filter((call) => this.#isLate(call, nowMs));
+    if (this.#flightCount === 0) return [];
+    const late: CommandCall[] = [];
+    for (const call of this.#waiting) {
+      if (!this.#isLate(call, nowMs)) break;
+      late.push(call);
+    }
+    return late;
+  }
+
+  #isLate(call: CommandCall, nowMs: number): boolean {
+    return !call.isSettled && isTooLate(call, nowMs, this.flight.answerMs);
   }
 
   /** The first payload that must be sent, made of what waits if there is none; null if there is nothing or no room. */
   nextToSend(): CommandPayload | null {
-    for (const payload of this.#payloads) if (payload.state === 'waiting') return payload;
-    return this.#payloads.length < PAYLOADS_MAX ? this.#form() : null;
+    return this.#firstToSend() ?? (this.#payloads.length < PAYLOADS_MAX ? this.#form() : null);
+  }
+
+  #firstToSend(): CommandPayload | undefined {
+    return this.#payloads.find((payload) => payload.state === 'waiting');
   }
 
   #form(): CommandPayload | null {
     const firstNumber = this.#formedTo + 1;
+    const countMax = this.#payloadCommandsMax;
+    const bytesMax = this.#payloadBytesMax;
     let bytes = COMMANDS_HEADER_BYTES;
     let count = 0;
-    while (count < PAYLOAD_COMMANDS_MAX && firstNumber + count < this.#nextNumber) {
-      const more = COMMAND_HEADER_BYTES + this.#at(firstNumber + count).args.length;
-      if (count > 0 && bytes + more > PAYLOAD_BYTES_MAX) break;
+    while (count < countMax) {
+      const number = firstNumber + count;
+      const call = number < this.#nextNumber ? this.#at(number) : this.#waiting.first();
+      if (call === undefined) break;
+      const more = COMMAND_HEADER_BYTES + call.args.length;
+      if (count > 0 && bytes + more > bytesMax) break;
+      if (number === this.#nextNumber) this.#giveNumber(call);
       bytes += more;
       count += 1;
     }
@@ -146,12 +211,28 @@ export class CommandWindow {
     this.#landed(payload);
     payload.state = 'waiting';
     if (isUnknown) payload.hasUnknownCopy = true;
+    else if (!payload.hasUnknownCopy) this.#unsend(payload);
+  }
+
+  /** Nothing of it is applied, nor will be: its commands can be given up as if they had never been sent. */
+  #unsend(payload: CommandPayload): void {
+    for (const call of this.commandsOf(payload)) {
+      call.wasSent = false;
+      if (call.isSettled) this.#bytes -= call.fill(MACHINE_OPERATION.nothing);
+    }
   }
 
   #landed(payload: CommandPayload): void {
     this.#flightCount -= 1;
     this.#flightBytes -= payload.bytes;
     this.#flightCommands -= payload.count;
+  }
+
+  /** All of it was answered. */
+  came(payload: CommandPayload, nowMs: number): void {
+    const part = Math.max(payload.bytes / FLIGHT_BYTES_MAX, payload.count / FLIGHT_COMMANDS_MAX);
+    const underWay = Math.max(this.#flightBytes / FLIGHT_BYTES_MAX, this.#flightCommands / FLIGHT_COMMANDS_MAX);
+    this.flight.answered({ sentMs: payload.sentMs, nowMs, part, underWay });
   }
 
   /** Those from this number on are not on their way any more: what is not answered of them goes out again, in order. */
@@ -202,18 +283,14 @@ export class CommandWindow {
       if (!call.isSettled) return call;
       this.#liveFrom += 1;
     }
-    return undefined;
+    return this.#waiting.first();
   }
 
-  /** A command was settled for its caller: it leaves as far as that is possible. Unsent ones only keep their number (rule 12). */
+  /** A command was settled for its caller: it leaves as far as that is possible. With a number it keeps that (rule 12). */
   settled(call: CommandCall): void {
     if (!call.wasSent) {
       this.#bytes -= call.fill(MACHINE_OPERATION.nothing);
-      while (this.#nextNumber - 1 > Math.max(this.#formedTo, this.#promisedTo) && this.#at(this.#nextNumber - 1).isFiller) {
-        this.#commands.pop();
-        this.#nextNumber -= 1;
-      }
-      this.#liveFrom = Math.min(this.#liveFrom, this.#nextNumber);
+      if (call.number === 0) this.#waiting.gone();
     }
     this.#trim();
   }
@@ -225,7 +302,7 @@ export class CommandWindow {
 
   /** Every command that somebody waits for, in order. */
   live(): CommandCall[] {
-    return this.#commands.filter((call) => !call.isSettled);
+    return [...this.#commands.filter((call) => !call.isSettled), ...this.#waiting];
   }
 
   #trim(): void {

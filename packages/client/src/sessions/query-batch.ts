@@ -1,8 +1,9 @@
-import { type GroupId, type LogIndex, QuorateError } from '@quorate/base';
+import { type GroupId, type LogIndex, QuorateError, concatBytes } from '@quorate/base';
 import type { Done, ReadConsistency } from '@quorate/machine';
-import { type ClientRequestBody, type ClientResponse, QueryResultList, fromWireError } from '@quorate/wire';
+import { type ClientRequestBody, type ClientResponse, QUERY_HEADER_BYTES, QueryResultList, fromWireError } from '@quorate/wire';
 import { Call, type CallContext, wrongType } from '../core/call.js';
 import { deadlineError } from '../core/retry.js';
+import { isTooLate, tooLate } from '../core/shared-flight.js';
 import type { AnsweredAt, QueryCall } from './query-call.js';
 import type { Session } from './session.js';
 
@@ -20,6 +21,10 @@ export interface QueryOwner {
   answered(answers: QueryAnswers): void;
   /** It is over: `done` is to be called. */
   settled(query: QueryCall, done: Done<Uint8Array>, error: QuorateError | null, result: Uint8Array | null, index: LogIndex): void;
+  /** It is on its way. */
+  asked(batch: QueryBatch): void;
+  /** It is not on its way any more: answered or refused, or nobody waits for it. */
+  cameBack(batch: QueryBatch, wasAnswered: boolean): void;
   /** All of its queries are settled. */
   batchSettled(batch: QueryBatch): void;
 }
@@ -50,11 +55,15 @@ const COPY_BYTES = 4096;
 export class QueryBatch {
   readonly consistency: ReadConsistency;
   readonly session: Session | null;
-  readonly afterNumber: number;
-  readonly calls: QueryCall[] = [];
+  /** Place of the last command before them; 0 if there was none. */
+  readonly afterPlace: number;
+  calls: QueryCall[] = [];
+  /** When it was asked last, of the client's clock in ms. */
+  sentMs = 0;
   readonly #owner: QueryOwner;
   #queries: Uint8Array | null = null;
   #live = 0;
+  #wasAsked = false;
   #call: Call | null = null;
   /** Results came of all before this place; what comes next must follow on. */
   #coveredTo = 0;
@@ -68,7 +77,7 @@ export class QueryBatch {
     this.#owner = owner;
     this.consistency = consistency;
     this.session = session;
-    this.afterNumber = session === null ? 0 : session.join();
+    this.afterPlace = session === null ? 0 : session.join();
   }
 
   /** Takes one more, while the list is not closed. */
@@ -82,16 +91,44 @@ export class QueryBatch {
     this.#queries = queries;
   }
 
+  get isSettled(): boolean {
+    return this.#live === 0;
+  }
+  get wasAsked(): boolean {
+    return this.#wasAsked;
+  }
+  /** Length of what it asks; 0 while the list is not closed. */
+  get bytes(): number {
+    return this.#queries?.length ?? 0;
+  }
+
+  /** Before it is asked for the first time: ends those that are too late, and forgets all that are settled. */
+  dropLate(nowMs: number, answerMs: number): void {
+    for (const call of this.calls)
+      if (!call.isSettled && isTooLate(call, nowMs, answerMs)) this.settle(call, tooLate(call, answerMs), null);
+    if (this.#queries === null || this.#live === this.calls.length || this.#live === 0) return;
+    const parts: Uint8Array[] = [];
+    let at = 0;
+    for (const call of this.calls) {
+      const end = at + QUERY_HEADER_BYTES + call.bytes;
+      if (!call.isSettled) parts.push(this.#queries.subarray(at, end));
+      at = end;
+    }
+    this.#queries = concatBytes(parts);
+    this.calls = this.calls.filter((call) => !call.isSettled);
+  }
+
   /** Asks, or waits for its session. */
   start(): void {
-    if (this.#call !== null || this.#live === 0 || this.#queries === null || this.#isWaiting()) return;
+    if (this.#call !== null || this.#live === 0 || this.#queries === null || this.isWaiting) return;
     if (this.calls.every((call) => call.isSettled || call.answeredAt !== null)) return;
     this.#ask(this.#queries);
   }
 
-  #isWaiting(): boolean {
+  /** True while its session is being opened, or commands before it wait for a node. */
+  get isWaiting(): boolean {
     const { session } = this;
-    return session !== null && session.id === 0 && !session.isEnded && this.afterNumber > 0;
+    return session !== null && !session.isEnded && !session.mayNumber(this.afterPlace);
   }
 
   #ask(queries: Uint8Array): void {
@@ -110,6 +147,9 @@ export class QueryBatch {
       done: (error) => this.#asked(error),
     });
     this.#call = call;
+    this.#wasAsked = true;
+    this.sentMs = context.settings.clock.nowMs();
+    this.#owner.asked(this);
     this.#coveredTo = 0;
     this.#causes = call.causes;
     call.start();
@@ -124,7 +164,7 @@ export class QueryBatch {
       type: 'queries',
       group,
       session: hasSession ? session.id : 0,
-      afterNumber: hasSession ? this.afterNumber : 0,
+      afterNumber: hasSession ? session.commands.numberAt(this.afterPlace) : 0,
       minIndex: seenIndex,
       consistency: this.consistency,
       count: this.calls.length,
@@ -182,6 +222,7 @@ export class QueryBatch {
 
   #asked(error: QuorateError | null): void {
     this.#call = null;
+    this.#owner.cameBack(this, error === null);
     const last = this.#last;
     this.#last = null;
     if (error === null) {
@@ -203,7 +244,7 @@ export class QueryBatch {
   tell(answers: QueryAnswers): boolean {
     const { session } = this;
     const { index, eventIndex, first, end } = answers;
-    if (session !== null && !session.isToldUpTo(this.afterNumber, index, eventIndex)) return false;
+    if (session !== null && !session.isToldUpTo(this.afterPlace, index, eventIndex)) return false;
     const isOld = index < this.#owner.toldQueryIndex;
     for (let place = first; place < end; place++) {
       const call = this.calls[place] as QueryCall;
@@ -247,10 +288,7 @@ export class QueryBatch {
     if (done === null) return;
     this.#live -= 1;
     this.#owner.context.deadlines.clear(call);
-    if (this.#live === 0) {
-      this.#call?.cancel();
-      this.#call = null;
-    }
+    if (this.#live === 0) this.#call?.cancel();
     this.#owner.settled(call, done, error, result, error === null ? (call.answeredAt?.index ?? 0) : 0);
     if (this.#live > 0) return;
     this.#owner.batchSettled(this);

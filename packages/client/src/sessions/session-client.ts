@@ -80,7 +80,7 @@ export class SessionClient implements Commands, SessionOwner, QueriesOwner {
   }
   /** Calls that are not settled, and commands that were given up and may yet be applied. */
   get openCalls(): number {
-    return this.#queries.count + (this.#session?.commandCount ?? 0);
+    return this.#queries.count + (this.#session?.commands.count ?? 0);
   }
   get seenIndex(): LogIndex {
     return this.#seenIndex;
@@ -247,7 +247,7 @@ export class SessionClient implements Commands, SessionOwner, QueriesOwner {
     const { callsMax, callBytesMax } = this.#settings;
     const { openCalls } = this;
     if (openCalls >= callsMax) throw new QuorateError('overloaded', `${openCalls} calls wait already`, { callsMax });
-    const waiting = this.#queries.bytes + (this.#session?.commandBytes ?? 0);
+    const waiting = this.#queries.bytes + (this.#session?.commands.bytes ?? 0);
     // A single call is taken whatever its size while nothing else waits, so that no legal one is refused for ever.
     if (waiting > 0 && waiting + bytes > callBytesMax) {
       throw new QuorateError('overloaded', `${waiting} bytes of calls wait already`, { waiting, bytes, callBytesMax });

@@ -43,11 +43,12 @@ export interface SessionOwner {
  */
 export class Session implements CarrierOwner, SenderOwner, MissingEventsOwner {
   readonly key: Uint8Array;
+  /** Those that are not done. */
+  readonly commands: CommandWindow = new CommandWindow();
   readonly #context: CallContext;
   readonly #settings: SessionSettings;
   readonly #owner: SessionOwner;
   readonly #carrier: SessionCarrier;
-  readonly #window = new CommandWindow();
   readonly #chain = new EventChain();
   readonly #life: SessionLife;
   readonly #acknowledgements: Acknowledgements;
@@ -79,14 +80,14 @@ export class Session implements CarrierOwner, SenderOwner, MissingEventsOwner {
       isBound: () => this.#carrier.link !== null,
     });
     this.#acknowledgements = new Acknowledgements(context, {
-      owed: () => ({ replies: this.#window.acknowledgeable, events: this.#chain.delivered }),
+      owed: () => ({ replies: this.commands.acknowledgeable, events: this.#chain.delivered }),
       send: (replies, events, done) => this.#sendAcknowledgement(replies, events, done),
     });
     const { group } = settings;
     this.#sender = new CommandSender(context, group, {
       owner: this,
       carrier: this.#carrier,
-      window: this.#window,
+      window: this.commands,
       acknowledgements: this.#acknowledgements,
     });
   }
@@ -112,37 +113,30 @@ export class Session implements CarrierOwner, SenderOwner, MissingEventsOwner {
   get isBound(): boolean {
     return this.#carrier.link !== null;
   }
-  /** Number of the last command; 0 if there was none. */
-  get lastNumber(): number {
-    return this.#window.nextNumber - 1;
-  }
-  /** Commands that are not done, and bytes of their arguments. */
-  get commandCount(): number {
-    return this.#window.count;
-  }
-  get commandBytes(): number {
-    return this.#window.bytes;
-  }
   /** What each node said last. */
   get causes(): ReadonlyMap<string, QuorateError> {
     return this.#carrier.causes;
   }
 
-  /** Numbers a command; it goes out at the end of the turn. */
+  /** Takes a command; it goes out at the end of the turn, or once there is room on the way. */
   submit(command: Command): CommandCall {
-    const call = new CommandCall(this, this.#window.nextNumber, command);
-    this.#window.add(call);
+    const call = new CommandCall(this, command);
+    this.commands.add(call);
     this.#waiters += 1;
     this.#context.deadlines.setOnce(call, this.#context.settings.clock.nowMs() + command.deadlineMs);
     this.#sender.planFlush();
     return call;
   }
 
-  /** A query will ask for what the commands up to now did; gives the number of the last. `leave` must follow. */
+  /** A query will ask for what the commands up to now did; gives the place of the last. `leave` must follow. */
   join(): number {
     this.#waiters += 1;
     this.#sender.planFlush();
-    return this.#window.promise();
+    return this.commands.lastPlace;
+  }
+  /** False while commands up to this place wait for a node that carries the session: what depends on them need not be asked yet. */
+  mayNumber(place: number): boolean {
+    return place === 0 || (this.#id !== 0 && (this.isBound || this.commands.isNumbered(place)));
   }
   /** A query is settled. */
   leave(): void {
@@ -151,13 +145,13 @@ export class Session implements CarrierOwner, SenderOwner, MissingEventsOwner {
   }
 
   /**
-   * True if an answer may be told that is based on `index`, with events up to `eventIndex`, to a query that followed command `afterNumber`: the
+   * True if an answer may be told that is based on `index`, with events up to `eventIndex`, to a query that followed the command at `place`: the
    * commands before it and the events up to it were told. Missing events are waited for only while a node carries the session.
    */
-  isToldUpTo(afterNumber: number, index: LogIndex, eventIndex: LogIndex): boolean {
+  isToldUpTo(place: number, index: LogIndex, eventIndex: LogIndex): boolean {
     if (this.#isEnded) return true;
-    const live = this.#window.firstLive();
-    if (live !== undefined && live.number <= afterNumber) return false;
+    const live = this.commands.firstLive();
+    if (live !== undefined && live.place <= place) return false;
     const next = this.#chain.head;
     if (next !== undefined && next.index <= index) return false;
     return this.#carrier.link === null || this.#chain.received >= eventIndex || !this.#chain.isMissing;
@@ -201,7 +195,7 @@ export class Session implements CarrierOwner, SenderOwner, MissingEventsOwner {
     this.#acknowledgements.stop();
     this.#life.end(state);
     this.#owner.ended(this, state, error);
-    for (const call of this.#window.live()) this.#settle(call, endError(state, error, call.wasSent), null);
+    for (const call of this.commands.live()) this.#settle(call, endError(state, error, call.wasSent), null);
     this.#owner.progressed();
   }
 
@@ -301,8 +295,8 @@ export class Session implements CarrierOwner, SenderOwner, MissingEventsOwner {
   }
 
   #wasBound(nextNumber: number, lastEventIndex: LogIndex): void {
-    if (nextNumber > this.#window.nextNumber) {
-      throw new QuorateError('malformedFrame', `next command ${nextNumber} where only ${this.#window.nextNumber - 1} were made`, {
+    if (nextNumber > this.commands.nextNumber) {
+      throw new QuorateError('malformedFrame', `next command ${nextNumber} where only ${this.commands.nextNumber - 1} were made`, {
         nextNumber,
       });
     }
@@ -351,7 +345,7 @@ export class Session implements CarrierOwner, SenderOwner, MissingEventsOwner {
   }
 
   #tellReply(): boolean {
-    const call = this.#window.firstLive();
+    const call = this.commands.firstLive();
     if (call === undefined || call.reply === null) return false;
     const { index } = call.reply;
     const events = this.#chain.head;
@@ -365,9 +359,9 @@ export class Session implements CarrierOwner, SenderOwner, MissingEventsOwner {
   #tellEvents(): boolean {
     const events = this.#chain.head;
     if (events === undefined) return false;
-    const call = this.#window.firstLive();
+    const call = this.commands.firstLive();
     // A command on its way may have been applied before these events.
-    if (call !== undefined && call.wasSent && call.reply === null && events.index > this.#window.lastReplyIndex) return false;
+    if (call !== undefined && call.wasSent && call.reply === null && events.index > this.commands.lastReplyIndex) return false;
     this.#chain.take();
     this.#owner.saw(events.index);
     this.#owner.events(events);
@@ -387,7 +381,7 @@ export class Session implements CarrierOwner, SenderOwner, MissingEventsOwner {
     const done = call.take();
     if (done === null) return;
     this.#context.deadlines.clear(call);
-    this.#window.settled(call);
+    this.commands.settled(call);
     this.#owner.settle(done, error, result);
     this.leave();
   }

@@ -160,7 +160,7 @@ export class RequestHandler implements Proposer {
     this.#checkSpace();
     const { replica } = this.#system();
     const payload = encodeCommand({ type: 'createStream', name });
-    replica.propose({ payload, payloadChecksum: this.#node.options.checksum(payload), count: 1 }, this, id);
+    replica.propose({ payload, payloadChecksum: this.#node.options.checksum(payload), count: 1 }, this, id, 'client');
   }
 
   #listStreams(id: number, { prefix, after, limit }: RequestOf<'listStreams'>): void {
@@ -202,7 +202,7 @@ export class RequestHandler implements Proposer {
     if (this.#node.options.checksum(payload) !== payloadChecksum) {
       throw new QuorateError('malformedFrame', 'the payload of an append does not match its checksum', { group });
     }
-    replica.propose({ payload, payloadChecksum, count }, this, id);
+    replica.propose({ payload, payloadChecksum, count }, this, id, 'client');
   }
 
   /** What is known here to have no locks cannot be fenced with: otherwise a mistake would be taken for a lock, and remembered for ever. */

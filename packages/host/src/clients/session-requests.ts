@@ -109,7 +109,7 @@ export class SessionRequests {
     const payload = encodeOpenSession({ key, ttlMs, graceMs });
     const refusal = machine.refusalOf(payload);
     if (refusal !== null) throw refusal;
-    replica.propose({ payload, payloadChecksum: this.#node.options.checksum(payload), count: 1 }, this.#proposer, id);
+    replica.propose({ payload, payloadChecksum: this.#node.options.checksum(payload), count: 1 }, this.#proposer, id, 'client');
   }
 
   /** After a read-index round: so the session is known here, if it is open, with all its commands. */
@@ -140,7 +140,7 @@ export class SessionRequests {
     const refusal = group.machine.refusalOf(payload);
     if (refusal !== null) throw refusal;
     this.#checkCarried(group, readU64(payload, 4));
-    group.replica.propose({ payload, payloadChecksum, count: readU16(payload, 2) }, this.#proposer, id);
+    group.replica.propose({ payload, payloadChecksum, count: readU16(payload, 2) }, this.#proposer, id, 'client');
   }
 
   #acknowledge(id: number, { group: number, session, replies, events }: RequestOf<'acknowledge'>): void {

@@ -2,7 +2,6 @@ import {
   type BatchHeader,
   type Clock,
   type GroupId,
-  LIMITS,
   type LogIndex,
   type NodeId,
   QuorateError,
@@ -17,7 +16,7 @@ import type { GroupDurable, GroupLog } from '@quorate/storage';
 import type { GroupStatus } from '@quorate/wire';
 import { CommittedBatches } from './committed-batches.js';
 import { LearnerBarriers } from './learner-barriers.js';
-import { PendingProposals, type ProposalBudget, type Proposer } from './pending-proposals.js';
+import { PendingProposals, type ProposalBudget, type ProposedBy, type Proposer, sizeRefusal } from './pending-proposals.js';
 import { type PendingRead, PendingReads } from './pending-reads.js';
 import type { ReplicaSnapshots } from './replica-snapshots.js';
 import { type StateNote, StateNotes, isNoted } from './state-notes.js';
@@ -26,6 +25,13 @@ import type { View } from './view.js';
 /** Most that is applied in one turn before other groups and sockets get theirs, by bytes and by time; a batch that was begun is finished. */
 const APPLY_BYTES_PER_TURN = 4 * 1024 * 1024;
 const APPLY_MS_PER_TURN = 4;
+
+/** A payload that takes `count` indexes. */
+interface Proposable {
+  readonly payload: Uint8Array;
+  readonly payloadChecksum: number;
+  readonly count: number;
+}
 
 /** What a replica asks of its node. */
 export interface ReplicaNode {
@@ -59,7 +65,7 @@ export class Replica {
   readonly view: View;
   readonly #node: ReplicaNode;
   readonly #proposals: PendingProposals;
-  readonly #reads: PendingReads = new PendingReads();
+  readonly #reads: PendingReads;
   readonly #notes: StateNotes = new StateNotes();
   readonly #committed: CommittedBatches;
   #appliedIndex: LogIndex;
@@ -85,7 +91,8 @@ export class Replica {
     this.view = init.view;
     this.#node = init.node;
     this.#committed = new CommittedBatches(init.log, () => init.node.markDirty(this));
-    this.#proposals = new PendingProposals(init.node.proposalBudget);
+    this.#reads = new PendingReads(this.group, init.node.clock);
+    this.#proposals = new PendingProposals(this.group, init.node.proposalBudget);
     this.#appliedIndex = init.appliedIndex ?? init.log.firstIndex - 1;
     this.#barriers = new LearnerBarriers({
       propose: (learner) => init.node.proposeBarrier(this, learner),
@@ -181,24 +188,18 @@ export class Replica {
     return isStarted;
   }
 
-  /** Proposes a payload that takes `count` indexes. The proposer is told once, now or later. */
-  propose(input: { payload: Uint8Array; payloadChecksum: number; count: number }, proposer: Proposer, requestId: number): void {
-    const refusal = this.#refusal();
+  /** Proposes a payload, `of` a client or of the node itself. The proposer is told once, now or later. */
+  propose(input: Proposable, proposer: Proposer, requestId: number, of: ProposedBy = 'node'): void {
+    const refusal = this.#refusal() ?? sizeRefusal(this.log, input.payload.length) ?? this.#proposals.refusal(of);
     if (refusal !== null) {
       proposer.failed(requestId, refusal);
       return;
     }
-    if (this.#proposals.isFull) {
-      proposer.failed(
-        requestId,
-        new QuorateError('overloaded', `group ${this.group} or its node has too many bytes not yet committed`, { group: this.group }),
-      );
-      return;
-    }
     try {
-      const at = this.raft.propose(input, this.#node.clock.nowMs());
+      const nowMs = this.#node.clock.nowMs();
+      const at = this.raft.propose(input, nowMs);
       if (at === 'notLeader') proposer.failed(requestId, this.notLeader());
-      else this.#proposals.add({ index: at.index, term: at.term, bytes: input.payload.length, proposer, requestId });
+      else this.#proposals.add({ ...at, count: input.count, bytes: input.payload.length, nowMs, of, proposer, requestId });
     } catch (thrown) {
       this.stop(asQuorateError(thrown));
       proposer.failed(requestId, this.#stopError ?? asQuorateError(thrown));
@@ -219,13 +220,9 @@ export class Replica {
 
   /** Runs `read` once this replica, as leader, has applied all that was committed when it was asked. */
   readLinearizable(read: PendingRead): void {
-    const refusal = this.#refusal();
+    const refusal = this.#refusal() ?? this.#reads.refusal(read);
     if (refusal !== null) {
       read.fail(refusal);
-      return;
-    }
-    if (this.#reads.size >= LIMITS.connectionRequestsMax || this.#reads.bytes + (read.bytes ?? 0) > LIMITS.groupQueryBytesMax) {
-      read.fail(new QuorateError('overloaded', `group ${this.group} has ${this.#reads.size} reads waiting`));
       return;
     }
     const id = this.#reads.add(read);
@@ -328,7 +325,7 @@ export class Replica {
     invariant(header.baseIndex === this.#appliedIndex + 1, 'batches are applied densely', { group: this.group, index: header.baseIndex });
     const outcome = this.view.apply(header, batchPayload(batch));
     this.#appliedIndex = batchLastIndex(header);
-    this.#proposals.applied(header.baseIndex, header.term, outcome);
+    this.#proposals.applied(header.baseIndex, header.term, outcome, this.#node.clock.nowMs());
     this.snapshots?.applied(header, batch.length);
     if (isNoted(header.baseIndex, this.#appliedIndex)) this.#noteState();
   }

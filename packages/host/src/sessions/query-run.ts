@@ -37,12 +37,12 @@ export class QueryRun implements PendingRead, QueryWaiter {
   readonly isLinearizable: boolean;
   readonly deadlineMs: number;
   readonly bytes: number;
+  readonly queries: number;
   readonly #id: number;
   readonly #to: QueryReplyTo;
   readonly #group: MachineGroup;
   readonly #failed: (id: number, error: QuorateError) => void;
   readonly #list: QueryList;
-  readonly #count: number;
   #done = 0;
   /** The list stands at the query that comes next. */
   #isNextRead = false;
@@ -66,7 +66,7 @@ export class QueryRun implements PendingRead, QueryWaiter {
     this.#to = init.to;
     this.#group = init.group;
     this.#failed = init.failed;
-    this.#count = request.count;
+    this.queries = request.count;
     this.#list = new QueryList(request.queries.slice());
   }
 
@@ -105,7 +105,7 @@ export class QueryRun implements PendingRead, QueryWaiter {
       this.fail(asQuorateError(thrown));
       return;
     }
-    if (this.#done < this.#count) this.answer();
+    if (this.#done < this.queries) this.answer();
   }
 
   /** As many as one frame should hold. */
@@ -119,9 +119,9 @@ export class QueryRun implements PendingRead, QueryWaiter {
     const index = machine.appliedIndex;
     if (machine.fault !== null) throw machine.fault;
     try {
-      while (this.#done < this.#count && writer.length < RESULTS_BYTES && this.#runNext(machine, writer)) this.#done += 1;
+      while (this.#done < this.queries && writer.length < RESULTS_BYTES && this.#runNext(machine, writer)) this.#done += 1;
       const count = this.#done - first;
-      return { type: 'queryResults', index, eventIndex, first, isLast: this.#done === this.#count, count, results: writer.cut() };
+      return { type: 'queryResults', index, eventIndex, first, isLast: this.#done === this.queries, count, results: writer.cut() };
     } finally {
       writer.clear();
     }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { coded } from '../harness/coded.js';
 import type { FaceTests } from './face-test.js';
 
-export const counterTests: FaceTests = {
+export const tests: FaceTests = {
   'counter: add, set, compareAndSet by both clients → the value of each moment': async ({ a, b, name }) => {
     const mine = a.counter(name);
     const theirs = b.counter(name);

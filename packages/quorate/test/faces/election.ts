@@ -3,7 +3,7 @@ import { coded } from '../harness/coded.js';
 import { take } from '../harness/waiting.js';
 import type { FaceTests } from './face-test.js';
 
-export const electionTests: FaceTests = {
+export const tests: FaceTests = {
   'election: two candidates, the first resigns → the second leads with a greater term; an observer sees each': async ({ a, b, name }) => {
     const observed = take(b.election<string>(name).observe(), 4);
     assert.equal(await b.election<string>(name).leader(), null);

@@ -1,11 +1,9 @@
 import { after, before, describe, test } from 'node:test';
+import { BUILTINS } from '@quorate/resources';
 import type { Home } from '../harness/homes.js';
 import { until } from '../harness/waiting.js';
 import { badInputTests } from './bad-input.js';
-import { counterTests } from './counter.js';
-import { electionTests } from './election.js';
-import { lockTests } from './lock.js';
-import { mapTests } from './map.js';
+import { builtinTests } from './builtins.js';
 import { orderTests } from './order.js';
 import { sessionTests } from './session.js';
 import { sessionStateTests } from './session-states.js';
@@ -22,13 +20,16 @@ export interface Face extends Omit<Home, 'close' | 'drive'> {
 /** Tests by title, which are the same for every home of a client. */
 export type FaceTests = Readonly<Record<string, (face: Face) => Promise<void>>>;
 
+/** Those of each kind that comes with Quorate, in the file of its name: a kind without any fails here. */
+const OF_KINDS = await Promise.all(
+  Object.keys(BUILTINS).map(async (kind) => ((await import(`./${kind}.js`)) as { readonly tests: FaceTests }).tests),
+);
+
 /** What the object must do that `Quorate.start` and `Quorate.connect` both give, and that clients are in the simulator. */
 const ALL: readonly FaceTests[] = [
-  mapTests,
+  ...OF_KINDS,
+  builtinTests,
   watchTests,
-  counterTests,
-  lockTests,
-  electionTests,
   orderTests,
   badInputTests,
   streamTests,

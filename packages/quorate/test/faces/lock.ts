@@ -4,7 +4,7 @@ import { coded } from '../harness/coded.js';
 import { fired } from '../harness/waiting.js';
 import type { FaceTests } from './face-test.js';
 
-export const lockTests: FaceTests = {
+export const tests: FaceTests = {
   'lock: acquired, wanted by the other, released → the other has it with a greater token': async ({ a, b, name, until }) => {
     const first = await a.lock(name).acquire();
     assert.ok(first.isHeld);

@@ -5,7 +5,7 @@ import { coded } from '../harness/coded.js';
 import { collect, take } from '../harness/waiting.js';
 import type { FaceTests } from './face-test.js';
 
-export const mapTests: FaceTests = {
+export const tests: FaceTests = {
   'map: set, get, has, size, remove → versions of the map, seen by both clients': async ({ a, b, name }) => {
     const mine = a.map<{ n: number }>(name);
     const theirs = b.map<{ n: number }>(name);

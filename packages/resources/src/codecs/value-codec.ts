@@ -10,6 +10,11 @@ export interface ValueCodec<T> {
   decode(bytes: Uint8Array): T;
 }
 
+/** How values become bytes; default JSON. */
+export interface CodecOptions<T> {
+  readonly codec?: ValueCodec<T>;
+}
+
 /** Bytes as they are. */
 export function bytes(): ValueCodec<Uint8Array> {
   return {

@@ -2,29 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Logger, Quorate, type SessionState, type SessionStateListener, type SessionStateSubscription } from 'quorate';
 import { CALL_MS, startMembers } from './harness/homes.js';
-import { pageExample } from './harness/page-example.js';
 import { until } from './harness/waiting.js';
-
-type Work = Record<'pauseWork' | 'goOn' | 'startAnew', () => void>;
-
-test('docs: the example of sessions → runs on a real node and prints what its comments say', async () => {
-  const { nodes, addresses } = await startMembers(1);
-  try {
-    const printed: string[] = [];
-    const done: string[] = [];
-    const work: Work = { pauseWork: () => done.push('pause'), goOn: () => done.push('go'), startAnew: () => done.push('anew') };
-    const { example, program } = pageExample('sessions.md', Object.keys(work));
-    const connect = () => Quorate.connect(addresses, { deadlineMs: CALL_MS });
-    const log = (...values: unknown[]): void => void printed.push(values.map(String).join(' '));
-    await program({ connect }, { log }, ...Object.values(work));
-    const promised = [...example.matchAll(/console\.log\(.*\);.*?\/\/ (.+)$/gm)].flatMap(([, what]) => (what as string).split(' … '));
-    assert.deepEqual(promised, ['opening open', 'open closed']);
-    assert.deepEqual(printed, promised);
-    assert.deepEqual(done, ['go']);
-  } finally {
-    await Promise.all(nodes.map((node) => node.close()));
-  }
-});
 
 test('session state: a listener throws, another rejects → both are logged, the third is told, calls go on', async () => {
   const lines: string[] = [];
