@@ -45,6 +45,11 @@ export class Fifo<T extends object> {
     return last;
   }
 
+  /** From the oldest on; nothing may be taken meanwhile. */
+  *[Symbol.iterator](): Generator<T> {
+    for (let i = this.#head; i < this.#items.length; i++) yield this.#items[i] as T;
+  }
+
   #clear(): void {
     this.#items = [];
     this.#head = 0;

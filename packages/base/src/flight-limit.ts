@@ -9,6 +9,8 @@ export interface FlightLimitOptions {
 }
 
 const SLOW_TIMES = 3;
+/** What the quickest answer took is believed to be so many times as much after a cut that could not cut. */
+const QUICKEST_GROWS = 1.1;
 /** However slow the quickest is, an answer that takes longer than so many times `slowMs` has waited. */
 const SLOW_MOST = 4;
 /** So much of the most at first, until it is known how soon answers come. */
@@ -87,6 +89,8 @@ export class FlightLimit {
   }
 
   #cut({ from, by, nowMs, slowestMs }: { from: number; by: number; nowMs: number; slowestMs: number }): void {
+    // As little as may be, and slow still: others are in the way, or it has become longer. What is believed of it grows slowly, but does not stay wrong for ever.
+    if (this.#part <= this.#options.leastPart) this.#quickestMs = QUICKEST_GROWS * Math.max(1, this.#quickestMs);
     this.#cutMs = nowMs;
     this.#slowestMs = slowestMs;
     this.#part = Math.max(this.#options.leastPart, from / Math.max(CUT_LEAST, Math.min(CUT_MOST, by)));

@@ -70,6 +70,13 @@ test('flight limit: the way became longer for good → the limit comes back', ()
   assert.ok(limit.part > 0.5, `${limit.part}`);
 });
 
+test('flight limit: users who share it: the way takes longer than what is slow, for good → the limit comes back all the same', () => {
+  const [limit] = limitsOf(1, { slowMs: 1000, leastPart: 1 / 128, isAlone: false }) as [FlightLimit];
+  share([limit], { perSecond: 1_000_000, toMs: 100 });
+  share([limit], { perSecond: 1_000_000, fromMs: 100, toMs: 400_000, delayMs: 1500 });
+  assert.ok(limit.part > 0.1, `${limit.part}`);
+});
+
 test('flight limit: not used → it does not grow; lost → a quarter, until answers come', () => {
   const limit = new FlightLimit(ALONE);
   for (let i = 0; i < 100; i++) limit.answered({ sentMs: i, nowMs: i + 1, part: 1 / 1024, underWay: 1 / 1024 });

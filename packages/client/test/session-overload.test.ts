@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { QuorateError } from '@quorate/base';
 import type { PendingCall } from '@quorate/machine';
-import { SessionCluster } from './session-cluster.js';
+import { GROUP, SessionCluster } from './session-cluster.js';
 import { QUERY } from './session-machine.js';
 import { requestsOf } from './session-node.js';
 import { SessionProbe } from './session-probe.js';
@@ -11,9 +11,9 @@ const NO_QUERY_BYTES = new Uint8Array(0);
 const BUSY = { refuse: new QuorateError('overloaded', 'busy') } as const;
 
 /** A session that has done its first command. */
-function setUp(seed: number) {
+function setUp(seed: number, nodes: readonly number[] = [1]) {
   const cluster = new SessionCluster(seed);
-  const sessions = cluster.sessions();
+  const sessions = cluster.client(nodes).sessions(GROUP);
   const probe = new SessionProbe(cluster, sessions);
   probe.submit('first');
   probe.wait();
@@ -151,4 +151,37 @@ test('sessions: all queries of a turn are aborted, then come others → those ar
   cluster.scheduler.runFor(100);
   assert.deepEqual(ended, ['cancelled', 'cancelled', 'answered']);
   assert.equal(sessions.openCalls, 0);
+});
+
+test('sessions: what must wait for a leader fills the way, or is given up → a query that any replica may answer is answered', () => {
+  for (const isFull of [true, false]) {
+    const { cluster, probe } = setUp(78, [1, 2, 3]);
+    cluster.elect(0);
+    cluster.node(1).cutAll();
+    cluster.scheduler.runFor(200);
+    if (isFull) for (let i = 0; i < 600; i++) probe.query('linearizable', 20_000);
+    else probe.submit('given up', { deadlineMs: 200 });
+    cluster.scheduler.runFor(100);
+    probe.query('sequential', 5000);
+    const query = probe.asked;
+    cluster.scheduler.runFor(1000);
+    assert.ok(
+      probe.told.some((told) => told.kind === 'answer' && told.query === query),
+      isFull ? 'behind linearizable queries' : 'behind a command that was given up',
+    );
+    assert.deepEqual(probe.codes(), isFull ? {} : { 'given up': 'noLeader' });
+  }
+});
+
+test('sessions: the connection ends with the words that too much waits → what was sent may have happened', () => {
+  const { cluster, probe, applied } = setUp(79);
+  const node = cluster.node(1);
+  cluster.weather.commitMinMs = 50;
+  const call = probe.submit('x');
+  cluster.scheduler.runFor(10);
+  for (const connection of node.connections) connection.close(BUSY.refuse);
+  cluster.scheduler.runFor(10);
+  call.cancel();
+  cluster.scheduler.runFor(500);
+  assert.deepEqual([applied(), probe.codes()], [['first', 'x'], { x: 'aborted' }]);
 });

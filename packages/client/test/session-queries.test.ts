@@ -235,12 +235,9 @@ test('sessions: queries of one turn → one request for those between two comman
   probe.query();
   probe.query();
   probe.wait();
-  assert.deepEqual(
-    requestsOf(cluster, 'queries')
-      .map(({ consistency, count, afterNumber }) => `${count} ${consistency} after ${afterNumber}`)
-      .sort(),
-    ['1 linearizable after 1', '1 sequential after 1', '2 linearizable after 1', '2 linearizable after 2'],
-  );
+  const asked = requestsOf(cluster, 'queries').map(({ consistency, count, afterNumber }) => `${count} ${consistency} after ${afterNumber}`);
+  assert.deepEqual(asked.filter((each) => each.includes('linearizable')).sort(), ['2 linearizable after 2', '3 linearizable after 1']);
+  assert.ok(asked.includes('1 sequential after 1'));
   assert.deepEqual(
     answers(probe)
       .map(({ query, list }) => [query, list.includes('b')])

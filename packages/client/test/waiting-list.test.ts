@@ -55,3 +55,14 @@ test('waiting list: T71: all that comes is given up again, for long → it holds
   assert.equal([...list].length, 100);
   assert.ok(seen <= 300, `${seen} are held`);
 });
+
+test('waiting list: some are given up, and the list made shorter, before it is told of one of them → the size stays right', () => {
+  const list = new WaitingList<Item>((item) => item.isGone);
+  const items = Array.from({ length: 200 }, (_, name) => ({ name, isGone: false }));
+  for (const item of items) list.push(item);
+  for (const item of items.slice(0, 150)) item.isGone = true;
+  for (let told = 0; told < 150; told++) list.gone();
+  assert.equal(list.size, 50);
+  assert.equal([...list].length, 50);
+  assert.equal(list.first(), items[150]);
+});

@@ -152,7 +152,7 @@ class Rig implements ReplicaNode {
       applied: (id: number) => this.told.push(`${id} applied`),
       failed: (id: number, error: QuorateError) => this.told.push(`${id} ${error.code}`),
     };
-    this.replica.propose({ payload, payloadChecksum: crc32c(payload), count: 1 }, proposer, value);
+    this.replica.propose({ payload, payloadChecksum: crc32c(payload), count: 1 }, proposer, value, 'client');
   }
 
   send(): boolean {

@@ -27,5 +27,5 @@ export function isTooLate({ dueMs, deadlineMs }: WaitingCall, nowMs: number, ans
 /** The error of a call that is too late. */
 export function tooLate({ deadlineMs }: WaitingCall, answerMs: number): QuorateError {
   const times = `less of its ${Math.round(deadlineMs)} ms is left than an answer takes now, ${Math.round(answerMs)} ms`;
-  return new QuorateError('overloaded', `the call waited behind others until ${times}; it was not sent`, { deadlineMs });
+  return new QuorateError('overloaded', `the call waited until ${times}; it is not done`, { deadlineMs });
 }

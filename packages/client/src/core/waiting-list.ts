@@ -1,12 +1,13 @@
-/** So many that are gone do not matter. */
+import { Fifo } from '@quorate/base';
+
+/** So many that are given up do not matter. */
 const GONE_MIN = 64;
 
-/** What waits in order, where anything may be given up at any place: at most about half of the places that are held are of what is gone. */
-export class WaitingList<T> {
+/** What waits in order, where anything may be given up at any place: at most about half of the places that are held are of what is given up. */
+export class WaitingList<T extends object> {
   readonly #isGone: (item: T) => boolean;
-  #items: T[] = [];
-  #head = 0;
-  #goneCount = 0;
+  #items = new Fifo<T>();
+  #size = 0;
 
   /** `isGone`: true from the moment on at which it is given up, of which `gone` is told once. */
   constructor(isGone: (item: T) => boolean) {
@@ -15,49 +16,41 @@ export class WaitingList<T> {
 
   /** Those that wait. */
   get size(): number {
-    return this.#items.length - this.#head - this.#goneCount;
+    return this.#size;
   }
 
   push(item: T): void {
     this.#items.push(item);
+    this.#size += 1;
   }
 
   /** The first that waits; undefined if there is none. */
   first(): T | undefined {
-    for (; this.#head < this.#items.length; this.#head++) {
-      const item = this.#items[this.#head] as T;
-      if (!this.#isGone(item)) return item;
-      this.#goneCount -= 1;
+    for (;;) {
+      const { first } = this.#items;
+      if (first === undefined || !this.#isGone(first)) return first;
+      this.#items.shift();
     }
-    this.#cut();
-    return undefined;
   }
 
   /** Takes out what `first` gave. */
   shift(): void {
-    this.#head += 1;
-    if (this.#head > 1024 && this.#head > this.#items.length / 2) this.#cut();
+    this.#items.shift();
+    this.#size -= 1;
   }
 
   /** One that waited is given up. */
   gone(): void {
-    this.#goneCount += 1;
-    if (this.#goneCount <= GONE_MIN || this.#goneCount <= (this.#items.length - this.#head) / 2) return;
-    this.#cut();
-    this.#items = this.#items.filter((item) => !this.#isGone(item));
-    this.#goneCount = 0;
+    this.#size -= 1;
+    const goneCount = this.#items.length - this.#size;
+    if (goneCount <= GONE_MIN || 2 * goneCount <= this.#items.length) return;
+    const waiting = [...this];
+    this.#items = new Fifo();
+    for (const item of waiting) this.#items.push(item);
   }
 
-  /** All that wait, in order. */
+  /** All that wait, in order; nothing may be taken meanwhile. */
   *[Symbol.iterator](): Generator<T> {
-    for (let i = this.#head; i < this.#items.length; i++) {
-      const item = this.#items[i] as T;
-      if (!this.#isGone(item)) yield item;
-    }
-  }
-
-  #cut(): void {
-    this.#items = this.#items.slice(this.#head);
-    this.#head = 0;
+    for (const item of this.#items) if (!this.#isGone(item)) yield item;
   }
 }

@@ -155,7 +155,7 @@ export class CommandSender {
   #refused(payload: CommandPayload, error: QuorateError): void {
     this.#attempts.delete(payload);
     this.#window.back(payload, isAmbiguous(error));
-    if (error.code === 'overloaded') this.#window.flight.refused(payload.sentMs, this.#context.settings.clock.nowMs());
+    if (error.code === 'overloaded') this.#window.refused(payload, this.#context.settings.clock.nowMs());
     const reaction = reactionTo(error);
     if (error.code === 'sessionExpired') {
       this.#owner.expired(error);

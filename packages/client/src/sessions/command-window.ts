@@ -11,8 +11,13 @@ const FLIGHT_COMMANDS_MAX = 16_384;
 const FLIGHT_BYTES_MAX = 8_388_608;
 /** Payloads that are on their way or answered and not told. */
 const PAYLOADS_MAX = 128;
-/** Commands and bytes of one payload, unless one command has more: a replica applies it in one go, and everything else waits for that. */
+/**
+ * Commands and bytes of one payload, unless one command has more: a replica applies it in one go, and everything else waits for that, elections too. So also no more than it applies
+ * in such a time, in ms, as far as answers tell; so few may always go together.
+ */
 const PAYLOAD_COMMANDS_MAX = 1024;
+const PAYLOAD_COMMANDS_LEAST = 64;
+const PAYLOAD_MS = 50;
 const PAYLOAD_BYTES_MAX = 131_072;
 /** A payload has no more than such a part of the commands that may be on their way. */
 const PAYLOAD_PARTS = 4;
@@ -20,7 +25,7 @@ const PAYLOAD_PARTS = 4;
 const TRIM_COUNT = 1024;
 const NO_BYTES = new Uint8Array(0);
 
-/** Consecutive commands that go out together, the same however often. */
+/** Consecutive commands that go out together, again and again until they are answered. */
 export interface CommandPayload {
   readonly firstNumber: number;
   readonly count: number;
@@ -38,7 +43,7 @@ export interface CommandPayload {
  *
  * A command waits without a number until there is room for it on the way: if it is given up before, nothing of it is left. Numbers are dense from 1. A command is done
  * once it is answered by the cluster and settled for its caller; the list of those with numbers begins at the first that is not. `formedTo`: numbers up
- * to it are in payloads, which never change: so what is sent again is what was sent before.
+ * to it are in payloads, which never change while a copy may be somewhere: so what is sent again is what was sent before.
  */
 export class CommandWindow {
   /** How much may be on its way. */
@@ -61,6 +66,10 @@ export class CommandWindow {
   #flightCommands = 0;
   #bytes = 0;
   #lastReplyIndex: LogIndex = 0;
+  /** What a command took lately where many were on their way, in ms: at most what applying it takes, and what else the node does meanwhile. */
+  #commandMs = 0;
+  /** The node refused the last payload of which it said something: too much waits there. */
+  #isRefused = false;
 
   /** The next number. */
   get nextNumber(): number {
@@ -101,7 +110,8 @@ export class CommandWindow {
     );
   }
   get #payloadCommandsMax(): number {
-    return Math.min(PAYLOAD_COMMANDS_MAX, Math.ceil((this.flight.part * FLIGHT_COMMANDS_MAX) / PAYLOAD_PARTS));
+    const inTime = Math.max(PAYLOAD_COMMANDS_LEAST, PAYLOAD_MS / this.#commandMs);
+    return Math.floor(Math.min(PAYLOAD_COMMANDS_MAX, (this.flight.part * FLIGHT_COMMANDS_MAX) / PAYLOAD_PARTS, inTime));
   }
   get #payloadBytesMax(): number {
     return Math.min(PAYLOAD_BYTES_MAX, Math.ceil((this.flight.part * FLIGHT_BYTES_MAX) / PAYLOAD_PARTS));
@@ -142,13 +152,15 @@ export class CommandWindow {
 
   /** Those that would go out next and are too late. None while nothing is known of how long answers take now. */
   late(nowMs: number): CommandCall[] {
-    const refused = this.#firstToSend();
-    if (refused !== undefined) return refused.hasUnknownCopy ? [] : this.commandsOf(refused).filter((call) => this.#isLate(call, nowMs));
-    if (this.#flightCount === 0) return [];
+    if (this.#flightCount === 0 && !this.#isRefused) return [];
+    const again = this.#firstToSend();
+    if (again !== undefined) return again.hasUnknownCopy ? [] : this.commandsOf(again).filter((call) => this.#isLate(call, nowMs));
     const late: CommandCall[] = [];
+    let left = this.#payloadCommandsMax;
     for (const call of this.#waiting) {
-      if (!this.#isLate(call, nowMs)) break;
-      late.push(call);
+      if (this.#isLate(call, nowMs)) late.push(call);
+      else left -= 1;
+      if (left === 0) break;
     }
     return late;
   }
@@ -233,6 +245,14 @@ export class CommandWindow {
     const part = Math.max(payload.bytes / FLIGHT_BYTES_MAX, payload.count / FLIGHT_COMMANDS_MAX);
     const underWay = Math.max(this.#flightBytes / FLIGHT_BYTES_MAX, this.#flightCommands / FLIGHT_COMMANDS_MAX);
     this.flight.answered({ sentMs: payload.sentMs, nowMs, part, underWay });
+    this.#isRefused = false;
+    if (this.#flightCommands >= PAYLOAD_COMMANDS_LEAST) this.#commandMs = (nowMs - payload.sentMs) / this.#flightCommands;
+  }
+
+  /** It was refused because too much waits at the node. */
+  refused(payload: CommandPayload, nowMs: number): void {
+    this.flight.refused(payload.sentMs, nowMs);
+    this.#isRefused = true;
   }
 
   /** Those from this number on are not on their way any more: what is not answered of them goes out again, in order. */

@@ -290,6 +290,7 @@ export class QueryBatch {
     this.#owner.context.deadlines.clear(call);
     if (this.#live === 0) this.#call?.cancel();
     this.#owner.settled(call, done, error, result, error === null ? (call.answeredAt?.index ?? 0) : 0);
+    call.result = null;
     if (this.#live > 0) return;
     this.#owner.batchSettled(this);
     this.session?.leave();

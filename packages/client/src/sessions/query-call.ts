@@ -1,7 +1,17 @@
 import { type LogIndex, QuorateError } from '@quorate/base';
-import type { Done, PendingCall } from '@quorate/machine';
+import type { Done, PendingCall, ReadConsistency, ResourceId } from '@quorate/machine';
 import type { Deadline } from '../core/deadline-heap.js';
 import type { QueryBatch } from './query-batch.js';
+
+/** What a query asks. */
+export interface Query {
+  readonly resource: ResourceId;
+  readonly operation: number;
+  readonly args: Uint8Array;
+  readonly consistency: ReadConsistency;
+  readonly isAfterEvents: boolean;
+  readonly deadlineMs: number;
+}
 
 /** What a query is told from: the index its answer is based on, and the events that come before it. */
 export interface AnsweredAt {

@@ -174,8 +174,8 @@ export class SessionCarrier implements PushSink {
 
   requestFailed(request: CarrierRequest, error: QuorateError): void {
     if (!this.#requests.delete(request)) return;
-    // Too much is queued here; the connection is good.
-    if (error.code === 'overloaded') request.handler.refused(error);
+    // Too much is queued here, so that it did not go out; the connection is good.
+    if (error.code === 'overloaded' && !request.wasSent) request.handler.refused(error);
     else this.leave(error);
   }
 
@@ -278,6 +278,7 @@ export class SessionCarrier implements PushSink {
 class CarrierRequest implements RequestSink {
   readonly handler: CarrierHandler;
   sentMs = 0;
+  wasSent = false;
   readonly #carrier: SessionCarrier;
   readonly #link: NodeLink;
   #id = 0;
@@ -295,6 +296,7 @@ class CarrierRequest implements RequestSink {
     this.#link.cancel(this.#id);
   }
   sent(): void {
+    this.wasSent = true;
     this.sentMs = this.#carrier.now();
     this.#carrier.sent(this.#link);
   }

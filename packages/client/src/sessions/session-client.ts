@@ -213,6 +213,8 @@ export class SessionClient implements Commands, SessionOwner, QueriesOwner {
     } catch (thrown) {
       callbackThrew(this.context.settings.logger, 'command', thrown);
     }
+    // Queries wait for commands before them while no node carries the session.
+    this.#queries.wake();
   }
 
   events(batch: EventsAt): void {

@@ -93,6 +93,7 @@ export class NodeRoster {
       { payload, payloadChecksum: this.#init.options.checksum(payload), count: 1 },
       { applied: () => {}, failed: () => {} },
       0,
+      'node',
     );
     return system.raft.lastIndex > before ? system.raft.lastIndex : null;
   }

@@ -189,7 +189,7 @@ export class Replica {
   }
 
   /** Proposes a payload, `of` a client or of the node itself. The proposer is told once, now or later. */
-  propose(input: Proposable, proposer: Proposer, requestId: number, of: ProposedBy = 'node'): void {
+  propose(input: Proposable, proposer: Proposer, requestId: number, of: ProposedBy): void {
     const refusal = this.#refusal() ?? sizeRefusal(this.log, input.payload.length) ?? this.#proposals.refusal(of);
     if (refusal !== null) {
       proposer.failed(requestId, refusal);

@@ -313,6 +313,6 @@ export class MachineGroup implements MachineListener, BindingOwner {
   }
 
   #propose(payload: Uint8Array, count: number, proposer: Proposer, id: number): void {
-    this.replica.propose({ payload, payloadChecksum: this.#node.options.checksum(payload), count }, proposer, id);
+    this.replica.propose({ payload, payloadChecksum: this.#node.options.checksum(payload), count }, proposer, id, 'node');
   }
 }
