@@ -38,10 +38,10 @@ test('sessions: T74: refused for certain and given up, while on the way or not â
   // Copies go out and come back all the time, late: some are given up under way.
   cluster.weather.late = 1;
   cluster.weather.lateMs = 60;
-  for (let i = 0; i < 400; i++) probe.submit(`${i}`, { deadlineMs: 100 + i / 4 });
+  for (let i = 0; i < 400; i++) probe.submit(`${i}`, { deadlineMs: 100 + i });
   cluster.scheduler.runFor(50);
   probe.submit('last', { deadlineMs: 20_000 });
-  cluster.scheduler.runFor(300);
+  cluster.scheduler.runFor(500);
   serve();
   probe.wait();
   assert.deepEqual(applied(), ['first', 'last']);
@@ -51,6 +51,24 @@ test('sessions: T74: refused for certain and given up, while on the way or not â
   cluster.scheduler.runFor(2000);
   assert.equal(sessions.openCalls, 0);
   probe.check();
+});
+
+test('sessions: rule 9: a query behind commands that wait for room on the way â†’ it sees them', () => {
+  const { cluster, probe, refuseCommands, serve } = setUp(80);
+  refuseCommands();
+  probe.submit('refused');
+  cluster.scheduler.runFor(3);
+  probe.submit('waiting');
+  probe.query();
+  cluster.scheduler.runFor(3);
+  assert.deepEqual(
+    requestsOf(cluster, 'queries').map(({ afterNumber }) => afterNumber),
+    [3],
+  );
+  serve();
+  probe.wait();
+  const answer = probe.told.find(({ kind }) => kind === 'answer');
+  assert.deepEqual(answer?.kind === 'answer' && answer.list, ['first', 'refused', 'waiting']);
 });
 
 test('sessions: T74: payloads behind one that is refused â†’ refused too, so what becomes of them is certain', () => {

@@ -151,7 +151,7 @@ export const CLIENT = [
     file: 'packages/client/src/sessions/command-window.ts',
     old: '    while (!this.isNumbered(place)) this.#giveNumber(this.#waiting.first() as CommandCall);\n',
     new: '',
-    tests: ['client/session-queries.test.ts: sessions: '],
+    tests: ['client/session-overload.test.ts: sessions: rule 9: a query behind commands'],
   },
   {
     id: 'refused-and-given-up-sent-again',
