@@ -27,8 +27,9 @@ interface KnownLog {
   ledTerm: Term;
 }
 
-/** Entries up to `lastIndex`, from the run before on, have `term`; whoever was first seen to commit them was in `inTerm`. */
+/** Entries from `firstIndex` to `lastIndex` have `term`; whoever was first seen to commit them was in `inTerm`. What a snapshot took the place of is in no run. */
 interface CommittedRun {
+  readonly firstIndex: LogIndex;
   lastIndex: LogIndex;
   readonly term: Term;
   readonly inTerm: Term;
@@ -201,10 +202,10 @@ function note(held: Map<Term, LogIndex>, term: Term, index: LogIndex): void {
 /** What was committed between two indexes differs from what this log has there; null if not, or if that was forgotten. */
 function differenceIn(committed: readonly CommittedRun[], log: Log, after: LogIndex, upTo: LogIndex): string | null {
   for (let at = committed.length - 1; at >= 0; at--) {
-    const { lastIndex, term } = committed[at] as CommittedRun;
+    const { firstIndex, lastIndex, term } = committed[at] as CommittedRun;
     // The ends of the runs of both sides: between them neither changes.
     const index = Math.min(lastIndex, upTo);
-    const first = Math.max((committed[at - 1]?.lastIndex ?? index - 1) + 1, after + 1, log.firstIndex - 1);
+    const first = Math.max(firstIndex, after + 1, log.firstIndex - 1);
     if (lastIndex <= after) return null;
     if (first > index) continue;
     for (const each of [index, first]) {
@@ -219,16 +220,16 @@ function differenceIn(committed: readonly CommittedRun[], log: Log, after: LogIn
 /** Writes down the terms of what was committed for the first time. */
 function noteCommitted(facts: GroupFacts, log: Log, commitIndex: LogIndex, inTerm: Term): void {
   const { committed } = facts;
-  const add = (lastIndex: LogIndex, term: Term): void => {
+  const add = (firstIndex: LogIndex, lastIndex: LogIndex, term: Term): void => {
     const last = committed.at(-1);
-    if (last !== undefined && last.term === term && last.inTerm === inTerm) last.lastIndex = lastIndex;
-    else committed.push({ lastIndex, term, inTerm });
+    if (last !== undefined && last.term === term && last.inTerm === inTerm && last.lastIndex + 1 === firstIndex) last.lastIndex = lastIndex;
+    else committed.push({ firstIndex, lastIndex, term, inTerm });
     if (committed.length > RUNS_REMEMBERED) committed.shift();
   };
-  if (log.firstIndex - 1 > facts.committedIndex) add(log.firstIndex - 1, log.previousTerm);
+  if (log.firstIndex - 1 > facts.committedIndex) add(log.firstIndex - 1, log.firstIndex - 1, log.previousTerm);
   log.terms.forEach(({ firstIndex, term }, at) => {
     const lastIndex = Math.min((log.terms[at + 1]?.firstIndex ?? log.lastIndex + 1) - 1, commitIndex);
-    if (firstIndex <= commitIndex && lastIndex > facts.committedIndex) add(lastIndex, term);
+    if (firstIndex <= commitIndex && lastIndex > facts.committedIndex) add(Math.max(firstIndex, facts.committedIndex + 1), lastIndex, term);
   });
   facts.committedIndex = commitIndex;
 }

@@ -244,6 +244,18 @@ test('logs: another entry is committed where one was → state machine safety is
   assert.match(look(c) ?? '', /node 3, term 2: state machine safety: it commits index 2 of term 2, where term 1 was committed/);
 });
 
+test('logs: a cluster that begins with a snapshot here and an older log there → nothing is known of what the snapshot took the place of, but of its last entry', () => {
+  const seen = new LogInvariants();
+  const [a, b, c] = [1, 2, 3].map((id) => new HandmadeReplica(id)) as [HandmadeReplica, HandmadeReplica, HandmadeReplica];
+  c.installed(3, 2);
+  c.append(2, 'z').commitIndex = 4;
+  a.append(1, 'x', 'y').commitIndex = 2;
+  b.append(1, 'x', 'y', 'w').commitIndex = 3;
+  assert.equal(seen.observe(c.node, c.replica), null);
+  assert.equal(seen.observe(a.node, a.replica), null);
+  assert.match(seen.observe(b.node, b.replica) ?? '', /state machine safety: it commits index 3 of term 1, where term 2 was committed/);
+});
+
 test('logs: a new leader has a shorter log, or another entry there, or a snapshot of it → complete only with the snapshot', () => {
   const logs: Record<string, (c: HandmadeReplica) => void> = {
     shorter: (c) => c.append(1, 'x'),

@@ -144,4 +144,13 @@ export const TESTKIT = [
     new: 'if (before?.term === after?.term || at > 0) return at;',
     tests: ['testkit/log-invariants.test.ts: logs: a conflicting end is cut'],
   },
+  {
+    id: 'unseen-commits-judged',
+    shows: [],
+    bug: 'What was committed before a snapshot is taken to be of the term that comes after it.',
+    file: 'packages/testkit/src/log-invariants.ts',
+    old: 'const first = Math.max(firstIndex, after + 1, log.firstIndex - 1);',
+    new: 'const first = Math.max(Math.min(firstIndex, index), after + 1, log.firstIndex - 1);',
+    tests: ['testkit/log-invariants.test.ts: logs: a cluster that begins with a snapshot'],
+  },
 ];
