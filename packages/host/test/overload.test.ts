@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type AnyResourceType, resourceType } from '@quorate/machine';
-import type { SimCluster } from '@quorate/testkit';
+import { OpenLoop, type SimCluster, partDone } from '@quorate/testkit';
 import { TallyUser, sessionCluster } from './session-rig.js';
 import { TALLY, TALLY_MACHINE } from './tally.js';
 
@@ -12,51 +12,13 @@ type Kind = keyof typeof CALL_MS;
 const OVERLOAD_SECONDS = 6;
 const RECOVERY_SECONDS = 5;
 
-/** Calls that began in one second, and how many of them succeeded. */
-interface Second {
-  called: number;
-  done: number;
-}
-
-/** Calls in an open loop: they come at even times, whatever becomes of those before. */
-class OpenLoop {
-  called = 0;
-  settled = 0;
-  readonly #cluster: SimCluster;
-  readonly #users: readonly TallyUser[];
-  readonly #kind: Kind;
-
-  constructor(cluster: SimCluster, users: readonly TallyUser[], kind: Kind) {
-    this.#cluster = cluster;
-    this.#users = users;
-    this.#kind = kind;
-  }
-
-  run(perSecond: number, seconds: number): Second[] {
-    return Array.from({ length: seconds }, () => {
-      const second: Second = { called: 0, done: 0 };
-      for (let ms = 10; ms <= 1000; ms += 10) {
-        while (second.called < (perSecond * ms) / 1000) this.#call(second);
-        this.#cluster.runFor(10);
-      }
-      return second;
-    });
-  }
-
-  #call(second: Second): void {
-    second.called++;
-    const user = this.#users[this.called++ % this.#users.length] as TallyUser;
-    const ended = ({ error }: { readonly error: unknown }): void => {
-      this.settled++;
-      if (error === null) second.done++;
-    };
-    if (this.#kind === 'query') user.query('get', { deadlineMs: 5000 }, ended);
-    else user.command('add', { amount: 1 }, ended, 5000);
-  }
-}
-
-function partDone(seconds: readonly Second[]): number {
-  return seconds.reduce((sum, { done }) => sum + done, 0) / seconds.reduce((sum, { called }) => sum + called, 0);
+/** Calls of an open loop, by each user in turn. */
+function calls(kind: Kind, users: readonly TallyUser[]): (at: number, done: (error: Error | null) => void) => void {
+  return (at, done) => {
+    const user = users[at % users.length] as TallyUser;
+    if (kind === 'query') user.query('get', { deadlineMs: 5000 }, ({ error }) => done(error));
+    else user.command('add', { amount: 1 }, ({ error }) => done(error), 5000);
+  };
 }
 
 /** A cluster whose leader takes its time for each query, or whose nodes take it for each command. */
@@ -89,7 +51,7 @@ for (const [kind, clients, what] of [
     const cluster = costly(kind);
     const capacity = 1000 / CALL_MS[kind];
     const users = Array.from({ length: clients }, (_, at) => new TallyUser(cluster, `user${at}`).open());
-    const loop = new OpenLoop(cluster, users, kind);
+    const loop = new OpenLoop(cluster, calls(kind, users));
     const before = loop.run(capacity / 2, 2);
     cluster.runFor(100);
     assert.equal(partDone(before), 1);

@@ -29,6 +29,7 @@ export * from './map-watcher.js';
 export * from './nemesis-actions.js';
 export * from './nemesis.js';
 export * from './network-calls.js';
+export * from './open-loop.js';
 export * from './partition-forms.js';
 export * from './rare-branches.js';
 export * from './random-by-name.js';

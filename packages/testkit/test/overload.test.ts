@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { OpenLoop, partDone } from './open-loop.js';
-import { STREAM, ready } from './ready-cluster.js';
+import { OpenLoop, partDone } from '@quorate/testkit';
+import { STREAM, appends, ready } from './ready-cluster.js';
 
 const VALUE_BYTES = 20_000;
 /** Longer than any call may take (5 s), so that the queues hold all that they ever hold. */
@@ -23,7 +23,7 @@ for (const { clients: count, bytesPerMs, what } of SHAPES) {
       for (const client of clients) {
         for (const node of cluster.nodes) cluster.network.setLink(client.name, node.name, { bytesPerMs });
       }
-      const loop = new OpenLoop(cluster, clients, VALUE_BYTES);
+      const loop = new OpenLoop(cluster, appends(clients, VALUE_BYTES));
       const capacity = (count * bytesPerMs * 1000) / VALUE_BYTES;
       const before = loop.run(capacity / 2, 2);
       const over = loop.run(capacity * 5, OVERLOAD_SECONDS);

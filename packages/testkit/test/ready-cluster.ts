@@ -32,6 +32,11 @@ export function append({ cluster, client }: Ready): void {
   cluster.await('an append', 30_000, (done) => client.append(STREAM, {}, done));
 }
 
+/** Calls of an open loop: appends of one record of that size, by each client in turn. */
+export function appends(clients: readonly SimClient[], valueBytes: number): (at: number, done: (error: Error | null) => void) => void {
+  return (at, done) => clients[at % clients.length]?.append(STREAM, { valueBytes }, done);
+}
+
 /** All nodes but these. */
 export function others(cluster: SimCluster, ...without: SimNode[]): SimNode[] {
   return cluster.nodes.filter((node) => !without.includes(node));

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { GroupId, NodeId } from '@quorate/base';
-import { OpenLoop, partDone } from './open-loop.js';
-import { type Ready, STREAM, ready } from './ready-cluster.js';
+import { OpenLoop, partDone } from '@quorate/testkit';
+import { type Ready, STREAM, appends, ready } from './ready-cluster.js';
 
 const VALUE_BYTES = 20_000;
 
@@ -53,7 +53,7 @@ for (const { clients, bytesPerSecond } of OVERLOADS) {
     const run = slowPeers(74, bytesPerSecond);
     const { cluster } = run;
     const writers = Array.from({ length: clients }, (_, at) => cluster.client(`writer${at}`));
-    const loop = new OpenLoop(cluster, writers, VALUE_BYTES);
+    const loop = new OpenLoop(cluster, appends(writers, VALUE_BYTES));
     const capacity = bytesPerSecond / VALUE_BYTES;
     const before = office(run);
     loop.run(capacity / 2, 2);
@@ -81,11 +81,8 @@ test('T73: a group whose appends fill links of 1 MB/s between the nodes for six 
   cluster.awaitLeader(other);
   if (cluster.leaderOf(other)?.name !== name)
     cluster.await('a hand-over', 5000, (done) => client.core.transferLeader(other, leader, {}, done));
-  const loop = new OpenLoop(
-    cluster,
-    Array.from({ length: 20 }, (_, at) => cluster.client(`writer${at}`)),
-    VALUE_BYTES,
-  );
+  const writers = Array.from({ length: 20 }, (_, at) => cluster.client(`writer${at}`));
+  const loop = new OpenLoop(cluster, appends(writers, VALUE_BYTES));
   cluster.runUntil(() => cluster.leaderOf(other)?.name === name, 5000, 'one leader of both');
   const tookMs: number[] = [];
   for (let second = 0; second < 6; second++) {

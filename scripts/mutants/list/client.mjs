@@ -343,15 +343,6 @@ export const CLIENT = [
     tests: ['client/session-doubt.test.ts: T57: a process was stopped'],
   },
   {
-    id: 'sent-appends-kept',
-    shows: ['T71'],
-    bug: 'Appends that went out are kept as long as others wait all the time.',
-    file: 'packages/client/src/core/append-queue.ts',
-    old: '      this.#parts[this.#head] = null;\n',
-    new: '',
-    tests: ['client/bugs/sent-appends-kept.test.ts: client: T71:'],
-  },
-  {
     id: 'fences-of-one-turn-mixed',
     shows: ['T57', 'rule 21'],
     bug: 'Appends of one turn go out in one payload, under the fence of the first of them.',

@@ -1,5 +1,4 @@
-import type { SimClient, SimCluster } from '@quorate/testkit';
-import { STREAM } from './ready-cluster.js';
+import type { SimCluster } from './sim-cluster.js';
 
 /** Calls that began in a second, and how many of them succeeded. */
 export interface Second {
@@ -12,34 +11,33 @@ export function partDone(seconds: readonly Second[]): number {
   return seconds.reduce((sum, { done }) => sum + done, 0) / seconds.reduce((sum, { called }) => sum + called, 0);
 }
 
-/** Appends in an open loop: they come at even times, from each client in turn, whatever becomes of those before. */
+/** Calls in an open loop: they come at even times, whatever becomes of those before. */
 export class OpenLoop {
   called = 0;
   settled = 0;
   readonly #cluster: SimCluster;
-  readonly #clients: readonly SimClient[];
-  readonly #valueBytes: number;
+  readonly #call: (at: number, done: (error: Error | null) => void) => void;
 
-  constructor(cluster: SimCluster, clients: readonly SimClient[], valueBytes: number) {
+  /** `call` makes the call with this number, from 0 on, and tells once how it ended. */
+  constructor(cluster: SimCluster, call: (at: number, done: (error: Error | null) => void) => void) {
     this.#cluster = cluster;
-    this.#clients = clients;
-    this.#valueBytes = valueBytes;
+    this.#call = call;
   }
 
   run(perSecond: number, seconds: number): Second[] {
     return Array.from({ length: seconds }, () => {
       const second: Second = { called: 0, done: 0 };
       for (let ms = 10; ms <= 1000; ms += 10) {
-        while (second.called < (perSecond * ms) / 1000) this.#append(second);
+        while (second.called < (perSecond * ms) / 1000) this.#begin(second);
         this.#cluster.runFor(10);
       }
       return second;
     });
   }
 
-  #append(second: Second): void {
+  #begin(second: Second): void {
     second.called++;
-    this.#clients[this.called++ % this.#clients.length]?.append(STREAM, { valueBytes: this.#valueBytes }, (error) => {
+    this.#call(this.called++, (error) => {
       this.settled++;
       if (error === null) second.done++;
     });
