@@ -144,7 +144,7 @@ export const STORAGE = [
     file: 'packages/base/src/fifo.ts',
     old: '    this.#items[this.#head++] = null;\n',
     new: '    this.#head++;\n',
-    tests: ['storage/bugs/written-batches-kept.test.ts: T71:', 'client/bugs/sent-appends-kept.test.ts: client: T71:'],
+    tests: ['storage/bugs/written-batches-kept.test.ts: T71:'],
   },
   {
     id: 'frame-in-flight-counts-after-cut',
